@@ -1,0 +1,68 @@
+/**
+ * The admin address: health and status, from snapshots only. It changes nothing.
+ *
+ * May import `errors.ts` and the checks at the door in `front`.
+ *
+ * @module
+ */
+
+import { ProxyError, toProxyError } from "../errors.ts";
+import { allowedOrigin, checkHost, type DoorRules, refusal, targetPath } from "../front/mod.ts";
+
+/** What the status page tells. */
+export interface Snapshot {
+  /** Whether the proxy is stopping. */
+  readonly draining: boolean;
+  readonly uptimeMs: number;
+  readonly routes: readonly { readonly name: string; readonly path: string }[];
+  readonly sessions: number;
+  readonly answersUnderWay: number;
+  readonly subscriptions: number;
+}
+
+type Page = (snapshot: Snapshot) => Response;
+
+/** The pages by path: `/healthz` is this process alive, `/readyz` does it take requests. */
+const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
+  ["/healthz", () => Response.json({ status: "ok" })],
+  [
+    "/readyz",
+    ({ draining }) =>
+      draining
+        ? Response.json({ status: "draining" }, { status: 503 })
+        : Response.json({ status: "ok" }),
+  ],
+  ["/status", (snapshot) => Response.json(snapshot)],
+]);
+
+/** The handler of the admin address; never rejects. */
+export function adminHandler(
+  door: DoorRules,
+  snapshot: () => Snapshot,
+): (request: Request) => Promise<Response> {
+  return (request) => {
+    try {
+      return Promise.resolve(page(request, door)(snapshot()));
+    } catch (error) {
+      return Promise.resolve(refusal(toProxyError(error)));
+    }
+  };
+}
+
+function page(request: Request, door: DoorRules): Page {
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    throw new ProxyError("method_not_allowed", "Use GET here.", {
+      headers: { allow: "GET, HEAD" },
+    });
+  }
+  const host = checkHost(request, door);
+  allowedOrigin(request.headers, host, door);
+  const found = PAGES.get(targetPath(request.url).path);
+  if (found === undefined) {
+    throw new ProxyError(
+      "route_not_found",
+      `There is no such page; there are ${[...PAGES.keys()].join(", ")}.`,
+    );
+  }
+  return found;
+}

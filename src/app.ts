@@ -1,0 +1,106 @@
+/**
+ * The composition root: a config in, handlers out. The only place that wires everything.
+ *
+ * @module
+ */
+
+import { adminHandler } from "./admin/mod.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import type { Config, RouteConfig } from "./config/mod.ts";
+import { type DoorRules, Exchanges, streamableHttpFront } from "./front/mod.ts";
+import { createHandler, type Handler, type Route } from "./handler.ts";
+import { SessionTable } from "./session/mod.ts";
+import { type Logger, nullLogger } from "./telemetry/mod.ts";
+import { streamableHttpUpstream, undiciClient, type Upstream } from "./upstream/mod.ts";
+
+/** What an app is given from outside. */
+export interface AppOptions {
+  readonly config: Config;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+/** A wired proxy that does not listen yet. */
+export interface App {
+  /** Answers clients. */
+  readonly handler: Handler;
+  /** Answers on the admin address. */
+  readonly admin: Handler;
+  /** Ends subscriptions and lets calls finish. */
+  drain(): void;
+  /** Cuts every connection to the upstreams. */
+  close(): Promise<void>;
+}
+
+/** Wires a proxy for one config, which stays as it is for the app's lifetime. */
+export function createApp({ config, clock = systemClock, logger = nullLogger }: AppOptions): App {
+  const sessions = new SessionTable(clock, {
+    maxSessions: config.limits.maxSessions,
+    idleTimeoutMs: config.limits.sessionIdleTimeoutMs,
+    evictIdleMs: config.limits.sessionEvictIdleMs,
+  });
+  const exchanges = new Exchanges();
+  const upstreams: Upstream[] = [];
+  const routes = new Map<string, Route>();
+  for (const route of config.routes) {
+    const upstream = createUpstream(route, clock);
+    upstreams.push(upstream);
+    const limits = config.limits;
+    const front = streamableHttpFront({
+      route: route.name,
+      upstream,
+      sessions,
+      exchanges,
+      limits: { ...limits, maxDepth: limits.maxJsonDepth },
+      clock,
+    });
+    routes.set(route.path, { name: route.name, front });
+  }
+  const door = doorRules(config);
+  const startedMs = clock.monotonicMs();
+  const state = { draining: false };
+  return {
+    handler: createHandler({ door, routes, logger, clock }),
+    admin: adminHandler(door, () => ({
+      draining: state.draining,
+      uptimeMs: Math.round(clock.monotonicMs() - startedMs),
+      routes: config.routes.map(({ name, path }) => ({ name, path })),
+      sessions: sessions.size,
+      answersUnderWay: exchanges.size,
+      subscriptions: exchanges.subscriptions,
+    })),
+    drain() {
+      state.draining = true;
+      exchanges.drain();
+    },
+    close: async () => {
+      await Promise.all(upstreams.map((upstream) => upstream.close()));
+    },
+  };
+}
+
+function createUpstream(route: RouteConfig, clock: Clock): Upstream {
+  const { upstream } = route;
+  const url = new URL(upstream.url);
+  const client = undiciClient({
+    origin: url.origin,
+    connectTimeoutMs: upstream.connectTimeoutMs,
+    maxConnections: upstream.maxConnections,
+    clock,
+  });
+  return streamableHttpUpstream(client, {
+    url,
+    headers: upstream.headers,
+    forwardCredentials: upstream.credentials === "forward",
+    timeouts: {
+      headersMs: upstream.headersTimeoutMs,
+      bodyIdleMs: upstream.bodyIdleTimeoutMs,
+      streamIdleMs: upstream.streamIdleTimeoutMs,
+    },
+  });
+}
+
+function doorRules(config: Config): DoorRules {
+  const lower = (values: readonly string[]) => new Set(values.map((value) => value.toLowerCase()));
+  return { hosts: lower(config.allowedHosts), origins: lower(config.allowedOrigins) };
+}

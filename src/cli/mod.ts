@@ -1,0 +1,10 @@
+/**
+ * The command line: `start`, `serve`, `check-config`.
+ *
+ * May import everything but tests.
+ *
+ * @module
+ */
+
+export { run } from "./run.ts";
+export { type CommandIo, systemIo } from "./io.ts";

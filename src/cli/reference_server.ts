@@ -1,0 +1,24 @@
+/**
+ * The reference server in a process of its own, kept on the loopback address.
+ *
+ * It listens on every address of the machine if left alone, and takes no address to listen on; so
+ * the address is put in where it opens its socket. The port is told on stdout.
+ *
+ * @module
+ */
+
+import { type AddressInfo, Server } from "node:net";
+
+const listen = Server.prototype.listen;
+
+Server.prototype.listen = function (this: Server, ...args: unknown[]): Server {
+  const callback = args.findLast((arg) => typeof arg === "function") as (() => void) | undefined;
+  return Reflect.apply(listen, this, [{ host: "127.0.0.1", port: 0 }, () => {
+    const { port } = this.address() as AddressInfo;
+    const line = new TextEncoder().encode(`reference server on port ${port}\n`);
+    Deno.stdout.writeSync(line);
+    callback?.();
+  }]);
+};
+
+await import("@modelcontextprotocol/server-everything/dist/transports/streamableHttp.js");

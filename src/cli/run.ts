@@ -1,0 +1,110 @@
+/**
+ * From the arguments of the process to its exit code.
+ *
+ * Exit codes: 0 all went well, 1 the proxy could not run, 2 the flags or the config are wrong.
+ *
+ * @module
+ */
+
+import {
+  type Config,
+  CONFIG_FILE_VARIABLE,
+  ConfigError,
+  environmentOverrides,
+  formatProblem,
+  loadConfig,
+  type Overrides,
+} from "../config/mod.ts";
+import { ListenError } from "../server.ts";
+import { type CommandLine, type CommandName, readCommandLine, USAGE } from "./args.ts";
+import type { CommandIo } from "./io.ts";
+import { ReferenceServerError, startReferenceServer } from "./reference.ts";
+import { runProxy } from "./serve.ts";
+import { VERSION } from "./version.ts";
+
+const EXIT_OK = 0;
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+/** Runs the command that `args` name and resolves with the exit code. */
+export async function run(args: readonly string[], io: CommandIo): Promise<number> {
+  const line = readCommandLine(args);
+  if (Array.isArray(line)) {
+    for (const problem of line) io.err(formatProblem(problem));
+    io.err("Run with --help for the flags.");
+    return EXIT_USAGE;
+  }
+  if (line.help) return say(io, USAGE);
+  if (line.version) return say(io, VERSION);
+  try {
+    return await COMMANDS[line.command](line, io);
+  } catch (error) {
+    return explain(error, io);
+  }
+}
+
+const COMMANDS: Readonly<
+  Record<CommandName, (line: CommandLine, io: CommandIo) => Promise<number>>
+> = {
+  start,
+  serve: async (line, io) => await runProxy(await load(line, io, { needsRoutes: true }), io),
+  "check-config": async (line, io) => {
+    const config = await load(line, io, { needsRoutes: true });
+    return say(io, `The config is sound: ${config.routes.length} route(s).`);
+  },
+};
+
+async function start(line: CommandLine, io: CommandIo): Promise<number> {
+  const config = await load(line, io, { needsRoutes: io.isStandalone, startDefaults: true });
+  if (config.routes.length > 0) return await runProxy(config, io, { greet: true });
+  const reference = await startReferenceServer();
+  try {
+    const flags = { ...line.flags, upstream: reference.url };
+    const full = await load({ ...line, flags }, io, { needsRoutes: true, startDefaults: true });
+    return await runProxy(full, io, { greet: true, lost: reference.ended });
+  } finally {
+    await reference.stop();
+  }
+}
+
+interface LoadOptions {
+  readonly needsRoutes: boolean;
+  /** Whether the admin address has a default. */
+  readonly startDefaults?: boolean;
+}
+
+async function load(line: CommandLine, io: CommandIo, options: LoadOptions): Promise<Config> {
+  const environment = environmentOverrides(io.env);
+  const config = await loadConfig({
+    file: line.file ?? io.env(CONFIG_FILE_VARIABLE),
+    environment,
+    flags: line.flags,
+    needsRoutes: options.needsRoutes,
+  });
+  if (!options.startDefaults || config.admin !== "off" || saysAdmin(environment, line.flags)) {
+    return config;
+  }
+  // Beside a listening port that was left to chance, a fixed admin port would be in the way.
+  return { ...config, admin: config.listen.endsWith(":0") ? "127.0.0.1:0" : "127.0.0.1:3101" };
+}
+
+function saysAdmin(environment: Overrides, flags: Overrides): boolean {
+  return environment.admin !== undefined || flags.admin !== undefined;
+}
+
+function say(io: CommandIo, text: string): number {
+  io.out(text);
+  return EXIT_OK;
+}
+
+function explain(error: unknown, io: CommandIo): number {
+  if (error instanceof ConfigError) {
+    for (const problem of error.problems) io.err(formatProblem(problem));
+    return EXIT_USAGE;
+  }
+  if (error instanceof ListenError || error instanceof ReferenceServerError) {
+    io.err(error.message);
+    return EXIT_FAILED;
+  }
+  throw error;
+}

@@ -1,0 +1,86 @@
+/**
+ * What no single setting shows: two routes on one path, an address open to the network.
+ *
+ * Works on the config as it was written, so that these problems are told together with the others.
+ *
+ * @module
+ */
+
+import type { ConfigProblem } from "./problems.ts";
+import { parseAddress } from "./schema.ts";
+
+/** Host names that reach this machine alone. */
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
+
+/** Whether a host name, without brackets, reaches this machine alone. */
+export function isLoopback(hostname: string): boolean {
+  return LOOPBACK.test(hostname);
+}
+
+/** The problems between settings. */
+export function crossCheck(
+  raw: Readonly<Record<string, unknown>>,
+  needsRoutes: boolean,
+  sourceOf: (path: string) => string | undefined,
+): ConfigProblem[] {
+  return [
+    ...publicBinds(raw, sourceOf),
+    ...missingRoutes(raw, needsRoutes),
+    ...repeated(raw, "path"),
+    ...repeated(raw, "name"),
+  ];
+}
+
+/** R100: an address that is not loopback needs an explicit word. */
+function publicBinds(
+  raw: Readonly<Record<string, unknown>>,
+  sourceOf: (path: string) => string | undefined,
+): ConfigProblem[] {
+  if (raw.allowPublicBind === true) return [];
+  return ["listen", "admin"].flatMap((key) => {
+    const parsed = typeof raw[key] === "string" ? parseAddress(raw[key]) : undefined;
+    if (parsed === undefined || isLoopback(parsed.hostname)) return [];
+    return [{
+      path: sourceOf(key) ?? key,
+      found: `${JSON.stringify(raw[key])}, which other machines can reach`,
+      wanted:
+        "a loopback address such as 127.0.0.1:3100, or allowPublicBind (--allow-public-bind)" +
+        " where something in front checks who calls",
+    }];
+  });
+}
+
+function missingRoutes(
+  raw: Readonly<Record<string, unknown>>,
+  needsRoutes: boolean,
+): ConfigProblem[] {
+  const none = raw.routes === undefined || (Array.isArray(raw.routes) && raw.routes.length === 0);
+  if (!needsRoutes || !none) return [];
+  return [{
+    path: "routes",
+    found: "nothing",
+    wanted: "at least one route: pass --upstream URL, or --config FILE with routes",
+  }];
+}
+
+function repeated(
+  raw: Readonly<Record<string, unknown>>,
+  key: "path" | "name",
+): ConfigProblem[] {
+  if (!Array.isArray(raw.routes)) return [];
+  const first = new Map<unknown, number>();
+  return raw.routes.flatMap((route: unknown, index) => {
+    const value = (route as Record<string, unknown> | null)?.[key];
+    if (typeof value !== "string") return [];
+    const earlier = first.get(value);
+    if (earlier === undefined) {
+      first.set(value, index);
+      return [];
+    }
+    return [{
+      path: `routes[${index}].${key}`,
+      found: JSON.stringify(value),
+      wanted: `a ${key} of its own; routes[${earlier}] has it already`,
+    }];
+  });
+}

@@ -1,0 +1,164 @@
+/**
+ * One config out of a file, the environment and flags, in rising order of weight.
+ *
+ * @module
+ */
+
+import { parse as parseJsonc } from "@std/jsonc";
+import { crossCheck } from "./cross_check.ts";
+import { ConfigError, type ConfigProblem, toProblems } from "./problems.ts";
+import { type Config, configSchema } from "./schema.ts";
+
+/** Settings that the environment and flags can give. */
+export interface Overrides {
+  readonly listen?: string;
+  readonly admin?: string;
+  readonly upstream?: string;
+  readonly path?: string;
+  readonly logLevel?: string;
+  readonly allowPublicBind?: boolean;
+}
+
+/** Where the config comes from. */
+export interface ConfigSources {
+  /** Path of a JSON or JSONC file. */
+  readonly file?: string | undefined;
+  /** What the environment says (see `environmentOverrides`). */
+  readonly environment?: Overrides;
+  /** What the command line says. */
+  readonly flags?: Overrides;
+  /** Whether a config without any route is a problem. */
+  readonly needsRoutes: boolean;
+  /** Reads the file; `Deno.readTextFile` but in tests. */
+  readonly readTextFile?: (path: string) => Promise<string>;
+}
+
+/** The flag and the environment variable of each override. */
+export const OVERRIDE_NAMES = {
+  listen: { flag: "--listen", variable: "SWITCHYARD_LISTEN" },
+  admin: { flag: "--admin", variable: "SWITCHYARD_ADMIN" },
+  upstream: { flag: "--upstream", variable: "SWITCHYARD_UPSTREAM" },
+  path: { flag: "--path", variable: "SWITCHYARD_PATH" },
+  logLevel: { flag: "--log-level", variable: "SWITCHYARD_LOG_LEVEL" },
+  allowPublicBind: { flag: "--allow-public-bind", variable: "SWITCHYARD_ALLOW_PUBLIC_BIND" },
+} as const satisfies Record<keyof Overrides, { flag: string; variable: string }>;
+
+/** The environment variable that names the config file. */
+export const CONFIG_FILE_VARIABLE = "SWITCHYARD_CONFIG";
+
+/** The path of the endpoint where only an upstream is given. */
+export const DEFAULT_PATH = "/mcp";
+
+type RawConfig = Record<string, unknown>;
+
+/**
+ * Loads and checks a config.
+ *
+ * @throws {ConfigError} with every problem there is, not just the first.
+ */
+export async function loadConfig(sources: ConfigSources): Promise<Config> {
+  const raw = await readFile(sources);
+  const origin = new Map<string, string>();
+  const problems: ConfigProblem[] = [];
+  applyOverrides(raw, sources.environment ?? {}, "variable", origin, problems);
+  applyOverrides(raw, sources.flags ?? {}, "flag", origin, problems);
+  const result = configSchema.safeParse(raw);
+  const sourceOf = (path: string) => origin.get(path);
+  if (!result.success) problems.push(...toProblems(result.error, raw, configSchema, sourceOf));
+  problems.push(...crossCheck(raw, sources.needsRoutes, sourceOf));
+  if (problems.length > 0 || !result.success) throw new ConfigError(problems);
+  return result.data;
+}
+
+/** The overrides in the environment, read through `get`. */
+export function environmentOverrides(get: (name: string) => string | undefined): Overrides {
+  const found: Record<string, string | boolean> = {};
+  for (const [key, { variable }] of Object.entries(OVERRIDE_NAMES)) {
+    const value = get(variable);
+    if (value === undefined || value === "") continue;
+    found[key] = key === "allowPublicBind" ? value === "true" || value === "1" : value;
+  }
+  return found;
+}
+
+async function readFile(sources: ConfigSources): Promise<RawConfig> {
+  if (sources.file === undefined) return {};
+  const text = await readText(sources.file, sources.readTextFile ?? Deno.readTextFile);
+  const value = parseText(sources.file, text);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new ConfigError([{
+      path: sources.file,
+      found: Array.isArray(value) ? "a list" : JSON.stringify(value) ?? "nothing",
+      wanted: 'an object such as {"routes": [{"path": "/mcp", "upstream": {"url": "http://…"}}]}',
+    }]);
+  }
+  return value as RawConfig;
+}
+
+async function readText(file: string, read: (path: string) => Promise<string>): Promise<string> {
+  try {
+    return await read(file);
+  } catch (error) {
+    const found = error instanceof Deno.errors.NotFound
+      ? "no such file"
+      : `a file that cannot be read (${error instanceof Error ? error.message : error})`;
+    throw new ConfigError([{ path: file, found, wanted: "a readable JSON or JSONC file" }]);
+  }
+}
+
+function parseText(file: string, text: string): unknown {
+  try {
+    return parseJsonc(text);
+  } catch (error) {
+    const found = error instanceof Error ? error.message : "text that is neither";
+    throw new ConfigError([{ path: file, found, wanted: "JSON, or JSON with comments" }]);
+  }
+}
+
+function applyOverrides(
+  raw: RawConfig,
+  overrides: Overrides,
+  by: "flag" | "variable",
+  origin: Map<string, string>,
+  problems: ConfigProblem[],
+): void {
+  for (const key of ["listen", "admin", "logLevel", "allowPublicBind"] as const) {
+    if (overrides[key] === undefined) continue;
+    raw[key] = overrides[key];
+    origin.set(key, OVERRIDE_NAMES[key][by]);
+  }
+  if (overrides.upstream === undefined && overrides.path === undefined) return;
+  const problem = overrideRoute(raw, overrides, by, origin);
+  if (problem !== undefined) problems.push(problem);
+}
+
+/** Sets the upstream and path of the only route, which is made where there is none yet. */
+function overrideRoute(
+  raw: RawConfig,
+  overrides: Overrides,
+  by: "flag" | "variable",
+  origin: Map<string, string>,
+): ConfigProblem | undefined {
+  const first = overrides.upstream === undefined ? "path" : "upstream";
+  const name = OVERRIDE_NAMES[first][by];
+  const routes = raw.routes ?? [];
+  if (!Array.isArray(routes) || routes.length > 1) {
+    return {
+      path: name,
+      found: "a config file with several routes",
+      wanted: "a file with one route or none, because it cannot tell which one is meant",
+    };
+  }
+  const route = (routes[0] ?? { path: DEFAULT_PATH }) as RawConfig;
+  const upstream = (route.upstream ?? {}) as RawConfig;
+  if (overrides.upstream !== undefined) origin.set("routes[0].upstream.url", name);
+  if (overrides.path !== undefined) origin.set("routes[0].path", OVERRIDE_NAMES.path[by]);
+  raw.routes = [{
+    ...route,
+    path: overrides.path ?? route.path ?? DEFAULT_PATH,
+    upstream: overrides.upstream === undefined
+      ? upstream
+      : { ...upstream, url: overrides.upstream },
+  }];
+  return undefined;
+}

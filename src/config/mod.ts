@@ -1,0 +1,22 @@
+/**
+ * The config: schema, loading from file, environment and flags, and problems in words.
+ *
+ * May import `telemetry` (for the names of the log levels).
+ *
+ * @module
+ */
+
+export { isLoopback } from "./cross_check.ts";
+export { configJsonSchema, JSON_SCHEMA_FILE } from "./json_schema.ts";
+export {
+  CONFIG_FILE_VARIABLE,
+  type ConfigSources,
+  DEFAULT_PATH,
+  environmentOverrides,
+  loadConfig,
+  OVERRIDE_NAMES,
+  type Overrides,
+} from "./load.ts";
+export { ConfigError, type ConfigProblem, didYouMean, formatProblem } from "./problems.ts";
+export { type Config, configSchema, type LimitsConfig, type ListenAddress } from "./schema.ts";
+export { parseAddress, type RouteConfig, type UpstreamConfig } from "./schema.ts";

@@ -1,0 +1,118 @@
+/**
+ * What is wrong with a config, each problem with its path, what was found and what is wanted.
+ *
+ * @module
+ */
+
+import { closestString } from "@std/text/closest-string";
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
+import { z } from "zod";
+
+/** One problem of a config. */
+export interface ConfigProblem {
+  /** Where: `routes[0].upstream.url`, or the flag or variable that set it. */
+  readonly path: string;
+  /** What stands there, or `nothing`; values of headers are never shown. */
+  readonly found: string;
+  /** What has to stand there, and how to mend it. */
+  readonly wanted: string;
+}
+
+/** All problems of a config at once. */
+export class ConfigError extends Error {
+  /** The problems, in the order of the config. */
+  readonly problems: readonly ConfigProblem[];
+
+  /** An error for one or more problems. */
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map(formatProblem).join("\n"));
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+/** One line for one problem. */
+export function formatProblem(problem: ConfigProblem): string {
+  return `${problem.path}: found ${problem.found}, wanted ${problem.wanted}`;
+}
+
+/** The sentence part that names the nearest known word, or all of them where none is near. */
+export function didYouMean(word: string, known: readonly string[]): string {
+  if (known.length === 0) return "no such key here";
+  const nearest = closestString(word, known, { caseSensitive: false });
+  const near = levenshteinDistance(word.toLowerCase(), nearest.toLowerCase()) <=
+    Math.max(2, Math.ceil(word.length / 3));
+  return near ? `did you mean ${nearest}?` : `one of ${known.join(", ")}`;
+}
+
+/** The problems that zod found in `input`, in words; `sourceOf` names the flag or variable behind a path. */
+export function toProblems(
+  error: z.ZodError,
+  input: unknown,
+  schema: z.ZodType,
+  sourceOf: (path: string) => string | undefined,
+): ConfigProblem[] {
+  return error.issues.flatMap((issue) => {
+    const path = pathText(issue.path);
+    const where = sourceOf(path) ?? (path === "" ? "(the whole config)" : path);
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => ({
+        path: path === "" ? key : `${path}.${key}`,
+        found: "a key that does not exist",
+        wanted: `a known key: ${didYouMean(key, knownKeys(schema, issue.path))}`,
+      }));
+    }
+    return [{ path: where, found: foundText(input, issue.path), wanted: wantedText(issue) }];
+  });
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    return text === "" ? String(part) : `${text}.${String(part)}`;
+  }, "");
+}
+
+function at(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, part) =>
+      typeof value === "object" && value !== null
+        ? (value as Record<PropertyKey, unknown>)[part]
+        : undefined,
+    input,
+  );
+}
+
+const MAX_SHOWN_CHARACTERS = 80;
+
+function foundText(input: unknown, path: readonly PropertyKey[]): string {
+  const value = at(input, path);
+  if (value === undefined) return "nothing";
+  if (path.includes("headers")) return "a value that is not shown";
+  const shown = JSON.stringify(value).replace(/\/\/[^/@]*@/g, "//…@");
+  return shown.length > MAX_SHOWN_CHARACTERS ? `${shown.slice(0, MAX_SHOWN_CHARACTERS)}…` : shown;
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  array: "a list",
+  boolean: "true or false",
+  object: "an object",
+  record: "an object",
+  string: "a string",
+};
+
+function wantedText(issue: z.core.$ZodIssue): string {
+  const isPlain = issue.code === "invalid_type" && issue.message.startsWith("Invalid input");
+  return isPlain ? TYPE_NAMES[issue.expected] ?? issue.expected : issue.message;
+}
+
+/** The keys that the object schema at `path` knows. */
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let node: unknown = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  for (const part of path) {
+    const here = node as { properties?: Record<string, unknown>; items?: unknown };
+    node = typeof part === "number" ? here.items : here.properties?.[String(part)];
+    if (node === undefined) return [];
+  }
+  return Object.keys((node as { properties?: Record<string, unknown> }).properties ?? {});
+}

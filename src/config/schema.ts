@@ -1,0 +1,167 @@
+/**
+ * The config: every setting with its default, its unit in its name, and what it is for.
+ *
+ * The descriptions are what `switchyard.schema.json` shows in an editor.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { LOG_LEVELS } from "../telemetry/mod.ts";
+
+const ADDRESS = /^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]/@]+):(\d{1,5})$/;
+
+/** An address to listen on, split. */
+export interface ListenAddress {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** `127.0.0.1:3100` or `[::1]:3100` as host and port; undefined where it is neither. */
+export function parseAddress(address: string): ListenAddress | undefined {
+  const match = ADDRESS.exec(address);
+  if (match === null) return undefined;
+  const port = Number(match[2]);
+  if (port > 65535) return undefined;
+  return { hostname: match[1]!.replace(/^\[|\]$/g, ""), port };
+}
+
+const address = z.string().refine((value) => parseAddress(value) !== undefined, {
+  error: "host:port, such as 127.0.0.1:3100 or [::1]:3100",
+});
+
+const httpUrl = z.string().refine(isHttpUrl, {
+  error: "an http:// or https:// URL without user name, password or fragment",
+});
+
+function isHttpUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const url = new URL(value);
+  return (url.protocol === "http:" || url.protocol === "https:") &&
+    url.username === "" && url.password === "" && url.hash === "";
+}
+
+const routePath = z.string().refine(isRoutePath, {
+  error: "a path such as /mcp or /github/mcp, without . or .. segments, query or escapes",
+});
+
+function isRoutePath(value: string): boolean {
+  return /^(\/[A-Za-z0-9._~-]+)+$/.test(value) && new URL(value, "http://x").pathname === value;
+}
+
+const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, {
+  error: "a header name of RFC 9110",
+});
+
+const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, {
+  error: "printable ASCII without line breaks",
+});
+
+function milliseconds(fallback: number, least = 1) {
+  return z.int({ error: "whole milliseconds" })
+    .min(least, { error: `at least ${least} ms` })
+    .max(2_147_483_647, { error: "at most 2147483647 ms, the longest timer there is" })
+    .default(fallback);
+}
+
+function count(fallback: number, most: number) {
+  return z.int({ error: "a whole number" })
+    .min(1, { error: "at least 1" })
+    .max(most, { error: `at most ${most}` })
+    .default(fallback);
+}
+
+const upstreamSchema = z.strictObject({
+  url: httpUrl.describe("MCP endpoint of the server behind this route (Streamable HTTP)."),
+  headers: z.record(headerName, headerValue).default({})
+    .describe("Header fields added to every request to the upstream; they replace the client's."),
+  credentials: z.enum(["drop", "forward"], { error: "drop or forward" }).default("drop")
+    .describe(
+      "Whether the client's Authorization and Cookie headers go to the upstream. " +
+        "Forward only to a server for which the client's token was issued.",
+    ),
+  connectTimeoutMs: milliseconds(10_000)
+    .describe("Longest time to connect, TLS included, in milliseconds."),
+  headersTimeoutMs: milliseconds(300_000).describe(
+    "Longest wait for the head of an answer, in milliseconds. A server that answers with JSON " +
+      "sends it only when the tool has finished.",
+  ),
+  bodyIdleTimeoutMs: milliseconds(60_000)
+    .describe("Longest silence inside a JSON answer, in milliseconds."),
+  streamIdleTimeoutMs: milliseconds(3_600_000)
+    .describe("Longest silence inside an SSE stream, in milliseconds."),
+  maxConnections: count(4_096, 65_536)
+    .describe("Connections to this upstream at one time; each open stream holds one."),
+}).describe("The server behind a route.");
+
+const routeSchema = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, {
+    error: "1 to 64 letters, digits, - or _",
+  }).optional().describe("Name in logs and on the admin page; made from the path if left out."),
+  path: routePath.describe("Path of the MCP endpoint that clients use, such as /github/mcp."),
+  upstream: upstreamSchema,
+}).describe("One endpoint and the server behind it.")
+  .transform((route) => ({ ...route, name: route.name ?? route.path }));
+
+const limitsSchema = z.strictObject({
+  maxRequestBytes: count(4_194_304, 1_073_741_824)
+    .describe("Largest request body, in bytes."),
+  maxJsonDepth: count(128, 10_000)
+    .describe("Deepest nesting of arrays and objects in a request body."),
+  maxBatchMessages: count(100, 10_000)
+    .describe("Most messages in one JSON-RPC batch (revision 2025-03-26)."),
+  requestBodyTimeoutMs: milliseconds(30_000)
+    .describe("Longest time to receive a request body, in milliseconds."),
+  maxSessions: count(10_000, 10_000_000)
+    .describe("Sessions at one time, over all routes."),
+  sessionIdleTimeoutMs: milliseconds(3_600_000).describe(
+    "A session without a request or open stream for this long is forgotten, in milliseconds.",
+  ),
+  sessionEvictIdleMs: milliseconds(60_000, 0).describe(
+    "When maxSessions is reached, the longest idle session gives way if it has been idle this " +
+      "long, in milliseconds; otherwise new sessions are refused with 503.",
+  ),
+}).describe("Limits on what clients may use.");
+
+/** Schema of the config file; also the shape into which environment and flags are merged. */
+export const configSchema = z.strictObject({
+  $schema: z.string().optional().describe("Where an editor finds switchyard.schema.json."),
+  listen: address.default("127.0.0.1:3100")
+    .describe("Address for clients. Port 0 picks a free one."),
+  admin: z.union([address, z.literal("off")], {
+    error: "host:port, such as 127.0.0.1:3101, or off",
+  }).default("off").describe("Address for health and status, or off."),
+  logLevel: z.enum(LOG_LEVELS, { error: LOG_LEVELS.join(", ") }).default("info")
+    .describe("Least severe log lines to write to stderr."),
+  logFormat: z.enum(["auto", "json", "pretty"], { error: "auto, json or pretty" }).default("auto")
+    .describe("auto is pretty on a terminal and json elsewhere."),
+  allowPublicBind: z.boolean({ error: "true or false" }).default(false).describe(
+    "Allows listen and admin addresses that are not loopback. This version checks no credentials, " +
+      "so put something in front that does.",
+  ),
+  allowedHosts: z.array(z.string().min(1)).default([]).describe(
+    'Host names, beside the loopback ones, under which clients may call; "*" allows any.',
+  ),
+  allowedOrigins: z.array(z.string().min(1)).default([]).describe(
+    "Origins, beside loopback ones, whose web pages may call, such as https://app.example.com; " +
+      '"*" allows any.',
+  ),
+  drainTimeoutMs: milliseconds(10_000, 0).describe(
+    "After SIGTERM or SIGINT, the longest time that requests in flight may take to finish, in milliseconds.",
+  ),
+  limits: limitsSchema.prefault({}),
+  routes: z.array(routeSchema).max(1_000, { error: "at most 1000 routes" }).default([])
+    .describe("The endpoints, each with the server behind it."),
+});
+
+/** A complete config: defaults filled in, everything checked. Never changed after it is loaded. */
+export type Config = z.infer<typeof configSchema>;
+
+/** One endpoint and the server behind it. */
+export type RouteConfig = Config["routes"][number];
+
+/** The server behind a route. */
+export type UpstreamConfig = RouteConfig["upstream"];
+
+/** Limits on what clients may use. */
+export type LimitsConfig = Config["limits"];

@@ -1,0 +1,143 @@
+/**
+ * Every failure that a client can see, and the one table that says which HTTP status and which
+ * JSON-RPC code it has.
+ *
+ * Codes: -32700 to -32600 are JSON-RPC's own; -32020 to -32099 belong to the MCP specification and
+ * are used with its meaning only; what is the proxy's own lies outside the reserved range
+ * (2026-07-28 basic/index "Error Codes") at -(31000 + HTTP status).
+ *
+ * @module
+ */
+
+/** Who has to change something for the request to succeed. */
+export type ErrorSource = "client" | "proxy" | "upstream";
+
+/** How one kind of failure is presented. */
+export interface ErrorPresentation {
+  /** HTTP status code. */
+  readonly status: number;
+  /** JSON-RPC error code. */
+  readonly code: number;
+  readonly source: ErrorSource;
+  /** Whether the same request may be sent again without the risk that it runs twice. */
+  readonly retrySafe: boolean;
+}
+
+function presentation(
+  status: number,
+  code: number,
+  source: ErrorSource,
+  retrySafe: boolean,
+): ErrorPresentation {
+  return { status, code, source, retrySafe };
+}
+
+/** The table: error kind to HTTP status, JSON-RPC code, source, and whether a retry is safe. */
+export const ERROR_TABLE = {
+  parse_error: presentation(400, -32700, "client", false),
+  invalid_request: presentation(400, -32600, "client", false),
+  invalid_params: presentation(400, -32602, "client", false),
+  header_mismatch: presentation(400, -32020, "client", false),
+  bad_host: presentation(400, -31400, "client", false),
+  forbidden_host: presentation(403, -31403, "client", false),
+  forbidden_origin: presentation(403, -31403, "client", false),
+  route_not_found: presentation(404, -31404, "client", false),
+  session_not_found: presentation(404, -31404, "client", false),
+  method_not_allowed: presentation(405, -31405, "client", false),
+  not_acceptable: presentation(406, -31406, "client", false),
+  body_timeout: presentation(408, -31408, "client", true),
+  payload_too_large: presentation(413, -31413, "client", false),
+  unsupported_media_type: presentation(415, -31415, "client", false),
+  client_closed: presentation(499, -31499, "client", false),
+  internal: presentation(500, -32603, "proxy", false),
+  sessions_exhausted: presentation(503, -31503, "proxy", true),
+  draining: presentation(503, -31503, "proxy", true),
+  upstream_unreachable: presentation(502, -31502, "upstream", true),
+  upstream_closed: presentation(502, -31502, "upstream", false),
+  upstream_status: presentation(502, -31502, "upstream", false),
+  upstream_protocol: presentation(502, -31502, "upstream", false),
+  upstream_connect_timeout: presentation(504, -31504, "upstream", true),
+  upstream_timeout: presentation(504, -31504, "upstream", false),
+} as const satisfies Record<string, ErrorPresentation>;
+
+/** The name of one kind of failure. */
+export type ErrorKind = keyof typeof ERROR_TABLE;
+
+/** What may be said beside the kind and the sentence. */
+export interface ErrorDetails {
+  /** What led to this error; for the log alone, never shown to a client. */
+  readonly cause?: unknown;
+  /** The exact text of the JSON-RPC id that the answer has to carry. */
+  readonly idText?: string | undefined;
+  /** HTTP header fields that belong to the refusal, such as `allow` or `retry-after`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A failure with its kind. The message is one plain sentence that a client may read. */
+export class ProxyError extends Error {
+  /** Which failure it is. */
+  readonly kind: ErrorKind;
+  /** The exact text of the JSON-RPC id that the answer has to carry. */
+  readonly idText: string | undefined;
+  /** HTTP header fields that belong to the refusal. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  /** A failure of `kind`, told in the sentence `message`. */
+  constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "ProxyError";
+    this.kind = kind;
+    this.idText = details.idText;
+    this.headers = details.headers ?? {};
+  }
+
+  /** The HTTP status of this failure. */
+  get status(): number {
+    return ERROR_TABLE[this.kind].status;
+  }
+
+  /** The JSON-RPC error code of this failure. */
+  get code(): number {
+    return ERROR_TABLE[this.kind].code;
+  }
+
+  /** Who has to change something. */
+  get source(): ErrorSource {
+    return ERROR_TABLE[this.kind].source;
+  }
+
+  /** Whether the same request may be sent again without the risk that it runs twice. */
+  get retrySafe(): boolean {
+    return ERROR_TABLE[this.kind].retrySafe;
+  }
+
+  /** The same failure, answering the request whose id has the text `idText`. */
+  withId(idText: string | undefined): ProxyError {
+    if (idText === undefined || this.idText !== undefined) return this;
+    return new ProxyError(this.kind, this.message, {
+      cause: this.cause,
+      idText,
+      headers: this.headers,
+    });
+  }
+}
+
+/** Any thrown value as a `ProxyError`; what is not one becomes `internal` and keeps its cause. */
+export function toProxyError(thrown: unknown): ProxyError {
+  if (thrown instanceof ProxyError) return thrown;
+  return new ProxyError("internal", "The proxy failed while it handled this request.", {
+    cause: thrown,
+  });
+}
+
+/**
+ * The JSON-RPC error response for a failure, as text.
+ *
+ * An unknown id is left out, which every revision from 2025-03-26 allows for the body of an HTTP
+ * error ("a JSON-RPC error response that has no `id`"). A known one is copied as it was written.
+ */
+export function errorBody(error: ProxyError): string {
+  const id = error.idText === undefined ? "" : `"id":${error.idText},`;
+  const message = JSON.stringify(error.message);
+  return `{"jsonrpc":"2.0",${id}"error":{"code":${error.code},"message":${message}}}`;
+}

@@ -1,0 +1,125 @@
+/**
+ * From the upstream's answer to the client's: what may pass, and in which form.
+ *
+ * @module
+ */
+
+import { errorBody, ProxyError } from "../errors.ts";
+import type { UpstreamAnswer } from "../upstream/mod.ts";
+
+/** What the client waits for. */
+export type Expected = "message" | "acceptance" | "stream" | "termination";
+
+/** What an answer is made for. */
+export interface AnswerContext {
+  readonly expected: Expected;
+  /** The client's session id to tell, if any. */
+  readonly sessionId: string | undefined;
+  /** The exact text of the request's id, for an error. */
+  readonly idText: string | undefined;
+}
+
+/** A JSON body up to this many bytes is answered whole, a larger one is streamed. */
+const WHOLE_BODY_BYTES = 65_536;
+
+/**
+ * The client's answer.
+ *
+ * @throws {ProxyError} `upstream_protocol` where the upstream's answer is none to this request (R63,
+ * R70), or what went wrong while its body was read.
+ */
+export async function toResponse(
+  answer: UpstreamAnswer,
+  context: AnswerContext,
+): Promise<Response> {
+  if (context.sessionId !== undefined) answer.headers.set("mcp-session-id", context.sessionId);
+  if (answer.status >= 400) return await errorResponse(answer, context);
+  if (answer.status >= 300) {
+    throw refuseAnswer(answer, context, "The upstream server answered with a redirect.");
+  }
+  switch (context.expected) {
+    case "acceptance":
+      answer.body.discard();
+      return new Response(null, { status: 202, headers: withoutType(answer.headers) });
+    case "termination":
+      answer.body.discard();
+      return new Response(null, { status: answer.status, headers: withoutType(answer.headers) });
+    case "stream":
+      if (answer.kind === "sse") return eventStream(answer);
+      throw refuseAnswer(answer, context, "The upstream server did not answer with a stream.");
+    case "message":
+      return await messageResponse(answer, context);
+  }
+}
+
+async function messageResponse(
+  answer: UpstreamAnswer,
+  context: AnswerContext,
+): Promise<Response> {
+  if (answer.status === 200 && answer.kind === "sse") return eventStream(answer);
+  if (answer.status !== 200 || answer.kind !== "json") {
+    throw refuseAnswer(
+      answer,
+      context,
+      "The upstream server answered with neither JSON nor an event stream.",
+    );
+  }
+  const whole = await answer.body.bytesWithin(WHOLE_BODY_BYTES);
+  if (whole !== null && whole.length === 0) {
+    throw refuseAnswer(answer, context, "The upstream server answered with an empty body.");
+  }
+  return new Response(whole ?? answer.body.stream(), { headers: answer.headers });
+}
+
+/** The answer as a stream of events: bytes as they come, held back nowhere. */
+function eventStream(answer: UpstreamAnswer): Response {
+  answer.headers.set("x-accel-buffering", "no");
+  if (!answer.headers.has("cache-control")) answer.headers.set("cache-control", "no-cache");
+  return new Response(answer.body.stream(), { status: answer.status, headers: answer.headers });
+}
+
+/**
+ * An error status. JSON passes, because clients read it (2026-07-28 streamable-http, "Backward
+ * Compatibility"); any other body may name hosts or hold a stack trace and is replaced (R99).
+ */
+async function errorResponse(
+  answer: UpstreamAnswer,
+  context: AnswerContext,
+): Promise<Response> {
+  const { status, headers } = answer;
+  const body = answer.kind === "json" ? await answer.body.bytesWithin(WHOLE_BODY_BYTES) : null;
+  answer.body.discard();
+  if (body !== null && mayPass(body, status)) return new Response(body, { status, headers });
+  headers.set("content-type", "application/json");
+  headers.delete("content-encoding");
+  const sentence = `The upstream server refused the request with HTTP status ${status}.`;
+  const error = new ProxyError("upstream_status", sentence, { idText: context.idText });
+  return new Response(errorBody(error), { status, headers });
+}
+
+/** A server's own failure passes only as the JSON-RPC error it should be. */
+function mayPass(body: Uint8Array, status: number): boolean {
+  if (body.length === 0) return false;
+  if (status < 500) return true;
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    return typeof value === "object" && value !== null && Object.hasOwn(value, "jsonrpc");
+  } catch {
+    return false;
+  }
+}
+
+function withoutType(headers: Headers): Headers {
+  headers.delete("content-type");
+  headers.delete("content-encoding");
+  return headers;
+}
+
+function refuseAnswer(
+  answer: UpstreamAnswer,
+  context: AnswerContext,
+  sentence: string,
+): ProxyError {
+  answer.body.discard();
+  return new ProxyError("upstream_protocol", sentence, { idText: context.idText });
+}

@@ -1,0 +1,44 @@
+/**
+ * The answers under way, so that a stopping proxy can end those that would never end by themselves.
+ *
+ * @module
+ */
+
+import type { UpstreamBody } from "../upstream/mod.ts";
+
+/** The answers under way on all routes. Each leaves the set by itself when it is over. */
+export class Exchanges {
+  readonly #all = new Set<UpstreamBody>();
+  readonly #subscriptions = new Set<UpstreamBody>();
+  #draining = false;
+
+  /** How many answers are under way. */
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** How many of them are subscriptions. */
+  get subscriptions(): number {
+    return this.#subscriptions.size;
+  }
+
+  /**
+   * Follows an answer to its end. A subscription (a GET stream, `subscriptions/listen`) has no end
+   * of its own: while the proxy stops it is ended at once, which clients take as a sign to reconnect.
+   */
+  follow(body: UpstreamBody, isSubscription: boolean): void {
+    this.#all.add(body);
+    if (isSubscription) this.#subscriptions.add(body);
+    body.done.then(() => {
+      this.#all.delete(body);
+      this.#subscriptions.delete(body);
+    });
+    if (this.#draining && isSubscription) body.end();
+  }
+
+  /** Ends all subscriptions, now and from now on; calls go on (R68). */
+  drain(): void {
+    this.#draining = true;
+    for (const body of this.#subscriptions) body.end();
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * How clients face the proxy: the checks at the door, and Streamable HTTP.
+ *
+ * May import `config` types, `era`, `errors.ts`, `json`, `session`, `sse`, `telemetry`, and the
+ * interface of `upstream`; never an upstream transport.
+ *
+ * @module
+ */
+
+export { allowedOrigin, checkHost, type DoorRules, targetPath } from "./door.ts";
+export { preflight, withCors } from "./cors.ts";
+export { Exchanges } from "./exchanges.ts";
+export { refusal } from "./refusal.ts";
+export { type Front, type FrontOptions, streamableHttpFront } from "./streamable_http.ts";

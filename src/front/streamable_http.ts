@@ -1,0 +1,264 @@
+/**
+ * The front for Streamable HTTP, revisions 2025-03-26 to 2026-07-28.
+ *
+ * Sources: `basic/transports` of 2025-03-26, 2025-06-18 and 2025-11-25;
+ * `basic/transports/streamable-http` of 2026-07-28.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import type { LimitsConfig } from "../config/mod.ts";
+import {
+  ASSUMED_REVISION,
+  BATCH_REVISION,
+  type Classified,
+  classifyBodyless,
+  classifyPost,
+  type EraHeaders,
+} from "../era/mod.ts";
+import { ProxyError, toProxyError } from "../errors.ts";
+import { type JsonLimits, parseBody, type ParsedBody } from "../json/mod.ts";
+import type { Session, SessionTable } from "../session/mod.ts";
+import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
+import { type Expected, toResponse } from "./answer.ts";
+import { readBody } from "./body.ts";
+import type { Exchanges } from "./exchanges.ts";
+import { requireAcceptAnswer, requireAcceptStream, requireJsonBody } from "./media.ts";
+import { watchNegotiation } from "./negotiation.ts";
+
+/** What the front of one route works with. */
+export interface FrontOptions {
+  /** The route's name. */
+  readonly route: string;
+  readonly upstream: Upstream;
+  readonly sessions: SessionTable;
+  readonly exchanges: Exchanges;
+  readonly limits: LimitsConfig & JsonLimits;
+  readonly clock: Clock;
+}
+
+/** What is told about a request in the log; filled in as it becomes known. */
+export interface RequestFacts {
+  era?: string;
+  /** The JSON-RPC method, or `batch` or `response`. */
+  rpc?: string;
+}
+
+/** Answers the requests of one route. Rejects with nothing but a `ProxyError`. */
+export type Front = (request: Request, query: string, facts: RequestFacts) => Promise<Response>;
+
+/** One request on its way through the front. */
+interface Passage {
+  readonly request: Request;
+  readonly query: string;
+  readonly session: Session | undefined;
+  readonly expected: Expected;
+  readonly idText: string | undefined;
+  /** Whether the answer is a stream without an end of its own. */
+  readonly isSubscription: boolean;
+  /** Whether the answer may open a session. */
+  readonly opensSession: boolean;
+}
+
+/** A front for one route. */
+export function streamableHttpFront(options: FrontOptions): Front {
+  const methods: Readonly<Record<string, Front>> = {
+    POST: (request, query, facts) => post(options, request, query, facts),
+    GET: (request, query, facts) => listen(options, request, query, facts),
+    DELETE: (request, query, facts) => terminate(options, request, query, facts),
+  };
+  return async (request, query, facts) => {
+    const answer = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
+    if (answer === undefined) {
+      throw new ProxyError("method_not_allowed", "Use POST, GET or DELETE here.", {
+        headers: { allow: "GET, POST, DELETE" },
+      });
+    }
+    return await answer(request, query, facts);
+  };
+}
+
+async function post(
+  options: FrontOptions,
+  request: Request,
+  query: string,
+  facts: RequestFacts,
+): Promise<Response> {
+  requireJsonBody(request.headers);
+  requireAcceptAnswer(request.headers);
+  const bytes = await readBody(request, options.limits, options.clock);
+  const body = parseBody(bytes, options.limits);
+  facts.rpc = describe(body);
+  const classified = classifyPost(body, eraHeaders(request.headers));
+  facts.era = classified.era;
+  const passage = postPassage(options, request, query, body, classified);
+  return await pass(
+    options,
+    passage,
+    passage.expected === "message"
+      ? (call) => options.upstream.exchange(call, bytes)
+      : (call) => options.upstream.notify(call, bytes),
+  );
+}
+
+function postPassage(
+  options: FrontOptions,
+  request: Request,
+  query: string,
+  body: ParsedBody,
+  classified: Classified,
+): Passage {
+  const first = body.messages[0]!;
+  const idText = body.batch || first.kind !== "request" ? undefined : first.idText;
+  const expectsMessage = body.messages.some((message) => message.kind === "request");
+  const isModern = classified.era === "modern";
+  try {
+    // Modern requests have no session: the id is ignored and never minted (2026-07-28
+    // streamable-http, "Earlier Streamable HTTP Revisions").
+    const session = isModern ? undefined : findSession(options, request.headers);
+    if (body.batch) checkBatch(body, session, classified);
+    const opensSession = !isModern && session === undefined && first.method === "initialize";
+    if (opensSession) options.sessions.ensureRoom();
+    return {
+      request,
+      query,
+      session,
+      expected: expectsMessage ? "message" : "acceptance",
+      idText,
+      isSubscription: isModern && first.method === "subscriptions/listen",
+      opensSession,
+    };
+  } catch (error) {
+    throw toProxyError(error).withId(idText);
+  }
+}
+
+async function listen(
+  options: FrontOptions,
+  request: Request,
+  query: string,
+  facts: RequestFacts,
+): Promise<Response> {
+  facts.era = classifyBodyless("GET", eraHeaders(request.headers)).era;
+  requireAcceptStream(request.headers);
+  const passage = bodylessPassage(options, request, query, "stream");
+  return await pass(options, passage, (call) => options.upstream.listen(call));
+}
+
+async function terminate(
+  options: FrontOptions,
+  request: Request,
+  query: string,
+  facts: RequestFacts,
+): Promise<Response> {
+  facts.era = classifyBodyless("DELETE", eraHeaders(request.headers)).era;
+  const passage = bodylessPassage(options, request, query, "termination");
+  const response = await pass(options, passage, (call) => options.upstream.terminate(call));
+  if (response.ok && passage.session !== undefined) options.sessions.close(passage.session);
+  return response;
+}
+
+function bodylessPassage(
+  options: FrontOptions,
+  request: Request,
+  query: string,
+  expected: "stream" | "termination",
+): Passage {
+  return {
+    request,
+    query,
+    session: findSession(options, request.headers),
+    expected,
+    idText: undefined,
+    isSubscription: expected === "stream",
+    opensSession: false,
+  };
+}
+
+/** Sends a request on and turns what comes back into the client's answer. */
+async function pass(
+  options: FrontOptions,
+  passage: Passage,
+  send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
+): Promise<Response> {
+  const { request, session } = passage;
+  const release = session === undefined ? undefined : options.sessions.use(session);
+  try {
+    const answer = await send({
+      headers: request.headers,
+      sessionId: session?.upstreamId,
+      query: passage.query,
+      signal: request.signal,
+    });
+    answer.body.done.then(release);
+    options.exchanges.follow(answer.body, passage.isSubscription);
+    const known = settleSession(options, passage, answer);
+    return await toResponse(answer, {
+      expected: passage.expected,
+      sessionId: known?.id,
+      idText: passage.idText,
+    });
+  } catch (error) {
+    release?.();
+    throw toProxyError(error).withId(passage.idText);
+  }
+}
+
+/** What an answer means for its session: opened, ended by the upstream, or as it was. */
+function settleSession(
+  options: FrontOptions,
+  passage: Passage,
+  answer: UpstreamAnswer,
+): Session | undefined {
+  const { session } = passage;
+  if (session !== undefined) {
+    if (answer.status !== 404) return session;
+    options.sessions.close(session);
+    return undefined;
+  }
+  const opens = passage.opensSession && answer.status === 200 && answer.sessionId !== undefined;
+  if (!opens) return undefined;
+  const opened = options.sessions.open(options.route, answer.sessionId!);
+  watchNegotiation(answer, (revision) => opened.revision = revision);
+  return opened;
+}
+
+function findSession(options: FrontOptions, headers: Headers): Session | undefined {
+  const id = headers.get("mcp-session-id");
+  return id === null ? undefined : options.sessions.find(options.route, id);
+}
+
+/** R29: batches only where 2025-03-26 was negotiated, and never with `initialize`. */
+function checkBatch(
+  body: ParsedBody,
+  session: Session | undefined,
+  classified: Classified,
+): void {
+  const revision = session?.revision ?? classified.revision ?? ASSUMED_REVISION;
+  if (revision !== BATCH_REVISION) {
+    throw new ProxyError(
+      "invalid_request",
+      `Revision ${revision} has no batches; send one JSON-RPC message in each POST.`,
+    );
+  }
+  if (body.messages.some((message) => message.method === "initialize")) {
+    throw new ProxyError("invalid_request", "initialize cannot be part of a batch.");
+  }
+}
+
+function eraHeaders(headers: Headers): EraHeaders {
+  return {
+    protocolVersion: headers.get("mcp-protocol-version"),
+    method: headers.get("mcp-method"),
+    name: headers.get("mcp-name"),
+  };
+}
+
+/** A method as it may stand in a log line: its own characters and a sane length. */
+function describe(body: ParsedBody): string {
+  if (body.batch) return "batch";
+  const { method } = body.messages[0]!;
+  if (method === undefined) return "response";
+  return /^[\w/.$-]{1,64}$/.test(method) ? method : "(odd method name)";
+}

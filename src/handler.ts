@@ -1,0 +1,127 @@
+/**
+ * From a request to the front of its route: the checks at the door, the path, the log line.
+ * No protocol logic.
+ *
+ * @module
+ */
+
+import type { Clock } from "./clock.ts";
+import { ProxyError, toProxyError } from "./errors.ts";
+import {
+  allowedOrigin,
+  checkHost,
+  type DoorRules,
+  type Front,
+  preflight,
+  refusal,
+  targetPath,
+  withCors,
+} from "./front/mod.ts";
+import type { Logger } from "./telemetry/mod.ts";
+
+/** What answers under one path. */
+export interface Route {
+  readonly name: string;
+  readonly front: Front;
+}
+
+/** What a handler works with. */
+export interface HandlerOptions {
+  readonly door: DoorRules;
+  /** Routes by their exact path (R13). */
+  readonly routes: ReadonlyMap<string, Route>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Answers one request; never rejects. */
+export type Handler = (request: Request) => Promise<Response>;
+
+/** What the log line of a request tells. */
+interface Story {
+  route?: string;
+  era?: string;
+  rpc?: string;
+  origin: string | null;
+}
+
+/** The handler of the address that clients use. */
+export function createHandler(options: HandlerOptions): Handler {
+  return async (request) => {
+    const startedMs = options.clock.monotonicMs();
+    const story: Story = { origin: null };
+    const response = await answer(options, request, story);
+    logRequest(options, request, response, story, startedMs);
+    return response;
+  };
+}
+
+async function answer(
+  options: HandlerOptions,
+  request: Request,
+  story: Story,
+): Promise<Response> {
+  let response: Response;
+  try {
+    response = await dispatch(options, request, story);
+  } catch (thrown) {
+    const error = toProxyError(thrown);
+    logFailure(options.logger, error, story);
+    response = refusal(error);
+  }
+  return withCors(response, story.origin);
+}
+
+async function dispatch(
+  options: HandlerOptions,
+  request: Request,
+  story: Story,
+): Promise<Response> {
+  story.origin = enter(request, options.door);
+  const { path, query } = targetPath(request.url);
+  const route = options.routes.get(path);
+  if (route === undefined) {
+    throw new ProxyError("route_not_found", "There is no MCP endpoint under this path.");
+  }
+  story.route = route.name;
+  if (request.method === "OPTIONS") return preflight(request.headers, story.origin);
+  return await route.front(request, query, story);
+}
+
+/** The checks at the door; the result is the allowed origin, or null where no page is asking. */
+export function enter(request: Request, door: DoorRules): string | null {
+  // R12: both would have the proxy act as something it is not.
+  if (request.method === "CONNECT" || request.method === "TRACE") {
+    throw new ProxyError("method_not_allowed", `${request.method} is not served here.`, {
+      headers: { allow: "GET, POST, DELETE" },
+    });
+  }
+  const host = checkHost(request, door);
+  return allowedOrigin(request.headers, host, door);
+}
+
+function logRequest(
+  options: HandlerOptions,
+  request: Request,
+  response: Response,
+  story: Story,
+  startedMs: number,
+): void {
+  if (!options.logger.enabled("info")) return;
+  options.logger.info("request", {
+    route: story.route,
+    http: request.method,
+    era: story.era,
+    rpc: story.rpc,
+    status: response.status,
+    firstByteMs: Math.round((options.clock.monotonicMs() - startedMs) * 1000) / 1000,
+  });
+}
+
+/** The proxy's own failures are errors, the upstream's warnings, a client's mistakes details. */
+function logFailure(logger: Logger, error: ProxyError, story: Story): void {
+  const fields = { route: story.route, kind: error.kind, source: error.source, error };
+  if (error.source === "proxy") logger.error("request failed", fields);
+  else if (error.source === "upstream") logger.warn("request failed", fields);
+  else logger.debug("request refused", fields);
+}

@@ -1,0 +1,11 @@
+/**
+ * JSON-RPC as bytes: bounded parsing, the kind of each message, and the exact text of its id.
+ *
+ * Imports nothing of `src` but `errors.ts`.
+ *
+ * @module
+ */
+
+export { type JsonLimits, type Message, type MessageKind, type ParsedBody } from "./message.ts";
+export { parseBody } from "./message.ts";
+export { elements, type Member, members, nestingWithin, type Span } from "./scan.ts";

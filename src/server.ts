@@ -1,0 +1,125 @@
+/**
+ * Listening and stopping: the sockets around an app.
+ *
+ * @module
+ */
+
+import { createApp } from "./app.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { type Config, parseAddress } from "./config/mod.ts";
+import type { Handler } from "./handler.ts";
+import { type Logger, nullLogger } from "./telemetry/mod.ts";
+
+/** What a running proxy is given from outside. */
+export interface ServeOptions {
+  readonly config: Config;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+/** A proxy that listens. */
+export interface RunningProxy {
+  /** Address that clients use, without a path: `http://127.0.0.1:3100`. */
+  readonly origin: string;
+  /** Address of the admin pages, or null where they are off. */
+  readonly adminOrigin: string | null;
+  /**
+   * Stops: takes no new connection, ends subscriptions, lets calls finish for `drainTimeoutMs`, then
+   * cuts. Resolves to whether everything finished in time. Later calls give the same result.
+   */
+  stop(): Promise<boolean>;
+}
+
+/** An address could not be listened on. */
+export class ListenError extends Error {
+  /** For the address `address`, because of `cause`. */
+  constructor(address: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`Cannot listen on ${address}: ${reason}. Stop what uses it, or choose another address.`, {
+      cause,
+    });
+    this.name = "ListenError";
+  }
+}
+
+/**
+ * Listens on the addresses of a config.
+ *
+ * @throws {ListenError} where an address is in use or not this machine's; nothing listens then.
+ */
+export async function serve(options: ServeOptions): Promise<RunningProxy> {
+  const { config, clock = systemClock, logger = nullLogger } = options;
+  const app = createApp({ config, clock, logger });
+  const servers: Deno.HttpServer<Deno.NetAddr>[] = [];
+  try {
+    servers.push(listen(config.listen, app.handler, logger));
+    if (config.admin !== "off") servers.push(listen(config.admin, app.admin, logger));
+  } catch (error) {
+    await Promise.all(servers.map((server) => server.shutdown()));
+    await app.close();
+    throw error;
+  }
+  let stopping: Promise<boolean> | undefined;
+  return {
+    origin: originOf(servers[0]!.addr),
+    adminOrigin: servers[1] === undefined ? null : originOf(servers[1].addr),
+    stop: () =>
+      stopping ??= stop(
+        () => app.drain(),
+        () => app.close(),
+        Promise.all(servers.map((server) => server.shutdown())),
+        config.drainTimeoutMs,
+        clock,
+      ),
+  };
+}
+
+function listen(address: string, handler: Handler, logger: Logger): Deno.HttpServer<Deno.NetAddr> {
+  const { hostname, port } = parseAddress(address)!;
+  try {
+    return Deno.serve({
+      hostname,
+      port,
+      onListen: () => {},
+      // Only a body that broke off in the middle comes here: the handler itself never rejects.
+      onError: (error) => {
+        logger.warn("answer cut short", { error });
+        return new Response(null, { status: 500 });
+      },
+    }, handler);
+  } catch (error) {
+    throw new ListenError(address, error);
+  }
+}
+
+function originOf({ hostname, port }: Deno.NetAddr): string {
+  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}
+
+/** How long after the cut connections may take to notice it. */
+const CUT_GRACE_MS = 500;
+
+async function stop(
+  drain: () => void,
+  cut: () => Promise<void>,
+  finished: Promise<unknown>,
+  drainTimeoutMs: number,
+  clock: Clock,
+): Promise<boolean> {
+  drain();
+  const inTime = await within(finished, drainTimeoutMs, clock);
+  await cut();
+  if (!inTime) await within(finished, CUT_GRACE_MS, clock);
+  return inTime;
+}
+
+/** Whether `work` ends within `limitMs`. */
+async function within(work: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const timer = clock.after(limitMs, () => resolve(false));
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    timer.cancel();
+  }
+}

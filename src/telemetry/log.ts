@@ -1,0 +1,113 @@
+/**
+ * Structured log lines: JSON for machines, one readable line for a terminal.
+ *
+ * Never logged: session ids, tokens, message ids, arguments, results (R96).
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import type { LineSink } from "./sink.ts";
+
+/** From least to most severe; `silent` logs nothing. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+
+/** How severe a line is, or from where on lines are written. */
+export type LogLevel = typeof LOG_LEVELS[number];
+
+/** How a line is written. */
+export type LogFormat = "json" | "pretty";
+
+/** What a line carries beside its message; durations in milliseconds end in `Ms`. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Writes log lines. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** Whether lines of this level are written, to save the work of making one. */
+  enabled(level: LogLevel): boolean;
+  /** Resolves when every line so far is written. */
+  flush(): Promise<void>;
+}
+
+/** What a logger is made of. */
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  readonly clock: Clock;
+  readonly sink: LineSink;
+}
+
+/** A logger that writes to `sink`. */
+export function createLogger(options: LoggerOptions): Logger {
+  const threshold = LOG_LEVELS.indexOf(options.level);
+  const enabled = (level: LogLevel) => LOG_LEVELS.indexOf(level) >= threshold;
+  const write = options.format === "json" ? jsonLine : prettyLine;
+  const at = (level: LogLevel) => (message: string, fields: LogFields = {}) => {
+    if (enabled(level)) options.sink.write(write(options.clock.now(), level, message, fields));
+  };
+  return {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    enabled,
+    flush: () => options.sink.flush(),
+  };
+}
+
+/** A logger that writes nothing. */
+export const nullLogger: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  enabled: () => false,
+  flush: () => Promise.resolve(),
+};
+
+function jsonLine(time: Date, level: LogLevel, message: string, fields: LogFields): string {
+  return JSON.stringify({ time: time.toISOString(), level, message, ...plain(fields) });
+}
+
+const COLOURS: Readonly<Record<LogLevel, string>> = {
+  debug: "\x1b[2m",
+  info: "\x1b[36m",
+  warn: "\x1b[33m",
+  error: "\x1b[31m",
+  silent: "",
+};
+
+function prettyLine(time: Date, level: LogLevel, message: string, fields: LogFields): string {
+  const clock = time.toISOString().slice(11, 23);
+  const rest = Object.entries(plain(fields)).map(([key, value]) => ` ${key}=${text(value)}`);
+  return `${clock} ${COLOURS[level]}${level.padEnd(5)}\x1b[0m ${message}${rest.join("")}`;
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" && /^[\w./:@*-]+$/.test(value) ? value : JSON.stringify(value);
+}
+
+/** The fields with each error, and its causes, as one line of text. */
+function plain(fields: LogFields): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [key, value instanceof Error ? describeError(value) : value]),
+  );
+}
+
+const MAX_CAUSES = 5;
+
+function describeError(error: Error): string {
+  const parts: string[] = [];
+  let current: unknown = error;
+  while (current instanceof Error && parts.length < MAX_CAUSES) {
+    parts.push(`${current.name}: ${current.message}`);
+    current = current.cause;
+  }
+  return parts.join("; caused by ");
+}

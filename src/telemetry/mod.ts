@@ -1,0 +1,11 @@
+/**
+ * What the proxy says about itself: structured log lines.
+ *
+ * Imports nothing of `src` but `clock.ts`.
+ *
+ * @module
+ */
+
+export { createLogger, type LogFields, type LogFormat, type Logger, type LogLevel } from "./log.ts";
+export { LOG_LEVELS, type LoggerOptions, nullLogger } from "./log.ts";
+export { type LineSink, stderrSink } from "./sink.ts";

@@ -1,0 +1,191 @@
+/**
+ * The body of an answer between the connection that pushes it and the reader that pulls it.
+ *
+ * Until a reader is there, at most `HIGH_WATER_BYTES` wait here and the connection is paused; with a
+ * stream as the reader, the stream's own queue has the same bound. So a client that does not read
+ * stops the upstream, and memory stays flat (R49).
+ *
+ * @module
+ */
+
+import type { Clock, Timer } from "../clock.ts";
+import { ProxyError } from "../errors.ts";
+import type { UpstreamBody } from "./upstream.ts";
+
+/** Bytes that may wait for a reader before the connection is paused. */
+export const HIGH_WATER_BYTES = 65_536;
+
+/** What a body can do to its connection. */
+export interface BodyControl {
+  pause(): void;
+  resume(): void;
+  /** Drops the connection; the body hears nothing more of it. */
+  abort(): void;
+}
+
+/** The watch over silence in a body. */
+export interface BodyTimer {
+  readonly clock: Clock;
+  /** The longest silence, in milliseconds. */
+  readonly idleMs: number;
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A body that a connection fills with `push`, `finish` and `fail`. */
+export class AnswerBody implements UpstreamBody {
+  readonly done: Promise<void>;
+  readonly #resolveDone: () => void;
+  readonly #control: BodyControl;
+  readonly #timer: BodyTimer;
+  #queue: Bytes[] = [];
+  #queuedBytes = 0;
+  #paused = false;
+  #over = false;
+  #failure: ProxyError | undefined;
+  #observe: ((bytes: Uint8Array) => void) | undefined;
+  #controller: ReadableStreamDefaultController<Bytes> | undefined;
+  #wake: (() => void) | undefined;
+  #lastByteMs: number;
+  #watch: Timer | undefined;
+
+  /** A body on one connection, watched for silence from now on. */
+  constructor(control: BodyControl, timer: BodyTimer) {
+    this.#control = control;
+    this.#timer = timer;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.done = promise;
+    this.#resolveDone = resolve;
+    this.#lastByteMs = timer.clock.monotonicMs();
+    this.#watchFor(timer.idleMs);
+  }
+
+  /** A piece of the body has come. */
+  push(bytes: Bytes): void {
+    if (this.#over) return;
+    this.#lastByteMs = this.#timer.clock.monotonicMs();
+    this.#observe?.(bytes);
+    if (this.#controller === undefined) {
+      this.#queue.push(bytes);
+      this.#queuedBytes += bytes.length;
+      if (this.#queuedBytes >= HIGH_WATER_BYTES) this.#pause();
+    } else {
+      this.#controller.enqueue(bytes);
+      if ((this.#controller.desiredSize ?? 0) <= 0) this.#pause();
+    }
+    this.#wake?.();
+  }
+
+  /** The body has come to its proper end. */
+  finish(): void {
+    if (this.#over) return;
+    this.#settle();
+    this.#controller?.close();
+    this.#wake?.();
+  }
+
+  /** The body broke off. */
+  fail(error: ProxyError): void {
+    if (this.#over) return;
+    this.#failure = error;
+    this.#settle();
+    this.#controller?.error(error);
+    this.#wake?.();
+  }
+
+  tap(observe: (bytes: Uint8Array) => void): void {
+    this.#observe = observe;
+  }
+
+  async bytesWithin(maxBytes: number): Promise<Bytes | null> {
+    while (!this.#over && this.#queuedBytes <= maxBytes && this.#queuedBytes < HIGH_WATER_BYTES) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    this.#wake = undefined;
+    if (this.#failure !== undefined) throw this.#failure;
+    if (!this.#over || this.#queuedBytes > maxBytes) return null;
+    return concat(this.#takeQueue());
+  }
+
+  stream(): ReadableStream<Bytes> {
+    return new ReadableStream<Bytes>({
+      start: (controller) => {
+        for (const bytes of this.#takeQueue()) controller.enqueue(bytes);
+        if (this.#failure !== undefined) controller.error(this.#failure);
+        else if (this.#over) controller.close();
+        else this.#controller = controller;
+      },
+      pull: () => this.#resume(),
+      cancel: () => this.discard(),
+    }, new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }));
+  }
+
+  end(): void {
+    if (this.#over) return;
+    this.#settle();
+    this.#control.abort();
+    this.#controller?.close();
+    this.#wake?.();
+  }
+
+  discard(): void {
+    if (this.#over) return;
+    this.#settle();
+    this.#queue = [];
+    this.#control.abort();
+    this.#wake?.();
+  }
+
+  #takeQueue(): Bytes[] {
+    const taken = this.#queue;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    return taken;
+  }
+
+  #settle(): void {
+    this.#over = true;
+    this.#watch?.cancel();
+    this.#resolveDone();
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#control.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#over) return;
+    this.#paused = false;
+    // The silence while the client did not read was not the upstream's.
+    this.#lastByteMs = this.#timer.clock.monotonicMs();
+    this.#control.resume();
+  }
+
+  /** One timer that looks when it fires, rather than one that is set anew for each piece. */
+  #watchFor(delayMs: number): void {
+    this.#watch = this.#timer.clock.after(delayMs, () => {
+      const silentMs = this.#paused ? 0 : this.#timer.clock.monotonicMs() - this.#lastByteMs;
+      if (silentMs < this.#timer.idleMs) return this.#watchFor(this.#timer.idleMs - silentMs);
+      this.#control.abort();
+      this.fail(
+        new ProxyError(
+          "upstream_timeout",
+          "The upstream server fell silent in the middle of its answer.",
+        ),
+      );
+    });
+  }
+}
+
+function concat(pieces: readonly Bytes[]): Bytes {
+  if (pieces.length === 1) return pieces[0]!;
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}

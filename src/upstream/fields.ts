@@ -1,0 +1,109 @@
+/**
+ * Which header fields pass the proxy, each way.
+ *
+ * Sources: RFC 9110 section 7.6.1 (connection-specific fields), R14, R15, R17, R20, R77, R93, R99.
+ *
+ * @module
+ */
+
+/** Fields that belong to one connection (RFC 9110 section 7.6.1, RFC 9112). */
+const HOP_BY_HOP: readonly string[] = [
+  "connection",
+  "http2-settings",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-authentication-info",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+];
+
+/** Request fields that the proxy answers itself or sets anew. */
+const REQUEST_DROPPED: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP,
+  "accept-encoding", // answers are relayed as they are, so none may be compressed (R56)
+  "access-control-request-headers",
+  "access-control-request-method",
+  "access-control-request-private-network",
+  "content-length", // set from the bytes that are sent
+  "expect", // R17
+  "forwarded", // R20
+  "host",
+  "mcp-session-id", // the upstream's own is set instead (R77)
+  "origin", // checked here; the proxy is no web page
+  "referer",
+  "via",
+  "x-real-ip", // R20
+]);
+
+/** What says who the client is; passed on only where configured (R93). */
+const CREDENTIALS: ReadonlySet<string> = new Set(["authorization", "cookie"]);
+
+/** Answer fields that stay between the proxy and the upstream. */
+const RESPONSE_DROPPED: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP,
+  "alt-svc",
+  "content-length", // set from the bytes that are sent
+  "date",
+  "location", // redirects are not followed, and not told (R70, R99)
+  "mcp-session-id",
+  "server",
+  "via",
+  "x-powered-by",
+]);
+
+/** What lets the upstream set a credential, or say where to get one. */
+const CREDENTIAL_ANSWERS: ReadonlySet<string> = new Set(["set-cookie", "www-authenticate"]);
+
+/** What must not be taken away by naming it in `Connection` (R14). */
+const NEVER_NOMINATED = /^(mcp-|accept$|content-type$|last-event-id$|authorization$|host$)/;
+
+/** The fields that `Connection` names, and that therefore end here. */
+function nominated(connection: string | null): ReadonlySet<string> {
+  if (connection === null) return new Set();
+  const names = connection.toLowerCase().split(",").map((name) => name.trim());
+  return new Set(names.filter((name) => !NEVER_NOMINATED.test(name)));
+}
+
+/** `mcp_session_id` and the like, which some servers take for the name with dashes (R15). */
+function shadows(name: string): boolean {
+  if (!name.includes("_")) return false;
+  const dashed = name.replaceAll("_", "-");
+  return dashed.startsWith("mcp-") || dashed.startsWith("x-forwarded-") ||
+    REQUEST_DROPPED.has(dashed) || CREDENTIALS.has(dashed);
+}
+
+/** The client's header fields that go upstream, as a flat list of names and values. */
+export function requestFields(headers: Headers, forwardCredentials: boolean): string[] {
+  const dropped = nominated(headers.get("connection"));
+  const fields: string[] = [];
+  for (const [name, value] of headers) {
+    if (REQUEST_DROPPED.has(name) || dropped.has(name) || shadows(name)) continue;
+    if (name.startsWith("x-forwarded-") || name.startsWith("sec-fetch-")) continue;
+    if (!forwardCredentials && CREDENTIALS.has(name)) continue;
+    fields.push(name, value);
+  }
+  return fields;
+}
+
+/** The upstream's header fields that go to the client. */
+export function responseFields(
+  received: Iterable<readonly [string, string]>,
+  forwardCredentials: boolean,
+): Headers {
+  const pairs = [...received];
+  const connection = pairs.find(([name]) => name === "connection")?.[1] ?? null;
+  const dropped = nominated(connection);
+  const headers = new Headers();
+  for (const [name, value] of pairs) {
+    if (RESPONSE_DROPPED.has(name) || dropped.has(name)) continue;
+    // Which web pages may read an answer is for the proxy to say, which checked the origin.
+    if (name.startsWith("access-control-")) continue;
+    if (!forwardCredentials && CREDENTIAL_ANSWERS.has(name)) continue;
+    headers.append(name, value);
+  }
+  return headers;
+}

@@ -1,0 +1,14 @@
+/**
+ * The servers behind the proxy: one interface, and how each transport implements it.
+ *
+ * May import `errors.ts`, `clock.ts`, `config` types; never `session` or `front`.
+ *
+ * @module
+ */
+
+export type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "./upstream.ts";
+export { streamableHttpUpstream } from "./streamable_http.ts";
+export { requestFields, responseFields } from "./fields.ts";
+export { AnswerBody, type BodyControl, type BodyTimer } from "./answer_body.ts";
+export type { HttpAnswer, HttpClient, HttpRequest, HttpTimeouts } from "./http_client.ts";
+export { undiciClient } from "./undici_client.ts";

@@ -1,0 +1,101 @@
+/**
+ * An upstream that speaks Streamable HTTP, revisions 2025-03-26 to 2026-07-28.
+ *
+ * @module
+ */
+
+import type { HttpAnswer, HttpClient, HttpTimeouts } from "./http_client.ts";
+import { requestFields, responseFields } from "./fields.ts";
+import type { Upstream, UpstreamAnswer, UpstreamCall } from "./upstream.ts";
+
+/** Where the server is and how it is spoken to. */
+export interface StreamableHttpOptions {
+  /** The MCP endpoint. */
+  readonly url: URL;
+  /** Fields that replace the client's. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly forwardCredentials: boolean;
+  readonly timeouts: HttpTimeouts;
+}
+
+const ACCEPT_ANSWER = "application/json, text/event-stream";
+const ACCEPT_STREAM = "text/event-stream";
+
+/** An upstream on `client`, which it owns and closes. */
+export function streamableHttpUpstream(
+  client: HttpClient,
+  options: StreamableHttpOptions,
+): Upstream {
+  const fixed = fixedFields(options.headers);
+  const replaced = new Set(Object.keys(options.headers).map((name) => name.toLowerCase()));
+
+  async function send(
+    method: "POST" | "GET" | "DELETE",
+    call: UpstreamCall,
+    accept: string,
+    body: Uint8Array | null,
+  ): Promise<UpstreamAnswer> {
+    const answer = await client.send({
+      method,
+      path: targetOf(options.url, call.query),
+      fields: [...clientFields(call, options, replaced), "accept", accept, ...fixed],
+      body,
+      signal: call.signal,
+      timeouts: options.timeouts,
+    });
+    return toAnswer(answer, options.forwardCredentials);
+  }
+
+  return {
+    exchange: (call, body) => send("POST", call, ACCEPT_ANSWER, body),
+    notify: (call, body) => send("POST", call, ACCEPT_ANSWER, body),
+    listen: (call) => send("GET", call, ACCEPT_STREAM, null),
+    terminate: (call) => send("DELETE", call, ACCEPT_ANSWER, null),
+    close: () => client.close(),
+  };
+}
+
+/** The client's query is passed on, unless the configured URL has one: the config decides (R95). */
+function targetOf(url: URL, query: string): string {
+  return url.pathname + (url.search === "" ? query : url.search);
+}
+
+function fixedFields(headers: Readonly<Record<string, string>>): string[] {
+  const fields = ["accept-encoding", "identity"];
+  for (const [name, value] of Object.entries(headers)) fields.push(name.toLowerCase(), value);
+  return fields;
+}
+
+function clientFields(
+  call: UpstreamCall,
+  options: StreamableHttpOptions,
+  replaced: ReadonlySet<string>,
+): string[] {
+  const fields = requestFields(call.headers, options.forwardCredentials);
+  const kept: string[] = [];
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at]!;
+    if (name === "accept" || replaced.has(name)) continue;
+    kept.push(name, fields[at + 1]!);
+  }
+  if (call.sessionId !== undefined) kept.push("mcp-session-id", call.sessionId);
+  return kept;
+}
+
+function toAnswer(answer: HttpAnswer, forwardCredentials: boolean): UpstreamAnswer {
+  const headers = responseFields(answer.fields, forwardCredentials);
+  const sessionId = answer.fields.find(([name]) => name === "mcp-session-id")?.[1];
+  return {
+    status: answer.status,
+    headers,
+    sessionId,
+    kind: kindOf(headers.get("content-type")),
+    body: answer.body,
+  };
+}
+
+function kindOf(contentType: string | null): "json" | "sse" | "other" {
+  const type = (contentType ?? "").split(";", 1)[0]!.trim().toLowerCase();
+  if (type === "application/json") return "json";
+  return type === "text/event-stream" ? "sse" : "other";
+}

@@ -1,0 +1,189 @@
+/**
+ * The HTTP client on undici's dispatcher.
+ *
+ * undici, because it sends a POST exactly once where the runtime's `fetch` and `node:http` send it
+ * again when a pooled connection closes without an answer. Its dispatcher, because that hands over
+ * the bytes without a stream in between. Its own timeouts are off: they are seconds coarse.
+ *
+ * @module
+ */
+
+import { type Dispatcher, Pool } from "undici";
+import type { Clock } from "../clock.ts";
+import { ProxyError } from "../errors.ts";
+import { AnswerBody } from "./answer_body.ts";
+import type { HttpAnswer, HttpClient, HttpRequest } from "./http_client.ts";
+
+/** How the connections are made. */
+export interface UndiciClientOptions {
+  /** Scheme, host and port. */
+  readonly origin: string;
+  readonly connectTimeoutMs: number;
+  readonly maxConnections: number;
+  readonly clock: Clock;
+}
+
+/** Largest head of an answer, in bytes. */
+const MAX_HEAD_BYTES = 65_536;
+
+/** A client for one origin. */
+export function undiciClient(options: UndiciClientOptions): HttpClient {
+  const pool = new Pool(options.origin, {
+    allowH2: false,
+    bodyTimeout: 0,
+    connections: options.maxConnections,
+    connect: { timeout: options.connectTimeoutMs },
+    headersTimeout: 0,
+    maxHeaderSize: MAX_HEAD_BYTES,
+    pipelining: 1,
+  });
+  return {
+    send: (request) => sendWithRetry(pool, request, options.clock),
+    close: () => pool.destroy(),
+  };
+}
+
+/** R60: a GET that met a connection which was just being closed is sent once more. */
+async function sendWithRetry(
+  pool: Pool,
+  request: HttpRequest,
+  clock: Clock,
+): Promise<HttpAnswer> {
+  try {
+    return await new Exchange(pool, request, clock).answer;
+  } catch (error) {
+    const again = request.method === "GET" && error instanceof ProxyError &&
+      error.kind === "upstream_closed" && !request.signal.aborted;
+    if (!again) throw error;
+    return await new Exchange(pool, request, clock).answer;
+  }
+}
+
+type UndiciHeaders = Record<string, string | string[] | undefined>;
+
+/** One request on its way: from dispatch to the end of the answer. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly answer: Promise<HttpAnswer>;
+  readonly #resolve: (answer: HttpAnswer) => void;
+  readonly #reject: (error: ProxyError) => void;
+  readonly #request: HttpRequest;
+  readonly #clock: Clock;
+  readonly #onAbort = () => this.#giveUp(clientClosed());
+  readonly #deadline: { cancel(): void };
+  #controller: Dispatcher.DispatchController | undefined;
+  #givenUp: ProxyError | undefined;
+  #body: AnswerBody | undefined;
+
+  constructor(pool: Pool, request: HttpRequest, clock: Clock) {
+    const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
+    this.answer = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#request = request;
+    this.#clock = clock;
+    this.#deadline = clock.after(request.timeouts.headersMs, () => this.#giveUp(noHead()));
+    if (request.signal.aborted) this.#onAbort();
+    else this.#dispatch(pool);
+  }
+
+  #dispatch(pool: Pool): void {
+    const { signal, path, method, fields, body } = this.#request;
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+    pool.dispatch({ path, method, headers: fields as string[], body }, this);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#givenUp !== undefined) return controller.abort(this.#givenUp);
+    this.#controller = controller;
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: UndiciHeaders,
+  ): void {
+    if (status < 200) return;
+    this.#settleHead();
+    const fields = flatten(headers);
+    const { timeouts } = this.#request;
+    this.#body = new AnswerBody({
+      pause: () => controller.pause(),
+      resume: () => controller.resume(),
+      abort: () => controller.abort(clientClosed()),
+    }, {
+      clock: this.#clock,
+      idleMs: isEventStream(fields) ? timeouts.streamIdleMs : timeouts.bodyIdleMs,
+    });
+    this.#resolve({ status, fields, body: this.#body });
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    this.#body?.push(chunk as Uint8Array<ArrayBuffer>);
+  }
+
+  onResponseEnd(): void {
+    this.#body?.finish();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#settleHead();
+    const failure = this.#givenUp ?? toFailure(error);
+    if (this.#body === undefined) this.#reject(failure);
+    else this.#body.fail(failure);
+  }
+
+  #settleHead(): void {
+    this.#deadline.cancel();
+    this.#request.signal.removeEventListener("abort", this.#onAbort);
+  }
+
+  #giveUp(error: ProxyError): void {
+    this.#givenUp = error;
+    this.#settleHead();
+    this.#controller?.abort(error);
+    this.#reject(error);
+  }
+}
+
+function flatten(headers: UndiciHeaders): [string, string][] {
+  return Object.entries(headers).flatMap(([name, value]) =>
+    [value ?? []].flat().map((one): [string, string] => [name, one])
+  );
+}
+
+function isEventStream(fields: readonly (readonly [string, string])[]): boolean {
+  const type = fields.find(([name]) => name === "content-type")?.[1] ?? "";
+  return type.toLowerCase().startsWith("text/event-stream");
+}
+
+function clientClosed(): ProxyError {
+  return new ProxyError("client_closed", "The client closed the request before it was answered.");
+}
+
+function noHead(): ProxyError {
+  return new ProxyError("upstream_timeout", "The upstream server did not answer in time.");
+}
+
+const UNREACHABLE = /^(ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/;
+const CLOSED = /^(UND_ERR_SOCKET|ECONNRESET|EPIPE|UND_ERR_RES_CONTENT_LENGTH_MISMATCH)$/;
+
+/** undici's error as one of the proxy's kinds. */
+export function toFailure(error: Error): ProxyError {
+  if (error instanceof ProxyError) return error;
+  const code = (error as { code?: unknown }).code;
+  const text = typeof code === "string" ? code : "";
+  if (text === "UND_ERR_CONNECT_TIMEOUT" || text === "ETIMEDOUT") {
+    const sentence = "The upstream server could not be reached in time.";
+    return new ProxyError("upstream_connect_timeout", sentence, { cause: error });
+  }
+  if (UNREACHABLE.test(text)) {
+    const sentence = "The upstream server cannot be reached.";
+    return new ProxyError("upstream_unreachable", sentence, { cause: error });
+  }
+  if (CLOSED.test(text)) {
+    const sentence = "The upstream server closed the connection before its answer was complete.";
+    return new ProxyError("upstream_closed", sentence, { cause: error });
+  }
+  const sentence = "The upstream server's answer is not valid HTTP.";
+  return new ProxyError("upstream_protocol", sentence, { cause: error });
+}

@@ -1,0 +1,67 @@
+/**
+ * The seam between the fronts and the servers: what every upstream transport can do.
+ *
+ * @module
+ */
+
+/** What a front asks of an upstream, whatever the transport. */
+export interface UpstreamCall {
+  /** End-to-end header fields of the client's request. */
+  readonly headers: Headers;
+  /** The upstream's own session id, where there is one. */
+  readonly sessionId: string | undefined;
+  /** The client's query string with its `?`, or empty. */
+  readonly query: string;
+  /** Aborted when the client has gone or the proxy stops. */
+  readonly signal: AbortSignal;
+}
+
+/** The body of an answer. Its one reader chooses how: whole and small, or as a stream. */
+export interface UpstreamBody {
+  /**
+   * The whole body if it ends within `maxBytes`; otherwise null, and `stream` gives everything
+   * from the first byte on.
+   */
+  bytesWithin(maxBytes: number): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** The bytes as they come, with back-pressure. Cancelling it ends the upstream's request. */
+  stream(): ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Calls `observe` with each piece before the reader gets it. */
+  tap(observe: (bytes: Uint8Array) => void): void;
+  /** Ends the answer here: the reader sees a clean end, the upstream a closed request. */
+  end(): void;
+  /** Gives the answer up: nothing more is read from the upstream. */
+  discard(): void;
+  /** Resolves, never rejects, when the answer is over for whatever reason. */
+  readonly done: Promise<void>;
+}
+
+/** The head of an answer, with its body still to be read. */
+export interface UpstreamAnswer {
+  readonly status: number;
+  /** End-to-end header fields; without the session id. */
+  readonly headers: Headers;
+  /** The session id that the upstream named in this answer. */
+  readonly sessionId: string | undefined;
+  /** What the body is, by the content type. */
+  readonly kind: "json" | "sse" | "other";
+  readonly body: UpstreamBody;
+}
+
+/**
+ * A server behind the proxy. Each call reaches it at most once.
+ *
+ * All methods reject with a `ProxyError` of source `upstream`, or `client_closed` when the call's
+ * signal was aborted.
+ */
+export interface Upstream {
+  /** Sends a body that asks for answers: a request, or a batch with one. */
+  exchange(call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer>;
+  /** Sends a body that gets no answer: notifications and responses. */
+  notify(call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer>;
+  /** Opens, or resumes, the stream on which the server speaks first. */
+  listen(call: UpstreamCall): Promise<UpstreamAnswer>;
+  /** Ends the session. */
+  terminate(call: UpstreamCall): Promise<UpstreamAnswer>;
+  /** Closes all connections. */
+  close(): Promise<void>;
+}
