@@ -28,9 +28,9 @@ export async function readBody(
   clock: Clock,
 ): Promise<Uint8Array> {
   const declared = declaredLength(request.headers);
-  if (declared > limits.maxRequestBytes) throw tooLarge(limits);
+  if (declared !== undefined && declared > limits.maxRequestBytes) throw tooLarge(limits);
   if (request.body === null) return new Uint8Array();
-  const inOnePiece = declared <= ONE_PIECE_BYTES;
+  const inOnePiece = declared !== undefined && declared <= ONE_PIECE_BYTES;
   const reader = inOnePiece ? undefined : request.body.getReader();
   const reading = reader === undefined ? request.bytes() : readPieces(reader, limits);
   return await withDeadline(reading, limits, clock, () => {
@@ -40,10 +40,10 @@ export async function readBody(
   });
 }
 
-/** The length that the head declares; infinite where it declares none, or is odd about it. */
-function declaredLength(headers: Headers): number {
+/** The length that the head declares; undefined where it declares none, or is odd about it. */
+function declaredLength(headers: Headers): number | undefined {
   const text = headers.get("content-length");
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : Infinity;
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 async function readPieces(

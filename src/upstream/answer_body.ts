@@ -94,6 +94,7 @@ export class AnswerBody implements UpstreamBody {
   }
 
   tap(observe: (bytes: Uint8Array) => void): void {
+    for (const bytes of this.#queue) observe(bytes);
     this.#observe = observe;
   }
 
@@ -168,13 +169,13 @@ export class AnswerBody implements UpstreamBody {
     this.#watch = this.#timer.clock.after(delayMs, () => {
       const silentMs = this.#paused ? 0 : this.#timer.clock.monotonicMs() - this.#lastByteMs;
       if (silentMs < this.#timer.idleMs) return this.#watchFor(this.#timer.idleMs - silentMs);
-      this.#control.abort();
       this.fail(
         new ProxyError(
           "upstream_timeout",
           "The upstream server fell silent in the middle of its answer.",
         ),
       );
+      this.#control.abort();
     });
   }
 }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { type Dispatcher, Pool } from "undici";
+import { buildConnector, type Dispatcher, Pool } from "undici";
 import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { AnswerBody } from "./answer_body.ts";
@@ -32,7 +32,7 @@ export function undiciClient(options: UndiciClientOptions): HttpClient {
     allowH2: false,
     bodyTimeout: 0,
     connections: options.maxConnections,
-    connect: { timeout: options.connectTimeoutMs },
+    connect: connector(options),
     headersTimeout: 0,
     maxHeaderSize: MAX_HEAD_BYTES,
     pipelining: 1,
@@ -40,6 +40,21 @@ export function undiciClient(options: UndiciClientOptions): HttpClient {
   return {
     send: (request) => sendWithRetry(pool, request, options.clock),
     close: () => pool.destroy(),
+  };
+}
+
+/** Connects within the deadline, which undici's own coarse timers would only roughly keep. */
+function connector(options: UndiciClientOptions): buildConnector.connector {
+  // The types leave out what undici returns: the socket that is being connected.
+  const connect = buildConnector({ timeout: 0 }) as unknown as (
+    ...args: Parameters<buildConnector.connector>
+  ) => { destroy(error: Error): void };
+  return (target, callback) => {
+    const timer = options.clock.after(options.connectTimeoutMs, () => socket.destroy(tooLate()));
+    const socket = connect(target, (...outcome) => {
+      timer.cancel();
+      callback(...outcome);
+    });
   };
 }
 
@@ -167,15 +182,17 @@ function noHead(): ProxyError {
 const UNREACHABLE = /^(ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/;
 const CLOSED = /^(UND_ERR_SOCKET|ECONNRESET|EPIPE|UND_ERR_RES_CONTENT_LENGTH_MISMATCH)$/;
 
+function tooLate(cause?: Error): ProxyError {
+  const sentence = "The upstream server could not be reached in time.";
+  return new ProxyError("upstream_connect_timeout", sentence, { cause });
+}
+
 /** undici's error as one of the proxy's kinds. */
 export function toFailure(error: Error): ProxyError {
   if (error instanceof ProxyError) return error;
   const code = (error as { code?: unknown }).code;
   const text = typeof code === "string" ? code : "";
-  if (text === "UND_ERR_CONNECT_TIMEOUT" || text === "ETIMEDOUT") {
-    const sentence = "The upstream server could not be reached in time.";
-    return new ProxyError("upstream_connect_timeout", sentence, { cause: error });
-  }
+  if (text === "ETIMEDOUT") return tooLate(error);
   if (UNREACHABLE.test(text)) {
     const sentence = "The upstream server cannot be reached.";
     return new ProxyError("upstream_unreachable", sentence, { cause: error });

@@ -1,0 +1,149 @@
+/**
+ * The MCP messages the bench sends, encoded once: a call costs the client seven bytes of patching
+ * and one write.
+ */
+
+/** The protocol revision spoken, of the session era. */
+export const PROTOCOL_VERSION = "2025-11-25";
+
+/** Tool of the mock that answers with JSON, after `serviceMs`. */
+export const CALL_TOOL = "bench_call";
+
+/** Tool of the mock that streams `events` notifications, some `writeBytes` in each write. */
+export const STREAM_TOOL = "bench_stream";
+
+/** First request id of a client; all ids have as many digits as this. */
+export const FIRST_REQUEST_ID = 1_000_000;
+
+/** Last request id of the same width: the bound on the calls of one client. */
+export const LAST_REQUEST_ID = 9_999_999;
+
+/** Where requests go. */
+export interface Endpoint {
+  readonly hostname: string;
+  readonly port: number;
+  readonly path: string;
+}
+
+/** The endpoint of an `http:` URL. */
+export function endpointOf(url: URL): Endpoint {
+  return {
+    hostname: url.hostname.replace(/^\[|\]$/g, ""),
+    port: Number(url.port || "80"),
+    path: url.pathname + url.search,
+  };
+}
+
+const encoder = new TextEncoder();
+
+/** A whole POST: head and JSON body. */
+export function postBytes(
+  endpoint: Endpoint,
+  body: string,
+  sessionId: string | undefined,
+): Uint8Array {
+  const bodyBytes = encoder.encode(body);
+  const host = endpoint.hostname.includes(":") ? `[${endpoint.hostname}]` : endpoint.hostname;
+  const session = sessionId === undefined
+    ? ""
+    : `mcp-protocol-version: ${PROTOCOL_VERSION}\r\nmcp-session-id: ${sessionId}\r\n`;
+  const head = encoder.encode(
+    `POST ${endpoint.path} HTTP/1.1\r\nhost: ${host}:${endpoint.port}\r\n` +
+      "accept: application/json, text/event-stream\r\ncontent-type: application/json\r\n" +
+      `${session}content-length: ${bodyBytes.length}\r\n\r\n`,
+  );
+  const message = new Uint8Array(head.length + bodyBytes.length);
+  message.set(head);
+  message.set(bodyBytes, head.length);
+  return message;
+}
+
+/** The body of `initialize`. */
+export function initializeBody(id: number): string {
+  return JSON.stringify({
+    jsonrpc: "2.0",
+    id,
+    method: "initialize",
+    params: {
+      protocolVersion: PROTOCOL_VERSION,
+      capabilities: {},
+      clientInfo: { name: "switchyard-bench", version: "1" },
+    },
+  });
+}
+
+/** The body of `notifications/initialized`. */
+export function initializedBody(): string {
+  return JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" });
+}
+
+/** An encoded `tools/call` whose id can be changed in place. */
+export interface CallTemplate {
+  readonly bytes: Uint8Array;
+  readonly idOffset: number;
+}
+
+/** Encodes a `tools/call` in a session. */
+export function callTemplate(
+  endpoint: Endpoint,
+  sessionId: string | undefined,
+  tool: string,
+  toolArguments: Readonly<Record<string, number>>,
+): CallTemplate {
+  const body = JSON.stringify({
+    jsonrpc: "2.0",
+    id: FIRST_REQUEST_ID,
+    method: "tools/call",
+    params: { name: tool, arguments: toolArguments },
+  });
+  const bytes = postBytes(endpoint, body, sessionId);
+  const idAt = body.indexOf(`"id":${FIRST_REQUEST_ID}`) + '"id":'.length;
+  return { bytes, idOffset: bytes.length - encoder.encode(body).length + idAt };
+}
+
+/** Writes a request id into the template. */
+export function setRequestId(template: CallTemplate, id: number): void {
+  if (id < FIRST_REQUEST_ID || id > LAST_REQUEST_ID) throw new RangeError(`request id ${id}`);
+  let rest = id;
+  for (let at = template.idOffset + 6; at >= template.idOffset; at--) {
+    template.bytes[at] = 48 + rest % 10;
+    rest = Math.floor(rest / 10);
+  }
+}
+
+/**
+ * Counts the events of an event stream that carry data, as the bytes go by.
+ *
+ * The mock writes one data line an event, so a data line that is not empty is an event; comments,
+ * ids and the empty priming events a proxy may add do not count.
+ */
+export class EventCounter {
+  #events = 0;
+  #lineBytes = 0;
+  #isData = false;
+
+  /** Events seen so far. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /** Takes the next bytes of the stream. */
+  push(bytes: Uint8Array): void {
+    let lineStart = 0;
+    for (;;) {
+      if (this.#lineBytes === 0 && lineStart < bytes.length) {
+        this.#isData = bytes[lineStart] === 100; // "d"
+      }
+      const lineEnd = bytes.indexOf(10, lineStart);
+      if (lineEnd === -1) {
+        this.#lineBytes += bytes.length - lineStart;
+        return;
+      }
+      this.#lineBytes += lineEnd - lineStart;
+      if (this.#isData && this.#lineBytes > "data: \r".length) this.#events++;
+      this.#lineBytes = 0;
+      this.#isData = false;
+      lineStart = lineEnd + 1;
+    }
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The mock upstream: a process of its own, one lean HTTP/1.1 keep-alive server on raw sockets.
+ *
+ * Prints `listening http://127.0.0.1:PORT/mcp` and serves until its standard input ends, so that it
+ * cannot outlive the bench, however that ends. Its only argument is the port (0: any free one).
+ */
+
+import { framingOf } from "./http_message.ts";
+import { BodyCollector, HttpReader, writeAll } from "./http_reader.ts";
+import {
+  answerTo,
+  type MockAnswer,
+  type Sessions,
+  STREAM_HEAD,
+  streamChunks,
+  streamEnd,
+} from "./mock_answers.ts";
+import { print } from "./print.ts";
+
+const BUFFER_BYTES = 16 * 1024;
+const MAX_BODY_BYTES = 16 * 1024;
+const MAX_CONNECTIONS = 1024;
+
+const WANTED = new Set(["content-length", "transfer-encoding", "mcp-session-id"]);
+
+const encoder = new TextEncoder();
+const streamHead = encoder.encode(STREAM_HEAD);
+
+type StreamAnswer = Extract<MockAnswer, { readonly kind: "stream" }>;
+
+/** The chunks of the last stream: all streams of a table are alike. */
+let cached: { readonly key: string; readonly chunks: Uint8Array[] } | undefined;
+
+function chunksOf({ events, writeBytes }: StreamAnswer): Uint8Array[] {
+  const key = `${events} ${writeBytes}`;
+  if (cached?.key !== key) cached = { key, chunks: streamChunks(events, writeBytes) };
+  return cached.chunks;
+}
+
+async function writeStream(connection: Deno.Conn, answer: StreamAnswer): Promise<void> {
+  await writeAll(connection, streamHead);
+  for (const chunk of chunksOf(answer)) await writeAll(connection, chunk);
+  await writeAll(connection, streamEnd(answer.id));
+}
+
+/** Answers one request; false where the peer has closed. */
+async function serveOne(
+  connection: Deno.Conn,
+  reader: HttpReader,
+  body: BodyCollector,
+  sessions: Sessions,
+): Promise<boolean> {
+  const head = await reader.readHead(WANTED);
+  if (head === null) return false;
+  body.reset();
+  await reader.readBody(framingOf(head.fields) ?? 0, body.sink);
+  const answer = answerTo({
+    method: head.startLine.slice(0, head.startLine.indexOf(" ")),
+    sessionId: head.fields.get("mcp-session-id"),
+    body: body.text(),
+  }, sessions);
+  if (answer.kind === "stream") {
+    await writeStream(connection, answer);
+    return true;
+  }
+  if (answer.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, answer.delayMs));
+  await writeAll(connection, encoder.encode(answer.message));
+  return true;
+}
+
+async function serveConnection(connection: Deno.TcpConn, sessions: Sessions): Promise<void> {
+  connection.setNoDelay(true);
+  const reader = new HttpReader(connection, BUFFER_BYTES);
+  const body = new BodyCollector(MAX_BODY_BYTES);
+  try {
+    while (await serveOne(connection, reader, body, sessions));
+  } catch {
+    // The peer went away or sent nonsense: its exchange fails, and the bench reports that.
+  } finally {
+    connection.close();
+  }
+}
+
+async function serve(port: number): Promise<never> {
+  const sessions: Sessions = { open: new Set(), nextId: () => crypto.randomUUID() };
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
+  print(`listening http://127.0.0.1:${(listener.addr as Deno.NetAddr).port}/mcp`);
+  let connections = 0;
+  for (;;) {
+    const connection = await listener.accept();
+    if (connections >= MAX_CONNECTIONS) {
+      connection.close();
+      continue;
+    }
+    connections++;
+    serveConnection(connection, sessions).finally(() => connections--);
+  }
+}
+
+async function untilInputEnds(): Promise<void> {
+  const ignored = new Uint8Array(64);
+  while (await Deno.stdin.read(ignored) !== null);
+}
+
+if (import.meta.main) {
+  await Promise.race([serve(Number(Deno.args[0] ?? "0")), untilInputEnds()]);
+  Deno.exit(0);
+}

@@ -1,0 +1,48 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { parseOptions, repeatCommand, usage } from "./options.ts";
+
+Deno.test("parseOptions() has a usual value for everything", () => {
+  const parsed = parseOptions([]);
+  assert(parsed.kind === "options");
+  assertEquals(parsed.options.sections, ["latency", "throughput", "sse"]);
+  assertEquals(parsed.options.targets, ["proxy", "nginx"]);
+  assertEquals(parsed.options.serviceMs, [0, 5]);
+  assertEquals(parsed.options.connections, 1);
+  assertEquals(parsed.options.pauseMs, 2);
+  assertEquals(repeatCommand(parsed.options), "deno task bench --seed=1");
+});
+
+Deno.test("parseOptions() reports every problem at once", () => {
+  const parsed = parseOptions([
+    "--only=latency,cpu",
+    "--rounds=1",
+    "--calls=1.5",
+    "--service-ms=5,x",
+    "--proxy-url=http://example.com/mcp",
+    "--seed=1,2",
+    "--speed=9",
+  ]);
+  assert(parsed.kind === "problems");
+  const text = parsed.problems.join("\n");
+  for (const flag of ["only", "rounds", "calls", "service-ms", "proxy-url", "seed", "speed"]) {
+    assertStringIncludes(text, `--${flag}`);
+  }
+  assertEquals(parsed.problems.length, 7);
+});
+
+Deno.test("repeatCommand() parses back to the same options", () => {
+  const args = "--only sse,latency --targets nginx --proxy-url http://127.0.0.1:1/mcp " +
+    "--service-ms 0,2.5 --rounds 20 --pause-ms 0.5 --upstream-port 9 --seed 4";
+  const parsed = parseOptions(args.split(" "));
+  assert(parsed.kind === "options");
+  const again = parseOptions(repeatCommand(parsed.options).split(" ").slice(3));
+  assertEquals(again, parsed);
+  assertEquals(parsed.options.sections, ["latency", "sse"]);
+});
+
+Deno.test("usage() names every flag, and --help asks for it", () => {
+  assertEquals(parseOptions(["--help"]).kind, "help");
+  for (const flag of ["--only", "--rounds", "--pause-ms", "--json", "--proxy-url"]) {
+    assertStringIncludes(usage(), flag);
+  }
+});

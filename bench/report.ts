@@ -1,0 +1,119 @@
+/** The tables: pure text. */
+
+import { type StreamPlan, THROUGHPUT_CONNECTIONS } from "./sections.ts";
+import type { Estimate, LatencySummary, RateRow } from "./summary.ts";
+
+/** What ran, beside the figures. */
+export interface RunFacts {
+  readonly command: string;
+  readonly deno: string;
+  readonly platform: string;
+  readonly cores: number;
+  readonly loadAverage: number;
+  readonly skipped: readonly string[];
+  readonly foreignUrl?: string;
+}
+
+/** One run of the sse section. */
+export interface StreamSummary {
+  readonly plan: StreamPlan;
+  readonly rows: readonly RateRow[];
+}
+
+/** Everything a run found; a section that was not asked for is absent. */
+export interface Report {
+  readonly facts: RunFacts;
+  readonly latency?: readonly LatencySummary[];
+  readonly throughput?: readonly RateRow[];
+  readonly sse?: readonly StreamSummary[];
+}
+
+/** Columns as wide as their widest cell: the first to the left, the others to the right. */
+export function alignedTable(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, column) => widths[column] = Math.max(widths[column] ?? 0, cell.length));
+  }
+  return rows.map((row) =>
+    row.map((cell, column) => {
+      const width = widths[column] ?? 0;
+      return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+    }).join("  ").trimEnd()
+  );
+}
+
+function estimate(figure: Estimate | undefined, digits: number, sign = ""): string {
+  if (figure === undefined) return "-";
+  const text = (value: number): string => (value < 0 ? "" : sign) + value.toFixed(digits);
+  const { low, high } = figure.interval;
+  return `${text(figure.value)} [${text(low)}, ${text(high)}]`;
+}
+
+/** One latency table, with its heading. */
+export function latencyLines({ plan, rows }: LatencySummary): string[] {
+  const connections = plan.connections === 1 ? "1 connection" : `${plan.connections} connections`;
+  const header = ["target", "calls", "p50 ms", "p95 ms", "p99 ms", "added p50 us", "p95 to direct"];
+  return [
+    `latency: upstream ${plan.serviceMs} ms, ${connections}, pause ${plan.pauseMs} ms, ` +
+    `${plan.rounds} rounds of ${plan.calls} calls`,
+    ...alignedTable([
+      header,
+      ...rows.map((row) => [
+        row.target,
+        String(row.calls),
+        row.p50Ms.toFixed(3),
+        row.p95Ms.toFixed(3),
+        row.p99Ms.toFixed(3),
+        estimate(row.addedP50Us, 0, "+"),
+        estimate(row.p95Ratio, 3),
+      ]),
+    ]),
+  ];
+}
+
+/** One table of rates, with its heading. */
+export function rateLines(heading: string, unit: string, rows: readonly RateRow[]): string[] {
+  return [
+    heading,
+    ...alignedTable([
+      ["target", unit, `${unit}/s`, "to nginx", "to direct"],
+      ...rows.map((row) => [
+        row.target,
+        String(row.count),
+        row.perSecond.toFixed(0),
+        estimate(row.toNginx, 2),
+        estimate(row.toDirect, 2),
+      ]),
+    ]),
+  ];
+}
+
+/** The whole report as text. */
+export function reportLines(report: Report): string[] {
+  const { facts } = report;
+  const lines = [
+    `Deno ${facts.deno}, ${facts.platform}, ${facts.cores} cores, ` +
+    `load average ${facts.loadAverage.toFixed(2)} before the run`,
+    ...(facts.foreignUrl === undefined ? [] : [`foreign: ${facts.foreignUrl}`]),
+    ...facts.skipped,
+  ];
+  for (const summary of report.latency ?? []) lines.push("", ...latencyLines(summary));
+  if (report.throughput !== undefined) {
+    const heading = `throughput: ${THROUGHPUT_CONNECTIONS} connections, closed loop, upstream 0 ms`;
+    lines.push("", ...rateLines(heading, "requests", report.throughput));
+  }
+  for (const { plan, rows } of report.sse ?? []) {
+    const writes = plan.writeBytes === 1
+      ? "one event a write"
+      : `writes of ${plan.writeBytes} bytes`;
+    const heading = `sse: POST answered by ${plan.events} events, ${writes}, 1 connection`;
+    lines.push("", ...rateLines(heading, "events", rows));
+  }
+  lines.push(
+    "",
+    "[a, b]: 95 % bootstrap interval over rounds. The client, the mock and every target share this",
+    "machine: absolute times say nothing about another one. Compare the ratios of one run alone.",
+    `repeat: ${facts.command}`,
+  );
+  return lines;
+}

@@ -1,0 +1,64 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { alignedTable, reportLines } from "./report.ts";
+import { seededRandom } from "./stats.ts";
+import { summariseLatency, summariseRates } from "./summary.ts";
+
+const plan = { serviceMs: 5, rounds: 50, calls: 2, connections: 1, pauseMs: 2 };
+
+function roundsOf(baseMs: number): number[][] {
+  const random = seededRandom(baseMs);
+  return Array.from({ length: plan.rounds }, () => [baseMs + random(), baseMs + random()]);
+}
+
+Deno.test("summariseLatency() compares every target with direct, and direct with nothing", () => {
+  const { rows } = summariseLatency(
+    plan,
+    [{ name: "direct", rounds: roundsOf(10) }, { name: "proxy", rounds: roundsOf(20) }],
+    "direct",
+    seededRandom(1),
+  );
+  const [direct, proxy] = rows;
+  assert(direct !== undefined && proxy !== undefined);
+  assertEquals(direct.p95Ratio, undefined);
+  assertEquals(direct.calls, 100);
+  assert(proxy.p95Ratio !== undefined && proxy.addedP50Us !== undefined);
+  assert(Math.abs(proxy.addedP50Us.value - 10_000) < 500);
+  assert(proxy.p95Ratio.interval.low <= proxy.p95Ratio.value);
+  assert(proxy.p95Ratio.value <= proxy.p95Ratio.interval.high);
+});
+
+Deno.test("summariseRates() leaves out the ratio to what was not measured", () => {
+  const slices = (count: number) => [{ count, elapsedMs: 100 }, { count, elapsedMs: 100 }];
+  const direct = { name: "direct", rounds: slices(100) };
+  const proxy = { name: "proxy", rounds: slices(25) };
+  const nginx = { name: "nginx", rounds: slices(50) };
+  const all = summariseRates([direct, proxy, nginx], "direct", "nginx", seededRandom(1));
+  assertEquals(all[1]?.toNginx, { value: 0.5, interval: { low: 0.5, high: 0.5 } });
+  assertEquals(all[1]?.toDirect?.value, 0.25);
+  assertEquals(all[2]?.toNginx, undefined);
+  const without = summariseRates([direct, proxy], "direct", "nginx", seededRandom(1));
+  assertEquals(without[1]?.toNginx, undefined);
+  assertEquals(without[1]?.perSecond, 250);
+});
+
+Deno.test("alignedTable() sets the first column left and the others right", () => {
+  assertEquals(alignedTable([["a", "b"], ["long", "10"]]), ["a      b", "long  10"]);
+});
+
+Deno.test("reportLines() shows what was skipped, the sections asked for and how to repeat", () => {
+  const facts = {
+    command: "deno task bench --seed 1",
+    deno: "2.9.5",
+    platform: "linux x86_64",
+    cores: 2,
+    loadAverage: 0.5,
+    skipped: ["nginx: SKIPPED, not found on PATH"],
+  };
+  const measured = [{ name: "direct", rounds: roundsOf(10) }];
+  const latency = [summariseLatency(plan, measured, "direct", seededRandom(1))];
+  const text = reportLines({ facts, latency }).join("\n");
+  assertStringIncludes(text, "nginx: SKIPPED, not found on PATH");
+  assertStringIncludes(text, "latency: upstream 5 ms, 1 connection, pause 2 ms, 50 rounds");
+  assertStringIncludes(text, "repeat: deno task bench --seed 1");
+  assert(!text.includes("throughput:"));
+});

@@ -1,0 +1,161 @@
+/** The three sections: each asks every target in turn, in an order shuffled anew each round. */
+
+import type { Watchdog } from "./http_client.ts";
+import { type McpClient, openClients, type Target } from "./mcp_client.ts";
+import { type Random, shuffled, type Slice } from "./stats.ts";
+
+/** Calls each connection makes before anything is counted, without pauses. */
+const WARM_UP_CALLS = 1000;
+
+/** Rounds in the rhythm of the section that are not counted. */
+const WARM_UP_ROUNDS = 5;
+
+/** Connections of the saturating run. */
+export const THROUGHPUT_CONNECTIONS = 16;
+
+const SLICE_MS = 250;
+const WARM_UP_SLICES = 2;
+const WARM_UP_STREAM_ROUNDS = 2;
+
+/** A round reads streams until they took this long together. */
+const STREAM_ROUND_MS = 100;
+const MAX_STREAMS_IN_ROUND = 100;
+
+/** What a section works with. */
+export interface Bench {
+  readonly targets: readonly Target[];
+  readonly watchdog: Watchdog;
+  readonly random: Random;
+}
+
+/** One target's clients. */
+interface Party {
+  readonly name: string;
+  readonly clients: readonly McpClient[];
+}
+
+/** One target's figures, one entry for each round. */
+export interface Measured<T> {
+  readonly name: string;
+  readonly rounds: readonly T[];
+}
+
+/** The rhythm of the latency section. */
+export interface LatencyPlan {
+  readonly serviceMs: number;
+  readonly rounds: number;
+  readonly calls: number;
+  readonly connections: number;
+  readonly pauseMs: number;
+}
+
+function sleep(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
+
+/** Opens the clients of every target for the time of one section. */
+async function withParties<T>(
+  bench: Bench,
+  connections: number,
+  use: (parties: readonly Party[]) => Promise<T>,
+): Promise<T> {
+  const parties: Party[] = [];
+  try {
+    for (const target of bench.targets) {
+      const clients = await openClients(target, connections, bench.watchdog);
+      parties.push({ name: target.name, clients });
+    }
+    return await use(parties);
+  } finally {
+    for (const { clients } of parties) clients.forEach((client) => client.close());
+  }
+}
+
+/** Runs rounds, and gathers what those after the warm-up gave. */
+async function inRounds<T>(
+  bench: Bench,
+  parties: readonly Party[],
+  warmUpRounds: number,
+  rounds: number,
+  once: (party: Party) => Promise<T>,
+): Promise<Measured<T>[]> {
+  const gathered = new Map<string, T[]>(parties.map(({ name }) => [name, []]));
+  for (let round = -warmUpRounds; round < rounds; round++) {
+    for (const party of shuffled(parties, bench.random)) {
+      const figure = await once(party);
+      if (round >= 0) gathered.get(party.name)?.push(figure);
+    }
+  }
+  return [...gathered].map(([name, figures]) => ({ name, rounds: figures }));
+}
+
+async function warmUp(party: Party): Promise<void> {
+  await Promise.all(party.clients.map(async (client) => {
+    for (let call = 0; call < WARM_UP_CALLS; call++) await client.call(0);
+  }));
+}
+
+/** Times calls of pausing clients: for every target, for every round, milliseconds of each call. */
+export function measureLatency(bench: Bench, plan: LatencyPlan): Promise<Measured<number[]>[]> {
+  const block = async (client: McpClient, elapsedMs: number[]): Promise<void> => {
+    for (let call = 0; call < plan.calls; call++) {
+      if (plan.pauseMs > 0) await sleep(plan.pauseMs);
+      elapsedMs.push(await client.call(plan.serviceMs));
+    }
+  };
+  return withParties(bench, plan.connections, async (parties) => {
+    for (const party of parties) await warmUp(party);
+    return inRounds(bench, parties, WARM_UP_ROUNDS, plan.rounds, async ({ clients }) => {
+      const elapsedMs: number[] = [];
+      await Promise.all(clients.map((client) => block(client, elapsedMs)));
+      return elapsedMs;
+    });
+  });
+}
+
+/** Counts calls of clients that never pause, in slices that alternate between the targets. */
+export function measureThroughput(bench: Bench, slices: number): Promise<Measured<Slice>[]> {
+  return withParties(
+    bench,
+    THROUGHPUT_CONNECTIONS,
+    (parties) =>
+      inRounds(bench, parties, WARM_UP_SLICES, slices, async ({ clients }) => {
+        const startMs = performance.now();
+        const endMs = startMs + SLICE_MS;
+        let count = 0;
+        await Promise.all(clients.map(async (client) => {
+          for (; performance.now() < endMs; count++) await client.callUnread();
+        }));
+        return { count, elapsedMs: performance.now() - startMs };
+      }),
+  );
+}
+
+/** What the sse section asks for. */
+export interface StreamPlan {
+  readonly rounds: number;
+  readonly events: number;
+  readonly writeBytes: number;
+}
+
+/** Reads event streams as fast as they come, one at a time, for a while in each round. */
+export function measureStreams(bench: Bench, plan: StreamPlan): Promise<Measured<Slice>[]> {
+  const read = async (client: McpClient): Promise<Slice> => {
+    let streams = 0;
+    let elapsedMs = 0;
+    while (elapsedMs < STREAM_ROUND_MS && streams < MAX_STREAMS_IN_ROUND) {
+      elapsedMs += await client.stream(plan.events, plan.writeBytes);
+      streams++;
+    }
+    return { count: streams * (plan.events + 1), elapsedMs };
+  };
+  return withParties(
+    bench,
+    1,
+    (parties) =>
+      inRounds(bench, parties, WARM_UP_STREAM_ROUNDS, plan.rounds, async ({ clients }) => {
+        const slices = await Promise.all(clients.map(read));
+        return slices[0] ?? { count: 0, elapsedMs: 0 };
+      }),
+  );
+}

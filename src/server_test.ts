@@ -1,0 +1,126 @@
+/**
+ * Listening, stopping (R68) and the admin pages, over real sockets.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { configSchema } from "./config/mod.ts";
+import { ListenError, serve } from "./server.ts";
+import {
+  exchange,
+  jsonAnswer,
+  jsonPost,
+  messages,
+  RawClient,
+  scriptedUpstream,
+  testProxy,
+  withProxy,
+} from "./testing/mod.ts";
+
+const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
+const SSE_HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n" +
+  "transfer-encoding: chunked\r\n\r\n";
+const GET = "GET /mcp HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n";
+
+Deno.test("R68 stop() lets a call in flight finish", async () => {
+  const release = Promise.withResolvers<void>();
+  await using upstream = scriptedUpstream(async (_, to) => {
+    await release.promise;
+    await to.write(jsonAnswer(RESULT));
+  });
+  const proxy = await testProxy({ upstream: upstream.url, config: { drainTimeoutMs: 60_000 } });
+  using client = await RawClient.connect(proxy.origin);
+  await client.write(jsonPost(messages.ping()));
+  await upstream.received(0);
+  const stopped = proxy.stop();
+  release.resolve();
+  const response = await client.readResponse();
+  assertEquals([response.status, response.text, await stopped], [200, RESULT, true]);
+});
+
+Deno.test("R68 stop() ends a GET stream and subscriptions/listen cleanly, and at once", async () => {
+  const listen = messages.modern("subscriptions/listen");
+  const fields = { "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen" };
+  const requests: (string | Uint8Array)[] = [GET, jsonPost(listen, fields)];
+  for (const request of requests) {
+    await using upstream = scriptedUpstream((_, to) => to.write(SSE_HEAD + "3\r\n:\n\n\r\n"));
+    const proxy = await testProxy({ upstream: upstream.url, config: { drainTimeoutMs: 60_000 } });
+    using client = await RawClient.connect(proxy.origin);
+    await client.write(request);
+    await client.readHead();
+    assertEquals(await client.readChunk(), ":\n\n");
+    const stopped = proxy.stop();
+    assertEquals(await client.readChunk(), null);
+    assertEquals(await stopped, true);
+  }
+});
+
+Deno.test("R68 stop() cuts what is not done at the deadline", async () => {
+  await using upstream = scriptedUpstream((_, to) => to.write(SSE_HEAD + "3\r\n:\n\n\r\n"));
+  const proxy = await testProxy({ upstream: upstream.url, config: { drainTimeoutMs: 30 } });
+  using client = await RawClient.connect(proxy.origin);
+  await client.write(jsonPost(messages.ping()));
+  await client.readHead();
+  assertEquals(await client.readChunk(), ":\n\n");
+  const stopped = proxy.stop();
+  assertEquals(await client.readChunk(), "cut");
+  assertEquals(await stopped, false);
+  assertEquals(await proxy.stop(), false);
+});
+
+Deno.test("serve() says which address is taken, and listens on nothing then", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const admin = `127.0.0.1:${taken.addr.port}`;
+  const config = configSchema.parse({ listen: "127.0.0.1:0", admin });
+  const error = await assertRejects(() => serve({ config }), ListenError, admin);
+  assertMatch(error.message, /choose another address/);
+});
+
+Deno.test("the admin pages tell health and status, behind the same door", async () => {
+  await using upstream = scriptedUpstream((_, to) => to.write(jsonAnswer(RESULT)));
+  const config = { admin: "127.0.0.1:0" };
+  await withProxy({ upstream: upstream.url, config }, async (proxy) => {
+    const get = (path: string, host = "localhost", method = "GET") =>
+      exchange(proxy.adminOrigin!, `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+    assertEquals((await get("/healthz")).text, '{"status":"ok"}');
+    assertEquals((await get("/readyz")).status, 200);
+    const status = JSON.parse((await get("/status")).text);
+    assertEquals(status.routes, [{ name: "/mcp", path: "/mcp" }]);
+    assertEquals([status.sessions, status.answersUnderWay, status.subscriptions], [0, 0, 0]);
+    assert(!JSON.stringify(status).includes(new URL(upstream.url).host));
+    assertEquals((await get("/nothing")).status, 404);
+    assertEquals((await get("/status", "evil.test")).status, 403);
+    assertEquals((await get("/status", "localhost", "POST")).status, 405);
+  });
+});
+
+Deno.test("readyz says when the proxy is stopping", async () => {
+  const { createApp } = await import("./app.ts");
+  const app = createApp({ config: configSchema.parse({}) });
+  const ready = async () =>
+    (await app.admin(new Request("http://localhost/readyz", { headers: { host: "localhost" } })))
+      .status;
+  assertEquals(await ready(), 200);
+  app.drain();
+  assertEquals(await ready(), 503);
+  await app.close();
+});
+
+Deno.test("each request leaves one log line, with neither ids nor arguments (R96)", async () => {
+  await using upstream = scriptedUpstream((_, to) => to.write(jsonAnswer(RESULT)));
+  await withProxy({ upstream: upstream.url }, async (proxy) => {
+    const call = '{"jsonrpc":"2.0","id":"canary","method":"tools/call",' +
+      '"params":{"name":"canary","arguments":{"a":"canary"}}}';
+    await exchange(proxy.origin, jsonPost(call, { "x-token": "canary" }));
+    const odd = '{"jsonrpc":"2.0","id":1,"method":"canary\\n"}';
+    await exchange(proxy.origin, jsonPost(odd));
+    const lines = proxy.logs.map((line) => JSON.parse(line));
+    assertEquals(lines.map(({ message, rpc, era }) => [message, rpc, era]), [
+      ["request", "tools/call", "session"],
+      ["request", "(odd method name)", "session"],
+    ]);
+    assertEquals([lines[0].route, lines[0].http, lines[0].status], ["/mcp", "POST", 200]);
+    assert(!proxy.logs.join("").includes("canary"));
+  });
+});

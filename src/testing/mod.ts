@@ -1,0 +1,15 @@
+/**
+ * What tests share: a proxy in this process, a scripted upstream on a raw socket, a raw client, a
+ * clock that stands still until told.
+ *
+ * Imported by tests alone.
+ *
+ * @module
+ */
+
+export { ManualClock } from "./manual_clock.ts";
+export { exchange, jsonPost, postText, RawClient, type RawResponse } from "./raw_client.ts";
+export { type TestProxy, testProxy, type TestProxyOptions, withProxy } from "./proxy.ts";
+export { jsonAnswer, type ReceivedRequest, scriptedUpstream } from "./scripted_upstream.ts";
+export type { ScriptedConnection, ScriptedUpstream } from "./scripted_upstream.ts";
+export * as messages from "./messages.ts";
