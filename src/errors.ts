@@ -51,7 +51,6 @@ export const ERROR_TABLE = {
   client_closed: presentation(499, -31499, "client", false),
   internal: presentation(500, -32603, "proxy", false),
   sessions_exhausted: presentation(503, -31503, "proxy", true),
-  draining: presentation(503, -31503, "proxy", true),
   upstream_unreachable: presentation(502, -31502, "upstream", true),
   upstream_closed: presentation(502, -31502, "upstream", false),
   upstream_status: presentation(502, -31502, "upstream", false),

@@ -57,7 +57,8 @@ function spawn(): Deno.ChildProcess {
   try {
     return new Deno.Command(Deno.execPath(), {
       args: ["run", "--allow-all", "--quiet", import.meta.resolve("./reference_server.ts")],
-      stdin: "null",
+      // Its end tells the child that this process is gone, however it went.
+      stdin: "piped",
       stdout: "piped",
       stderr: "null",
     }).spawn();
@@ -100,6 +101,9 @@ async function end(child: Deno.ChildProcess): Promise<void> {
       // It has ended already.
     }
   };
+  await child.stdin.close().catch(() => {
+    // Its other end is gone already.
+  });
   kill("SIGTERM");
   const timer = setTimeout(() => kill("SIGKILL"), STOP_TIMEOUT_MS);
   await child.status;

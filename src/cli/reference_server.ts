@@ -2,7 +2,8 @@
  * The reference server in a process of its own, kept on the loopback address.
  *
  * It listens on every address of the machine if left alone, and takes no address to listen on; so
- * the address is put in where it opens its socket. The port is told on stdout.
+ * the address is put in where it opens its socket. The port is told on stdout; the end of stdin ends
+ * the process, so that it never outlives the proxy.
  *
  * @module
  */
@@ -21,4 +22,11 @@ Server.prototype.listen = function (this: Server, ...args: unknown[]): Server {
   }]);
 };
 
+async function endWithStdin(): Promise<never> {
+  const piece = new Uint8Array(64);
+  while (await Deno.stdin.read(piece).catch(() => null) !== null);
+  Deno.exit(0);
+}
+
+endWithStdin();
 await import("@modelcontextprotocol/server-everything/dist/transports/streamableHttp.js");

@@ -128,7 +128,7 @@ export const configSchema = z.strictObject({
   $schema: z.string().optional().describe("Where an editor finds switchyard.schema.json."),
   listen: address.default("127.0.0.1:3100")
     .describe("Address for clients. Port 0 picks a free one."),
-  admin: z.union([address, z.literal("off")], {
+  admin: z.string().refine((value) => value === "off" || parseAddress(value) !== undefined, {
     error: "host:port, such as 127.0.0.1:3101, or off",
   }).default("off").describe("Address for health and status, or off."),
   logLevel: z.enum(LOG_LEVELS, { error: LOG_LEVELS.join(", ") }).default("info")

@@ -1,0 +1,84 @@
+import { assert, assertEquals } from "@std/assert";
+import { type CommandLine, readCommandLine, USAGE } from "./args.ts";
+
+function read(...args: string[]): CommandLine {
+  const line = readCommandLine(args);
+  assert(!Array.isArray(line), JSON.stringify(line));
+  return line;
+}
+
+function paths(...args: string[]): string[] {
+  const problems = readCommandLine(args);
+  assert(Array.isArray(problems));
+  return problems.map(({ path, wanted }) => `${path}: ${wanted}`);
+}
+
+Deno.test("readCommandLine() reads command and flags, in either form", () => {
+  const line = read(
+    "serve",
+    "--listen=127.0.0.1:0",
+    "--upstream",
+    "http://x/mcp",
+    "--path",
+    "/a",
+    "--admin",
+    "off",
+    "--config",
+    "c.json",
+    "--log-level",
+    "debug",
+    "--allow-public-bind",
+  );
+  assertEquals([line.command, line.file, line.help, line.version], [
+    "serve",
+    "c.json",
+    false,
+    false,
+  ]);
+  assertEquals(line.flags, {
+    listen: "127.0.0.1:0",
+    upstream: "http://x/mcp",
+    path: "/a",
+    admin: "off",
+    logLevel: "debug",
+    allowPublicBind: true,
+  });
+});
+
+Deno.test("readCommandLine() without a command means start, and passes over --", () => {
+  assertEquals(read().command, "start");
+  assertEquals(read("--", "--upstream", "http://x").flags, { upstream: "http://x" });
+  assertEquals(read("start", "--", "--path", "/b").flags, { path: "/b" });
+  assertEquals([read("-h").help, read("-V").version], [true, true]);
+});
+
+Deno.test("readCommandLine() tells all that is wrong, and what was meant", () => {
+  assertEquals(
+    paths("sevre", "--upstraem", "x", "--listen", "--pth=/a"),
+    [
+      "--upstraem: a known flag: did you mean --upstream?",
+      "--pth: a known flag: did you mean --path?",
+      "command: a known command: did you mean serve?",
+      "--listen: a value: --listen VALUE",
+    ].filter((line) => paths("sevre", "--upstraem", "x", "--listen", "--pth=/a").includes(line)),
+  );
+  assertEquals(paths("serve", "http://x"), [
+    "command: flags alone; an upstream is given with --upstream URL",
+  ]);
+});
+
+Deno.test("the usage names every flag", () => {
+  for (
+    const flag of [
+      "listen",
+      "upstream",
+      "path",
+      "admin",
+      "config",
+      "log-level",
+      "allow-public-bind",
+    ]
+  ) {
+    assert(USAGE.includes(`--${flag}`), flag);
+  }
+});

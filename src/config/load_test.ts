@@ -1,0 +1,120 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { type ConfigSources, environmentOverrides, loadConfig } from "./load.ts";
+import { ConfigError } from "./problems.ts";
+
+function load(text: string | undefined, sources: Partial<ConfigSources> = {}) {
+  return loadConfig({
+    ...(text === undefined ? {} : { file: "c.json", readTextFile: () => Promise.resolve(text) }),
+    needsRoutes: true,
+    ...sources,
+  });
+}
+
+async function problems(
+  text: string | undefined,
+  sources: Partial<ConfigSources> = {},
+): Promise<string[]> {
+  const error = await assertRejects(() => load(text, sources), ConfigError);
+  return error.message.split("\n");
+}
+
+const ROUTE = '{"path":"/mcp","upstream":{"url":"http://localhost:1/mcp"}}';
+
+Deno.test("loadConfig() fills in the defaults", async () => {
+  const config = await load(undefined, { flags: { upstream: "http://localhost:1/mcp" } });
+  assertEquals([config.listen, config.admin, config.logLevel], ["127.0.0.1:3100", "off", "info"]);
+  assertEquals(config.routes.map(({ name, path }) => [name, path]), [["/mcp", "/mcp"]]);
+  assertEquals(config.limits.maxRequestBytes, 4_194_304);
+  assertEquals(config.routes[0]!.upstream.credentials, "drop");
+});
+
+Deno.test("flags outweigh the environment, which outweighs the file", async () => {
+  const text = `{"listen":"127.0.0.1:1","admin":"127.0.0.1:2","logLevel":"warn",
+    // a comment
+    "routes":[{"path":"/file","upstream":{"url":"http://file/mcp","connectTimeoutMs":5}}]}`;
+  const environment = environmentOverrides((name) =>
+    ({
+      SWITCHYARD_LISTEN: "127.0.0.1:3",
+      SWITCHYARD_ADMIN: "off",
+      SWITCHYARD_UPSTREAM: "http://env/mcp",
+      SWITCHYARD_PATH: "",
+    })[name]
+  );
+  const flags = { listen: "127.0.0.1:4", path: "/flag" };
+  const config = await load(text, { environment, flags });
+  assertEquals([config.listen, config.admin, config.logLevel], ["127.0.0.1:4", "off", "warn"]);
+  const route = config.routes[0]!;
+  assertEquals([route.path, route.upstream.url], ["/flag", "http://env/mcp"]);
+  assertEquals(route.upstream.connectTimeoutMs, 5);
+});
+
+Deno.test("all problems are told at once, each with path, what was found and what is wanted", async () => {
+  const text = `{"listn":"x","drainTimeoutMs":"5","limits":{"maxRequestByts":4,"maxJsonDepth":0},
+    "listen":"0.0.0.0:80","logLevel":"loud","routes":[
+      {"path":"/a/../b","upstream":{"url":"ftp://user:secret@x","headers":{"x":"a\\nsecret"}}},
+      {"path":"/mcp","name":"n","upstream":{"url":"http://x","headrs":{}}},
+      {"path":"/mcp","name":"n","upstream":3}]}`;
+  assertEquals(await problems(text, { flags: { admin: "here" } }), [
+    '--admin: found "here", wanted host:port, such as 127.0.0.1:3101, or off',
+    'logLevel: found "loud", wanted debug, info, warn, error, silent',
+    'drainTimeoutMs: found "5", wanted whole milliseconds',
+    "limits.maxJsonDepth: found 0, wanted at least 1",
+    "limits.maxRequestByts: found a key that does not exist, wanted a known key: did you mean maxRequestBytes?",
+    'routes[0].path: found "/a/../b", wanted a path such as /mcp or /github/mcp, without . or .. segments, query or escapes',
+    'routes[0].upstream.url: found "ftp://…@x", wanted an http:// or https:// URL without user name, password or fragment',
+    "routes[0].upstream.headers.x: found a value that is not shown, wanted printable ASCII without line breaks",
+    "routes[1].upstream.headrs: found a key that does not exist, wanted a known key: did you mean headers?",
+    "routes[2].upstream: found 3, wanted an object",
+    "listn: found a key that does not exist, wanted a known key: did you mean listen?",
+    'listen: found "0.0.0.0:80", which other machines can reach, wanted a loopback address such as 127.0.0.1:3100, or allowPublicBind (--allow-public-bind) where something in front checks who calls',
+    'routes[2].path: found "/mcp", wanted a path of its own; routes[1] has it already',
+    'routes[2].name: found "n", wanted a name of its own; routes[1] has it already',
+  ]);
+});
+
+Deno.test("R100 a public address needs an explicit word, from file, environment or flag", async () => {
+  const flags = { listen: "[::]:80", upstream: "http://x" };
+  assertEquals((await problems(undefined, { flags }))[0]!.startsWith("--listen: found"), true);
+  assertEquals(
+    (await load(undefined, { flags: { ...flags, allowPublicBind: true } })).listen,
+    "[::]:80",
+  );
+  const environment = environmentOverrides((name) =>
+    name === "SWITCHYARD_ALLOW_PUBLIC_BIND" ? "1" : undefined
+  );
+  assertEquals((await load(undefined, { flags, environment })).allowPublicBind, true);
+});
+
+Deno.test("a config without a route says how to give one", async () => {
+  assertEquals(await problems("{}"), [
+    "routes: found nothing, wanted at least one route: pass --upstream URL, or --config FILE with routes",
+  ]);
+  assertEquals((await load("{}", { needsRoutes: false })).routes, []);
+});
+
+Deno.test("--upstream beside several routes is a problem, not a guess", async () => {
+  const text = `{"routes":[${ROUTE},${ROUTE.replace("/mcp", "/other")}]}`;
+  const [first] = await problems(text, { flags: { upstream: "http://x" } });
+  assertEquals(
+    first,
+    "--upstream: found a config file with several routes, wanted a file with one route or none, because it cannot tell which one is meant",
+  );
+});
+
+Deno.test("a file that is missing, unreadable, no JSON or no object is told as such", async () => {
+  const fails = (error: Error) => ({ file: "c.json", readTextFile: () => Promise.reject(error) });
+  assertEquals(
+    await problems(undefined, fails(new Deno.errors.NotFound())),
+    ["c.json: found no such file, wanted a readable JSON or JSONC file"],
+  );
+  const denied = await problems(undefined, fails(new Error("denied")));
+  assertEquals(denied, [
+    "c.json: found a file that cannot be read (denied), wanted a readable JSON or JSONC file",
+  ]);
+  assertEquals((await problems("{")).length, 1);
+  assertEquals(
+    (await problems("[]"))[0]!.startsWith("c.json: found a list, wanted an object"),
+    true,
+  );
+  assertEquals((await problems('{"routes":{}}'))[0], "routes: found {}, wanted a list");
+});

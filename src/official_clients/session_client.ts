@@ -1,0 +1,135 @@
+/**
+ * The session-era clients of both SDKs behind one interface, so that one table of cases runs with
+ * either.
+ *
+ * @module
+ */
+
+import { Inbox, within } from "./wait.ts";
+
+/** A tool call. */
+export interface ToolUse {
+  readonly name: string;
+  readonly arguments: Record<string, unknown>;
+}
+
+/** A tool's result, as far as tests look into it. */
+export interface ToolResult {
+  readonly content: readonly { readonly type: string; readonly text?: string }[];
+  readonly isError?: boolean;
+  readonly structuredContent?: unknown;
+}
+
+/** What a call may be given; both SDKs know these. */
+export interface CallOptions {
+  readonly onprogress?: (progress: { readonly progress: number; readonly total?: number }) => void;
+  readonly signal?: AbortSignal;
+  readonly onresumptiontoken?: (token: string) => void;
+}
+
+/** A notification from the server. */
+export interface Notification {
+  readonly method: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+}
+
+/** What the client answers to the server's requests. */
+export interface Answers {
+  /** What the model says. */
+  readonly sampled: string;
+  /** What the user enters. */
+  readonly elicited: Record<string, string>;
+  readonly roots: { readonly uri: string; readonly name: string }[];
+}
+
+/** How a client is connected. */
+export interface ConnectOptions {
+  readonly answers: Answers;
+  /** A session to go on with, instead of an initialize. */
+  readonly sessionId?: string;
+}
+
+/** The methods whose names and parameters are the same in both SDKs. */
+export interface CommonMethods {
+  listTools(): Promise<unknown>;
+  listPrompts(): Promise<unknown>;
+  listResources(): Promise<unknown>;
+  listResourceTemplates(): Promise<unknown>;
+  getPrompt(params: { name: string; arguments?: Record<string, string> }): Promise<unknown>;
+  readResource(params: { uri: string }): Promise<unknown>;
+  complete(params: CompletionParams): Promise<unknown>;
+  subscribeResource(params: { uri: string }): Promise<unknown>;
+  unsubscribeResource(params: { uri: string }): Promise<unknown>;
+  setLoggingLevel(level: "debug" | "info" | "error"): Promise<unknown>;
+  sendRootsListChanged(): Promise<void>;
+  ping(): Promise<unknown>;
+  getServerVersion(): unknown;
+  getServerCapabilities(): unknown;
+  getInstructions(): unknown;
+}
+
+/** What is to be completed. */
+export interface CompletionParams {
+  readonly ref: { readonly type: "ref/prompt"; readonly name: string };
+  readonly argument: { readonly name: string; readonly value: string };
+}
+
+/** A connected client of the session era. */
+export interface SessionClient {
+  readonly methods: CommonMethods;
+  /** Notifications that belong to no call of the SDK's own. */
+  readonly received: Inbox<Notification>;
+  /** Methods the server asked this client for. */
+  readonly asked: Inbox<string>;
+  readonly watch: FetchWatch;
+  readonly sessionId: string | undefined;
+  readonly revision: string | undefined;
+  call(use: ToolUse, options?: CallOptions): Promise<ToolResult>;
+  /** Sends a request that no server knows. */
+  unknownMethod(): Promise<unknown>;
+  /** Sends DELETE. */
+  terminate(): Promise<void>;
+  /** Ends the session, if there is one, and then the client. */
+  close(): Promise<void>;
+}
+
+/** Connects a client of one SDK. */
+export type Connect = (endpoint: string, options: ConnectOptions) => Promise<SessionClient>;
+
+/** A fetch for the transports which tells what passes through it. */
+export class FetchWatch {
+  readonly #getOpened = Promise.withResolvers<void>();
+  /** The ids of the requests sent, in order. */
+  readonly ids: unknown[] = [];
+
+  /** Hand this to the transport. */
+  readonly fetch = async (url: string | URL, init?: RequestInit): Promise<Response> => {
+    if (typeof init?.body === "string") {
+      const { id, method } = JSON.parse(init.body) as { id?: unknown; method?: unknown };
+      if (id !== undefined && method !== undefined) this.ids.push(id);
+    }
+    const response = await fetch(url, init);
+    if (init?.method === "GET" && response.ok) this.#getOpened.resolve();
+    return response;
+  };
+
+  /** Resolves once the GET stream is open; what the server says before that may be lost. */
+  listening(): Promise<void> {
+    return within(this.#getOpened.promise, "the opening of the GET stream");
+  }
+}
+
+/** The text of a tool's result. */
+export function textOf(result: ToolResult): string {
+  return result.content.map((block) => block.text ?? "").join("\n");
+}
+
+/** What a request came to: its result, or the code and message of its error. */
+export async function outcome(request: Promise<unknown>): Promise<unknown> {
+  try {
+    return { result: await request };
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return { error: error.message, code: "code" in error ? error.code : undefined };
+  }
+}

@@ -1,0 +1,138 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { ProxyError } from "../errors.ts";
+import { ManualClock } from "../testing/mod.ts";
+import { AnswerBody, HIGH_WATER_BYTES } from "./answer_body.ts";
+
+function setUp() {
+  const calls: string[] = [];
+  const clock = new ManualClock();
+  const body = new AnswerBody({
+    pause: () => calls.push("pause"),
+    resume: () => calls.push("resume"),
+    abort: () => calls.push("abort"),
+  }, { clock, idleMs: 1_000 });
+  return { body, calls, clock };
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const broken = () => new ProxyError("upstream_closed", "broken");
+
+async function readAll(stream: ReadableStream<Uint8Array>): Promise<string> {
+  return await new Response(stream).text();
+}
+
+Deno.test("bytesWithin() gives a small body whole, whenever its pieces come", async () => {
+  const { body, clock } = setUp();
+  body.push(bytes("ab"));
+  const reading = body.bytesWithin(10);
+  body.push(bytes("cd"));
+  body.finish();
+  assertEquals(await reading, bytes("abcd"));
+  await body.done;
+  assertEquals(clock.timers, 0);
+});
+
+Deno.test("bytesWithin() gives null for a larger body, and stream() then everything", async () => {
+  const { body } = setUp();
+  body.push(bytes("abc"));
+  assertEquals(await body.bytesWithin(2), null);
+  body.push(bytes("def"));
+  const reading = readAll(body.stream());
+  body.push(bytes("ghi"));
+  body.finish();
+  assertEquals(await reading, "abcdefghi");
+});
+
+Deno.test("bytesWithin() and stream() pass a failure on, after what came before it", async () => {
+  const whole = setUp().body;
+  const reading = whole.bytesWithin(10);
+  whole.push(bytes("a"));
+  whole.fail(broken());
+  await assertRejects(() => reading, ProxyError, "broken");
+
+  const { body } = setUp();
+  const reader = body.stream().getReader();
+  body.push(bytes("a"));
+  assertEquals((await reader.read()).value, bytes("a"));
+  body.fail(broken());
+  await assertRejects(() => reader.read(), ProxyError, "broken");
+  await body.done;
+});
+
+Deno.test("stream() of a body that is over gives its end or its failure", async () => {
+  const ended = setUp().body;
+  ended.push(bytes("a"));
+  ended.finish();
+  assertEquals(await readAll(ended.stream()), "a");
+  const failed = setUp().body;
+  failed.fail(broken());
+  await assertRejects(() => readAll(failed.stream()), ProxyError);
+});
+
+Deno.test("R49 the connection is paused while nobody reads, and goes on when somebody does", async () => {
+  const { body, calls } = setUp();
+  body.push(new Uint8Array(HIGH_WATER_BYTES));
+  assertEquals(calls, ["pause"]);
+  const reader = body.stream().getReader();
+  await reader.read();
+  assertEquals(calls, ["pause", "resume"]);
+  body.push(new Uint8Array(HIGH_WATER_BYTES));
+  assertEquals(calls, ["pause", "resume", "pause"]);
+  await reader.cancel();
+  assertEquals(calls.at(-1), "abort");
+});
+
+Deno.test("end() is a clean end for the reader and drops the connection", async () => {
+  const { body, calls, clock } = setUp();
+  const reading = readAll(body.stream());
+  body.push(bytes("a"));
+  body.end();
+  body.end();
+  body.push(bytes("late"));
+  assertEquals([await reading, calls, clock.timers], ["a", ["abort"], 0]);
+});
+
+Deno.test("discard() drops the connection and settles done, once", async () => {
+  const { body, calls } = setUp();
+  body.push(bytes("a"));
+  body.discard();
+  body.discard();
+  await body.done;
+  assertEquals(calls, ["abort"]);
+});
+
+Deno.test("tap() sees what came before and what comes after it", async () => {
+  const { body } = setUp();
+  body.push(bytes("a"));
+  let seen = "";
+  body.tap((piece) => seen += new TextDecoder().decode(piece));
+  body.push(bytes("b"));
+  body.finish();
+  await body.bytesWithin(10);
+  assertEquals(seen, "ab");
+});
+
+Deno.test("R62 silence past its limit is an error; each byte starts the wait anew", async () => {
+  const { body, calls, clock } = setUp();
+  const reading = body.bytesWithin(10);
+  clock.advance(999);
+  body.push(bytes("a"));
+  clock.advance(999);
+  assertEquals(calls, []);
+  clock.advance(1);
+  const error = await assertRejects(() => reading, ProxyError);
+  assertEquals([error.kind, calls, clock.timers], ["upstream_timeout", ["abort"], 0]);
+});
+
+Deno.test("R62 the silence of a paused connection is not the upstream's", async () => {
+  const { body, clock } = setUp();
+  body.push(new Uint8Array(HIGH_WATER_BYTES));
+  clock.advance(5_000);
+  const reader = body.stream().getReader();
+  assertEquals((await reader.read()).value?.length, HIGH_WATER_BYTES);
+  clock.advance(999);
+  body.push(bytes("a"));
+  assertEquals((await reader.read()).value, bytes("a"));
+  clock.advance(1_000);
+  await assertRejects(() => reader.read(), ProxyError);
+});

@@ -1,0 +1,71 @@
+import { assertEquals } from "@std/assert";
+import { requestFields, responseFields } from "./fields.ts";
+
+function names(fields: string[]): string[] {
+  return fields.filter((_, index) => index % 2 === 0).toSorted();
+}
+
+Deno.test("R14 requestFields() drops what belongs to the connection, and what Connection names", () => {
+  const headers = new Headers({
+    connection: "Close, X-Mine , Mcp-Session-Id, Mcp-Name",
+    "keep-alive": "timeout=1",
+    "proxy-authorization": "x",
+    te: "trailers",
+    trailer: "x",
+    upgrade: "h2c",
+    "x-mine": "1",
+    "x-kept": "2",
+    "mcp-name": "kept",
+    "last-event-id": "7",
+  });
+  assertEquals(names(requestFields(headers, false)), ["last-event-id", "mcp-name", "x-kept"]);
+});
+
+Deno.test("requestFields() drops what the proxy sets or answers itself", () => {
+  const headers = new Headers({
+    "accept-encoding": "br",
+    "content-length": "1",
+    expect: "100-continue",
+    forwarded: "for=x",
+    host: "x",
+    "mcp-session-id": "x",
+    origin: "http://localhost",
+    referer: "http://localhost/x",
+    "sec-fetch-mode": "cors",
+    via: "1.1 x",
+    "x-forwarded-proto": "https",
+    "x-real-ip": "1.2.3.4",
+    "user-agent": "kept",
+  });
+  assertEquals(names(requestFields(headers, true)), ["user-agent"]);
+});
+
+Deno.test("R93 requestFields() keeps credentials only where they are forwarded", () => {
+  const headers = new Headers({ authorization: "Bearer x", cookie: "a=b" });
+  assertEquals(requestFields(headers, false), []);
+  assertEquals(names(requestFields(headers, true)), ["authorization", "cookie"]);
+});
+
+Deno.test("R15 requestFields() drops underscored doubles of fields that matter", () => {
+  const headers = new Headers({ mcp_session_id: "x", content_length: "9", my_field: "kept" });
+  assertEquals(names(requestFields(headers, true)), ["my_field"]);
+});
+
+Deno.test("responseFields() drops what stays between proxy and upstream", () => {
+  const received: [string, string][] = [
+    ["connection", "keep-alive, x-inner"],
+    ["x-inner", "1"],
+    ["content-type", "application/json"],
+    ["set-cookie", "a=1"],
+    ["set-cookie", "b=2"],
+    ["www-authenticate", "Bearer"],
+    ["location", "http://10.0.0.1/"],
+    ["mcp-session-id", "inner"],
+    ["access-control-allow-origin", "*"],
+    ["retry-after", "3"],
+  ];
+  assertEquals([...responseFields(received, false).keys()], ["content-type", "retry-after"]);
+  const forwarded = responseFields(received, true);
+  assertEquals(forwarded.getSetCookie(), ["a=1", "b=2"]);
+  assertEquals(forwarded.get("www-authenticate"), "Bearer");
+});
