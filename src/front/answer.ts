@@ -5,6 +5,7 @@
  */
 
 import { errorBody, ProxyError } from "../errors.ts";
+import { streamFields } from "../sse/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 
 /** What the client waits for. */
@@ -73,9 +74,10 @@ async function messageResponse(
 
 /** The answer as a stream of events: bytes as they come, held back nowhere. */
 function eventStream(answer: UpstreamAnswer): Response {
-  answer.headers.set("x-accel-buffering", "no");
-  if (!answer.headers.has("cache-control")) answer.headers.set("cache-control", "no-cache");
-  return new Response(answer.body.stream(), { status: answer.status, headers: answer.headers });
+  return new Response(answer.body.stream(), {
+    status: answer.status,
+    headers: streamFields(answer.headers),
+  });
 }
 
 /**

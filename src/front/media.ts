@@ -6,9 +6,9 @@
 
 import { accepts } from "@std/http/negotiation";
 import { ProxyError } from "../errors.ts";
+import { EVENT_STREAM } from "../sse/mod.ts";
 
 const JSON_TYPE = "application/json";
-const SSE_TYPE = "text/event-stream";
 
 /** What official clients send, so that the usual case needs no parsing. */
 const USUAL_ACCEPT: ReadonlySet<string> = new Set([
@@ -54,7 +54,7 @@ function isJsonType(type: string): boolean {
 export function requireAcceptAnswer(headers: Headers): void {
   const accept = headers.get("accept");
   if (accept !== null && USUAL_ACCEPT.has(accept)) return;
-  if (acceptsType(headers, JSON_TYPE) && acceptsType(headers, SSE_TYPE)) return;
+  if (acceptsType(headers, JSON_TYPE) && acceptsType(headers, EVENT_STREAM)) return;
   throw new ProxyError(
     "not_acceptable",
     "The Accept header must list both application/json and text/event-stream.",
@@ -67,7 +67,7 @@ export function requireAcceptAnswer(headers: Headers): void {
  * @throws {ProxyError} `not_acceptable`.
  */
 export function requireAcceptStream(headers: Headers): void {
-  if (acceptsType(headers, SSE_TYPE)) return;
+  if (acceptsType(headers, EVENT_STREAM)) return;
   throw new ProxyError("not_acceptable", "The Accept header must list text/event-stream.");
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { createParser } from "eventsource-parser";
+import { watchEvents } from "../sse/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 
 /** Watches at most this many bytes of an answer. */
@@ -17,28 +17,25 @@ export function watchNegotiation(
   answer: UpstreamAnswer,
   settled: (revision: string) => void,
 ): void {
-  const decoder = new TextDecoder();
-  const parser = createParser({ onEvent: (event) => tell(event.data) });
-  let watchedBytes = 0;
-  let json = "";
-
-  function tell(text: string): void {
+  const tell = (text: string) => {
     const revision = negotiatedRevision(text);
     if (revision !== undefined) settled(revision);
-  }
+  };
+  if (answer.kind === "sse") answer.body.tap(watchEvents(tell, MAX_WATCHED_BYTES));
+  else watchJson(answer, tell);
+}
 
+function watchJson(answer: UpstreamAnswer, tell: (text: string) => void): void {
+  const decoder = new TextDecoder();
+  let text = "";
   answer.body.tap((bytes) => {
-    watchedBytes += bytes.length;
-    if (watchedBytes > MAX_WATCHED_BYTES) return;
-    const text = decoder.decode(bytes, { stream: true });
-    if (answer.kind === "sse") parser.feed(text);
-    else json += text;
+    if (text.length < MAX_WATCHED_BYTES) text += decoder.decode(bytes, { stream: true });
   });
-  if (answer.kind === "json") answer.body.done.then(() => tell(json));
+  answer.body.done.then(() => tell(text));
 }
 
 /** `result.protocolVersion` of an `InitializeResult`; undefined where the text is none. */
-export function negotiatedRevision(text: string): string | undefined {
+function negotiatedRevision(text: string): string | undefined {
   if (!text.includes('"protocolVersion"')) return undefined;
   try {
     const message = JSON.parse(text) as { result?: { protocolVersion?: unknown } } | null;

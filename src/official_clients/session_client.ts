@@ -15,14 +15,14 @@ export interface ToolUse {
 
 /** A tool's result, as far as tests look into it. */
 export interface ToolResult {
-  readonly content: readonly { readonly type: string; readonly text?: string }[];
-  readonly isError?: boolean;
+  readonly content: readonly { readonly type: string; readonly text?: string | undefined }[];
+  readonly isError?: boolean | undefined;
   readonly structuredContent?: unknown;
 }
 
 /** What a call may be given; both SDKs know these. */
 export interface CallOptions {
-  readonly onprogress?: (progress: { readonly progress: number; readonly total?: number }) => void;
+  readonly onprogress?: (progress: { readonly progress: number }) => void;
   readonly signal?: AbortSignal;
   readonly onresumptiontoken?: (token: string) => void;
 }
@@ -30,7 +30,7 @@ export interface CallOptions {
 /** A notification from the server. */
 export interface Notification {
   readonly method: string;
-  readonly params?: Readonly<Record<string, unknown>>;
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** What the client answers to the server's requests. */
@@ -46,7 +46,33 @@ export interface Answers {
 export interface ConnectOptions {
   readonly answers: Answers;
   /** A session to go on with, instead of an initialize. */
-  readonly sessionId?: string;
+  readonly sessionId?: string | undefined;
+  /** Whether the client comes back for streams that ended without an answer. */
+  readonly resumes?: boolean | undefined;
+}
+
+/**
+ * How a transport reconnects. Off unless a case is about it: both SDKs forget the timers of all
+ * streams but one, and v1 comes back even for calls that were answered with an error.
+ */
+export function reconnectionOptions({ resumes = false }: ConnectOptions) {
+  return {
+    maxRetries: resumes ? 2 : 0,
+    initialReconnectionDelay: 100,
+    maxReconnectionDelay: 1_000,
+    reconnectionDelayGrowFactor: 1,
+  };
+}
+
+/**
+ * Ends a session without its client. The client is closed first: told that its session has ended,
+ * it would come back for the GET stream that ends with it.
+ */
+export async function endSession(endpoint: string, sessionId: string | undefined): Promise<void> {
+  if (sessionId === undefined) return;
+  const headers = { "mcp-session-id": sessionId };
+  const response = await fetch(endpoint, { method: "DELETE", headers });
+  await response.body?.cancel();
 }
 
 /** The methods whose names and parameters are the same in both SDKs. */
@@ -101,6 +127,8 @@ export class FetchWatch {
   readonly #getOpened = Promise.withResolvers<void>();
   /** The ids of the requests sent, in order. */
   readonly ids: unknown[] = [];
+  /** The statuses of the answers, in order. */
+  readonly statuses: number[] = [];
 
   /** Hand this to the transport. */
   readonly fetch = async (url: string | URL, init?: RequestInit): Promise<Response> => {
@@ -109,6 +137,7 @@ export class FetchWatch {
       if (id !== undefined && method !== undefined) this.ids.push(id);
     }
     const response = await fetch(url, init);
+    this.statuses.push(response.status);
     if (init?.method === "GET" && response.ok) this.#getOpened.resolve();
     return response;
   };

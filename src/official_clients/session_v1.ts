@@ -17,8 +17,10 @@ import {
 import {
   type Answers,
   type ConnectOptions,
+  endSession,
   FetchWatch,
   type Notification,
+  reconnectionOptions,
   type SessionClient,
 } from "./session_client.ts";
 import { Inbox } from "./wait.ts";
@@ -26,12 +28,13 @@ import { Inbox } from "./wait.ts";
 /** Connects a v1 client. */
 export async function connectV1(
   endpoint: string,
-  { answers, sessionId }: ConnectOptions,
+  options: ConnectOptions,
 ): Promise<SessionClient> {
   const watch = new FetchWatch();
   const transport = new StreamableHTTPClientTransport(new URL(endpoint), {
     fetch: watch.fetch,
-    ...(sessionId !== undefined && { sessionId }),
+    reconnectionOptions: reconnectionOptions(options),
+    ...(options.sessionId !== undefined && { sessionId: options.sessionId }),
   });
   const client = new Client({ name: "official-v1", version: "1" }, {
     capabilities: { sampling: {}, elicitation: {}, roots: { listChanged: true } },
@@ -41,7 +44,7 @@ export async function connectV1(
     received.push(notification);
     return Promise.resolve();
   };
-  const asked = answerWith(client, answers);
+  const asked = answerWith(client, options.answers);
   await client.connect(transport as Transport);
   return {
     methods: client,
@@ -54,13 +57,14 @@ export async function connectV1(
     get revision() {
       return transport.protocolVersion;
     },
-    call: (use, options) =>
-      client.callTool({ ...use }, undefined, { ...options }) as Promise<CallToolResult>,
+    call: (use, callOptions) =>
+      client.callTool({ ...use }, undefined, { ...callOptions }) as Promise<CallToolResult>,
     unknownMethod: () => client.request({ method: "test/unknown" }, EmptyResultSchema),
     terminate: () => transport.terminateSession(),
     close: async () => {
-      await transport.terminateSession().catch(() => {});
+      const { sessionId } = transport;
       await client.close();
+      await endSession(endpoint, sessionId);
     },
   };
 }

@@ -10,26 +10,33 @@ import {
   type VersionNegotiationMode,
 } from "@modelcontextprotocol/client";
 import { z } from "zod";
-import { type ConnectOptions, FetchWatch, type SessionClient } from "./session_client.ts";
+import {
+  type ConnectOptions,
+  endSession,
+  FetchWatch,
+  reconnectionOptions,
+  type SessionClient,
+} from "./session_client.ts";
 import { answerWith, collectNotifications } from "./v2_client.ts";
 
 /** Connects a v2 client that speaks the session era. */
 export async function connectV2(
   endpoint: string,
-  { answers, sessionId }: ConnectOptions,
+  options: ConnectOptions,
   mode: VersionNegotiationMode = "legacy",
 ): Promise<SessionClient> {
   const watch = new FetchWatch();
   const transport = new StreamableHTTPClientTransport(new URL(endpoint), {
     fetch: watch.fetch,
-    ...(sessionId !== undefined && { sessionId }),
+    reconnectionOptions: reconnectionOptions(options),
+    ...(options.sessionId !== undefined && { sessionId: options.sessionId }),
   });
   const client = new Client({ name: "official-v2", version: "1" }, {
     capabilities: { sampling: {}, elicitation: {}, roots: { listChanged: true } },
     versionNegotiation: { mode },
   });
   const received = collectNotifications(client);
-  const asked = answerWith(client, answers);
+  const asked = answerWith(client, options.answers);
   await client.connect(transport);
   return {
     methods: client,
@@ -42,12 +49,13 @@ export async function connectV2(
     get revision() {
       return client.getNegotiatedProtocolVersion();
     },
-    call: (use, options) => client.callTool({ ...use }, { ...options }),
+    call: (use, callOptions) => client.callTool({ ...use }, { ...callOptions }),
     unknownMethod: () => client.request({ method: "test/unknown" }, z.looseObject({})),
     terminate: () => transport.terminateSession(),
     close: async () => {
-      await transport.terminateSession().catch(() => {});
+      const { sessionId } = transport;
       await client.close();
+      await endSession(endpoint, sessionId);
     },
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The servers behind the proxy: one interface, and how each transport implements it.
  *
- * May import `errors.ts`, `clock.ts`, `config` types; never `session` or `front`.
+ * May import `errors.ts`, `clock.ts`, `sse`; never `session` or `front`.
  *
  * @module
  */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { EVENT_STREAM, isEventStream } from "../sse/mod.ts";
 import type { HttpAnswer, HttpClient, HttpTimeouts } from "./http_client.ts";
 import { requestFields, responseFields } from "./fields.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "./upstream.ts";
@@ -19,7 +20,6 @@ export interface StreamableHttpOptions {
 }
 
 const ACCEPT_ANSWER = "application/json, text/event-stream";
-const ACCEPT_STREAM = "text/event-stream";
 
 /** An upstream on `client`, which it owns and closes. */
 export function streamableHttpUpstream(
@@ -49,7 +49,7 @@ export function streamableHttpUpstream(
   return {
     exchange: (call, body) => send("POST", call, ACCEPT_ANSWER, body),
     notify: (call, body) => send("POST", call, ACCEPT_ANSWER, body),
-    listen: (call) => send("GET", call, ACCEPT_STREAM, null),
+    listen: (call) => send("GET", call, EVENT_STREAM, null),
     terminate: (call) => send("DELETE", call, ACCEPT_ANSWER, null),
     close: () => client.close(),
   };
@@ -95,7 +95,7 @@ function toAnswer(answer: HttpAnswer, forwardCredentials: boolean): UpstreamAnsw
 }
 
 function kindOf(contentType: string | null): "json" | "sse" | "other" {
+  if (isEventStream(contentType)) return "sse";
   const type = (contentType ?? "").split(";", 1)[0]!.trim().toLowerCase();
-  if (type === "application/json") return "json";
-  return type === "text/event-stream" ? "sse" : "other";
+  return type === "application/json" ? "json" : "other";
 }

@@ -11,6 +11,7 @@
 import { buildConnector, type Dispatcher, Pool } from "undici";
 import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
+import { isEventStream } from "../sse/mod.ts";
 import { AnswerBody } from "./answer_body.ts";
 import type { HttpAnswer, HttpClient, HttpRequest } from "./http_client.ts";
 
@@ -121,13 +122,14 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#settleHead();
     const fields = flatten(headers);
     const { timeouts } = this.#request;
+    const contentType = fields.find(([name]) => name === "content-type")?.[1];
     this.#body = new AnswerBody({
       pause: () => controller.pause(),
       resume: () => controller.resume(),
       abort: () => controller.abort(clientClosed()),
     }, {
       clock: this.#clock,
-      idleMs: isEventStream(fields) ? timeouts.streamIdleMs : timeouts.bodyIdleMs,
+      idleMs: isEventStream(contentType) ? timeouts.streamIdleMs : timeouts.bodyIdleMs,
     });
     this.#resolve({ status, fields, body: this.#body });
   }
@@ -164,11 +166,6 @@ function flatten(headers: UndiciHeaders): [string, string][] {
   return Object.entries(headers).flatMap(([name, value]) =>
     [value ?? []].flat().map((one): [string, string] => [name, one])
   );
-}
-
-function isEventStream(fields: readonly (readonly [string, string])[]): boolean {
-  const type = fields.find(([name]) => name === "content-type")?.[1] ?? "";
-  return type.toLowerCase().startsWith("text/event-stream");
 }
 
 function clientClosed(): ProxyError {

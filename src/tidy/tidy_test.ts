@@ -1,0 +1,214 @@
+/**
+ * The house rules that no compiler holds: the size of modules, who may import whom, what must be
+ * the same in two places.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { VERSION } from "../cli/version.ts";
+import { configSchema } from "../config/mod.ts";
+import { parse as parseJsonc } from "@std/jsonc";
+import plugin, { MAX_FUNCTION_LINES } from "./lint_plugin.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const MAX_MODULE_LINES = 500;
+
+/** What each room of src may import of the others; "." are the files at the top of src. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  admin: ["errors.ts", "front"],
+  cli: ["clock.ts", "config", "server.ts", "telemetry"],
+  config: ["telemetry"],
+  era: ["errors.ts", "json"],
+  front: ["clock.ts", "config", "era", "errors.ts", "json", "session", "sse", "upstream"],
+  json: ["errors.ts"],
+  session: ["clock.ts", "errors.ts"],
+  sse: [],
+  telemetry: ["clock.ts"],
+  tidy: [],
+  upstream: ["clock.ts", "errors.ts", "sse"],
+  "app.ts": [
+    "admin",
+    "clock.ts",
+    "config",
+    "front",
+    "handler.ts",
+    "session",
+    "telemetry",
+    "upstream",
+  ],
+  "clock.ts": [],
+  "errors.ts": [],
+  "handler.ts": ["clock.ts", "errors.ts", "front", "telemetry"],
+  "server.ts": ["app.ts", "clock.ts", "config", "handler.ts", "telemetry"],
+};
+
+/** Rooms that tests alone may use. */
+const TEST_ROOMS: readonly string[] = ["testing", "official_clients"];
+
+async function* files(folder: string): AsyncGenerator<string> {
+  for await (const entry of Deno.readDir(new URL(folder, ROOT))) {
+    const path = `${folder}${entry.name}`;
+    if (entry.isDirectory) yield* files(`${path}/`);
+    else yield path;
+  }
+}
+
+async function sources(...folders: string[]): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const folder of folders) {
+    for await (const path of files(folder)) {
+      if (path.endsWith(".ts")) found.set(path, await read(path));
+    }
+  }
+  return found;
+}
+
+function read(path: string): Promise<string> {
+  return Deno.readTextFile(new URL(path, ROOT));
+}
+
+/** The specifiers that a module imports or re-exports. */
+function imports(text: string): string[] {
+  const found = text.matchAll(
+    /(?:^|\n)(?:import|export)\b[^;]*?from\s+"([^"]+)"|\bimport\("([^"]+)"\)/g,
+  );
+  return [...found].map((match) => match[1] ?? match[2]!);
+}
+
+/** The room of a path under src: its folder, or the file itself at the top. */
+function roomOf(path: string): string {
+  return path.slice("src/".length).split("/", 1)[0]!;
+}
+
+Deno.test("no module has more than 500 lines", async () => {
+  for (const [path, text] of await sources("src/", "conformance/", "bench/")) {
+    const lines = text.split("\n").length - 1;
+    assert(lines <= MAX_MODULE_LINES, `${path} has ${lines} lines`);
+  }
+});
+
+Deno.test("the lint rule finds a function that is too long, and passes over tests", () => {
+  const long = `function f() {\n${"  g();\n".repeat(MAX_FUNCTION_LINES)}}\n`;
+  assertEquals(Deno.lint.runPlugin(plugin, "a.ts", long).length, 1);
+  assertEquals(Deno.lint.runPlugin(plugin, "a_test.ts", long).length, 0);
+  assertEquals(Deno.lint.runPlugin(plugin, "a.ts", "function f() {\n}\n").length, 0);
+});
+
+Deno.test("rooms of src import only what they may", async () => {
+  for (const [path, text] of await sources("src/")) {
+    const room = roomOf(path);
+    if (path.endsWith("_test.ts") || TEST_ROOMS.includes(room)) continue;
+    const allowed = MAY_IMPORT[room];
+    assert(allowed !== undefined, `${room} has no line in the table of who may import whom`);
+    for (const specifier of imports(text)) {
+      if (!specifier.startsWith(".")) continue;
+      const target = new URL(specifier, new URL(path, "file:///")).pathname.slice(1);
+      const wanted = roomOf(target);
+      if (wanted === room) continue;
+      assert(allowed.includes(wanted), `${path} must not import ${target}`);
+      const isDoor = target.split("/").length === 2 || target.endsWith("/mod.ts");
+      assert(isDoor, `${path} must import ${wanted} through its mod.ts, not ${target}`);
+    }
+  }
+});
+
+Deno.test("every room of src says in its mod.ts what it is for", async () => {
+  for await (const entry of Deno.readDir(new URL("src/", ROOT))) {
+    if (!entry.isDirectory || ["tidy", "official_clients"].includes(entry.name)) continue;
+    assert((await read(`src/${entry.name}/mod.ts`)).startsWith("/**"), entry.name);
+  }
+});
+
+Deno.test("conformance and bench import nothing of src", async () => {
+  for (const [path, text] of await sources("conformance/", "bench/")) {
+    for (const specifier of imports(text)) {
+      assert(!/(^|\/)src\//.test(specifier), `${path} imports ${specifier}`);
+    }
+  }
+});
+
+interface DenoConfig {
+  version: string;
+  imports: Record<string, string>;
+}
+
+async function denoConfig(): Promise<DenoConfig> {
+  return JSON.parse(await read("deno.json"));
+}
+
+Deno.test("each package in deno.json is used, with an exact version", async () => {
+  const all = [
+    await read("main.ts"),
+    ...(await sources("src/", "conformance/", "bench/")).values(),
+  ];
+  const text = all.join("\n");
+  for (const [name, target] of Object.entries((await denoConfig()).imports)) {
+    assert(text.includes(`"${name}"`) || text.includes(`"${name}/`), `${name} is not used`);
+    assert(/@\d+\.\d+\.\d+(\/|$)/.test(target), `${target} has no exact version`);
+  }
+});
+
+Deno.test("jsr.import_map.json has the same names, those of @std from JSR", async () => {
+  const { imports: npm } = await denoConfig();
+  const { imports: jsr } = JSON.parse(await read("jsr.import_map.json")) as DenoConfig;
+  assertEquals(Object.keys(jsr).toSorted(), Object.keys(npm).flatMap(withSubpaths).toSorted());
+  for (const [name, target] of Object.entries(jsr)) {
+    if (name.startsWith("@std/")) assert(target.startsWith("jsr:@std/"), target);
+    else {assertEquals(
+        target.replace("npm:/", "npm:").replace(/\/$/, ""),
+        npm[name.replace(/\/$/, "")],
+      );}
+  }
+});
+
+/** An import map, unlike deno.json, needs a second entry for the paths inside a package. */
+function withSubpaths(name: string): string[] {
+  const withPaths = ["@modelcontextprotocol/sdk", "@modelcontextprotocol/server-everything"];
+  return withPaths.includes(name) ? [name, `${name}/`] : [name];
+}
+
+Deno.test("the version is the same in deno.json, in the program and in the changelog", async () => {
+  assertEquals(VERSION, (await denoConfig()).version);
+  assert((await read("CHANGELOG.md")).includes(`## ${VERSION}`));
+});
+
+Deno.test("the configs that the README shows are sound", async () => {
+  const blocks = [...(await read("README.md")).matchAll(/```jsonc\n(.*?)```/gs)];
+  assert(blocks.length > 0);
+  for (const [, text] of blocks) configSchema.parse(parseJsonc(text!));
+});
+
+Deno.test("the README tells the two commands, and CI runs the second", async () => {
+  const readme = await read("README.md");
+  assert(readme.includes("npx -y deno@2.9.5 task start"));
+  assert(readme.includes("npx -y deno@2.9.5 task test"));
+  assert((await read(".ci/run")).includes("npx -y deno@2.9.5 task"));
+});
+
+Deno.test("the graph of the binary is whole, and holds none of the test packages", async () => {
+  const directory = await Deno.makeTempDir();
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "compile",
+      "-P",
+      "--frozen",
+      "--exclude-unused-npm",
+      "--output",
+      `${directory}/x`,
+      "main.ts",
+    ],
+    cwd: ROOT,
+    // Any file serves as the runtime here: the graph is checked and listed, nothing is run.
+    env: { DENORT_BIN: Deno.execPath(), NO_COLOR: "1" },
+  }).output();
+  await Deno.remove(directory, { recursive: true });
+  const listing = new TextDecoder().decode(stderr);
+  assertEquals(code, 0, listing);
+  for (const name of ["main.ts", "undici", "zod", "eventsource-parser", "deno-std"]) {
+    assert(listing.includes(name), `${name} is not embedded`);
+  }
+  for (const name of ["modelcontextprotocol", "fast-check", "_test.ts"]) {
+    assert(!listing.includes(name), `${name} is embedded`);
+  }
+});
