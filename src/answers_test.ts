@@ -207,7 +207,8 @@ Deno.test("the head of a silent stream reaches the client before any event", asy
 });
 
 Deno.test("R54 a client that goes away is gone for the upstream, before and after the head", async () => {
-  for (const head of ["", SSE_HEAD, SSE_HEAD + chunk("data: 1\n\n")]) {
+  const json = jsonAnswer(RESULT).slice(0, -5);
+  for (const head of ["", json, SSE_HEAD, SSE_HEAD + chunk("data: 1\n\n")]) {
     const there = Promise.withResolvers<{ closed: Promise<void> }>();
     await using upstream = scriptedUpstream(async (_, connection) => {
       await connection.write(head);
@@ -217,7 +218,7 @@ Deno.test("R54 a client that goes away is gone for the upstream, before and afte
       const client = await RawClient.connect(proxy.origin);
       await client.write(jsonPost(modernList, modernFields));
       const { closed } = await there.promise;
-      if (head !== "") await client.readHead();
+      if (head.startsWith(SSE_HEAD)) await client.readHead();
       client.close();
       await closed;
       assertEquals(upstream.requests.length, 1);
@@ -390,5 +391,18 @@ Deno.test("R63 a GET answered with JSON gives 502", async () => {
   await using upstream = scriptedUpstream((_, connection) => connection.write(jsonAnswer(RESULT)));
   await withProxy({ upstream: upstream.url }, async (proxy) => {
     assertEquals((await exchange(proxy.origin, GET)).status, 502);
+  });
+});
+
+Deno.test("a request over maxConnections is answered with 503 and Retry-After, not queued", async () => {
+  await using upstream = scriptedUpstream(() => {});
+  const options = { upstream: upstream.url, upstreamConfig: { maxConnections: 1 } };
+  await withProxy(options, async (proxy) => {
+    using first = await RawClient.connect(proxy.origin);
+    await first.write(jsonPost(messages.ping()));
+    await upstream.received(0);
+    const second = await postText(proxy.origin, messages.ping());
+    assertEquals([second.status, second.headers.get("retry-after")], [503, "1"]);
+    assertEquals(upstream.requests.length, 1);
   });
 });

@@ -15,8 +15,11 @@ import { streamableHttpUpstream, undiciClient, type Upstream } from "./upstream/
 
 /** What an app is given from outside. */
 export interface AppOptions {
+  /** What to run. */
   readonly config: Config;
+  /** Time; the system's by default. */
   readonly clock?: Clock;
+  /** Where log lines go; nowhere by default. */
   readonly logger?: Logger;
 }
 

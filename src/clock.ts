@@ -7,6 +7,7 @@
 
 /** A running timer; `cancel` may be called any number of times, also after it has fired. */
 export interface Timer {
+  /** Sees to it that the timer does not fire any more. */
   cancel(): void;
 }
 

@@ -18,6 +18,7 @@ export interface ErrorPresentation {
   readonly status: number;
   /** JSON-RPC error code. */
   readonly code: number;
+  /** Who has to change something. */
   readonly source: ErrorSource;
   /** Whether the same request may be sent again without the risk that it runs twice. */
   readonly retrySafe: boolean;
@@ -51,6 +52,7 @@ export const ERROR_TABLE = {
   client_closed: presentation(499, -31499, "client", false),
   internal: presentation(500, -32603, "proxy", false),
   sessions_exhausted: presentation(503, -31503, "proxy", true),
+  upstream_saturated: presentation(503, -31503, "upstream", true),
   upstream_unreachable: presentation(502, -31502, "upstream", true),
   upstream_closed: presentation(502, -31502, "upstream", false),
   upstream_status: presentation(502, -31502, "upstream", false),

@@ -21,6 +21,7 @@ Deno.test("each kind of error has its HTTP status and JSON-RPC code", () => {
     ["client_closed", 499, -31499],
     ["internal", 500, -32603],
     ["sessions_exhausted", 503, -31503],
+    ["upstream_saturated", 503, -31503],
     ["upstream_unreachable", 502, -31502],
     ["upstream_closed", 502, -31502],
     ["upstream_status", 502, -31502],
@@ -43,6 +44,7 @@ Deno.test("only failures that certainly did not reach a server may be retried", 
   assertEquals(safe, [
     "body_timeout",
     "sessions_exhausted",
+    "upstream_saturated",
     "upstream_unreachable",
     "upstream_connect_timeout",
   ]);

@@ -21,16 +21,21 @@ import type { Logger } from "./telemetry/mod.ts";
 
 /** What answers under one path. */
 export interface Route {
+  /** Name in the log. */
   readonly name: string;
+  /** What answers. */
   readonly front: Front;
 }
 
 /** What a handler works with. */
 export interface HandlerOptions {
+  /** Who may call. */
   readonly door: DoorRules;
   /** Routes by their exact path (R13). */
   readonly routes: ReadonlyMap<string, Route>;
+  /** Where log lines go. */
   readonly logger: Logger;
+  /** Time. */
   readonly clock: Clock;
 }
 

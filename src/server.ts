@@ -12,8 +12,11 @@ import { type Logger, nullLogger } from "./telemetry/mod.ts";
 
 /** What a running proxy is given from outside. */
 export interface ServeOptions {
+  /** What to run. */
   readonly config: Config;
+  /** Time; the system's by default. */
   readonly clock?: Clock;
+  /** Where log lines go; nowhere by default. */
   readonly logger?: Logger;
 }
 

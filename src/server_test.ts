@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { configSchema } from "./config/mod.ts";
+import { configSchema } from "./config/schema.ts";
 import { ListenError, serve } from "./server.ts";
 import {
   exchange,

@@ -172,7 +172,7 @@ for (const framing of ["json", "sse"]) {
 Deno.test("R72 a session of one route does not exist on another", async () => {
   await using upstream = sessionUpstream();
   const { serve } = await import("./server.ts");
-  const { configSchema } = await import("./config/mod.ts");
+  const { configSchema } = await import("./config/schema.ts");
   const proxy = await serve({
     config: configSchema.parse({
       listen: "127.0.0.1:0",

@@ -13,10 +13,15 @@ import { allowedOrigin, checkHost, type DoorRules, refusal, targetPath } from ".
 export interface Snapshot {
   /** Whether the proxy is stopping. */
   readonly draining: boolean;
+  /** Milliseconds since the start. */
   readonly uptimeMs: number;
+  /** The routes, without what is behind them. */
   readonly routes: readonly { readonly name: string; readonly path: string }[];
+  /** Sessions in the table. */
   readonly sessions: number;
+  /** Answers that are not over yet, streams included. */
   readonly answersUnderWay: number;
+  /** Of those, the streams without an end of their own. */
   readonly subscriptions: number;
 }
 

@@ -12,11 +12,22 @@ export interface CommandIo {
   err(line: string): void;
   /** An environment variable. */
   env(name: string): string | undefined;
+  /** Whether a person is likely to read stderr. */
   readonly stderrIsTerminal: boolean;
   /** Whether this is a compiled binary, which has no Deno to run other programs with. */
   readonly isStandalone: boolean;
-  /** Resolves with the name of the signal that asks the process to stop. */
-  stopSignal(): { readonly received: Promise<string>; dispose(): void };
+  /** Starts to listen for the signals that ask the process to stop. */
+  stopSignal(): StopSignal;
+}
+
+/** The signals that ask the process to stop. */
+export interface StopSignal {
+  /** Resolves with the name of the first one. */
+  readonly received: Promise<string>;
+  /** Resolves when there is a second one: whoever sends it does not want to wait. */
+  readonly repeated: Promise<void>;
+  /** Stops listening. */
+  dispose(): void;
 }
 
 /** This process. */
@@ -46,12 +57,18 @@ const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGINT", "SIGTERM"];
 
-function stopSignal(): { received: Promise<string>; dispose(): void } {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  const listeners = STOP_SIGNALS.map((name) => ({ name, listener: () => resolve(name) }));
+function stopSignal(): StopSignal {
+  const first = Promise.withResolvers<string>();
+  const second = Promise.withResolvers<void>();
+  let count = 0;
+  const listeners = STOP_SIGNALS.map((name) => ({
+    name,
+    listener: () => ++count === 1 ? first.resolve(name) : second.resolve(),
+  }));
   for (const { name, listener } of listeners) Deno.addSignalListener(name, listener);
   return {
-    received: promise,
+    received: first.promise,
+    repeated: second.promise,
     dispose() {
       for (const { name, listener } of listeners) Deno.removeSignalListener(name, listener);
     },

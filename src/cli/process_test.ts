@@ -37,15 +37,27 @@ function spawn(args: readonly string[], permissions = "-P") {
     }
     first.resolve("(nothing)");
   })();
-  const err = new Response(child.stderr).text();
+  let err = "";
+  const waiting: { text: string; resolve: () => void }[] = [];
+  const logging = (async () => {
+    for await (const piece of child.stderr.pipeThrough(new TextDecoderStream())) {
+      err += piece;
+      for (const { text, resolve } of waiting) if (err.includes(text)) resolve();
+    }
+  })();
   return {
     child,
     /** The first line on stdout. */
     first: first.promise,
+    /** Resolves when `text` stands on stderr. */
+    logged: (text: string) =>
+      err.includes(text)
+        ? Promise.resolve()
+        : new Promise<void>((resolve) => waiting.push({ text, resolve })),
     /** The end: exit code, all of stdout, all of stderr. */
     async end() {
-      const [{ code }, , text] = await Promise.all([child.status, reading, err]);
-      return { code, out, err: text };
+      const [{ code }] = await Promise.all([child.status, reading, logging]);
+      return { code, out, err };
     },
   };
 }
@@ -66,6 +78,19 @@ Deno.test("serve prints one line, answers, and ends with 0 on SIGTERM and on SIG
       .map((text) => JSON.parse(text).message);
     assertEquals(logged, ["started", "request", "stopping", "stopped"]);
   }
+});
+
+Deno.test("a second signal does not wait for what is in flight", async () => {
+  await using upstream = scriptedUpstream(() => {});
+  const program = spawn(["serve", "--listen", "127.0.0.1:0", "--upstream", upstream.url]);
+  const { origin } = new URL((await program.first).slice("listening ".length));
+  using client = await RawClient.connect(origin);
+  await client.write(jsonPost(messages.ping()));
+  await upstream.received(0);
+  program.child.kill("SIGINT");
+  await program.logged("stopping");
+  program.child.kill("SIGINT");
+  assertEquals((await program.end()).code, 0);
 });
 
 Deno.test("a request body that does not arrive is answered with 408 at its deadline", async () => {

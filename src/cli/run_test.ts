@@ -18,7 +18,11 @@ function fakeIo(options: { env?: Record<string, string>; isStandalone?: boolean 
     env: (name) => options.env?.[name],
     stderrIsTerminal: false,
     isStandalone: options.isStandalone ?? false,
-    stopSignal: () => ({ received: signal.promise, dispose: () => {} }),
+    stopSignal: () => ({
+      received: signal.promise,
+      repeated: new Promise(() => {}),
+      dispose: () => {},
+    }),
   };
   return { io, out, err, listening: listening.promise, stop: () => signal.resolve("SIGTERM") };
 }

@@ -31,6 +31,12 @@ export async function runProxy(
     sink: stderrSink(),
   });
   const signal = io.stopSignal();
+  // No request may end the process, also not through a mistake of the proxy's or a library's own.
+  const survive = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    logger.error("a rejection that nobody handled", { error: event.reason });
+  };
+  globalThis.addEventListener("unhandledrejection", survive);
   try {
     const proxy = await serve({ config, logger });
     const endpoint = proxy.origin + config.routes[0]!.path;
@@ -46,16 +52,22 @@ export async function runProxy(
       signal.received,
       options.lost ?? new Promise<never>(() => {}),
     ]);
-    return await stopProxy(proxy, reason, logger);
+    return await stopProxy(proxy, reason, signal.repeated, logger);
   } finally {
+    globalThis.removeEventListener("unhandledrejection", survive);
     signal.dispose();
     await logger.flush();
   }
 }
 
-async function stopProxy(proxy: RunningProxy, reason: string, logger: Logger): Promise<number> {
+async function stopProxy(
+  proxy: RunningProxy,
+  reason: string,
+  hurry: Promise<void>,
+  logger: Logger,
+): Promise<number> {
   logger.info("stopping", { reason });
-  const inTime = await proxy.stop();
+  const inTime = await Promise.race([proxy.stop(), hurry.then(() => false)]);
   if (inTime) logger.info("stopped");
   else logger.warn("stopped; what was still in flight was cut");
   return reason.startsWith("SIG") ? 0 : 1;

@@ -7,15 +7,22 @@
 import { parse as parseJsonc } from "@std/jsonc";
 import { crossCheck } from "./cross_check.ts";
 import { ConfigError, type ConfigProblem, toProblems } from "./problems.ts";
-import { type Config, configSchema } from "./schema.ts";
+import { configSchema } from "./schema.ts";
+import type { Config } from "./types.ts";
 
 /** Settings that the environment and flags can give. */
 export interface Overrides {
+  /** Address for clients. */
   readonly listen?: string;
+  /** Address for health and status, or `off`. */
   readonly admin?: string;
+  /** MCP endpoint behind the only route. */
   readonly upstream?: string;
+  /** Path of the only route. */
   readonly path?: string;
+  /** Least severe log lines. */
   readonly logLevel?: string;
+  /** Whether other machines may reach the proxy. */
   readonly allowPublicBind?: boolean;
 }
 

@@ -18,5 +18,5 @@ export {
   type Overrides,
 } from "./load.ts";
 export { ConfigError, type ConfigProblem, didYouMean, formatProblem } from "./problems.ts";
-export { type Config, configSchema, type LimitsConfig, type ListenAddress } from "./schema.ts";
-export { parseAddress, type RouteConfig, type UpstreamConfig } from "./schema.ts";
+export { type ListenAddress, parseAddress } from "./schema.ts";
+export type { Config, LimitsConfig, RouteConfig, UpstreamConfig } from "./types.ts";

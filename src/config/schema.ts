@@ -8,12 +8,15 @@
 
 import { z } from "zod";
 import { LOG_LEVELS } from "../telemetry/mod.ts";
+import type { Config } from "./types.ts";
 
 const ADDRESS = /^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]/@]+):(\d{1,5})$/;
 
 /** An address to listen on, split. */
 export interface ListenAddress {
+  /** Without brackets. */
   readonly hostname: string;
+  /** 0 to 65535. */
   readonly port: number;
 }
 
@@ -47,6 +50,21 @@ const routePath = z.string().refine(isRoutePath, {
 
 function isRoutePath(value: string): boolean {
   return /^(\/[A-Za-z0-9._~-]+)+$/.test(value) && new URL(value, "http://x").pathname === value;
+}
+
+const allowedHost = z.string().regex(
+  /^(\*|[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?)$/,
+  {
+    error: 'a host name without scheme or path, such as mcp.example.com, or "*"',
+  },
+);
+
+const allowedOrigin = z.string().refine(isOrigin, {
+  error: 'an origin without path, such as https://app.example.com, or "*"',
+});
+
+function isOrigin(value: string): boolean {
+  return value === "*" || (URL.canParse(value) && new URL(value).origin === value.toLowerCase());
 }
 
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, {
@@ -139,10 +157,10 @@ export const configSchema = z.strictObject({
     "Allows listen and admin addresses that are not loopback. This version checks no credentials, " +
       "so put something in front that does.",
   ),
-  allowedHosts: z.array(z.string().min(1)).default([]).describe(
+  allowedHosts: z.array(allowedHost).default([]).describe(
     'Host names, beside the loopback ones, under which clients may call; "*" allows any.',
   ),
-  allowedOrigins: z.array(z.string().min(1)).default([]).describe(
+  allowedOrigins: z.array(allowedOrigin).default([]).describe(
     "Origins, beside loopback ones, whose web pages may call, such as https://app.example.com; " +
       '"*" allows any.',
   ),
@@ -152,16 +170,4 @@ export const configSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
   routes: z.array(routeSchema).max(1_000, { error: "at most 1000 routes" }).default([])
     .describe("The endpoints, each with the server behind it."),
-});
-
-/** A complete config: defaults filled in, everything checked. Never changed after it is loaded. */
-export type Config = z.infer<typeof configSchema>;
-
-/** One endpoint and the server behind it. */
-export type RouteConfig = Config["routes"][number];
-
-/** The server behind a route. */
-export type UpstreamConfig = RouteConfig["upstream"];
-
-/** Limits on what clients may use. */
-export type LimitsConfig = Config["limits"];
+}) satisfies z.ZodType<Config>;

@@ -17,14 +17,19 @@ export type Era = "modern" | "session";
 
 /** The era of a request, and the revision where the request names one. */
 export interface Classified {
+  /** The era. */
   readonly era: Era;
+  /** The revision that the request names, if it names one. */
   readonly revision: string | null;
 }
 
 /** The headers that the ladder reads; null where absent. */
 export interface EraHeaders {
+  /** `MCP-Protocol-Version`. */
   readonly protocolVersion: string | null;
+  /** `Mcp-Method`. */
   readonly method: string | null;
+  /** `Mcp-Name`, as it came. */
   readonly name: string | null;
 }
 

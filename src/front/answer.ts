@@ -18,6 +18,8 @@ export interface AnswerContext {
   readonly sessionId: string | undefined;
   /** The exact text of the request's id, for an error. */
   readonly idText: string | undefined;
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal;
 }
 
 /** A JSON body up to this many bytes is answered whole, a larger one is streamed. */
@@ -65,11 +67,26 @@ async function messageResponse(
       "The upstream server answered with neither JSON nor an event stream.",
     );
   }
-  const whole = await answer.body.bytesWithin(WHOLE_BODY_BYTES);
+  const whole = await collect(answer, context.signal);
   if (whole !== null && whole.length === 0) {
     throw refuseAnswer(answer, context, "The upstream server answered with an empty body.");
   }
   return new Response(whole ?? answer.body.stream(), { headers: answer.headers });
+}
+
+/** The body if it is small; given up at once when the client goes (R54). */
+async function collect(
+  answer: UpstreamAnswer,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const giveUp = () => answer.body.discard();
+  if (signal.aborted) giveUp();
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    return await answer.body.bytesWithin(WHOLE_BODY_BYTES);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
 }
 
 /** The answer as a stream of events: bytes as they come, held back nowhere. */
@@ -89,7 +106,7 @@ async function errorResponse(
   context: AnswerContext,
 ): Promise<Response> {
   const { status, headers } = answer;
-  const body = answer.kind === "json" ? await answer.body.bytesWithin(WHOLE_BODY_BYTES) : null;
+  const body = answer.kind === "json" ? await collect(answer, context.signal) : null;
   answer.body.discard();
   if (body !== null && mayPass(body, status)) return new Response(body, { status, headers });
   headers.set("content-type", "application/json");

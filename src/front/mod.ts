@@ -1,7 +1,7 @@
 /**
  * How clients face the proxy: the checks at the door, and Streamable HTTP.
  *
- * May import `config` types, `era`, `errors.ts`, `json`, `session`, `sse`, `telemetry`, and the
+ * May import `config` types, `era`, `errors.ts`, `json`, `session`, `sse`, and the
  * interface of `upstream`; never an upstream transport.
  *
  * @module
@@ -11,4 +11,9 @@ export { allowedOrigin, checkHost, type DoorRules, targetPath } from "./door.ts"
 export { preflight, withCors } from "./cors.ts";
 export { Exchanges } from "./exchanges.ts";
 export { refusal } from "./refusal.ts";
-export { type Front, type FrontOptions, streamableHttpFront } from "./streamable_http.ts";
+export {
+  type Front,
+  type FrontOptions,
+  type RequestFacts,
+  streamableHttpFront,
+} from "./streamable_http.ts";

@@ -31,15 +31,21 @@ import { watchNegotiation } from "./negotiation.ts";
 export interface FrontOptions {
   /** The route's name. */
   readonly route: string;
+  /** The server behind the route. */
   readonly upstream: Upstream;
+  /** The sessions of all routes. */
   readonly sessions: SessionTable;
+  /** The answers under way on all routes. */
   readonly exchanges: Exchanges;
+  /** What clients may use. */
   readonly limits: LimitsConfig & JsonLimits;
+  /** Time. */
   readonly clock: Clock;
 }
 
 /** What is told about a request in the log; filled in as it becomes known. */
 export interface RequestFacts {
+  /** The era, once it is decided. */
   era?: string;
   /** The JSON-RPC method, or `batch` or `response`. */
   rpc?: string;
@@ -198,6 +204,7 @@ async function pass(
       expected: passage.expected,
       sessionId: known?.id,
       idText: passage.idText,
+      signal: request.signal,
     });
   } catch (error) {
     release?.();

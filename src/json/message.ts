@@ -15,6 +15,7 @@ export type MessageKind = "request" | "notification" | "response";
 
 /** One message of a request body. */
 export interface Message {
+  /** Which of the three it is. */
   readonly kind: MessageKind;
   /** The method; absent for a response. */
   readonly method?: string;
@@ -26,7 +27,9 @@ export interface Message {
 
 /** A whole request body: one message, or several where it was a JSON array. */
 export interface ParsedBody {
+  /** Whether it was an array. */
   readonly batch: boolean;
+  /** At least one. */
   readonly messages: readonly Message[];
 }
 

@@ -10,12 +10,15 @@
 
 /** A stretch of text, from `start` up to but not including `end`. */
 export interface Span {
+  /** Index of the first character. */
   readonly start: number;
+  /** Index behind the last character. */
   readonly end: number;
 }
 
 /** A member of a JSON object: its key, unescaped, and where its value stands. */
 export interface Member extends Span {
+  /** The key, unescaped. */
   readonly key: string;
 }
 

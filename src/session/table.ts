@@ -29,7 +29,9 @@ export interface Session {
 
 /** Limits of the table. */
 export interface SessionTableOptions {
+  /** Sessions at one time. */
   readonly maxSessions: number;
+  /** How long a session may be unused before it is forgotten, in milliseconds. */
   readonly idleTimeoutMs: number;
   /** How long the longest idle session must have been idle to give way to a new one. */
   readonly evictIdleMs: number;

@@ -10,7 +10,8 @@ export const EVENT_STREAM = "text/event-stream";
 /** Whether a Content-Type is that of an event stream. */
 export function isEventStream(contentType: string | null | undefined): boolean {
   if (contentType === EVENT_STREAM) return true;
-  return contentType?.split(";", 1)[0]!.trim().toLowerCase() === EVENT_STREAM;
+  const type = (contentType ?? "").split(";", 1)[0]!;
+  return type.trim().toLowerCase() === EVENT_STREAM;
 }
 
 /**

@@ -23,9 +23,13 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 /** Writes log lines. */
 export interface Logger {
+  /** Details, of use when something is being looked for. */
   debug(message: string, fields?: LogFields): void;
+  /** What the proxy does. */
   info(message: string, fields?: LogFields): void;
+  /** What went wrong outside the proxy. */
   warn(message: string, fields?: LogFields): void;
+  /** What went wrong in the proxy. */
   error(message: string, fields?: LogFields): void;
   /** Whether lines of this level are written, to save the work of making one. */
   enabled(level: LogLevel): boolean;
@@ -35,9 +39,13 @@ export interface Logger {
 
 /** What a logger is made of. */
 export interface LoggerOptions {
+  /** Least severe lines to write. */
   readonly level: LogLevel;
+  /** For machines or for people. */
   readonly format: LogFormat;
+  /** Time. */
   readonly clock: Clock;
+  /** Where lines go. */
   readonly sink: LineSink;
 }
 

@@ -7,12 +7,15 @@
 
 /** Takes lines; `flush` resolves when what was taken is written. */
 export interface LineSink {
+  /** Takes one line, without its line break; never waits. */
   write(line: string): void;
+  /** Resolves when what was taken is written. */
   flush(): Promise<void>;
 }
 
 /** The part of `Deno.stderr` that is used. */
 export interface ByteWriter {
+  /** Writes some of the bytes and resolves with how many. */
   write(bytes: Uint8Array): Promise<number>;
 }
 

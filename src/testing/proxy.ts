@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { configSchema } from "../config/mod.ts";
+import { configSchema } from "../config/schema.ts";
 import { type RunningProxy, serve } from "../server.ts";
 import { createLogger } from "../telemetry/mod.ts";
 import { systemClock } from "../clock.ts";

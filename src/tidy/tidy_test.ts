@@ -7,7 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { VERSION } from "../cli/version.ts";
-import { configSchema } from "../config/mod.ts";
+import { configSchema } from "../config/schema.ts";
 import { parse as parseJsonc } from "@std/jsonc";
 import plugin, { MAX_FUNCTION_LINES } from "./lint_plugin.ts";
 

@@ -17,7 +17,9 @@ export const HIGH_WATER_BYTES = 65_536;
 
 /** What a body can do to its connection. */
 export interface BodyControl {
+  /** Reads nothing until `resume`. */
   pause(): void;
+  /** Reads on. */
   resume(): void;
   /** Drops the connection; the body hears nothing more of it. */
   abort(): void;
@@ -25,15 +27,18 @@ export interface BodyControl {
 
 /** The watch over silence in a body. */
 export interface BodyTimer {
+  /** Time. */
   readonly clock: Clock;
   /** The longest silence, in milliseconds. */
   readonly idleMs: number;
 }
 
-type Bytes = Uint8Array<ArrayBuffer>;
+/** Bytes in memory of their own. */
+export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A body that a connection fills with `push`, `finish` and `fail`. */
 export class AnswerBody implements UpstreamBody {
+  /** Resolves when the body is over. */
   readonly done: Promise<void>;
   readonly #resolveDone: () => void;
   readonly #control: BodyControl;
@@ -93,11 +98,13 @@ export class AnswerBody implements UpstreamBody {
     this.#wake?.();
   }
 
+  /** See `UpstreamBody`. */
   tap(observe: (bytes: Uint8Array) => void): void {
     for (const bytes of this.#queue) observe(bytes);
     this.#observe = observe;
   }
 
+  /** See `UpstreamBody`. */
   async bytesWithin(maxBytes: number): Promise<Bytes | null> {
     while (!this.#over && this.#queuedBytes <= maxBytes && this.#queuedBytes < HIGH_WATER_BYTES) {
       await new Promise<void>((resolve) => this.#wake = resolve);
@@ -108,6 +115,7 @@ export class AnswerBody implements UpstreamBody {
     return concat(this.#takeQueue());
   }
 
+  /** See `UpstreamBody`. */
   stream(): ReadableStream<Bytes> {
     return new ReadableStream<Bytes>({
       start: (controller) => {
@@ -121,6 +129,7 @@ export class AnswerBody implements UpstreamBody {
     }, new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }));
   }
 
+  /** See `UpstreamBody`. */
   end(): void {
     if (this.#over) return;
     this.#settle();
@@ -129,8 +138,10 @@ export class AnswerBody implements UpstreamBody {
     this.#wake?.();
   }
 
+  /** See `UpstreamBody`. */
   discard(): void {
     if (this.#over) return;
+    this.#failure = new ProxyError("client_closed", "The answer was given up by its reader.");
     this.#settle();
     this.#queue = [];
     this.#control.abort();

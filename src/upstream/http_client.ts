@@ -18,21 +18,27 @@ export interface HttpTimeouts {
 
 /** A request, ready to be sent. */
 export interface HttpRequest {
+  /** The HTTP method. */
   readonly method: "POST" | "GET" | "DELETE";
   /** Path and query. */
   readonly path: string;
   /** Names and values in turn; what goes on the wire beside host and content-length. */
   readonly fields: readonly string[];
+  /** The whole body, or null for none. */
   readonly body: Uint8Array | null;
+  /** Aborted when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
+  /** Deadlines. */
   readonly timeouts: HttpTimeouts;
 }
 
 /** The head of an answer. */
 export interface HttpAnswer {
+  /** The HTTP status. */
   readonly status: number;
   /** Names in lower case; a repeated field stands as often as it came. */
   readonly fields: readonly (readonly [string, string])[];
+  /** The body, still to be read. */
   readonly body: UpstreamBody;
 }
 
@@ -47,7 +53,7 @@ export interface HttpClient {
   /**
    * Sends a request and resolves with the head of the answer.
    *
-   * @throws {ProxyError} `upstream_unreachable`, `upstream_connect_timeout`, `upstream_closed`,
+   * @throws {ProxyError} `upstream_saturated`, `upstream_unreachable`, `upstream_connect_timeout`, `upstream_closed`,
    * `upstream_protocol`, `upstream_timeout`, or `client_closed` when the signal was aborted.
    */
   send(request: HttpRequest): Promise<HttpAnswer>;

@@ -7,8 +7,8 @@
  */
 
 export type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "./upstream.ts";
-export { streamableHttpUpstream } from "./streamable_http.ts";
+export { type StreamableHttpOptions, streamableHttpUpstream } from "./streamable_http.ts";
 export { requestFields, responseFields } from "./fields.ts";
-export { AnswerBody, type BodyControl, type BodyTimer } from "./answer_body.ts";
+export { AnswerBody, type BodyControl, type BodyTimer, type Bytes } from "./answer_body.ts";
 export type { HttpAnswer, HttpClient, HttpRequest, HttpTimeouts } from "./http_client.ts";
-export { undiciClient } from "./undici_client.ts";
+export { undiciClient, type UndiciClientOptions } from "./undici_client.ts";

@@ -15,7 +15,9 @@ export interface StreamableHttpOptions {
   readonly url: URL;
   /** Fields that replace the client's. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Whether the client's credentials go upstream. */
   readonly forwardCredentials: boolean;
+  /** Deadlines. */
   readonly timeouts: HttpTimeouts;
 }
 

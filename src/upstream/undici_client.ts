@@ -19,8 +19,11 @@ import type { HttpAnswer, HttpClient, HttpRequest } from "./http_client.ts";
 export interface UndiciClientOptions {
   /** Scheme, host and port. */
   readonly origin: string;
+  /** Longest time to connect, TLS included. */
   readonly connectTimeoutMs: number;
+  /** Connections at one time. */
   readonly maxConnections: number;
+  /** Time. */
   readonly clock: Clock;
 }
 
@@ -38,10 +41,32 @@ export function undiciClient(options: UndiciClientOptions): HttpClient {
     maxHeaderSize: MAX_HEAD_BYTES,
     pipelining: 1,
   });
+  let underWay = 0;
   return {
-    send: (request) => sendWithRetry(pool, request, options.clock),
+    async send(request) {
+      // undici would let requests wait in line without end for a connection to become free.
+      if (underWay >= options.maxConnections) throw saturated();
+      underWay++;
+      const done = () => void underWay--;
+      try {
+        const answer = await sendWithRetry(pool, request, options.clock);
+        answer.body.done.then(done);
+        return answer;
+      } catch (error) {
+        done();
+        throw error;
+      }
+    },
     close: () => pool.destroy(),
   };
+}
+
+function saturated(): ProxyError {
+  return new ProxyError(
+    "upstream_saturated",
+    "All connections to the upstream server are in use; try again later.",
+    { headers: { "retry-after": "1" } },
+  );
 }
 
 /** Connects within the deadline, which undici's own coarse timers would only roughly keep. */

@@ -37,6 +37,7 @@ export interface UpstreamBody {
 
 /** The head of an answer, with its body still to be read. */
 export interface UpstreamAnswer {
+  /** The HTTP status, or what amounts to it. */
   readonly status: number;
   /** End-to-end header fields; without the session id. */
   readonly headers: Headers;
@@ -44,6 +45,7 @@ export interface UpstreamAnswer {
   readonly sessionId: string | undefined;
   /** What the body is, by the content type. */
   readonly kind: "json" | "sse" | "other";
+  /** The body, still to be read. */
   readonly body: UpstreamBody;
 }
 

@@ -1,0 +1,80 @@
+/**
+ * A loaded config, as the rest of the program sees it. What each setting is for, its default and its
+ * limits stand in `schema.ts`, which the compiler holds to these types.
+ *
+ * @module
+ */
+
+import type { LogLevel } from "../telemetry/mod.ts";
+
+/** A complete config: defaults filled in, everything checked. Never changed after it is loaded. */
+export interface Config {
+  /** Address for clients, `host:port`. */
+  readonly listen: string;
+  /** Address for health and status, or `off`. */
+  readonly admin: string;
+  /** Least severe log lines to write. */
+  readonly logLevel: LogLevel;
+  /** How log lines are written. */
+  readonly logFormat: "auto" | "json" | "pretty";
+  /** Whether addresses that are not loopback are allowed. */
+  readonly allowPublicBind: boolean;
+  /** Host names beside the loopback ones. */
+  readonly allowedHosts: readonly string[];
+  /** Origins beside loopback ones. */
+  readonly allowedOrigins: readonly string[];
+  /** Longest time that requests in flight may take to finish when the proxy stops. */
+  readonly drainTimeoutMs: number;
+  /** What clients may use. */
+  readonly limits: LimitsConfig;
+  /** The endpoints, at least one where the proxy is to serve. */
+  readonly routes: readonly RouteConfig[];
+}
+
+/** Limits on what clients may use. */
+export interface LimitsConfig {
+  /** Largest request body. */
+  readonly maxRequestBytes: number;
+  /** Deepest nesting of JSON. */
+  readonly maxJsonDepth: number;
+  /** Most messages in a batch. */
+  readonly maxBatchMessages: number;
+  /** Longest time to receive a request body. */
+  readonly requestBodyTimeoutMs: number;
+  /** Sessions at one time. */
+  readonly maxSessions: number;
+  /** Longest time a session may be unused. */
+  readonly sessionIdleTimeoutMs: number;
+  /** How long the longest idle session must have been idle to give way. */
+  readonly sessionEvictIdleMs: number;
+}
+
+/** One endpoint and the server behind it. */
+export interface RouteConfig {
+  /** Name in logs; the path where none is given. */
+  readonly name: string;
+  /** Path that clients use. */
+  readonly path: string;
+  /** The server behind it. */
+  readonly upstream: UpstreamConfig;
+}
+
+/** The server behind a route. */
+export interface UpstreamConfig {
+  /** MCP endpoint. */
+  readonly url: string;
+  /** Header fields that replace the client's. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Whether the client's credentials go upstream. */
+  readonly credentials: "drop" | "forward";
+  /** Longest time to connect. */
+  readonly connectTimeoutMs: number;
+  /** Longest wait for the head of an answer. */
+  readonly headersTimeoutMs: number;
+  /** Longest silence inside a JSON answer. */
+  readonly bodyIdleTimeoutMs: number;
+  /** Longest silence inside a stream. */
+  readonly streamIdleTimeoutMs: number;
+  /** Connections at one time. */
+  readonly maxConnections: number;
+}
