@@ -73,7 +73,7 @@ export async function withModern(test: (setup: ModernSetup) => Promise<void>): P
   await using stack = new AsyncDisposableStack();
   const server = startModernServer();
   stack.defer(() => server.close());
-  const relay = stack.use(startRelay(server.url));
+  const relay = stack.use(await startRelay(server.url));
   const proxy = await testProxy({ upstream: relay.url });
   stack.defer(async () => void await proxy.stop());
   const connectTo = async (endpoint: string, options?: ModernOptions) => {

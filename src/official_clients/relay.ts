@@ -1,96 +1,110 @@
 /**
  * A relay between the proxy and a server, which shows a test what the server gets and says.
  *
- * It changes nothing but Host; so what goes wrong with it in between goes wrong without it.
+ * It is a node:http server: Deno.serve does not tell that a client has gone away before the head of
+ * its answer was sent.
  *
  * @module
  */
 
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { Inbox } from "./wait.ts";
-
-/** One request that reached the server, and the head of its answer. */
-export interface Exchange {
-  readonly method: string;
-  readonly headers: Headers;
-  /** The JSON-RPC message in its body, if it has one. */
-  readonly message: Message | undefined;
-  readonly status: number;
-  readonly answerHeaders: Headers;
-}
 
 /** As much of a JSON-RPC message as tests look at. */
 export interface Message {
   readonly id?: string | number;
   readonly method?: string;
   readonly params?: Readonly<Record<string, unknown>>;
-  readonly result?: unknown;
+}
+
+/** A request that reached the server. */
+export interface Arrival {
+  readonly method: string;
+  readonly headers: Headers;
+  /** The JSON-RPC message in its body, if it has one. */
+  readonly message: Message | undefined;
+}
+
+/** A request that the server began to answer. */
+export interface Exchange extends Arrival {
+  readonly answerHeaders: Headers;
 }
 
 /** A relay that runs. */
 export interface Relay extends AsyncDisposable {
   /** The MCP endpoint for the proxy. */
   readonly url: string;
-  /** Messages and bodiless requests, as they arrive. */
-  readonly arrived: Inbox<Pick<Exchange, "method" | "headers" | "message">>;
-  /** Exchanges whose answer has begun. */
+  readonly arrived: Inbox<Arrival>;
   readonly exchanges: Inbox<Exchange>;
-  /** Messages whose answer the proxy stopped listening to. */
-  readonly abandoned: Inbox<Message | undefined>;
+  /** Requests whose connection the proxy closed before their answer was complete. */
+  readonly abandoned: Inbox<Arrival>;
+  /** Lets only the first piece of answers to this JSON-RPC method through, and leaves them open. */
+  holdBack(method: string): void;
 }
 
 /** Starts a relay in front of `upstream`. */
-export function startRelay(upstream: string): Relay {
+export async function startRelay(upstream: string): Promise<Relay> {
   const arrived: Relay["arrived"] = new Inbox();
   const exchanges: Relay["exchanges"] = new Inbox();
   const abandoned: Relay["abandoned"] = new Inbox();
-  const force = new AbortController();
+  const heldBack = new Set<string | undefined>();
 
-  const server = Deno.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    signal: force.signal,
-    onListen: () => {},
-  }, async (request) => {
-    const { method, headers, signal } = request;
-    const body = await request.text();
-    const message = body === "" ? undefined : JSON.parse(body) as Message;
-    arrived.push({ method, headers, message });
-    signal.addEventListener("abort", () => abandoned.push(message), { once: true });
-    try {
-      const response = await fetch(upstream, {
-        method,
-        headers: without(headers, ["host", "content-length", "connection"]),
-        body: body === "" ? null : body,
-        signal,
-      });
-      exchanges.push({
-        method,
-        headers,
-        message,
-        status: response.status,
-        answerHeaders: response.headers,
-      });
-      return new Response(response.body, response);
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      return new Response(null, { status: 499 });
+  const relay = async (request: IncomingMessage, answer: ServerResponse) => {
+    const control = new AbortController();
+    const arrival = await read(request);
+    answer.on("close", () => {
+      if (answer.writableFinished) return;
+      control.abort();
+      abandoned.push(arrival);
+    });
+    arrived.push(arrival);
+    const { method, headers, message } = arrival;
+    const body = message === undefined ? null : JSON.stringify(message);
+    const response = await fetch(upstream, { method, headers, body, signal: control.signal });
+    exchanges.push({ ...arrival, answerHeaders: response.headers });
+    answer.writeHead(response.status, Object.fromEntries(response.headers));
+    answer.flushHeaders();
+    for await (const piece of response.body ?? []) {
+      answer.write(piece);
+      if (heldBack.has(message?.method)) return;
     }
-  });
+    answer.end();
+  };
 
+  const server = createServer((request, answer) => {
+    // What fails here has failed for the proxy too, which then gets no whole answer.
+    relay(request, answer).catch(() => answer.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
   return {
-    url: `http://127.0.0.1:${server.addr.port}/mcp`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`,
     arrived,
     exchanges,
     abandoned,
+    holdBack: (method) => void heldBack.add(method),
     [Symbol.asyncDispose]: async () => {
-      force.abort();
-      await server.finished;
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
     },
   };
 }
 
-function without(headers: Headers, names: readonly string[]): Headers {
-  const rest = new Headers(headers);
-  for (const name of names) rest.delete(name);
-  return rest;
+/** Fields that belong to the connection to the relay. */
+const HOP_FIELDS = new Set(["host", "content-length", "connection", "transfer-encoding"]);
+
+async function read(request: IncomingMessage): Promise<Arrival> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const piece of request) text += decoder.decode(piece as Uint8Array, { stream: true });
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (!HOP_FIELDS.has(name) && value !== undefined) headers.set(name, String(value));
+  }
+  const message = text === "" ? undefined : JSON.parse(text) as Message;
+  return { method: request.method ?? "", headers, message };
 }

@@ -43,7 +43,7 @@ export async function runCase(
   connect: Connect,
 ): Promise<void> {
   await using stack = new AsyncDisposableStack();
-  const relay = stack.use(startRelay(upstream));
+  const relay = stack.use(await startRelay(upstream));
   const proxy = await testProxy({ upstream: relay.url });
   stack.defer(async () => void await proxy.stop());
   const { answers } = target;
