@@ -274,7 +274,6 @@ Deno.test("R14 hop-by-hop and nominated fields end at the proxy, both ways", asy
     assertEquals(names.toSorted(), [
       "accept",
       "accept-encoding",
-      "connection",
       "content-length",
       "content-type",
       "host",

@@ -6,12 +6,20 @@
 
 import { adminHandler } from "./admin/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import type { Config, RouteConfig } from "./config/mod.ts";
+import { type Config, ConfigError, type RouteConfig } from "./config/mod.ts";
 import { type DoorRules, Exchanges, streamableHttpFront } from "./front/mod.ts";
 import { createHandler, type Handler, type Route } from "./handler.ts";
 import { SessionTable } from "./session/mod.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
-import { streamableHttpUpstream, undiciClient, type Upstream } from "./upstream/mod.ts";
+import {
+  http1Client,
+  http2Client,
+  type HttpClientFactory,
+  parseTarget,
+  streamableHttpUpstream,
+  type TlsOptions,
+  type Upstream,
+} from "./upstream/mod.ts";
 
 /** What an app is given from outside. */
 export interface AppOptions {
@@ -21,6 +29,8 @@ export interface AppOptions {
   readonly clock?: Clock;
   /** Where log lines go; nowhere by default. */
   readonly logger?: Logger;
+  /** Makes the connections to upstreams; the bench puts others in its place. */
+  readonly httpClient?: HttpClientFactory;
 }
 
 /** A wired proxy that does not listen yet. */
@@ -36,7 +46,8 @@ export interface App {
 }
 
 /** Wires a proxy for one config, which stays as it is for the app's lifetime. */
-export function createApp({ config, clock = systemClock, logger = nullLogger }: AppOptions): App {
+export function createApp(options: AppOptions): App {
+  const { config, clock = systemClock, logger = nullLogger } = options;
   const sessions = new SessionTable(clock, {
     maxSessions: config.limits.maxSessions,
     idleTimeoutMs: config.limits.sessionIdleTimeoutMs,
@@ -46,7 +57,7 @@ export function createApp({ config, clock = systemClock, logger = nullLogger }: 
   const upstreams: Upstream[] = [];
   const routes = new Map<string, Route>();
   for (const route of config.routes) {
-    const upstream = createUpstream(route, clock);
+    const upstream = createUpstream(route, clock, options.httpClient);
     upstreams.push(upstream);
     const limits = config.limits;
     const front = streamableHttpFront({
@@ -82,25 +93,55 @@ export function createApp({ config, clock = systemClock, logger = nullLogger }: 
   };
 }
 
-function createUpstream(route: RouteConfig, clock: Clock): Upstream {
+function createUpstream(
+  route: RouteConfig,
+  clock: Clock,
+  httpClient: HttpClientFactory | undefined,
+): Upstream {
   const { upstream } = route;
-  const url = new URL(upstream.url);
-  const client = undiciClient({
-    origin: url.origin,
+  const { target, path, query } = parseTarget(upstream.url, readTls(route))!;
+  const makeClient = httpClient ?? (upstream.http2 ? http2Client : http1Client);
+  const client = makeClient({
+    target,
     connectTimeoutMs: upstream.connectTimeoutMs,
     maxConnections: upstream.maxConnections,
+    maxStreams: upstream.maxStreams,
+    maxQueued: upstream.maxQueued,
+    queueTimeoutMs: upstream.queueTimeoutMs,
+    keepAliveMs: upstream.keepAliveMs,
     clock,
   });
   return streamableHttpUpstream(client, {
-    url,
+    path,
+    query,
     headers: upstream.headers,
     forwardCredentials: upstream.credentials === "forward",
     timeouts: {
       headersMs: upstream.headersTimeoutMs,
+      totalMs: upstream.totalTimeoutMs,
       bodyIdleMs: upstream.bodyIdleTimeoutMs,
       streamIdleMs: upstream.streamIdleTimeoutMs,
     },
   });
+}
+
+function readTls({ name, upstream: { tls } }: RouteConfig): TlsOptions {
+  const read = (key: "caFile" | "certFile" | "keyFile") => {
+    const file = tls[key];
+    if (file === undefined) return undefined;
+    try {
+      return Deno.readTextFileSync(file);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ConfigError([{
+        path: `upstream.tls.${key} of the route ${name}`,
+        found: `${file}, which cannot be read (${reason})`,
+        wanted: "a readable PEM file",
+      }]);
+    }
+  };
+  const ca = read("caFile");
+  return { caCerts: ca === undefined ? [] : [ca], cert: read("certFile"), key: read("keyFile") };
 }
 
 function doorRules(config: Config): DoorRules {

@@ -64,8 +64,18 @@ export const ERROR_TABLE = {
 /** The name of one kind of failure. */
 export type ErrorKind = keyof typeof ERROR_TABLE;
 
+/** How far an exchange with an upstream had come when it failed. */
+export interface ExchangeProgress {
+  /** Whether any byte of the request may have left. */
+  readonly requestSent: boolean;
+  /** Whether any byte of an answer came. */
+  readonly answerBegun: boolean;
+}
+
 /** What may be said beside the kind and the sentence. */
 export interface ErrorDetails {
+  /** How far the exchange had come, for failures of an upstream. */
+  readonly progress?: ExchangeProgress | undefined;
   /** What led to this error; for the log alone, never shown to a client. */
   readonly cause?: unknown;
   /** The exact text of the JSON-RPC id that the answer has to carry. */
@@ -82,6 +92,8 @@ export class ProxyError extends Error {
   readonly idText: string | undefined;
   /** HTTP header fields that belong to the refusal. */
   readonly headers: Readonly<Record<string, string>>;
+  /** How far the exchange had come, for failures of an upstream. */
+  readonly progress: ExchangeProgress | undefined;
 
   /** A failure of `kind`, told in the sentence `message`. */
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
@@ -90,6 +102,7 @@ export class ProxyError extends Error {
     this.kind = kind;
     this.idText = details.idText;
     this.headers = details.headers ?? {};
+    this.progress = details.progress;
   }
 
   /** The HTTP status of this failure. */
@@ -109,6 +122,7 @@ export class ProxyError extends Error {
 
   /** Whether the same request may be sent again without the risk that it runs twice. */
   get retrySafe(): boolean {
+    if (this.progress !== undefined) return !this.progress.requestSent;
     return ERROR_TABLE[this.kind].retrySafe;
   }
 
@@ -119,6 +133,7 @@ export class ProxyError extends Error {
       cause: this.cause,
       idText,
       headers: this.headers,
+      progress: this.progress,
     });
   }
 }

@@ -8,6 +8,7 @@ import { createApp } from "./app.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, parseAddress } from "./config/mod.ts";
 import type { Handler } from "./handler.ts";
+import type { HttpClientFactory } from "./upstream/mod.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 
 /** What a running proxy is given from outside. */
@@ -18,6 +19,8 @@ export interface ServeOptions {
   readonly clock?: Clock;
   /** Where log lines go; nowhere by default. */
   readonly logger?: Logger;
+  /** Makes the connections to upstreams; the bench puts others in its place. */
+  readonly httpClient?: HttpClientFactory;
 }
 
 /** A proxy that listens. */
@@ -52,7 +55,7 @@ export class ListenError extends Error {
  */
 export async function serve(options: ServeOptions): Promise<RunningProxy> {
   const { config, clock = systemClock, logger = nullLogger } = options;
-  const app = createApp({ config, clock, logger });
+  const app = createApp(options);
   const servers: Deno.HttpServer<Deno.NetAddr>[] = [];
   try {
     servers.push(listen(config.listen, app.handler, logger));

@@ -61,7 +61,7 @@ Deno.test("all problems are told at once, each with path, what was found and wha
     "limits.maxJsonDepth: found 0, wanted at least 1",
     "limits.maxRequestByts: found a key that does not exist, wanted a known key: did you mean maxRequestBytes?",
     'routes[0].path: found "/a/../b", wanted a path such as /mcp or /github/mcp, without . or .. segments, query or escapes',
-    'routes[0].upstream.url: found "ftp://…@x", wanted an http:// or https:// URL without user name, password or fragment',
+    'routes[0].upstream.url: found "ftp://…@x", wanted an http:// or https:// URL without user name, password or fragment, or unix:/path/of/socket',
     "routes[0].upstream.headers.x: found a value that is not shown, wanted printable ASCII without line breaks",
     "routes[1].upstream.headrs: found a key that does not exist, wanted a known key: did you mean headers?",
     "routes[2].upstream: found 3, wanted an object",

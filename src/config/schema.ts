@@ -8,6 +8,7 @@
 
 import { z } from "zod";
 import { LOG_LEVELS } from "../telemetry/mod.ts";
+import { parseTarget } from "../upstream/mod.ts";
 import type { Config } from "./types.ts";
 
 const ADDRESS = /^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]/@]+):(\d{1,5})$/;
@@ -33,16 +34,12 @@ const address = z.string().refine((value) => parseAddress(value) !== undefined, 
   error: "host:port, such as 127.0.0.1:3100 or [::1]:3100",
 });
 
-const httpUrl = z.string().refine(isHttpUrl, {
-  error: "an http:// or https:// URL without user name, password or fragment",
+const upstreamUrl = z.string().refine((value) => parseTarget(value, NO_TLS) !== undefined, {
+  error:
+    "an http:// or https:// URL without user name, password or fragment, or unix:/path/of/socket",
 });
 
-function isHttpUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const url = new URL(value);
-  return (url.protocol === "http:" || url.protocol === "https:") &&
-    url.username === "" && url.password === "" && url.hash === "";
-}
+const NO_TLS = { caCerts: [], cert: undefined, key: undefined };
 
 const routePath = z.string().refine(isRoutePath, {
   error: "a path such as /mcp or /github/mcp, without . or .. segments, query or escapes",
@@ -90,7 +87,10 @@ function count(fallback: number, most: number) {
 }
 
 const upstreamSchema = z.strictObject({
-  url: httpUrl.describe("MCP endpoint of the server behind this route (Streamable HTTP)."),
+  url: upstreamUrl.describe(
+    "MCP endpoint of the server behind this route (Streamable HTTP): an http:// or https:// URL, or " +
+      "unix:/path/of/socket, with :/path of the endpoint behind it unless that is /mcp.",
+  ),
   headers: z.record(headerName, headerValue).default({})
     .describe("Header fields added to every request to the upstream; they replace the client's."),
   credentials: z.enum(["drop", "forward"], { error: "drop or forward" }).default("drop")
@@ -108,8 +108,33 @@ const upstreamSchema = z.strictObject({
     .describe("Longest silence inside a JSON answer, in milliseconds."),
   streamIdleTimeoutMs: milliseconds(3_600_000)
     .describe("Longest silence inside an SSE stream, in milliseconds."),
-  maxConnections: count(4_096, 65_536)
-    .describe("Connections to this upstream at one time; each open stream holds one."),
+  totalTimeoutMs: milliseconds(600_000)
+    .describe("Longest time from a call to the end of its JSON answer, in milliseconds."),
+  maxConnections: count(256, 65_536)
+    .describe("Connections for calls at one time; further calls wait."),
+  maxStreams: count(16_384, 65_536).describe(
+    "Connections with an event stream at one time, beside those for calls; further streams count " +
+      "as calls.",
+  ),
+  maxQueued: count(1_024, 65_536)
+    .describe("Calls that may wait for a connection; further ones are answered with 503."),
+  queueTimeoutMs: milliseconds(10_000)
+    .describe("Longest wait for a connection, in milliseconds; then 503."),
+  keepAliveMs: milliseconds(4_000).describe(
+    "How long an unused connection is kept, in milliseconds; less where the server says so. Keep it " +
+      "below the server's own keep-alive time (5000 for Node).",
+  ),
+  http2: z.boolean({ error: "true or false" }).default(false)
+    .describe("Speaks HTTP/2 to the server; over http:// without negotiation."),
+  tls: z.strictObject({
+    caFile: z.string().min(1).optional()
+      .describe("PEM file with authorities to trust beside the usual ones."),
+    certFile: z.string().min(1).optional().describe(
+      "PEM file with the client's certificate chain.",
+    ),
+    keyFile: z.string().min(1).optional()
+      .describe("PEM file with the key of the client's certificate."),
+  }).prefault({}).describe("Certificates for https:// upstreams."),
 }).describe("The server behind a route.");
 
 const routeSchema = z.strictObject({

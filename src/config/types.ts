@@ -75,6 +75,27 @@ export interface UpstreamConfig {
   readonly bodyIdleTimeoutMs: number;
   /** Longest silence inside a stream. */
   readonly streamIdleTimeoutMs: number;
-  /** Connections at one time. */
+  /** Longest time from a call to the end of its JSON answer. */
+  readonly totalTimeoutMs: number;
+  /** Connections for calls at one time. */
   readonly maxConnections: number;
+  /** Connections with an event stream at one time, beside those for calls. */
+  readonly maxStreams: number;
+  /** Requests that may wait for a connection. */
+  readonly maxQueued: number;
+  /** Longest wait for a connection. */
+  readonly queueTimeoutMs: number;
+  /** How long an unused connection is kept. */
+  readonly keepAliveMs: number;
+  /** Whether the server is spoken to in HTTP/2. */
+  readonly http2: boolean;
+  /** Certificates. */
+  readonly tls: {
+    /** PEM file with authorities to trust beside the usual ones. */
+    readonly caFile?: string | undefined;
+    /** PEM file with the client's certificate chain. */
+    readonly certFile?: string | undefined;
+    /** PEM file with the key of the client's certificate. */
+    readonly keyFile?: string | undefined;
+  };
 }

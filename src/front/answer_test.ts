@@ -10,7 +10,7 @@ function setUp(status: number) {
     pause: () => calls.push("pause"),
     resume: () => calls.push("resume"),
     abort: () => calls.push("abort"),
-  }, { clock: new ManualClock(), idleMs: 1_000 });
+  }, { clock: new ManualClock(), idleMs: 1_000, untilMs: 100_000 });
   const headers = new Headers({ "content-type": "application/json" });
   const answer: UpstreamAnswer = { status, headers, sessionId: undefined, kind: "json", body };
   const gone = new AbortController();

@@ -18,7 +18,7 @@ const MAX_MODULE_LINES = 500;
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["errors.ts", "front"],
   cli: ["clock.ts", "config", "server.ts", "telemetry"],
-  config: ["telemetry"],
+  config: ["telemetry", "upstream"],
   era: ["errors.ts", "json"],
   front: ["clock.ts", "config", "era", "errors.ts", "json", "session", "sse", "upstream"],
   json: ["errors.ts"],
@@ -40,7 +40,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "clock.ts": [],
   "errors.ts": [],
   "handler.ts": ["clock.ts", "errors.ts", "front", "telemetry"],
-  "server.ts": ["app.ts", "clock.ts", "config", "handler.ts", "telemetry"],
+  "server.ts": ["app.ts", "clock.ts", "config", "handler.ts", "telemetry", "upstream"],
 };
 
 /** Rooms that tests alone may use. */

@@ -31,6 +31,8 @@ export interface BodyTimer {
   readonly clock: Clock;
   /** The longest silence, in milliseconds. */
   readonly idleMs: number;
+  /** When the body has to be over, on the clock's monotonic scale; infinite for no such time. */
+  readonly untilMs: number;
 }
 
 /** Bytes in memory of their own. */
@@ -62,7 +64,7 @@ export class AnswerBody implements UpstreamBody {
     this.done = promise;
     this.#resolveDone = resolve;
     this.#lastByteMs = timer.clock.monotonicMs();
-    this.#watchFor(timer.idleMs);
+    this.#watchFor(Math.min(timer.idleMs, timer.untilMs - this.#lastByteMs));
   }
 
   /** A piece of the body has come. */
@@ -94,7 +96,7 @@ export class AnswerBody implements UpstreamBody {
     if (this.#over) return;
     this.#failure = error;
     this.#settle();
-    this.#controller?.error(error);
+    this.#failStream();
     this.#wake?.();
   }
 
@@ -120,11 +122,11 @@ export class AnswerBody implements UpstreamBody {
     return new ReadableStream<Bytes>({
       start: (controller) => {
         for (const bytes of this.#takeQueue()) controller.enqueue(bytes);
-        if (this.#failure !== undefined) controller.error(this.#failure);
-        else if (this.#over) controller.close();
+        if (this.#over && this.#failure === undefined) controller.close();
         else this.#controller = controller;
+        this.#failStream();
       },
-      pull: () => this.#resume(),
+      pull: () => this.#over ? this.#failStream() : this.#resume(),
       cancel: () => this.discard(),
     }, new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }));
   }
@@ -146,6 +148,14 @@ export class AnswerBody implements UpstreamBody {
     this.#queue = [];
     this.#control.abort();
     this.#wake?.();
+  }
+
+  /** Tells the stream's reader of the failure, but not before it has read what came ahead of it. */
+  #failStream(): void {
+    if (this.#failure === undefined || this.#controller === undefined) return;
+    if (this.#controller.desiredSize !== HIGH_WATER_BYTES) return;
+    this.#controller.error(this.#failure);
+    this.#controller = undefined;
   }
 
   #takeQueue(): Bytes[] {
@@ -177,15 +187,15 @@ export class AnswerBody implements UpstreamBody {
 
   /** One timer that looks when it fires, rather than one that is set anew for each piece. */
   #watchFor(delayMs: number): void {
-    this.#watch = this.#timer.clock.after(delayMs, () => {
-      const silentMs = this.#paused ? 0 : this.#timer.clock.monotonicMs() - this.#lastByteMs;
-      if (silentMs < this.#timer.idleMs) return this.#watchFor(this.#timer.idleMs - silentMs);
-      this.fail(
-        new ProxyError(
-          "upstream_timeout",
-          "The upstream server fell silent in the middle of its answer.",
-        ),
-      );
+    this.#watch = this.#timer.clock.after(Math.max(0, delayMs), () => {
+      const { clock, idleMs, untilMs } = this.#timer;
+      const leftMs = untilMs - clock.monotonicMs();
+      const silentMs = this.#paused ? 0 : clock.monotonicMs() - this.#lastByteMs;
+      if (leftMs > 0 && silentMs < idleMs) {
+        return this.#watchFor(Math.min(leftMs, idleMs - silentMs));
+      }
+      const what = leftMs > 0 ? "fell silent in the middle of" : "took too long over";
+      this.fail(new ProxyError("upstream_timeout", `The upstream server ${what} its answer.`));
       this.#control.abort();
     });
   }

@@ -10,7 +10,7 @@ function setUp() {
     pause: () => calls.push("pause"),
     resume: () => calls.push("resume"),
     abort: () => calls.push("abort"),
-  }, { clock, idleMs: 1_000 });
+  }, { clock, idleMs: 1_000, untilMs: 100_000 });
   return { body, calls, clock };
 }
 
@@ -57,6 +57,20 @@ Deno.test("bytesWithin() and stream() pass a failure on, after what came before 
   body.fail(broken());
   await assertRejects(() => reader.read(), ProxyError, "broken");
   await body.done;
+});
+
+Deno.test("R59 a stream gives all that came before a failure, and then the failure", async () => {
+  for (const late of [false, true]) {
+    const { body } = setUp();
+    const early = late ? undefined : body.stream();
+    body.push(bytes("a"));
+    body.push(bytes("b"));
+    body.fail(broken());
+    const reader = (early ?? body.stream()).getReader();
+    assertEquals((await reader.read()).value, bytes("a"));
+    assertEquals((await reader.read()).value, bytes("b"));
+    await assertRejects(() => reader.read(), ProxyError, "broken");
+  }
 });
 
 Deno.test("stream() of a body that is over gives its end or its failure", async () => {
@@ -135,4 +149,15 @@ Deno.test("R62 the silence of a paused connection is not the upstream's", async 
   assertEquals((await reader.read()).value, bytes("a"));
   clock.advance(1_000);
   await assertRejects(() => reader.read(), ProxyError);
+});
+
+Deno.test("an answer that goes on past its total time is an error, however lively it is", async () => {
+  const { body, calls, clock } = setUp();
+  const reading = body.bytesWithin(100_000);
+  for (let second = 0; second < 200; second++) {
+    clock.advance(500);
+    body.push(bytes("a"));
+  }
+  const error = await assertRejects(() => reading, ProxyError, "took too long");
+  assertEquals([error.kind, calls], ["upstream_timeout", ["abort"]]);
 });

@@ -10,5 +10,17 @@ export type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "./ups
 export { type StreamableHttpOptions, streamableHttpUpstream } from "./streamable_http.ts";
 export { requestFields, responseFields } from "./fields.ts";
 export { AnswerBody, type BodyControl, type BodyTimer, type Bytes } from "./answer_body.ts";
-export type { HttpAnswer, HttpClient, HttpRequest, HttpTimeouts } from "./http_client.ts";
-export { undiciClient, type UndiciClientOptions } from "./undici_client.ts";
+export type {
+  HttpAnswer,
+  HttpClient,
+  HttpClientFactory,
+  HttpClientOptions,
+  HttpRequest,
+  HttpTarget,
+  HttpTimeouts,
+  TlsOptions,
+} from "./http_client.ts";
+export { parseTarget, type UpstreamAddress } from "./target.ts";
+export { http1Client } from "./http1/client.ts";
+export { http2Client } from "./http2_client.ts";
+export { mayRetry } from "./retry.ts";

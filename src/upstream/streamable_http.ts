@@ -11,8 +11,10 @@ import type { Upstream, UpstreamAnswer, UpstreamCall } from "./upstream.ts";
 
 /** Where the server is and how it is spoken to. */
 export interface StreamableHttpOptions {
-  /** The MCP endpoint. */
-  readonly url: URL;
+  /** Path of the MCP endpoint. */
+  readonly path: string;
+  /** The configured query with its `?`, or empty. */
+  readonly query: string;
   /** Fields that replace the client's. */
   readonly headers: Readonly<Record<string, string>>;
   /** Whether the client's credentials go upstream. */
@@ -39,7 +41,7 @@ export function streamableHttpUpstream(
   ): Promise<UpstreamAnswer> {
     const answer = await client.send({
       method,
-      path: targetOf(options.url, call.query),
+      path: targetOf(options, call.query),
       fields: [...clientFields(call, options, replaced), "accept", accept, ...fixed],
       body,
       signal: call.signal,
@@ -58,8 +60,8 @@ export function streamableHttpUpstream(
 }
 
 /** The client's query is passed on, unless the configured URL has one: the config decides (R95). */
-function targetOf(url: URL, query: string): string {
-  return url.pathname + (url.search === "" ? query : url.search);
+function targetOf(options: StreamableHttpOptions, query: string): string {
+  return options.path + (options.query === "" ? query : options.query);
 }
 
 function fixedFields(headers: Readonly<Record<string, string>>): string[] {

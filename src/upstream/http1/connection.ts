@@ -1,0 +1,292 @@
+/**
+ * One HTTP/1.1 connection: a request at a time, its answer read strictly.
+ *
+ * A read is always pending, also while the connection is unused: so its end, or bytes that nobody asked
+ * for, are noticed before it is used again (R8), and the pending read becomes the answer's first.
+ *
+ * @module
+ */
+
+import type { Clock } from "../../clock.ts";
+import { ProxyError } from "../../errors.ts";
+import { isEventStream } from "../../sse/mod.ts";
+import { AnswerBody, type Bytes } from "../answer_body.ts";
+import type { HttpAnswer } from "../http_client.ts";
+import type { Call } from "./call.ts";
+import { ChunkedDecoder } from "./chunked.ts";
+import { type Framing, framingOf } from "./framing.ts";
+import { type Head, HeadReader } from "./head.ts";
+import { ReadBuffer } from "./read_buffer.ts";
+import { encodeRequest } from "./request.ts";
+import { HttpSyntaxError } from "./syntax.ts";
+
+/** What a connection tells its pool. */
+export interface ConnectionEvents {
+  /** It carries an event stream from now on. */
+  streaming(connection: Connection): void;
+  /** Its answer is over and it may serve again; the server keeps it for so many seconds, if it says. */
+  free(connection: Connection, keepAliveSeconds: number | undefined): void;
+  /** It is closed. */
+  gone(connection: Connection): void;
+}
+
+/** How long the rest of a request may take when its answer is over already, in milliseconds. */
+const WRITE_GRACE_MS = 1_000;
+
+/** Most interim answers (1xx) before a final one. */
+const MAX_INTERIM_ANSWERS = 16;
+
+/** One connection to a server. */
+export class Connection {
+  readonly #conn: Deno.Conn;
+  readonly #host: string;
+  readonly #clock: Clock;
+  readonly #events: ConnectionEvents;
+  readonly #buffer = new ReadBuffer();
+  #pending: Promise<Bytes | null> | undefined;
+  #closed = false;
+  #idle = false;
+  #used = false;
+  #writing = false;
+  #resume: (() => void) | undefined;
+  #paused = false;
+
+  /** Takes a connection over; `host` is what the Host field says. */
+  constructor(conn: Deno.Conn, host: string, clock: Clock, events: ConnectionEvents) {
+    this.#conn = conn;
+    this.#host = host;
+    this.#clock = clock;
+    this.#events = events;
+  }
+
+  /** Whether it has served before. */
+  get used(): boolean {
+    return this.#used;
+  }
+
+  /** Waits unused from now on, and closes itself when the other side does or says anything. */
+  rest(): void {
+    this.#idle = true;
+    this.#read().then(() => this.#idle && this.close(), () => this.#idle && this.close());
+  }
+
+  /** Closes it; harmless when it is closed. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#resume?.();
+    this.#conn.close();
+    this.#events.gone(this);
+  }
+
+  /**
+   * Sends a call's request and resolves with the head of the answer.
+   *
+   * @throws {ProxyError} with `progress`; the connection is closed then.
+   */
+  async exchange(call: Call): Promise<HttpAnswer> {
+    this.#idle = false;
+    const progress = { requestSent: false, answerBegun: false };
+    const { promise: givenUp, reject } = Promise.withResolvers<never>();
+    try {
+      call.whenGivenUp((error) => {
+        reject(error);
+        this.close();
+      });
+      const answering = this.#answer(call, progress);
+      answering.catch(() => {
+        // Told below, unless the call was given up first.
+      });
+      return await Promise.race([answering, givenUp]);
+    } catch (error) {
+      this.close();
+      throw toFailure(error, progress);
+    } finally {
+      this.#used = true;
+    }
+  }
+
+  async #answer(
+    call: Call,
+    progress: { requestSent: boolean; answerBegun: boolean },
+  ): Promise<HttpAnswer> {
+    const pieces = encodeRequest(call.request, this.#host);
+    this.#pending ??= this.#read();
+    progress.requestSent = true;
+    const written = this.#write(pieces);
+    const reader = new HeadReader();
+    for (let interim = 0; interim <= MAX_INTERIM_ANSWERS;) {
+      const piece = await this.#next();
+      if (piece === null) throw closedEarly();
+      progress.answerBegun = true;
+      for (let rest: Bytes = piece; rest.length > 0;) {
+        const result = reader.feed(rest);
+        if (result === undefined) break;
+        rest = rest.subarray(result.consumed);
+        if (result.head.status >= 200) return this.#begin(call, result.head, rest, written);
+        if (result.head.status === 101) throw new HttpSyntaxError("it switches protocols unasked");
+        interim++;
+      }
+    }
+    throw new HttpSyntaxError(`more than ${MAX_INTERIM_ANSWERS} interim answers`);
+  }
+
+  /** The final head is there: hands its answer out and has the body follow. */
+  #begin(call: Call, head: Head, rest: Bytes, written: Promise<boolean>): HttpAnswer {
+    const framing = framingOf(call.request.method, head);
+    const contentType = head.fields.find(([name]) => name === "content-type")?.[1];
+    const isStream = isEventStream(contentType);
+    const { timeouts } = call.request;
+    const body = new AnswerBody({
+      pause: () => this.#paused = true,
+      resume: () => {
+        this.#paused = false;
+        this.#resume?.();
+      },
+      abort: () => this.close(),
+    }, {
+      clock: this.#clock,
+      idleMs: isStream ? timeouts.streamIdleMs : timeouts.bodyIdleMs,
+      untilMs: isStream ? Infinity : call.startedMs + timeouts.totalMs,
+    });
+    call.settle();
+    if (isStream) this.#events.streaming(this);
+    const decoder = bodyDecoder(framing, body);
+    if (decoder(rest)) this.#finish(framing, body, decoder.stray, written);
+    else this.#follow(framing, body, decoder, written);
+    return { status: head.status, fields: head.fields, body };
+  }
+
+  /** Reads the rest of a body; never rejects. */
+  async #follow(
+    framing: Framing,
+    body: AnswerBody,
+    decoder: BodyDecoder,
+    written: Promise<boolean>,
+  ): Promise<void> {
+    try {
+      for (;;) {
+        if (this.#paused) await new Promise<void>((resolve) => this.#resume = resolve);
+        const piece = await this.#next();
+        if (piece === null) {
+          if (framing.body.kind !== "close") throw closedEarly();
+          return this.#finish(framing, body, true, written);
+        }
+        if (decoder(piece)) return this.#finish(framing, body, decoder.stray, written);
+      }
+    } catch (error) {
+      body.fail(toFailure(error, { requestSent: true, answerBegun: true }));
+      this.close();
+    }
+  }
+
+  /** The body is whole: the connection rests, unless anything about it is doubtful. */
+  async #finish(
+    framing: Framing,
+    body: AnswerBody,
+    stray: boolean,
+    written: Promise<boolean>,
+  ): Promise<void> {
+    body.finish();
+    if (stray || !framing.reusable || this.#closed) return this.close();
+    if (!await this.#isOut(written) || this.#closed) return this.close();
+    this.#events.free(this, framing.keepAliveSeconds);
+  }
+
+  /** Whether the request is out, too; after an early answer the rest of it is not waited for long. */
+  async #isOut(written: Promise<boolean>): Promise<boolean> {
+    if (!this.#writing) return await written;
+    const { promise: late, resolve } = Promise.withResolvers<boolean>();
+    const timer = this.#clock.after(WRITE_GRACE_MS, () => resolve(false));
+    try {
+      return await Promise.race([written, late]);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** Writes all; whether it could. What a failure means, the reading side finds out. */
+  async #write(pieces: readonly Uint8Array[]): Promise<boolean> {
+    this.#writing = true;
+    try {
+      for (const piece of pieces) {
+        let at = 0;
+        while (at < piece.length) at += await this.#conn.write(piece.subarray(at));
+      }
+      return true;
+    } catch {
+      return false;
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  #next(): Promise<Bytes | null> {
+    const pending = this.#pending ?? this.#read();
+    this.#pending = undefined;
+    return pending;
+  }
+
+  #read(): Promise<Bytes | null> {
+    return this.#pending = this.#buffer.readFrom(this.#conn);
+  }
+}
+
+/** Takes pieces of a body; true when it is over. */
+interface BodyDecoder {
+  (piece: Bytes): boolean;
+  /** Whether bytes came behind the end. */
+  stray: boolean;
+}
+
+function bodyDecoder(framing: Framing, body: AnswerBody): BodyDecoder {
+  const push = (piece: Bytes) => piece.length > 0 && body.push(piece);
+  const { body: how } = framing;
+  const chunked = how.kind === "chunked" ? new ChunkedDecoder() : undefined;
+  let remaining = how.kind === "length" ? how.bytes : how.kind === "close" ? Infinity : 0;
+  const decoder: BodyDecoder = (piece) => {
+    if (chunked !== undefined) {
+      const { length, consumed } = chunked.decode(piece);
+      push(piece.subarray(0, length));
+      decoder.stray = consumed < piece.length;
+      return chunked.done;
+    }
+    const length = Math.min(remaining, piece.length);
+    push(piece.subarray(0, length));
+    remaining -= length;
+    decoder.stray = length < piece.length;
+    return remaining === 0;
+  };
+  decoder.stray = false;
+  return decoder;
+}
+
+function closedEarly(cause?: unknown): ProxyError {
+  const sentence = "The upstream server closed the connection before its answer was complete.";
+  return new ProxyError("upstream_closed", sentence, { cause });
+}
+
+/** What was thrown as one of the proxy's kinds, with how far the exchange had come. */
+function toFailure(
+  thrown: unknown,
+  progress: { readonly requestSent: boolean; readonly answerBegun: boolean },
+): ProxyError {
+  const error = thrown instanceof ProxyError ? thrown : toKind(thrown);
+  return new ProxyError(error.kind, error.message, {
+    cause: error.cause,
+    headers: error.headers,
+    progress: { ...progress },
+  });
+}
+
+function toKind(thrown: unknown): ProxyError {
+  if (thrown instanceof HttpSyntaxError) {
+    const sentence = "The upstream server's answer is not valid HTTP.";
+    return new ProxyError("upstream_protocol", sentence, { cause: thrown });
+  }
+  if (thrown instanceof TypeError) {
+    const sentence = "The proxy could not write this request for the upstream server.";
+    return new ProxyError("internal", sentence, { cause: thrown });
+  }
+  return closedEarly(thrown);
+}

@@ -1,0 +1,89 @@
+/**
+ * Where the body of an answer ends, and whether its connection may serve again. Pure.
+ *
+ * Source: RFC 9112 sections 6.3 and 9.3.
+ *
+ * @module
+ */
+
+import { type Head, trimOws } from "./head.ts";
+import { HttpSyntaxError } from "./syntax.ts";
+
+/** How the body of an answer is framed. */
+export type BodyFraming =
+  | { readonly kind: "none" }
+  | { readonly kind: "length"; readonly bytes: number }
+  | { readonly kind: "chunked" }
+  | { readonly kind: "close" };
+
+/** The framing of a body, and what becomes of the connection. */
+export interface Framing {
+  /** How the body ends. */
+  readonly body: BodyFraming;
+  /** Whether the connection may be used again after the body. */
+  readonly reusable: boolean;
+  /** How long the server keeps an idle connection, in seconds, where it says so. */
+  readonly keepAliveSeconds: number | undefined;
+}
+
+/** All values of a field, comma-separated ones apart. */
+function valuesOf(head: Head, name: string): string[] {
+  return head.fields.filter(([field]) => field === name)
+    .flatMap(([, value]) => value.split(",").map(trimOws));
+}
+
+/**
+ * The framing of the answer to a request with `method`.
+ *
+ * An answer with both framings is read as chunked and its connection not used again (R7).
+ *
+ * @throws {HttpSyntaxError} where the fields contradict each other.
+ */
+export function framingOf(method: string, head: Head): Framing {
+  const connection = valuesOf(head, "connection").map((value) => value.toLowerCase());
+  const codings = valuesOf(head, "transfer-encoding").map((value) => value.toLowerCase());
+  const lengths = valuesOf(head, "content-length");
+  const body = bodyFraming(method, head, codings, lengths);
+  const persistent = head.minor === 1
+    ? !connection.includes("close")
+    : connection.includes("keep-alive") && !connection.includes("close");
+  const ambiguous = codings.length > 0 && lengths.length > 0;
+  return {
+    body,
+    reusable: persistent && !ambiguous && body.kind !== "close",
+    keepAliveSeconds: keepAliveHint(valuesOf(head, "keep-alive")),
+  };
+}
+
+function bodyFraming(
+  method: string,
+  head: Head,
+  codings: readonly string[],
+  lengths: readonly string[],
+): BodyFraming {
+  const { status } = head;
+  if (method === "HEAD" || status < 200 || status === 204 || status === 304) {
+    return { kind: "none" };
+  }
+  if (codings.length > 0) {
+    if (head.minor === 0 || codings.length > 1 || codings[0] !== "chunked") {
+      throw new HttpSyntaxError("the transfer coding is not chunked alone");
+    }
+    return { kind: "chunked" };
+  }
+  if (lengths.length === 0) return { kind: "close" };
+  if (!/^\d{1,15}$/.test(lengths[0]!) || lengths.some((length) => length !== lengths[0])) {
+    throw new HttpSyntaxError("the content length is malformed or differs from itself");
+  }
+  const bytes = Number(lengths[0]);
+  return bytes === 0 ? { kind: "none" } : { kind: "length", bytes };
+}
+
+/** `timeout` of the `Keep-Alive` field (RFC 2068 section 19.7.1.1), in seconds. */
+function keepAliveHint(parameters: readonly string[]): number | undefined {
+  for (const parameter of parameters) {
+    const match = /^timeout\s*=\s*"?(\d{1,6})"?$/i.exec(parameter);
+    if (match !== null) return Number(match[1]);
+  }
+  return undefined;
+}

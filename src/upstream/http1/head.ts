@@ -1,0 +1,145 @@
+/**
+ * Reading the head of an HTTP/1.1 answer. Pure: bytes in, head out.
+ *
+ * Source: RFC 9112 sections 2.2, 4 and 5. Strict where leniency lets two readers disagree: bare LF,
+ * folded lines and white space before a colon are errors.
+ *
+ * @module
+ */
+
+import { HttpSyntaxError } from "./syntax.ts";
+
+/** A head, with field names in lower case. */
+export interface Head {
+  /** The minor version of HTTP/1. */
+  readonly minor: 0 | 1;
+  /** The status, 100 to 599. */
+  readonly status: number;
+  /** Fields in the order they came; a repeated one stands as often as it came. */
+  readonly fields: readonly (readonly [string, string])[];
+}
+
+/** A head, and how many of the bytes fed last belong to it. */
+export interface HeadResult {
+  /** The head. */
+  readonly head: Head;
+  /** Bytes of the last piece that belong to the head; what follows is the body's. */
+  readonly consumed: number;
+}
+
+/** Largest head, in bytes. */
+export const MAX_HEAD_BYTES = 65_536;
+/** Most fields in a head. */
+export const MAX_FIELDS = 256;
+
+const LF = 0x0a;
+const CR = 0x0d;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Puts a head together from pieces of any size, in time linear in its length. */
+export class HeadReader {
+  #kept = new Uint8Array();
+  #keptLength = 0;
+
+  /**
+   * Takes the next piece; the result is undefined while the head goes on.
+   *
+   * @throws {HttpSyntaxError} as soon as it is plain that this is no head, or one too large.
+   */
+  feed(piece: Uint8Array): HeadResult | undefined {
+    const before = this.#keptLength;
+    const bytes = before === 0 ? piece : this.#keep(piece);
+    const end = headEnd(bytes, before);
+    if (end === -1) {
+      if (bytes.length > MAX_HEAD_BYTES) throw tooLarge();
+      if (before === 0) this.#keep(piece);
+      return undefined;
+    }
+    if (end > MAX_HEAD_BYTES) throw tooLarge();
+    this.#keptLength = 0;
+    return { head: parseHead(bytes.subarray(0, end)), consumed: end - before };
+  }
+
+  /** Whether part of a head has come. */
+  get begun(): boolean {
+    return this.#keptLength > 0;
+  }
+
+  /** Appends to what is kept, in a buffer that doubles. */
+  #keep(piece: Uint8Array): Uint8Array {
+    const length = this.#keptLength + piece.length;
+    if (length > this.#kept.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#kept.length, 512));
+      larger.set(this.#kept.subarray(0, this.#keptLength));
+      this.#kept = larger;
+    }
+    this.#kept.set(piece, this.#keptLength);
+    this.#keptLength = length;
+    return this.#kept.subarray(0, length);
+  }
+}
+
+/** The index behind the empty line that ends the head, or -1; bytes before `from` were seen before. */
+function headEnd(bytes: Uint8Array, from: number): number {
+  let at = bytes.indexOf(LF, Math.max(0, from - 3));
+  while (at !== -1) {
+    // Said at once: the empty line of a head with bare LFs may never come.
+    if (bytes[at - 1] !== CR) throw new HttpSyntaxError("a line of the head ends in a bare LF");
+    if (at >= 3 && bytes[at - 2] === LF && bytes[at - 3] === CR) return at + 1;
+    at = bytes.indexOf(LF, at + 1);
+  }
+  return -1;
+}
+
+/** The head in `bytes`, which end with its empty line. */
+function parseHead(bytes: Uint8Array): Head {
+  const [statusLine, ...lines] = latin1(bytes.subarray(0, bytes.length - 4)).split("\r\n");
+  const status = STATUS_LINE.exec(statusLine!);
+  if (status === null) throw new HttpSyntaxError("the status line is malformed");
+  if (lines.length > MAX_FIELDS) {
+    throw new HttpSyntaxError(`the head has more than ${MAX_FIELDS} fields`);
+  }
+  return {
+    minor: status[1] === "1" ? 1 : 0,
+    status: Number(status[2]),
+    fields: lines.map(parseField),
+  };
+}
+
+function parseField(line: string): readonly [string, string] {
+  const colon = line.indexOf(":");
+  const name = line.slice(0, Math.max(0, colon));
+  if (!NAME.test(name)) throw new HttpSyntaxError("a field has no valid name");
+  const value = line.slice(colon + 1);
+  if (!VALUE.test(value)) throw new HttpSyntaxError(`the field ${name} holds control characters`);
+  return [name.toLowerCase(), trimOws(value)];
+}
+
+/**
+ * Without the white space around it, which in HTTP is space and tab alone (RFC 9110 section 5.6.3).
+ *
+ * By hand, because `trim()` takes NBSP too, and `/[\t ]+$/` is quadratic in white space inside.
+ */
+export function trimOws(text: string): string {
+  const isOws = (at: number) => text[at] === " " || text[at] === "\t";
+  let start = 0;
+  let end = text.length;
+  while (start < end && isOws(start)) start++;
+  while (end > start && isOws(end - 1)) end--;
+  return text.slice(start, end);
+}
+
+/** Bytes as text, one character a byte, as `Headers` wants it. */
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8_192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
+  }
+  return text;
+}
+
+function tooLarge(): HttpSyntaxError {
+  return new HttpSyntaxError(`the head is larger than ${MAX_HEAD_BYTES} bytes`);
+}

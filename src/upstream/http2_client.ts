@@ -1,0 +1,139 @@
+/**
+ * The HTTP/2 client, on the runtime's `fetch`; used where the config asks for it.
+ *
+ * HTTP/2 says itself which requests a server has not seen, so the re-sending that rules `fetch` out for
+ * HTTP/1.1 is safe here (RFC 9113 section 8.7). Redirects are handed back, not followed (R70).
+ *
+ * @module
+ */
+
+import { ProxyError } from "../errors.ts";
+import { isEventStream } from "../sse/mod.ts";
+import { AnswerBody, type Bytes } from "./answer_body.ts";
+import type { HttpAnswer, HttpClient, HttpClientOptions, HttpRequest } from "./http_client.ts";
+import { Call } from "./http1/call.ts";
+
+/** A client for one target, which has to be TCP. */
+export function http2Client(options: HttpClientOptions): HttpClient {
+  const { target, maxConnections, maxStreams } = options;
+  if (target.kind !== "tcp") throw new TypeError("HTTP/2 upstreams are reached over TCP");
+  const { tls } = target;
+  const client = Deno.createHttpClient({
+    http1: false,
+    http2: true,
+    caCerts: [...tls?.caCerts ?? []],
+    ...(tls?.cert !== undefined && tls.key !== undefined ? { cert: tls.cert, key: tls.key } : {}),
+  });
+  const origin = `${tls === undefined ? "http" : "https"}://${target.host}`;
+  const underWay = new Set<AbortController>();
+  return {
+    async send(request) {
+      if (underWay.size >= maxConnections + maxStreams) throw saturated();
+      const abort = new AbortController();
+      underWay.add(abort);
+      const done = () => void underWay.delete(abort);
+      try {
+        const answer = await send(client, origin, request, abort, options);
+        answer.body.done.then(done);
+        return answer;
+      } catch (error) {
+        done();
+        throw error;
+      }
+    },
+    close() {
+      for (const abort of underWay) abort.abort();
+      client.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+async function send(
+  client: Deno.HttpClient,
+  origin: string,
+  request: HttpRequest,
+  abort: AbortController,
+  { clock }: HttpClientOptions,
+): Promise<HttpAnswer> {
+  const call = new Call(request, clock);
+  try {
+    let failure: ProxyError | undefined;
+    call.whenGivenUp((error) => {
+      failure = error;
+      abort.abort();
+    });
+    const response = await fetch(origin + request.path, {
+      client,
+      method: request.method,
+      headers: pairs(request.fields),
+      body: request.body as Bytes | null,
+      redirect: "manual",
+      signal: abort.signal,
+    }).catch((cause) => {
+      throw failure ?? unreachable(cause);
+    });
+    return toAnswer(response, call, abort, clock);
+  } finally {
+    call.settle();
+  }
+}
+
+function pairs(fields: readonly string[]): [string, string][] {
+  return Array.from(
+    { length: fields.length / 2 },
+    (_, at) => [fields[2 * at]!, fields[2 * at + 1]!],
+  );
+}
+
+function toAnswer(
+  response: Response,
+  call: Call,
+  abort: AbortController,
+  clock: HttpClientOptions["clock"],
+): HttpAnswer {
+  const { timeouts } = call.request;
+  const isStream = isEventStream(response.headers.get("content-type"));
+  let resume: (() => void) | undefined;
+  let paused = false;
+  const body = new AnswerBody({
+    pause: () => paused = true,
+    resume: () => {
+      paused = false;
+      resume?.();
+    },
+    abort: () => abort.abort(),
+  }, {
+    clock,
+    idleMs: isStream ? timeouts.streamIdleMs : timeouts.bodyIdleMs,
+    untilMs: isStream ? Infinity : call.startedMs + timeouts.totalMs,
+  });
+  const follow = async () => {
+    for await (const piece of response.body ?? []) {
+      body.push(piece);
+      if (paused) await new Promise<void>((resolve) => resume = resolve);
+    }
+    body.finish();
+  };
+  follow().catch((cause) => body.fail(closedEarly(cause)));
+  body.done.then(() => resume?.());
+  return { status: response.status, fields: [...response.headers], body };
+}
+
+function closedEarly(cause: unknown): ProxyError {
+  const sentence = "The upstream server ended its answer before it was complete.";
+  const progress = { requestSent: true, answerBegun: true };
+  return new ProxyError("upstream_closed", sentence, { cause, progress });
+}
+
+function unreachable(cause: unknown): ProxyError {
+  const sentence = "The upstream server cannot be reached over HTTP/2.";
+  // Whether bytes had gone out `fetch` does not tell.
+  const progress = { requestSent: true, answerBegun: false };
+  return new ProxyError("upstream_unreachable", sentence, { cause, progress });
+}
+
+function saturated(): ProxyError {
+  const sentence = "Too many requests to the upstream server are under way; try again later.";
+  return new ProxyError("upstream_saturated", sentence, { headers: { "retry-after": "1" } });
+}
