@@ -393,9 +393,12 @@ Deno.test("R63 a GET answered with JSON gives 502", async () => {
   });
 });
 
-Deno.test("a request over maxConnections is answered with 503 and Retry-After, not queued", async () => {
+Deno.test("a request that waits too long for a connection is answered with 503 and Retry-After", async () => {
   await using upstream = scriptedUpstream(() => {});
-  const options = { upstream: upstream.url, upstreamConfig: { maxConnections: 1 } };
+  const options = {
+    upstream: upstream.url,
+    upstreamConfig: { maxConnections: 1, queueTimeoutMs: 20 },
+  };
   await withProxy(options, async (proxy) => {
     using first = await RawClient.connect(proxy.origin);
     await first.write(jsonPost(messages.ping()));

@@ -56,7 +56,7 @@ export class AnswerBody implements UpstreamBody {
   #lastByteMs: number;
   #watch: Timer | undefined;
 
-  /** A body on one connection, watched for silence from now on. */
+  /** A body on one connection, watched for silence once it has a reader. */
   constructor(control: BodyControl, timer: BodyTimer) {
     this.#control = control;
     this.#timer = timer;
@@ -64,7 +64,6 @@ export class AnswerBody implements UpstreamBody {
     this.done = promise;
     this.#resolveDone = resolve;
     this.#lastByteMs = timer.clock.monotonicMs();
-    this.#watchFor(Math.min(timer.idleMs, timer.untilMs - this.#lastByteMs));
   }
 
   /** A piece of the body has come. */
@@ -107,7 +106,16 @@ export class AnswerBody implements UpstreamBody {
   }
 
   /** See `UpstreamBody`. */
+  wholeNow(maxBytes: number): Bytes | undefined {
+    if (!this.#over || this.#failure !== undefined || this.#queuedBytes > maxBytes) {
+      return undefined;
+    }
+    return concat(this.#takeQueue());
+  }
+
+  /** See `UpstreamBody`. */
   async bytesWithin(maxBytes: number): Promise<Bytes | null> {
+    this.#startWatch();
     while (!this.#over && this.#queuedBytes <= maxBytes && this.#queuedBytes < HIGH_WATER_BYTES) {
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
@@ -119,6 +127,7 @@ export class AnswerBody implements UpstreamBody {
 
   /** See `UpstreamBody`. */
   stream(): ReadableStream<Bytes> {
+    this.#startWatch();
     return new ReadableStream<Bytes>({
       start: (controller) => {
         for (const bytes of this.#takeQueue()) controller.enqueue(bytes);
@@ -183,6 +192,13 @@ export class AnswerBody implements UpstreamBody {
     // The silence while the client did not read was not the upstream's.
     this.#lastByteMs = this.#timer.clock.monotonicMs();
     this.#control.resume();
+  }
+
+  /** Watches from when somebody waits: an answer that is there already needs no timer. */
+  #startWatch(): void {
+    if (this.#over || this.#watch !== undefined) return;
+    const { idleMs, untilMs } = this.#timer;
+    this.#watchFor(Math.min(idleMs, untilMs - this.#lastByteMs));
   }
 
   /** One timer that looks when it fires, rather than one that is set anew for each piece. */

@@ -61,9 +61,11 @@ const CREDENTIAL_ANSWERS: ReadonlySet<string> = new Set(["set-cookie", "www-auth
 /** What must not be taken away by naming it in `Connection` (R14). */
 const NEVER_NOMINATED = /^(mcp-|accept$|content-type$|last-event-id$|authorization$|host$)/;
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** The fields that `Connection` names, and that therefore end here. */
 function nominated(connection: string | null): ReadonlySet<string> {
-  if (connection === null) return new Set();
+  if (connection === null || connection === "keep-alive") return NONE;
   const names = connection.toLowerCase().split(",").map((name) => name.trim());
   return new Set(names.filter((name) => !NEVER_NOMINATED.test(name)));
 }
@@ -80,25 +82,25 @@ function shadows(name: string): boolean {
 export function requestFields(headers: Headers, forwardCredentials: boolean): string[] {
   const dropped = nominated(headers.get("connection"));
   const fields: string[] = [];
-  for (const [name, value] of headers) {
-    if (REQUEST_DROPPED.has(name) || dropped.has(name) || shadows(name)) continue;
-    if (name.startsWith("x-forwarded-") || name.startsWith("sec-fetch-")) continue;
-    if (!forwardCredentials && CREDENTIALS.has(name)) continue;
+  // `forEach`, because iterating over Headers costs ten times as much.
+  headers.forEach((value, name) => {
+    if (REQUEST_DROPPED.has(name) || dropped.has(name) || shadows(name)) return;
+    if (name.startsWith("x-forwarded-") || name.startsWith("sec-fetch-")) return;
+    if (!forwardCredentials && CREDENTIALS.has(name)) return;
     fields.push(name, value);
-  }
+  });
   return fields;
 }
 
 /** The upstream's header fields that go to the client. */
 export function responseFields(
-  received: Iterable<readonly [string, string]>,
+  received: readonly (readonly [string, string])[],
   forwardCredentials: boolean,
 ): Headers {
-  const pairs = [...received];
-  const connection = pairs.find(([name]) => name === "connection")?.[1] ?? null;
+  const connection = received.find(([name]) => name === "connection")?.[1] ?? null;
   const dropped = nominated(connection);
   const headers = new Headers();
-  for (const [name, value] of pairs) {
+  for (const [name, value] of received) {
     if (RESPONSE_DROPPED.has(name) || dropped.has(name)) continue;
     // Which web pages may read an answer is for the proxy to say, which checked the origin.
     if (name.startsWith("access-control-")) continue;

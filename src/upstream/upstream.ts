@@ -18,6 +18,8 @@ export interface UpstreamCall {
 
 /** The body of an answer. Its one reader chooses how: whole and small, or as a stream. */
 export interface UpstreamBody {
+  /** The whole body if it is there already and no longer than `maxBytes`; otherwise undefined. */
+  wholeNow(maxBytes: number): Uint8Array<ArrayBuffer> | undefined;
   /**
    * The whole body if it ends within `maxBytes`; otherwise null, and `stream` gives everything
    * from the first byte on.

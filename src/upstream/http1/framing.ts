@@ -26,10 +26,29 @@ export interface Framing {
   readonly keepAliveSeconds: number | undefined;
 }
 
-/** All values of a field, comma-separated ones apart. */
-function valuesOf(head: Head, name: string): string[] {
-  return head.fields.filter(([field]) => field === name)
-    .flatMap(([, value]) => value.split(",").map(trimOws));
+/** The fields that say how an answer is framed, comma-separated values apart. */
+interface FramingFields {
+  readonly connection: string[];
+  readonly codings: string[];
+  readonly lengths: string[];
+  readonly keepAlive: string[];
+}
+
+const FIELD_OF: Readonly<Record<string, keyof FramingFields>> = {
+  "connection": "connection",
+  "transfer-encoding": "codings",
+  "content-length": "lengths",
+  "keep-alive": "keepAlive",
+};
+
+function framingFields(head: Head): FramingFields {
+  const found: FramingFields = { connection: [], codings: [], lengths: [], keepAlive: [] };
+  for (const [name, value] of head.fields) {
+    const field = Object.hasOwn(FIELD_OF, name) ? FIELD_OF[name] : undefined;
+    if (field === undefined) continue;
+    for (const part of value.split(",")) found[field].push(trimOws(part).toLowerCase());
+  }
+  return found;
 }
 
 /**
@@ -40,9 +59,7 @@ function valuesOf(head: Head, name: string): string[] {
  * @throws {HttpSyntaxError} where the fields contradict each other.
  */
 export function framingOf(method: string, head: Head): Framing {
-  const connection = valuesOf(head, "connection").map((value) => value.toLowerCase());
-  const codings = valuesOf(head, "transfer-encoding").map((value) => value.toLowerCase());
-  const lengths = valuesOf(head, "content-length");
+  const { connection, codings, lengths, keepAlive } = framingFields(head);
   const body = bodyFraming(method, head, codings, lengths);
   const persistent = head.minor === 1
     ? !connection.includes("close")
@@ -51,7 +68,7 @@ export function framingOf(method: string, head: Head): Framing {
   return {
     body,
     reusable: persistent && !ambiguous && body.kind !== "close",
-    keepAliveSeconds: keepAliveHint(valuesOf(head, "keep-alive")),
+    keepAliveSeconds: keepAliveHint(keepAlive),
   };
 }
 

@@ -38,6 +38,7 @@ export const SUBJECT: Subject = {
 
 /** The code broke a promise; the message tells which. */
 export class Finding extends Error {
+  /** Its name. */
   override readonly name = "Finding";
 }
 

@@ -135,7 +135,9 @@ export function trimOws(text: string): string {
 function latin1(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += 8_192) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
+    // `apply` takes a typed array as it is, which spreading it does ten times slower.
+    const codes = bytes.subarray(at, at + 8_192) as unknown as number[];
+    text += String.fromCharCode.apply(null, codes);
   }
   return text;
 }
