@@ -122,6 +122,8 @@ Deno.test("every room of src says in its mod.ts what it is for", async () => {
 
 Deno.test("conformance and bench import nothing of src", async () => {
   for (const [path, text] of await sources("conformance/", "bench/")) {
+    // The candidates are other HTTP clients behind the proxy's own interface.
+    if (path.startsWith("bench/candidates/")) continue;
     for (const specifier of imports(text)) {
       assert(!/(^|\/)src\//.test(specifier), `${path} imports ${specifier}`);
     }
@@ -205,10 +207,10 @@ Deno.test("the graph of the binary is whole, and holds none of the test packages
   await Deno.remove(directory, { recursive: true });
   const listing = new TextDecoder().decode(stderr);
   assertEquals(code, 0, listing);
-  for (const name of ["main.ts", "undici", "zod", "eventsource-parser", "deno-std"]) {
+  for (const name of ["main.ts", "zod", "eventsource-parser", "deno-std"]) {
     assert(listing.includes(name), `${name} is not embedded`);
   }
-  for (const name of ["modelcontextprotocol", "fast-check", "_test.ts"]) {
+  for (const name of ["modelcontextprotocol", "fast-check", "undici", "fuzz", "_test.ts"]) {
     assert(!listing.includes(name), `${name} is embedded`);
   }
 });

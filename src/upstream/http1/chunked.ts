@@ -49,6 +49,12 @@ export class ChunkedDecoder {
   #sizeDigits = 0;
   #remaining = 0;
   #lineBytes = 0;
+  #out = 0;
+
+  /** Bytes of data in the last piece ahead of the place where it was found to be broken. */
+  get salvaged(): number {
+    return this.#out;
+  }
 
   /** Whether the end of the body was read. */
   get done(): boolean {
@@ -59,10 +65,11 @@ export class ChunkedDecoder {
    * Decodes a piece in place: its data is moved together to its start, so that many small chunks
    * leave as one.
    *
-   * @throws {HttpSyntaxError} where the coding is broken or passes a limit.
+   * @throws {HttpSyntaxError} where the coding is broken or passes a limit; `salvaged` then says how much
+   * data stands at the start of the piece all the same.
    */
   decode(piece: Uint8Array): Decoded {
-    let out = 0;
+    this.#out = 0;
     let at = 0;
     while (at < piece.length && this.#state !== "done") {
       if (this.#state !== "data") {
@@ -70,13 +77,13 @@ export class ChunkedDecoder {
         continue;
       }
       const length = Math.min(this.#remaining, piece.length - at);
-      if (out !== at) piece.copyWithin(out, at, at + length);
-      out += length;
+      if (this.#out !== at) piece.copyWithin(this.#out, at, at + length);
+      this.#out += length;
       at += length;
       this.#remaining -= length;
       if (this.#remaining === 0) this.#state = "dataCr";
     }
-    return { length: out, consumed: at };
+    return { length: this.#out, consumed: at };
   }
 
   /** Takes one byte of framing. */

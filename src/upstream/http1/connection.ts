@@ -151,20 +151,20 @@ export class Connection {
     });
     call.settle();
     if (isStream) this.#events.streaming(this);
-    const decoder = bodyDecoder(framing, body);
-    if (decoder(rest)) this.#finish(framing, body, decoder.stray, written);
-    else this.#follow(framing, body, decoder, written);
+    this.#follow(framing, body, rest, written);
     return { status: head.status, fields: head.fields, body };
   }
 
-  /** Reads the rest of a body; never rejects. */
+  /** Takes what came with the head and reads the rest of a body; never rejects. */
   async #follow(
     framing: Framing,
     body: AnswerBody,
-    decoder: BodyDecoder,
+    rest: Bytes,
     written: Promise<boolean>,
   ): Promise<void> {
     try {
+      const decoder = bodyDecoder(framing, body);
+      if (decoder(rest)) return await this.#finish(framing, body, decoder.stray, written);
       for (;;) {
         if (this.#paused) await new Promise<void>((resolve) => this.#resume = resolve);
         const piece = await this.#next();
@@ -240,22 +240,33 @@ interface BodyDecoder {
 }
 
 function bodyDecoder(framing: Framing, body: AnswerBody): BodyDecoder {
-  const push = (piece: Bytes) => piece.length > 0 && body.push(piece);
-  const { body: how } = framing;
-  const chunked = how.kind === "chunked" ? new ChunkedDecoder() : undefined;
-  let remaining = how.kind === "length" ? how.bytes : how.kind === "close" ? Infinity : 0;
+  if (framing.body.kind === "chunked") return chunkedDecoder(body);
+  let remaining = framing.body.kind === "length"
+    ? framing.body.bytes
+    : framing.body.kind === "close"
+    ? Infinity
+    : 0;
   const decoder: BodyDecoder = (piece) => {
-    if (chunked !== undefined) {
-      const { length, consumed } = chunked.decode(piece);
-      push(piece.subarray(0, length));
-      decoder.stray = consumed < piece.length;
-      return chunked.done;
-    }
     const length = Math.min(remaining, piece.length);
-    push(piece.subarray(0, length));
+    if (length > 0) body.push(piece.subarray(0, length));
     remaining -= length;
     decoder.stray = length < piece.length;
     return remaining === 0;
+  };
+  decoder.stray = false;
+  return decoder;
+}
+
+function chunkedDecoder(body: AnswerBody): BodyDecoder {
+  const chunked = new ChunkedDecoder();
+  const decoder: BodyDecoder = (piece) => {
+    try {
+      decoder.stray = chunked.decode(piece).consumed < piece.length;
+    } finally {
+      // Also what came ahead of a mistake: the client gets it before it hears of the mistake.
+      if (chunked.salvaged > 0) body.push(piece.subarray(0, chunked.salvaged));
+    }
+    return chunked.done;
   };
   decoder.stray = false;
   return decoder;

@@ -1,0 +1,165 @@
+/**
+ * The ways to reach an upstream beside plain TCP: TLS with an authority and a certificate of one's own,
+ * Unix sockets, HTTP/2, and names with several addresses. All through the whole proxy.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { createServer as createHttpsServer } from "node:https";
+import { createSecureServer, createServer as createHttp2Server } from "node:http2";
+import type { AddressInfo, Server } from "node:net";
+import { messages, postText, RawClient, testProxy, withProxy } from "../testing/mod.ts";
+
+const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
+/** INTERNAL_ERROR of RFC 9113 section 7. */
+const HTTP2_INTERNAL_ERROR = 2;
+const TLS = new URL("../../fixtures/tls/", import.meta.url);
+const file = (name: string) => new URL(name, TLS).pathname;
+const read = (name: string) => Deno.readTextFileSync(file(name));
+
+async function listening(server: Server, host = "127.0.0.1"): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+async function closed(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+}
+
+/** The status that a ping through a proxy in front of `upstream` gets, and what was logged. */
+async function ping(
+  upstream: string,
+  upstreamConfig: Record<string, unknown> = {},
+): Promise<{ status: number; logs: string }> {
+  const proxy = await testProxy({ upstream, upstreamConfig });
+  try {
+    const response = await postText(proxy.origin, messages.ping());
+    if (response.status === 200) assertEquals(response.text, RESULT);
+    return { status: response.status, logs: proxy.logs.join("\n") };
+  } finally {
+    await proxy.stop();
+  }
+}
+
+Deno.test("an https upstream is trusted through the configured authority alone", async () => {
+  const server = createHttpsServer(
+    { cert: read("server.pem"), key: read("server.key") },
+    (_, response) => {
+      response.setHeader("content-type", "application/json");
+      response.end(RESULT);
+    },
+  );
+  const url = `https://localhost:${await listening(server as unknown as Server)}/mcp`;
+  const untrusted = await ping(url);
+  assertEquals(untrusted.status, 502);
+  assertStringIncludes(untrusted.logs, "upstream_unreachable");
+  assertEquals((await ping(url, { tls: { caFile: file("ca.pem") } })).status, 200);
+  server.closeAllConnections();
+  await closed(server as unknown as Server);
+});
+
+Deno.test("an https upstream that asks for a client certificate gets the configured one", async () => {
+  let presented: boolean | undefined;
+  const server = createSecureServer({
+    allowHTTP1: true,
+    ca: read("ca.pem"),
+    cert: read("server.pem"),
+    key: read("server.key"),
+    requestCert: true,
+    rejectUnauthorized: true,
+  }, (request, response) => {
+    presented = (request.socket as unknown as { authorized: boolean }).authorized;
+    response.setHeader("content-type", "application/json");
+    response.end(RESULT);
+  });
+  const url = `https://localhost:${await listening(server as unknown as Server)}/mcp`;
+  const tls = { caFile: file("ca.pem"), certFile: file("client.pem"), keyFile: file("client.key") };
+  const withCertificate = await ping(url, { tls });
+  assertEquals([withCertificate.status, presented], [200, true]);
+  await closed(server as unknown as Server);
+});
+
+Deno.test("a certificate file that is missing is a config problem", async () => {
+  let message = "";
+  await testProxy({
+    upstream: "https://localhost:1/mcp",
+    upstreamConfig: { tls: { caFile: "/no/such" } },
+  })
+    .catch((error) => message = error.message);
+  assertStringIncludes(message, "tls.caFile");
+  assertStringIncludes(message, "wanted a readable PEM file");
+});
+
+Deno.test({
+  name: "a Unix socket is an upstream",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const directory = await Deno.makeTempDir();
+    const path = `${directory}/mcp.sock`;
+    const listener = Deno.listen({ transport: "unix", path });
+    const lines: string[] = [];
+    const serving = (async () => {
+      for await (const connection of listener) {
+        const piece = new Uint8Array(65_536);
+        const length = await connection.read(piece);
+        lines.push(new TextDecoder().decode(piece.subarray(0, length ?? 0)).split("\r\n")[0]!);
+        const head = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n`;
+        await connection.write(
+          new TextEncoder().encode(`${head}content-length: 36\r\n\r\n${RESULT}`),
+        );
+        connection.close();
+      }
+    })();
+    assertEquals((await ping(`unix:${path}`)).status, 200);
+    assertEquals((await ping(`unix:${path}:/other/mcp?a=1`)).status, 200);
+    assertEquals(lines, ["POST /mcp HTTP/1.1", "POST /other/mcp?a=1 HTTP/1.1"]);
+    listener.close();
+    await serving;
+    await Deno.remove(directory, { recursive: true });
+  },
+});
+
+Deno.test("addresses of both families are reached", async () => {
+  for (const [hostname, host] of [["127.0.0.1", "127.0.0.1"], ["::1", "[::1]"]] as const) {
+    const answer = () => new Response(RESULT, { headers: { "content-type": "application/json" } });
+    const server = Deno.serve({ hostname, port: 0, onListen: () => {} }, answer);
+    assertEquals((await ping(`http://${host}:${server.addr.port}/mcp`)).status, 200);
+    await server.shutdown();
+  }
+});
+
+Deno.test("an HTTP/2 upstream is spoken to where configured: JSON, streams, an early end", async () => {
+  const streams: { close(code: number): void }[] = [];
+  const server = createHttp2Server((request, response) => {
+    assertEquals(request.httpVersion, "2.0");
+    if (request.method === "POST") {
+      response.setHeader("content-type", "application/json");
+      return void response.end(RESULT);
+    }
+    response.setHeader("content-type", "text/event-stream");
+    response.write("data: 1\n\n");
+    streams.push(response.stream);
+  });
+  const upstream = `http://127.0.0.1:${await listening(server as unknown as Server)}/mcp`;
+  await withProxy({ upstream, upstreamConfig: { http2: true } }, async (proxy) => {
+    const response = await postText(proxy.origin, messages.ping());
+    assertEquals([response.status, response.text], [200, RESULT]);
+    using client = await RawClient.connect(proxy.origin);
+    await client.write("GET /mcp HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n");
+    assertEquals((await client.readHead()).status, 200);
+    assertEquals(await client.readChunk(), "data: 1\n\n");
+    for (const stream of streams) stream.close(HTTP2_INTERNAL_ERROR);
+    assertEquals(await client.readChunk(), "cut");
+  });
+  await closed(server as unknown as Server);
+});
+
+Deno.test("an HTTP/2 upstream that is not there is unreachable", async () => {
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr;
+  taken.close();
+  const { status, logs } = await ping(`http://127.0.0.1:${port}/mcp`, { http2: true });
+  assertEquals(status, 502);
+  assert(logs.includes("upstream_unreachable"));
+});
