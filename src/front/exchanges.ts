@@ -29,7 +29,7 @@ export class Exchanges {
   follow(body: UpstreamBody, isSubscription: boolean): void {
     this.#all.add(body);
     if (isSubscription) this.#subscriptions.add(body);
-    body.done.then(() => {
+    body.whenOver(() => {
       this.#all.delete(body);
       this.#subscriptions.delete(body);
     });

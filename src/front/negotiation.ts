@@ -31,7 +31,7 @@ function watchJson(answer: UpstreamAnswer, tell: (text: string) => void): void {
   answer.body.tap((bytes) => {
     if (text.length < MAX_WATCHED_BYTES) text += decoder.decode(bytes, { stream: true });
   });
-  answer.body.done.then(() => tell(text));
+  answer.body.whenOver(() => tell(text));
 }
 
 /** `result.protocolVersion` of an `InitializeResult`; undefined where the text is none. */

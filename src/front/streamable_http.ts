@@ -189,7 +189,7 @@ async function pass(
   send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
 ): Promise<Response> {
   const { request, session } = passage;
-  const release = session === undefined ? undefined : options.sessions.use(session);
+  const release = session === undefined ? () => {} : options.sessions.use(session);
   try {
     const answer = await send({
       headers: request.headers,
@@ -197,7 +197,7 @@ async function pass(
       query: passage.query,
       signal: request.signal,
     });
-    answer.body.done.then(release);
+    answer.body.whenOver(release);
     options.exchanges.follow(answer.body, passage.isSubscription);
     const known = settleSession(options, passage, answer);
     return await toResponse(answer, {
@@ -207,7 +207,7 @@ async function pass(
       signal: request.signal,
     });
   } catch (error) {
-    release?.();
+    release();
     throw toProxyError(error).withId(passage.idText);
   }
 }

@@ -170,15 +170,24 @@ function refuseDuplicateParams(text: string, envelope: readonly Member[]): void 
   }
 }
 
+/** Up to so many keys are compared with each other, which is cheaper than a set of them. */
+const FEW_KEYS = 8;
+
 function refuseDuplicates(found: readonly Member[], where: string): void {
-  if (found.length < 2) return;
-  const seen = new Set<string>();
-  for (const { key } of found) {
-    if (seen.has(key)) {
-      throw invalid(`A key stands twice in ${where}; which one counts would be a guess.`);
-    }
-    seen.add(key);
+  if (!(found.length <= FEW_KEYS ? repeatsAmongFew(found) : repeats(found))) return;
+  throw invalid(`A key stands twice in ${where}; which one counts would be a guess.`);
+}
+
+function repeatsAmongFew(found: readonly Member[]): boolean {
+  for (let later = 1; later < found.length; later++) {
+    const { key } = found[later]!;
+    for (let earlier = 0; earlier < later; earlier++) if (found[earlier]!.key === key) return true;
   }
+  return false;
+}
+
+function repeats(found: readonly Member[]): boolean {
+  return new Set(found.map(({ key }) => key)).size < found.length;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -54,6 +54,17 @@ Deno.test("R22 duplicates are refused in the envelope, in params and in _meta, n
   parse('{"jsonrpc":"2.0","method":"a","params":{"_meta":[1,1]}}');
 });
 
+Deno.test("R22 duplicates are found among few keys and among many", () => {
+  for (const count of [2, 8, 9, 200]) {
+    const keys = Array.from({ length: count }, (_, at) => `"k${at}":${at}`);
+    const params = (list: string[]) =>
+      `{"jsonrpc":"2.0","method":"a","params":{${list.join(",")}}}`;
+    parse(params(keys));
+    assertEquals(kindOf(params([...keys, `"k${count - 1}":0`])), "invalid_request");
+    assertEquals(kindOf(params([...keys, '"k0":0'])), "invalid_request");
+  }
+});
+
 Deno.test("R23 __proto__ is a key like any other", () => {
   const { params } = parse('{"jsonrpc":"2.0","method":"a","params":{"__proto__":{"x":1}}}')
     .messages[0]!;

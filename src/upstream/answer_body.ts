@@ -40,9 +40,7 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A body that a connection fills with `push`, `finish` and `fail`. */
 export class AnswerBody implements UpstreamBody {
-  /** Resolves when the body is over. */
-  readonly done: Promise<void>;
-  readonly #resolveDone: () => void;
+  #whenOver: (() => void)[] = [];
   readonly #control: BodyControl;
   readonly #timer: BodyTimer;
   #queue: Bytes[] = [];
@@ -60,9 +58,6 @@ export class AnswerBody implements UpstreamBody {
   constructor(control: BodyControl, timer: BodyTimer) {
     this.#control = control;
     this.#timer = timer;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.done = promise;
-    this.#resolveDone = resolve;
     this.#lastByteMs = timer.clock.monotonicMs();
   }
 
@@ -97,6 +92,12 @@ export class AnswerBody implements UpstreamBody {
     this.#settle();
     this.#failStream();
     this.#wake?.();
+  }
+
+  /** See `UpstreamBody`. */
+  whenOver(callback: () => void): void {
+    if (this.#over) callback();
+    else this.#whenOver.push(callback);
   }
 
   /** See `UpstreamBody`. */
@@ -177,7 +178,8 @@ export class AnswerBody implements UpstreamBody {
   #settle(): void {
     this.#over = true;
     this.#watch?.cancel();
-    this.#resolveDone();
+    for (const callback of this.#whenOver) callback();
+    this.#whenOver = [];
   }
 
   #pause(): void {

@@ -28,7 +28,6 @@ Deno.test("bytesWithin() gives a small body whole, whenever its pieces come", as
   body.push(bytes("cd"));
   body.finish();
   assertEquals(await reading, bytes("abcd"));
-  await body.done;
   assertEquals(clock.timers, 0);
 });
 
@@ -56,7 +55,6 @@ Deno.test("bytesWithin() and stream() pass a failure on, after what came before 
   assertEquals((await reader.read()).value, bytes("a"));
   body.fail(broken());
   await assertRejects(() => reader.read(), ProxyError, "broken");
-  await body.done;
 });
 
 Deno.test("R59 a stream gives all that came before a failure, and then the failure", async () => {
@@ -106,13 +104,42 @@ Deno.test("end() is a clean end for the reader and drops the connection", async 
   assertEquals([await reading, calls, clock.timers], ["a", ["abort"], 0]);
 });
 
-Deno.test("discard() drops the connection and settles done, once", async () => {
+Deno.test("discard() drops the connection, once", () => {
   const { body, calls } = setUp();
   body.push(bytes("a"));
   body.discard();
   body.discard();
-  await body.done;
   assertEquals(calls, ["abort"]);
+});
+
+Deno.test("whenOver() calls back once, however the body ends and whenever it is asked", () => {
+  const endings: ((body: AnswerBody) => void)[] = [
+    (body) => body.finish(),
+    (body) => body.fail(broken()),
+    (body) => body.end(),
+    (body) => body.discard(),
+  ];
+  for (const ending of endings) {
+    const { body } = setUp();
+    const told: string[] = [];
+    body.whenOver(() => told.push("before"));
+    ending(body);
+    ending(body);
+    body.whenOver(() => told.push("after"));
+    assertEquals(told, ["before", "after"]);
+  }
+});
+
+Deno.test("wholeNow() gives what is there already and whole, and nothing else", () => {
+  const { body } = setUp();
+  body.push(bytes("abc"));
+  assertEquals(body.wholeNow(10), undefined);
+  body.finish();
+  assertEquals(body.wholeNow(2), undefined);
+  assertEquals(body.wholeNow(3), bytes("abc"));
+  const broke = setUp().body;
+  broke.fail(broken());
+  assertEquals(broke.wholeNow(10), undefined);
 });
 
 Deno.test("tap() sees what came before and what comes after it", async () => {

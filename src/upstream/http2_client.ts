@@ -34,7 +34,7 @@ export function http2Client(options: HttpClientOptions): HttpClient {
       const done = () => void underWay.delete(abort);
       try {
         const answer = await send(client, origin, request, abort, options);
-        answer.body.done.then(done);
+        answer.body.whenOver(done);
         return answer;
       } catch (error) {
         done();
@@ -116,7 +116,7 @@ function toAnswer(
     body.finish();
   };
   follow().catch((cause) => body.fail(closedEarly(cause)));
-  body.done.then(() => resume?.());
+  body.whenOver(() => resume?.());
   return { status: response.status, fields: [...response.headers], body };
 }
 

@@ -33,8 +33,8 @@ export interface UpstreamBody {
   end(): void;
   /** Gives the answer up: nothing more is read from the upstream. */
   discard(): void;
-  /** Resolves, never rejects, when the answer is over for whatever reason. */
-  readonly done: Promise<void>;
+  /** Calls back once when the answer is over for whatever reason, at once if it is over already. */
+  whenOver(callback: () => void): void;
 }
 
 /** The head of an answer, with its body still to be read. */
