@@ -1,7 +1,7 @@
 /**
  * The config: schema, loading from file, environment and flags, and problems in words.
  *
- * May import `telemetry` (for the names of the log levels).
+ * May import `telemetry` (for the names of the log levels) and `upstream` (for how an address reads).
  *
  * @module
  */
