@@ -137,6 +137,8 @@ export class Connection {
     const contentType = head.fields.find(([name]) => name === "content-type")?.[1];
     const isStream = isEventStream(contentType);
     const { timeouts } = call.request;
+    // The answer before may have come to its end while its reader held it back.
+    this.#paused = false;
     const body = new AnswerBody({
       pause: () => this.#paused = true,
       resume: () => {

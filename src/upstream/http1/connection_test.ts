@@ -1,0 +1,60 @@
+import { assertEquals } from "@std/assert";
+import { ManualClock } from "../../testing/mod.ts";
+import { HIGH_WATER_BYTES } from "../answer_body.ts";
+import { Call } from "./call.ts";
+import { Connection } from "./connection.ts";
+
+/** A socket that fills every read to the brim from `answers`, one answer for each request written. */
+function fakeSocket(answers: readonly string[]) {
+  let text = "";
+  let number = 0;
+  let wake: (() => void) | undefined;
+  let isClosed = false;
+  const socket = {
+    async read(target: Uint8Array): Promise<number | null> {
+      while (text === "" && !isClosed) await new Promise<void>((resolve) => wake = resolve);
+      if (isClosed) return null;
+      const { written } = new TextEncoder().encodeInto(text, target);
+      text = text.slice(written);
+      return written;
+    },
+    write(bytes: Uint8Array): Promise<number> {
+      text += answers[number++];
+      wake?.();
+      return Promise.resolve(bytes.length);
+    },
+    close() {
+      isClosed = true;
+      wake?.();
+    },
+  };
+  return socket as unknown as Deno.Conn;
+}
+
+function call(clock: ManualClock): Call {
+  return new Call({
+    method: "POST",
+    path: "/",
+    fields: [],
+    body: null,
+    signal: new AbortController().signal,
+    timeouts: { headersMs: 1_000, totalMs: 1_000, bodyIdleMs: 1_000, streamIdleMs: 1_000 },
+  }, clock);
+}
+
+Deno.test("a connection whose answer ended while it was held back serves again", async () => {
+  // The last read takes more than waits for a reader, and the end of the answer with it.
+  const length = HIGH_WATER_BYTES + 20_000;
+  const answer = `HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\n${"x".repeat(length)}`;
+  const clock = new ManualClock();
+  let free = 0;
+  const events = { streaming: () => {}, free: () => void free++, gone: () => {} };
+  const connection = new Connection(fakeSocket([answer, answer, answer]), "x", clock, events);
+  for (let count = 1; count <= 3; count++) {
+    const { body } = await connection.exchange(call(clock));
+    await new Promise<void>((resolve) => body.whenOver(resolve));
+    assertEquals((await new Response(body.stream()).text()).length, length);
+    assertEquals(free, count);
+  }
+  connection.close();
+});
