@@ -155,6 +155,23 @@ Deno.test("an HTTP/2 upstream is spoken to where configured: JSON, streams, an e
   await closed(server as unknown as Server);
 });
 
+Deno.test("R70 a redirect of an HTTP/2 upstream is not followed", async () => {
+  const paths: string[] = [];
+  const server = createHttp2Server((request, response) => {
+    paths.push(request.url);
+    response.statusCode = 307;
+    response.setHeader("location", "/elsewhere");
+    response.end();
+  });
+  const sessions: { destroy(): void }[] = [];
+  server.on("session", (session) => sessions.push(session));
+  const upstream = `http://127.0.0.1:${await listening(server as unknown as Server)}/mcp`;
+  assertEquals((await ping(upstream, { http2: true })).status, 502);
+  assertEquals(paths, ["/mcp"]);
+  for (const session of sessions) session.destroy();
+  await closed(server as unknown as Server);
+});
+
 Deno.test("an HTTP/2 upstream that is not there is unreachable", async () => {
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr;

@@ -378,21 +378,62 @@ Deno.test("calls over the cap wait in line, first come first served", async () =
 });
 
 Deno.test("a line that is too long, or a wait that is, is 503 and safe to try again", async () => {
+  const clock = new ManualClock();
   await withClient(() => {}, async (client, upstream) => {
     const abort = new AbortController();
     const first = failure(client.send(request({ signal: abort.signal })));
     await upstream.received(0);
     const waiting = failure(client.send(request()));
+    // No time passes: the third is refused because of the length of the line.
     const refused = await failure(client.send(request()));
     assertEquals([refused.kind, refused.status, refused.retrySafe], [
       "upstream_saturated",
       503,
       true,
     ]);
+    clock.advance(30);
     assertEquals((await waiting).kind, "upstream_saturated");
     abort.abort();
     await first;
-  }, { maxConnections: 1, maxQueued: 1, queueTimeoutMs: 30 });
+    assertEquals(clock.timers, 0);
+  }, { maxConnections: 1, maxQueued: 1, queueTimeoutMs: 30, clock });
+});
+
+Deno.test("there are never more connections than may be, whatever breaks", async () => {
+  let open = 0;
+  let most = 0;
+  await withClient(async (number, to) => {
+    most = Math.max(most, ++open);
+    to.closed.then(() => open--);
+    if (number % 3 === 0) return to.close();
+    await to.write(OK.replace("\r\n", "\r\nconnection: close\r\n"));
+  }, async (client) => {
+    const outcomes = await Promise.all(
+      Array.from(
+        { length: 60 },
+        () => client.send(request()).then(textOf).catch((error) => error.kind),
+      ),
+    );
+    assertEquals(outcomes.filter((outcome) => outcome === "ok").length, 40);
+    assertEquals(outcomes.filter((outcome) => outcome === "upstream_closed").length, 20);
+    assert(most <= 3, `${most} connections at one time`);
+  }, { maxConnections: 3, maxQueued: 100 });
+});
+
+Deno.test("R60 a GET is sent again on a fresh connection, not on another used one", async () => {
+  const release = Promise.withResolvers<void>();
+  await withClient(async (number, to) => {
+    if (number === 0) await release.promise;
+    return number < 2 || to.number > 1 ? await to.write(OK) : to.close();
+  }, async (client, upstream) => {
+    const first = client.send(request()).then(textOf);
+    await upstream.received(0);
+    await textOf(await client.send(request()));
+    release.resolve();
+    await first;
+    assertEquals(await textOf(await client.send(request({ method: "GET", body: null }))), "ok");
+    assertEquals(upstream.requests.length, 4);
+  });
 });
 
 Deno.test("who waits in line is served when a connection breaks, and leaves when given up", async () => {
