@@ -6,10 +6,18 @@
 
 import { Cleanup, cleanUpOnSignals } from "./cleanup.ts";
 import { Watchdog } from "./http_client.ts";
-import { type Options, parseOptions, repeatCommand, usage } from "./options.ts";
+import { CANDIDATES, type Options, parseOptions, repeatCommand, usage } from "./options.ts";
+import { MEMORY_IS_TOLD, readOpenFileLimit } from "./memory.ts";
 import { note, print } from "./print.ts";
 import { type Report, reportLines, type RunFacts, type StreamSummary } from "./report.ts";
-import { type Bench, measureLatency, measureStreams, measureThroughput } from "./sections.ts";
+import { fittingStreams, measureRss, type RssRow, type RssSummary } from "./rss.ts";
+import {
+  type Bench,
+  measureLatency,
+  measureStreams,
+  measureThroughput,
+  roundsFor,
+} from "./sections.ts";
 import { seededRandom } from "./stats.ts";
 import { type LatencySummary, summariseLatency, summariseRates } from "./summary.ts";
 import { DIRECT, NGINX, startTargets } from "./targets.ts";
@@ -22,18 +30,22 @@ function factsOf(options: Options, skipped: readonly string[]): RunFacts {
     cores: navigator.hardwareConcurrency,
     loadAverage: Deno.loadavg()[0] ?? NaN,
     skipped,
+    candidates: CANDIDATES.filter((candidate) => options.targets.includes(candidate)),
     ...(options.proxyUrl === undefined ? {} : { foreignUrl: options.proxyUrl }),
   };
 }
 
 async function latency(bench: Bench, options: Options): Promise<LatencySummary[]> {
-  const { rounds, calls, connections, pauseMs } = options;
+  const { calls, pauseMs } = options;
   const summaries: LatencySummary[] = [];
-  for (const serviceMs of options.serviceMs) {
-    note(`latency, upstream ${serviceMs} ms ...`);
-    const plan = { serviceMs, rounds, calls, connections, pauseMs };
-    const measured = await measureLatency(bench, plan);
-    summaries.push(summariseLatency(plan, measured, DIRECT, bench.random));
+  for (const connections of options.connections) {
+    for (const serviceMs of options.serviceMs) {
+      note(`latency, upstream ${serviceMs} ms, --connections=${connections} ...`);
+      const rounds = roundsFor(options.rounds, connections);
+      const plan = { serviceMs, rounds, calls, connections, pauseMs };
+      const measured = await measureLatency(bench, plan);
+      summaries.push(summariseLatency(plan, measured, DIRECT, NGINX, bench.random));
+    }
   }
   return summaries;
 }
@@ -49,7 +61,51 @@ async function streams(bench: Bench, options: Options): Promise<StreamSummary[]>
   return summaries;
 }
 
-async function runSections(bench: Bench, options: Options, facts: RunFacts): Promise<Report> {
+/** Starts every target anew, since memory that was used before is reused unseen. */
+async function rss(
+  bench: Bench & { readonly cleanup: Cleanup },
+  options: Options,
+  streams: number,
+): Promise<RssSummary> {
+  const cleanup = new Cleanup();
+  await bench.cleanup.add(() => cleanup.run());
+  const rows: RssRow[] = [];
+  try {
+    const fresh = { ...options, idleStreams: streams, upstreamPort: 0, proxyUrl: undefined };
+    const { targets } = await startTargets(fresh, cleanup);
+    for (const target of targets) {
+      if (target.name === DIRECT || target.pid === undefined) continue;
+      note(`rss, ${target.name} ...`);
+      rows.push(await measureRss(target, target.pid, streams, bench.watchdog));
+    }
+  } finally {
+    await cleanup.run();
+  }
+  return { streams, rows };
+}
+
+/** How many idle streams there can be, and a line where that is not what was asked for. */
+async function idleStreamsOf(options: Options): Promise<{ streams: number; said: string[] }> {
+  if (!options.sections.includes("rss")) return { streams: 0, said: [] };
+  if (!MEMORY_IS_TOLD) return { streams: 0, said: ["rss: SKIPPED, only Linux has /proc"] };
+  const limit = await readOpenFileLimit();
+  const streams = fittingStreams(options.idleStreams, limit);
+  const said: string[] = [];
+  if (streams < options.idleStreams) {
+    said.push(
+      `rss: ${streams} streams in place of ${options.idleStreams}, for ${limit} open files`,
+    );
+  }
+  if (options.proxyUrl !== undefined) said.push("rss: not of foreign, whose process is not known");
+  return { streams, said };
+}
+
+async function runSections(
+  bench: Bench & { readonly cleanup: Cleanup },
+  options: Options,
+  facts: RunFacts,
+  idleStreams: number,
+): Promise<Report> {
   let report: Report = { facts };
   if (options.sections.includes("latency")) {
     report = { ...report, latency: await latency(bench, options) };
@@ -62,17 +118,19 @@ async function runSections(bench: Bench, options: Options, facts: RunFacts): Pro
   if (options.sections.includes("sse")) {
     report = { ...report, sse: await streams(bench, options) };
   }
+  if (idleStreams > 0) report = { ...report, rss: await rss(bench, options, idleStreams) };
   return report;
 }
 
 async function run(options: Options, cleanup: Cleanup): Promise<void> {
   const { targets, skipped } = await startTargets(options, cleanup);
-  for (const line of skipped) note(line);
-  const facts = factsOf(options, skipped);
+  const { streams, said } = await idleStreamsOf(options);
+  const facts = factsOf(options, [...skipped, ...said]);
+  facts.skipped.forEach(note);
   const watchdog = new Watchdog();
   await cleanup.add(() => watchdog.close());
-  const bench = { targets, watchdog, random: seededRandom(options.seed) };
-  const report = await runSections(bench, options, facts);
+  const bench = { targets, watchdog, random: seededRandom(options.seed), cleanup };
+  const report = await runSections(bench, options, facts, streams);
   if (options.json) print(JSON.stringify(report, null, 2));
   else reportLines(report).forEach(print);
 }

@@ -19,6 +19,8 @@ import {
 export interface Target {
   readonly name: string;
   readonly endpoint: Endpoint;
+  /** The process, where the bench started it. */
+  readonly pid?: number;
 }
 
 /** Deadline of an ordinary exchange, beyond the service time it asks for. */
@@ -108,6 +110,11 @@ export class McpClient {
     const seen = counter.events;
     this.#expect(seen === events + 1, answer, `with ${seen} events in place of ${events + 1}`);
     return elapsedMs;
+  }
+
+  /** The session it was given. */
+  get sessionId(): string | undefined {
+    return this.#sessionId;
   }
 
   /** Closes the connection. */

@@ -36,6 +36,22 @@ export function endpointOf(url: URL): Endpoint {
 
 const encoder = new TextEncoder();
 
+function startOf(method: string, { hostname, port, path }: Endpoint): string {
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return `${method} ${path} HTTP/1.1\r\nhost: ${host}:${port}\r\n`;
+}
+
+function sessionFields(sessionId: string | undefined): string {
+  if (sessionId === undefined) return "";
+  return `mcp-protocol-version: ${PROTOCOL_VERSION}\r\nmcp-session-id: ${sessionId}\r\n`;
+}
+
+/** A GET for the stream on which the server speaks first. */
+export function getBytes(endpoint: Endpoint, sessionId: string | undefined): Uint8Array {
+  const start = startOf("GET", endpoint);
+  return encoder.encode(`${start}accept: text/event-stream\r\n${sessionFields(sessionId)}\r\n`);
+}
+
 /** A whole POST: head and JSON body. */
 export function postBytes(
   endpoint: Endpoint,
@@ -43,14 +59,10 @@ export function postBytes(
   sessionId: string | undefined,
 ): Uint8Array {
   const bodyBytes = encoder.encode(body);
-  const host = endpoint.hostname.includes(":") ? `[${endpoint.hostname}]` : endpoint.hostname;
-  const session = sessionId === undefined
-    ? ""
-    : `mcp-protocol-version: ${PROTOCOL_VERSION}\r\nmcp-session-id: ${sessionId}\r\n`;
   const head = encoder.encode(
-    `POST ${endpoint.path} HTTP/1.1\r\nhost: ${host}:${endpoint.port}\r\n` +
+    startOf("POST", endpoint) +
       "accept: application/json, text/event-stream\r\ncontent-type: application/json\r\n" +
-      `${session}content-length: ${bodyBytes.length}\r\n\r\n`,
+      `${sessionFields(sessionId)}content-length: ${bodyBytes.length}\r\n\r\n`,
   );
   const message = new Uint8Array(head.length + bodyBytes.length);
   message.set(head);

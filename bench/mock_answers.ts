@@ -13,7 +13,7 @@ export const MAX_EVENTS = 1_000_000;
 /** Largest write a caller may ask for in a stream. */
 export const MAX_WRITE_BYTES = 1024 * 1024;
 
-/** Sessions held; a bench opens a few dozen. */
+/** Sessions held; a bench opens a few hundred. */
 export const MAX_SESSIONS = 10_000;
 
 /** The parts of a request that decide its answer. */
@@ -23,7 +23,7 @@ export interface MockRequest {
   readonly body: string;
 }
 
-/** A whole HTTP answer after a delay, or an event stream. */
+/** A whole HTTP answer after a delay, an event stream, or a stream that says one thing and is silent. */
 export type MockAnswer =
   | { readonly kind: "whole"; readonly message: string; readonly delayMs: number }
   | {
@@ -31,7 +31,8 @@ export type MockAnswer =
     readonly id: unknown;
     readonly events: number;
     readonly writeBytes: number;
-  };
+  }
+  | { readonly kind: "idle" };
 
 /** The sessions opened so far, and how to name the next. */
 export interface Sessions {
@@ -67,7 +68,10 @@ export function answerTo(request: MockRequest, sessions: Sessions): MockAnswer {
     if (request.sessionId !== undefined) sessions.open.delete(request.sessionId);
     return whole(204, "No Content");
   }
-  if (request.method !== "POST") return whole(405, "Method Not Allowed", "allow: POST, DELETE\r\n");
+  if (request.method === "GET") return listen(request.sessionId, sessions);
+  if (request.method !== "POST") {
+    return whole(405, "Method Not Allowed", "allow: GET, POST, DELETE\r\n");
+  }
   let message: RpcRequest;
   try {
     message = JSON.parse(request.body) as RpcRequest;
@@ -85,6 +89,11 @@ export function answerTo(request: MockRequest, sessions: Sessions): MockAnswer {
     id: message.id,
     error: { code: -32601, message: "Method not found" },
   });
+}
+
+function listen(sessionId: string | undefined, sessions: Sessions): MockAnswer {
+  if (sessionId === undefined) return whole(400, "Bad Request");
+  return sessions.open.has(sessionId) ? { kind: "idle" } : whole(404, "Not Found");
 }
 
 function initialize(message: RpcRequest, sessions: Sessions): MockAnswer {

@@ -38,8 +38,13 @@ Deno.test("answerTo() opens a session and answers only inside it", () => {
   assertEquals(startOf(post(ping, undefined, sessions)), "HTTP/1.1 400 Bad Request");
   const notification = { jsonrpc: "2.0", method: "notifications/initialized" };
   assertEquals(startOf(post(notification, "s1", sessions)), "HTTP/1.1 202 Accepted");
-  const get = answerTo({ method: "GET", sessionId: "s1", body: "" }, sessions);
-  assertEquals(startOf(get), "HTTP/1.1 405 Method Not Allowed");
+  const get = (sessionId: string | undefined) =>
+    answerTo({ method: "GET", sessionId, body: "" }, sessions);
+  assertEquals(get("s1"), { kind: "idle" });
+  assertEquals(startOf(get("s2")), "HTTP/1.1 404 Not Found");
+  assertEquals(startOf(get(undefined)), "HTTP/1.1 400 Bad Request");
+  const put = answerTo({ method: "PUT", sessionId: "s1", body: "" }, sessions);
+  assertEquals(startOf(put), "HTTP/1.1 405 Method Not Allowed");
   answerTo({ method: "DELETE", sessionId: "s1", body: "" }, sessions);
   assertEquals(startOf(post(ping, "s1", sessions)), "HTTP/1.1 404 Not Found");
 });

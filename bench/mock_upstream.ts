@@ -19,12 +19,13 @@ import { print } from "./print.ts";
 
 const BUFFER_BYTES = 16 * 1024;
 const MAX_BODY_BYTES = 16 * 1024;
-const MAX_CONNECTIONS = 1024;
+const MAX_CONNECTIONS = 32_768;
 
 const WANTED = new Set(["content-length", "transfer-encoding", "mcp-session-id"]);
 
 const encoder = new TextEncoder();
 const streamHead = encoder.encode(STREAM_HEAD);
+const [firstEvent = new Uint8Array()] = streamChunks(1, 1);
 
 type StreamAnswer = Extract<MockAnswer, { readonly kind: "stream" }>;
 
@@ -61,6 +62,12 @@ async function serveOne(
   }, sessions);
   if (answer.kind === "stream") {
     await writeStream(connection, answer);
+    return true;
+  }
+  if (answer.kind === "idle") {
+    await writeAll(connection, streamHead);
+    await writeAll(connection, firstEvent);
+    // Silent until the client goes: the next head is the end.
     return true;
   }
   if (answer.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, answer.delayMs));

@@ -2,7 +2,7 @@
 
 import type { Cleanup } from "./cleanup.ts";
 import type { Endpoint } from "./mcp_messages.ts";
-import { endProcess } from "./processes.ts";
+import { endProcess, type Listener } from "./processes.ts";
 
 const START_DEADLINE_MS = 5_000;
 const POLL_MS = 20;
@@ -38,8 +38,14 @@ async function findNginx(): Promise<string | undefined> {
  * its id leaves nothing behind.
  *
  * @param directory an existing directory that takes every file nginx writes
+ * @param connections on both sides together
  */
-export function nginxConfig(directory: string, port: number, upstream: Endpoint): string {
+export function nginxConfig(
+  directory: string,
+  port: number,
+  upstream: Endpoint,
+  connections: number,
+): string {
   const temporaryPaths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `  ${name}_temp_path "${directory}/${name}_temp";`).join("\n");
   return `daemon off;
@@ -47,7 +53,7 @@ master_process off;
 worker_processes 1;
 pid "${directory}/nginx.pid";
 error_log "${directory}/error.log" error;
-events { worker_connections 1024; }
+events { worker_connections ${connections}; }
 http {
   access_log off;
 ${temporaryPaths}
@@ -104,17 +110,21 @@ async function untilAnswering(child: Deno.ChildProcess, port: number): Promise<v
 }
 
 /** Where nginx listens, or why it is left out. */
-export type NginxStart = { readonly endpoint: Endpoint } | { readonly skipped: string };
+export type NginxStart = Listener | { readonly skipped: string };
 
 /** Starts nginx before the upstream, with a directory of its own, and registers the end of both. */
-export async function startNginx(upstream: Endpoint, cleanup: Cleanup): Promise<NginxStart> {
+export async function startNginx(
+  upstream: Endpoint,
+  connections: number,
+  cleanup: Cleanup,
+): Promise<NginxStart> {
   const program = await findNginx();
   if (program === undefined) return { skipped: "not found on PATH" };
   const directory = await Deno.makeTempDir({ prefix: "switchyard-bench-" });
   await cleanup.add(() => Deno.remove(directory, { recursive: true }));
   const port = freePort();
   const config = `${directory}/nginx.conf`;
-  await Deno.writeTextFile(config, nginxConfig(directory, port, upstream));
+  await Deno.writeTextFile(config, nginxConfig(directory, port, upstream, connections));
   const child = new Deno.Command(program, {
     args: ["-p", directory, "-e", `${directory}/error.log`, "-c", config],
     stdin: "null",
@@ -128,5 +138,5 @@ export async function startNginx(upstream: Endpoint, cleanup: Cleanup): Promise<
     if (cleanup.begun) throw error;
     return { skipped: `did not start: ${(error as Error).message}` };
   }
-  return { endpoint: { hostname: "127.0.0.1", port, path: upstream.path } };
+  return { endpoint: { hostname: "127.0.0.1", port, path: upstream.path }, pid: child.pid };
 }

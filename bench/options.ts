@@ -3,16 +3,21 @@
 import { parseArgs } from "@std/cli/parse-args";
 
 /** Sections of the bench, in the order they run. */
-export const SECTIONS = ["latency", "throughput", "sse"] as const;
+export const SECTIONS = ["latency", "throughput", "sse", "rss"] as const;
 
 /** One section. */
 export type Section = typeof SECTIONS[number];
 
+/** HTTP clients that the proxy could have in place of its own connections. */
+export const CANDIDATES = ["undici", "fetch"] as const;
+
 /** Targets that the bench starts by itself, beside the mock. */
-export const STARTED_TARGETS = ["proxy", "nginx"] as const;
+export const STARTED_TARGETS = ["proxy", "nginx", ...CANDIDATES] as const;
 
 /** One of them. */
 export type StartedTarget = typeof STARTED_TARGETS[number];
+
+const USUAL_TARGETS: readonly StartedTarget[] = ["proxy", "nginx"];
 
 interface NumberFlag {
   readonly flag: string;
@@ -28,20 +33,21 @@ function flag(name: string, least: number, most: number, usual: string, help: st
 
 /** Flags of one number. */
 const NUMBERS = {
-  connections: flag("connections", 1, 256, "1", "latency: connections, each with a session"),
   pauseMs: flag("pause-ms", 0, 10_000, "2", "latency: pause of a connection before each call"),
-  rounds: flag("rounds", 10, 100_000, "250", "latency: rounds, a block of calls to each target"),
+  rounds: flag("rounds", 10, 100_000, "100", "latency: rounds, a block of calls to each target"),
   calls: flag("calls", 1, 1000, "5", "latency: calls in a block, on each connection"),
   slices: flag("slices", 2, 1000, "12", "throughput: slices of 250 ms for each target"),
   streamRounds: flag("stream-rounds", 2, 1000, "10", "sse: rounds of some 100 ms for each target"),
   events: flag("events", 1, 1_000_000, "50000", "sse: events in a stream"),
+  idleStreams: flag("idle-streams", 10, 15_000, "2000", "rss: idle streams through each target"),
   seed: flag("seed", 0, 0xffff_ffff, "1", "seed of the order of targets and of the bootstrap"),
   upstreamPort: flag("upstream-port", 0, 65_535, "0", "port of the mock upstream; 0: any free one"),
 } as const;
 
 /** Flags of numbers with commas between, one table for each. */
 const LISTS = {
-  serviceMs: flag("service-ms", 0, 10_000, "0,5", "latency: how long the upstream takes"),
+  connections: flag("connections", 1, 256, "1,8", "latency: connections, each with a session"),
+  serviceMs: flag("service-ms", 0, 10_000, "0,5,20", "latency: how long the upstream takes"),
   writeBytes: flag("write-bytes", 1, 1_048_576, "16384,1", "sse: size of a write; 1: one event"),
 } as const;
 
@@ -70,7 +76,8 @@ export function usage(): string {
   return [
     "deno task bench [flags]",
     line("--only LIST", `of ${SECTIONS.join(",")} (all)`),
-    line("--targets LIST", `of ${STARTED_TARGETS.join(",")}, beside direct (all)`),
+    line("--targets LIST", `of ${STARTED_TARGETS.join(",")}, beside direct (${USUAL_TARGETS})`),
+    line("--candidates", `${CANDIDATES.join(" and ")} too: other clients inside the same proxy`),
     line("--proxy-url URL", "one more: a proxy that runs already, before --upstream-port"),
     ...Object.values(LISTS).map(numeric("LIST")),
     ...Object.values(NUMBERS).map(numeric("N")),
@@ -86,9 +93,10 @@ function choose<T extends string>(
   name: string,
   text: unknown,
   allowed: readonly T[],
+  usual: readonly T[],
   problems: string[],
 ): readonly T[] {
-  if (text === undefined) return allowed;
+  if (text === undefined) return usual;
   const chosen = named(text);
   for (const one of chosen) {
     if (allowed.some((other) => other === one)) continue;
@@ -141,18 +149,20 @@ export function parseOptions(args: readonly string[]): Parsed {
   const numeric = [...Object.values(NUMBERS), ...Object.values(LISTS)];
   const given = parseArgs(args, {
     string: ["only", "targets", "proxy-url", ...numeric.map((spec) => spec.flag)],
-    boolean: ["json", "help"],
+    boolean: ["candidates", "json", "help"],
     unknown: (arg) => {
       problems.push(`${arg}: no such flag; --help names them`);
       return false;
     },
   });
   if (given["help"] === true) return { kind: "help" };
+  const chosen = choose("targets", given["targets"], STARTED_TARGETS, USUAL_TARGETS, problems);
+  const candidates: readonly StartedTarget[] = given["candidates"] === true ? CANDIDATES : [];
   const options: Options = {
     ...mapValues(NUMBERS, (spec) => numberOf(spec, given[spec.flag], problems)),
     ...mapValues(LISTS, (spec) => numbersOf(spec, given[spec.flag], problems)),
-    sections: choose("only", given["only"], SECTIONS, problems),
-    targets: choose("targets", given["targets"], STARTED_TARGETS, problems),
+    sections: choose("only", given["only"], SECTIONS, SECTIONS, problems),
+    targets: STARTED_TARGETS.filter((one) => chosen.includes(one) || candidates.includes(one)),
     proxyUrl: proxyUrlOf(given["proxy-url"], problems),
     json: given["json"] === true,
   };
@@ -166,7 +176,8 @@ export function repeatCommand(options: Options): string {
     if (String(value) !== String(usual)) parts.push(`--${name}=${value}`);
   };
   add("only", options.sections, SECTIONS);
-  add("targets", options.targets, STARTED_TARGETS);
+  if (String(options.targets) === String(STARTED_TARGETS)) parts.push("--candidates");
+  else add("targets", options.targets, USUAL_TARGETS);
   add("proxy-url", options.proxyUrl, undefined);
   for (const key of Object.keys(LISTS) as (keyof typeof LISTS)[]) {
     add(LISTS[key].flag, options[key], LISTS[key].usual);

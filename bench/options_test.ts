@@ -4,10 +4,10 @@ import { parseOptions, repeatCommand, usage } from "./options.ts";
 Deno.test("parseOptions() has a usual value for everything", () => {
   const parsed = parseOptions([]);
   assert(parsed.kind === "options");
-  assertEquals(parsed.options.sections, ["latency", "throughput", "sse"]);
+  assertEquals(parsed.options.sections, ["latency", "throughput", "sse", "rss"]);
   assertEquals(parsed.options.targets, ["proxy", "nginx"]);
-  assertEquals(parsed.options.serviceMs, [0, 5]);
-  assertEquals(parsed.options.connections, 1);
+  assertEquals(parsed.options.serviceMs, [0, 5, 20]);
+  assertEquals(parsed.options.connections, [1, 8]);
   assertEquals(parsed.options.pauseMs, 2);
   assertEquals(repeatCommand(parsed.options), "deno task bench --seed=1");
 });
@@ -38,6 +38,17 @@ Deno.test("repeatCommand() parses back to the same options", () => {
   const again = parseOptions(repeatCommand(parsed.options).split(" ").slice(3));
   assertEquals(again, parsed);
   assertEquals(parsed.options.sections, ["latency", "sse"]);
+});
+
+Deno.test("--candidates adds to the targets, and is how they are written back", () => {
+  const parsed = parseOptions(["--candidates", "--seed=3"]);
+  assert(parsed.kind === "options");
+  assertEquals(parsed.options.targets, ["proxy", "nginx", "undici", "fetch"]);
+  assertEquals(repeatCommand(parsed.options), "deno task bench --candidates --seed=3");
+  const some = parseOptions(["--targets=fetch"]);
+  assert(some.kind === "options");
+  assertEquals(some.options.targets, ["fetch"]);
+  assertEquals(repeatCommand(some.options), "deno task bench --targets=fetch --seed=1");
 });
 
 Deno.test("usage() names every flag, and --help asks for it", () => {

@@ -11,6 +11,12 @@ const END_DEADLINE_MS = 2_000;
 
 const MAX_LINE_BYTES = 4096;
 
+/** A process that listens. */
+export interface Listener {
+  readonly endpoint: Endpoint;
+  readonly pid: number;
+}
+
 /** Runs a promise against a deadline, and leaves no timer behind. */
 export async function withDeadline<T>(
   promise: Promise<T>,
@@ -82,7 +88,7 @@ export async function startListener(
   args: readonly string[],
   directory: URL,
   cleanup: Cleanup,
-): Promise<Endpoint> {
+): Promise<Listener> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
     cwd: directory,
@@ -96,7 +102,7 @@ export async function startListener(
   });
   try {
     const line = await withDeadline(firstLine(child.stdout), START_DEADLINE_MS, "start");
-    return endpointOf(listeningUrl(line));
+    return { endpoint: endpointOf(listeningUrl(line)), pid: child.pid };
   } catch (error) {
     throw new Error(`${name} did not start: ${(error as Error).message}`);
   }

@@ -1,7 +1,10 @@
 /** The tables: pure text. */
 
+import { goalLines } from "./goals.ts";
+import type { RssSummary } from "./rss.ts";
 import { type StreamPlan, THROUGHPUT_CONNECTIONS } from "./sections.ts";
 import type { Estimate, LatencySummary, RateRow } from "./summary.ts";
+import { alignedTable } from "./table.ts";
 
 /** What ran, beside the figures. */
 export interface RunFacts {
@@ -11,6 +14,8 @@ export interface RunFacts {
   readonly cores: number;
   readonly loadAverage: number;
   readonly skipped: readonly string[];
+  /** Candidates among the targets. */
+  readonly candidates: readonly string[];
   readonly foreignUrl?: string;
 }
 
@@ -26,20 +31,7 @@ export interface Report {
   readonly latency?: readonly LatencySummary[];
   readonly throughput?: readonly RateRow[];
   readonly sse?: readonly StreamSummary[];
-}
-
-/** Columns as wide as their widest cell: the first to the left, the others to the right. */
-export function alignedTable(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, column) => widths[column] = Math.max(widths[column] ?? 0, cell.length));
-  }
-  return rows.map((row) =>
-    row.map((cell, column) => {
-      const width = widths[column] ?? 0;
-      return column === 0 ? cell.padEnd(width) : cell.padStart(width);
-    }).join("  ").trimEnd()
-  );
+  readonly rss?: RssSummary;
 }
 
 function estimate(figure: Estimate | undefined, digits: number, sign = ""): string {
@@ -52,7 +44,8 @@ function estimate(figure: Estimate | undefined, digits: number, sign = ""): stri
 /** One latency table, with its heading. */
 export function latencyLines({ plan, rows }: LatencySummary): string[] {
   const connections = plan.connections === 1 ? "1 connection" : `${plan.connections} connections`;
-  const header = ["target", "calls", "p50 ms", "p95 ms", "p99 ms", "added p50 us", "p95 to direct"];
+  const header = ["target", "calls", "p50 ms", "p95 ms", "p99 ms"];
+  header.push("added p50 us", "p95 to direct", "added to nginx's");
   return [
     `latency: upstream ${plan.serviceMs} ms, ${connections}, pause ${plan.pauseMs} ms, ` +
     `${plan.rounds} rounds of ${plan.calls} calls`,
@@ -66,6 +59,7 @@ export function latencyLines({ plan, rows }: LatencySummary): string[] {
         row.p99Ms.toFixed(3),
         estimate(row.addedP50Us, 0, "+"),
         estimate(row.p95Ratio, 3),
+        estimate(row.addedToNginx, 2),
       ]),
     ]),
   ];
@@ -83,6 +77,24 @@ export function rateLines(heading: string, unit: string, rows: readonly RateRow[
         row.perSecond.toFixed(0),
         estimate(row.toNginx, 2),
         estimate(row.toDirect, 2),
+      ]),
+    ]),
+  ];
+}
+
+/** The table of memory, with its heading. */
+export function rssLines({ streams, rows }: RssSummary): string[] {
+  const mebibytes = (kibibytes: number): string => (kibibytes / 1024).toFixed(1);
+  return [
+    `rss: ${streams} idle event streams through each target, in a process just started`,
+    ...alignedTable([
+      ["target", "before MiB", "open MiB", "closed MiB", "KiB a stream"],
+      ...rows.map((row) => [
+        row.target,
+        mebibytes(row.beforeKiB),
+        mebibytes(row.openKiB),
+        mebibytes(row.closedKiB),
+        row.perStreamKiB.toFixed(1),
       ]),
     ]),
   ];
@@ -109,6 +121,8 @@ export function reportLines(report: Report): string[] {
     const heading = `sse: POST answered by ${plan.events} events, ${writes}, 1 connection`;
     lines.push("", ...rateLines(heading, "events", rows));
   }
+  if (report.rss !== undefined) lines.push("", ...rssLines(report.rss));
+  lines.push("", ...goalLines(report, facts.candidates));
   lines.push(
     "",
     "[a, b]: 95 % bootstrap interval over rounds. The client, the mock and every target share this",

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { alignedTable, reportLines } from "./report.ts";
+import { reportLines } from "./report.ts";
 import { seededRandom } from "./stats.ts";
 import { summariseLatency, summariseRates } from "./summary.ts";
+import { alignedTable } from "./table.ts";
 
 const plan = { serviceMs: 5, rounds: 50, calls: 2, connections: 1, pauseMs: 2 };
 
@@ -15,6 +16,7 @@ Deno.test("summariseLatency() compares every target with direct, and direct with
     plan,
     [{ name: "direct", rounds: roundsOf(10) }, { name: "proxy", rounds: roundsOf(20) }],
     "direct",
+    "nginx",
     seededRandom(1),
   );
   const [direct, proxy] = rows;
@@ -53,9 +55,10 @@ Deno.test("reportLines() shows what was skipped, the sections asked for and how 
     cores: 2,
     loadAverage: 0.5,
     skipped: ["nginx: SKIPPED, not found on PATH"],
+    candidates: [],
   };
   const measured = [{ name: "direct", rounds: roundsOf(10) }];
-  const latency = [summariseLatency(plan, measured, "direct", seededRandom(1))];
+  const latency = [summariseLatency(plan, measured, "direct", "nginx", seededRandom(1))];
   const text = reportLines({ facts, latency }).join("\n");
   assertStringIncludes(text, "nginx: SKIPPED, not found on PATH");
   assertStringIncludes(text, "latency: upstream 5 ms, 1 connection, pause 2 ms, 50 rounds");

@@ -1,10 +1,10 @@
-/** The three sections: each asks every target in turn, in an order shuffled anew each round. */
+/** The timed sections: each asks every target in turn, in an order shuffled anew each round. */
 
 import type { Watchdog } from "./http_client.ts";
 import { type McpClient, openClients, type Target } from "./mcp_client.ts";
 import { type Random, shuffled, type Slice } from "./stats.ts";
 
-/** Calls each connection makes before anything is counted, without pauses. */
+/** Calls each target answers before anything is counted, without pauses. */
 const WARM_UP_CALLS = 1000;
 
 /** Rounds in the rhythm of the section that are not counted. */
@@ -49,6 +49,11 @@ export interface LatencyPlan {
   readonly pauseMs: number;
 }
 
+/** Rounds for a number of connections: more of them bring more calls in each. */
+export function roundsFor(rounds: number, connections: number): number {
+  return Math.max(10, Math.ceil(rounds / Math.sqrt(connections)));
+}
+
 function sleep(durationMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, durationMs));
 }
@@ -91,7 +96,8 @@ async function inRounds<T>(
 
 async function warmUp(party: Party): Promise<void> {
   await Promise.all(party.clients.map(async (client) => {
-    for (let call = 0; call < WARM_UP_CALLS; call++) await client.call(0);
+    const calls = Math.ceil(WARM_UP_CALLS / party.clients.length);
+    for (let call = 0; call < calls; call++) await client.call(0);
   }));
 }
 

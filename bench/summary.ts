@@ -8,6 +8,7 @@ import {
   type Random,
   ratePerSecond,
   type Slice,
+  type SortedSamples,
   sortSamples,
 } from "./stats.ts";
 
@@ -26,6 +27,8 @@ export interface LatencyRow {
   readonly p99Ms: number;
   readonly addedP50Us?: Estimate;
   readonly p95Ratio?: Estimate;
+  /** What is added at the median, as a ratio to what nginx adds. */
+  readonly addedToNginx?: Estimate;
 }
 
 /** One target's rate; a ratio is absent where its other side is. */
@@ -48,10 +51,15 @@ export function summariseLatency(
   plan: LatencyPlan,
   measured: readonly Measured<number[]>[],
   baseline: string,
+  nginx: string,
   random: Random,
 ): LatencySummary {
   const sorted = measured.map(({ name, rounds }) => ({ name, samples: sortSamples(rounds) }));
-  const direct = sorted.find(({ name }) => name === baseline)?.samples ?? sortSamples([]);
+  const samplesOf = (wanted: string) => sorted.find(({ name }) => name === wanted)?.samples;
+  const direct = samplesOf(baseline) ?? sortSamples([]);
+  const scale = samplesOf(nginx);
+  const added = (samples: SortedSamples, weights?: Uint32Array): number =>
+    (percentile(samples, 0.5, weights) - percentile(direct, 0.5, weights)) * 1000;
   const rows = sorted.map(({ name, samples }): LatencyRow => {
     const figures = {
       target: name,
@@ -65,11 +73,17 @@ export function summariseLatency(
       value: statistic(),
       interval: bootstrapInterval(plan.rounds, random, statistic),
     });
-    const added = (weights?: Uint32Array): number =>
-      (percentile(samples, 0.5, weights) - percentile(direct, 0.5, weights)) * 1000;
-    const ratio = (weights?: Uint32Array): number =>
-      percentile(samples, 0.95, weights) / percentile(direct, 0.95, weights);
-    return { ...figures, addedP50Us: estimate(added), p95Ratio: estimate(ratio) };
+    const compared = {
+      ...figures,
+      addedP50Us: estimate((weights) => added(samples, weights)),
+      p95Ratio: estimate((weights) =>
+        percentile(samples, 0.95, weights) / percentile(direct, 0.95, weights)
+      ),
+    };
+    if (scale === undefined || name === nginx) return compared;
+    const toNginx = (weights?: Uint32Array): number =>
+      added(samples, weights) / added(scale, weights);
+    return { ...compared, addedToNginx: estimate(toNginx) };
   });
   return { plan, rows };
 }

@@ -4,14 +4,17 @@ import type { Cleanup } from "./cleanup.ts";
 import type { Target } from "./mcp_client.ts";
 import { type Endpoint, endpointOf } from "./mcp_messages.ts";
 import { startNginx } from "./nginx.ts";
-import type { Options } from "./options.ts";
-import { startListener } from "./processes.ts";
+import { CANDIDATES, type Options } from "./options.ts";
+import { type Listener, startListener } from "./processes.ts";
 
 /** Name of the upstream itself, which every ratio has below the line. */
 export const DIRECT = "direct";
 
 /** Name of nginx among the targets. */
 export const NGINX = "nginx";
+
+/** Connections of nginx beside those of idle streams. */
+const NGINX_CONNECTIONS = 1024;
 
 /** What was started, and what was left out and why. */
 export interface Started {
@@ -22,29 +25,49 @@ export interface Started {
 const repository = new URL("../", import.meta.url);
 const mockScript = new URL("./mock_upstream.ts", import.meta.url);
 
-function startMock(port: number, cleanup: Cleanup): Promise<Endpoint> {
+function startMock(port: number, cleanup: Cleanup): Promise<Listener> {
   const args = ["run", "--no-config", "--allow-net=127.0.0.1", mockScript.href, String(port)];
   return startListener("the mock upstream", args, repository, cleanup);
 }
 
-function startProxy(upstream: Endpoint, cleanup: Cleanup): Promise<Endpoint> {
-  const url = `http://${upstream.hostname}:${upstream.port}${upstream.path}`;
+function startProxy(upstream: Endpoint, cleanup: Cleanup): Promise<Listener> {
   const args = ["run", "-P", "main.ts", "serve", "--listen", "127.0.0.1:0"];
-  args.push("--upstream", url, "--log-level", "error");
+  args.push("--upstream", urlOf(upstream), "--log-level", "error");
   return startListener("the proxy", args, repository, cleanup);
 }
 
+function startCandidate(client: string, upstream: Endpoint, cleanup: Cleanup): Promise<Listener> {
+  const args = ["run", "-P=test", "bench/candidates/serve.ts"];
+  args.push("--client", client, "--upstream", urlOf(upstream));
+  return startListener(`the candidate ${client}`, args, repository, cleanup);
+}
+
+function urlOf({ hostname, port, path }: Endpoint): string {
+  return `http://${hostname}:${port}${path}`;
+}
+
+/** What to start. */
+export type TargetOptions = Pick<
+  Options,
+  "targets" | "upstreamPort" | "proxyUrl" | "idleStreams"
+>;
+
 /** Starts the mock first and then every target that was asked for, each registered for its end. */
-export async function startTargets(options: Options, cleanup: Cleanup): Promise<Started> {
-  const upstream = await startMock(options.upstreamPort, cleanup);
+export async function startTargets(options: TargetOptions, cleanup: Cleanup): Promise<Started> {
+  const { endpoint: upstream } = await startMock(options.upstreamPort, cleanup);
   const targets: Target[] = [{ name: DIRECT, endpoint: upstream }];
   const skipped: string[] = [];
   if (options.targets.includes("proxy")) {
-    targets.push({ name: "proxy", endpoint: await startProxy(upstream, cleanup) });
+    targets.push({ name: "proxy", ...await startProxy(upstream, cleanup) });
+  }
+  for (const client of CANDIDATES) {
+    if (!options.targets.includes(client)) continue;
+    targets.push({ name: client, ...await startCandidate(client, upstream, cleanup) });
   }
   if (options.targets.includes("nginx")) {
-    const nginx = await startNginx(upstream, cleanup);
-    if ("endpoint" in nginx) targets.push({ name: NGINX, endpoint: nginx.endpoint });
+    const connections = NGINX_CONNECTIONS + 2 * options.idleStreams;
+    const nginx = await startNginx(upstream, connections, cleanup);
+    if ("endpoint" in nginx) targets.push({ name: NGINX, ...nginx });
     else skipped.push(`nginx: SKIPPED, ${nginx.skipped}`);
   }
   if (options.proxyUrl !== undefined) {

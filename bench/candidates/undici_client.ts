@@ -1,43 +1,42 @@
 /**
- * The HTTP client on undici's dispatcher.
+ * The HTTP client on undici's dispatcher: what the proxy had before its own connections.
  *
- * undici, because it sends a POST exactly once where the runtime's `fetch` and `node:http` send it
- * again when a pooled connection closes without an answer. Its dispatcher, because that hands over
- * the bytes without a stream in between. Its own timeouts are off: they are seconds coarse.
- *
- * @module
+ * Its dispatcher, because that hands over the bytes without a stream in between. Its own timeouts are
+ * off: they are seconds coarse. undici sends a POST exactly once.
  */
 
 import { buildConnector, type Dispatcher, Pool } from "undici";
-import type { Clock } from "../clock.ts";
-import { ProxyError } from "../errors.ts";
-import { isEventStream } from "../sse/mod.ts";
-import { AnswerBody } from "./answer_body.ts";
-import type { HttpAnswer, HttpClient, HttpRequest } from "./http_client.ts";
-
-/** How the connections are made. */
-export interface UndiciClientOptions {
-  /** Scheme, host and port. */
-  readonly origin: string;
-  /** Longest time to connect, TLS included. */
-  readonly connectTimeoutMs: number;
-  /** Connections at one time. */
-  readonly maxConnections: number;
-  /** Time. */
-  readonly clock: Clock;
-}
+import type { Clock } from "../../src/clock.ts";
+import { ProxyError } from "../../src/errors.ts";
+import { isEventStream } from "../../src/sse/mod.ts";
+import {
+  AnswerBody,
+  type Bytes,
+  type HttpAnswer,
+  type HttpClient,
+  type HttpClientOptions,
+  type HttpRequest,
+  mayRetry,
+} from "../../src/upstream/mod.ts";
+import { clientClosed, closedEarly, connectTimeout, saturated, unreachable } from "./failures.ts";
 
 /** Largest head of an answer, in bytes. */
 const MAX_HEAD_BYTES = 65_536;
 
-/** A client for one origin. */
-export function undiciClient(options: UndiciClientOptions): HttpClient {
-  const pool = new Pool(options.origin, {
+/** A client for one target, which has to be plain TCP. */
+export function undiciClient(options: HttpClientOptions): HttpClient {
+  const { target, maxConnections, maxStreams, clock } = options;
+  if (target.kind !== "tcp" || target.tls !== undefined) {
+    throw new TypeError("this candidate reaches http: upstreams alone");
+  }
+  const most = maxConnections + maxStreams;
+  const pool = new Pool(`http://${target.host}`, {
     allowH2: false,
     bodyTimeout: 0,
-    connections: options.maxConnections,
+    connections: most,
     connect: connector(options),
     headersTimeout: 0,
+    keepAliveTimeout: options.keepAliveMs,
     maxHeaderSize: MAX_HEAD_BYTES,
     pipelining: 1,
   });
@@ -45,12 +44,12 @@ export function undiciClient(options: UndiciClientOptions): HttpClient {
   return {
     async send(request) {
       // undici would let requests wait in line without end for a connection to become free.
-      if (underWay >= options.maxConnections) throw saturated();
+      if (underWay >= most) throw saturated();
       underWay++;
       const done = () => void underWay--;
       try {
-        const answer = await sendWithRetry(pool, request, options.clock);
-        answer.body.done.then(done);
+        const answer = await sendWithRetry(pool, request, clock);
+        answer.body.whenOver(done);
         return answer;
       } catch (error) {
         done();
@@ -61,22 +60,15 @@ export function undiciClient(options: UndiciClientOptions): HttpClient {
   };
 }
 
-function saturated(): ProxyError {
-  return new ProxyError(
-    "upstream_saturated",
-    "All connections to the upstream server are in use; try again later.",
-    { headers: { "retry-after": "1" } },
-  );
-}
-
 /** Connects within the deadline, which undici's own coarse timers would only roughly keep. */
-function connector(options: UndiciClientOptions): buildConnector.connector {
+function connector(options: HttpClientOptions): buildConnector.connector {
   // The types leave out what undici returns: the socket that is being connected.
   const connect = buildConnector({ timeout: 0 }) as unknown as (
     ...args: Parameters<buildConnector.connector>
   ) => { destroy(error: Error): void };
   return (target, callback) => {
-    const timer = options.clock.after(options.connectTimeoutMs, () => socket.destroy(tooLate()));
+    const giveUp = () => socket.destroy(connectTimeout());
+    const timer = options.clock.after(options.connectTimeoutMs, giveUp);
     const socket = connect(target, (...outcome) => {
       timer.cancel();
       callback(...outcome);
@@ -84,7 +76,7 @@ function connector(options: UndiciClientOptions): buildConnector.connector {
   };
 }
 
-/** R60: a GET that met a connection which was just being closed is sent once more. */
+/** A GET that met a connection which was just being closed is sent once more. */
 async function sendWithRetry(
   pool: Pool,
   request: HttpRequest,
@@ -93,9 +85,7 @@ async function sendWithRetry(
   try {
     return await new Exchange(pool, request, clock).answer;
   } catch (error) {
-    const again = request.method === "GET" && error instanceof ProxyError &&
-      error.kind === "upstream_closed" && !request.signal.aborted;
-    if (!again) throw error;
+    if (request.signal.aborted || !mayRetry(request.method, error)) throw error;
     return await new Exchange(pool, request, clock).answer;
   }
 }
@@ -109,6 +99,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #reject: (error: ProxyError) => void;
   readonly #request: HttpRequest;
   readonly #clock: Clock;
+  readonly #startedMs: number;
   readonly #onAbort = () => this.#giveUp(clientClosed());
   readonly #deadline: { cancel(): void };
   #controller: Dispatcher.DispatchController | undefined;
@@ -122,6 +113,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#reject = reject;
     this.#request = request;
     this.#clock = clock;
+    this.#startedMs = clock.monotonicMs();
     this.#deadline = clock.after(request.timeouts.headersMs, () => this.#giveUp(noHead()));
     if (request.signal.aborted) this.#onAbort();
     else this.#dispatch(pool);
@@ -147,20 +139,21 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#settleHead();
     const fields = flatten(headers);
     const { timeouts } = this.#request;
-    const contentType = fields.find(([name]) => name === "content-type")?.[1];
+    const isStream = isEventStream(fields.find(([name]) => name === "content-type")?.[1]);
     this.#body = new AnswerBody({
       pause: () => controller.pause(),
       resume: () => controller.resume(),
       abort: () => controller.abort(clientClosed()),
     }, {
       clock: this.#clock,
-      idleMs: isEventStream(contentType) ? timeouts.streamIdleMs : timeouts.bodyIdleMs,
+      idleMs: isStream ? timeouts.streamIdleMs : timeouts.bodyIdleMs,
+      untilMs: isStream ? Infinity : this.#startedMs + timeouts.totalMs,
     });
     this.#resolve({ status, fields, body: this.#body });
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
-    this.#body?.push(chunk as Uint8Array<ArrayBuffer>);
+  onResponseData(_controller: Dispatcher.DispatchController, piece: Uint8Array): void {
+    this.#body?.push(piece as Bytes);
   }
 
   onResponseEnd(): void {
@@ -169,7 +162,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#settleHead();
-    const failure = this.#givenUp ?? toFailure(error);
+    const failure = this.#givenUp ?? toFailure(error, this.#body !== undefined);
     if (this.#body === undefined) this.#reject(failure);
     else this.#body.fail(failure);
   }
@@ -193,10 +186,6 @@ function flatten(headers: UndiciHeaders): [string, string][] {
   );
 }
 
-function clientClosed(): ProxyError {
-  return new ProxyError("client_closed", "The client closed the request before it was answered.");
-}
-
 function noHead(): ProxyError {
   return new ProxyError("upstream_timeout", "The upstream server did not answer in time.");
 }
@@ -204,25 +193,14 @@ function noHead(): ProxyError {
 const UNREACHABLE = /^(ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/;
 const CLOSED = /^(UND_ERR_SOCKET|ECONNRESET|EPIPE|UND_ERR_RES_CONTENT_LENGTH_MISMATCH)$/;
 
-function tooLate(cause?: Error): ProxyError {
-  const sentence = "The upstream server could not be reached in time.";
-  return new ProxyError("upstream_connect_timeout", sentence, { cause });
-}
-
 /** undici's error as one of the proxy's kinds. */
-export function toFailure(error: Error): ProxyError {
+function toFailure(error: Error, answerBegun: boolean): ProxyError {
   if (error instanceof ProxyError) return error;
   const code = (error as { code?: unknown }).code;
   const text = typeof code === "string" ? code : "";
-  if (text === "ETIMEDOUT") return tooLate(error);
-  if (UNREACHABLE.test(text)) {
-    const sentence = "The upstream server cannot be reached.";
-    return new ProxyError("upstream_unreachable", sentence, { cause: error });
-  }
-  if (CLOSED.test(text)) {
-    const sentence = "The upstream server closed the connection before its answer was complete.";
-    return new ProxyError("upstream_closed", sentence, { cause: error });
-  }
+  if (text === "ETIMEDOUT") return connectTimeout(error);
+  if (UNREACHABLE.test(text)) return unreachable(error);
+  if (CLOSED.test(text)) return closedEarly(answerBegun, error);
   const sentence = "The upstream server's answer is not valid HTTP.";
   return new ProxyError("upstream_protocol", sentence, { cause: error });
 }

@@ -1,0 +1,127 @@
+/** What the proxy is meant to reach, beside what it did: pure text, nothing left out. */
+
+import type { Report } from "./report.ts";
+import type { Estimate, LatencyRow } from "./summary.ts";
+import { alignedTable } from "./table.ts";
+
+/** A bound on one figure. */
+interface Bound {
+  readonly most?: number;
+  readonly least?: number;
+}
+
+const ADDED_TO_NGINX: Bound = { most: 2.2 };
+const P95_TO_DIRECT: Readonly<Record<number, Bound>> = { 5: { most: 1.12 }, 20: { most: 1.05 } };
+const ADDED_AT_SERVICE_MS = 5;
+const REQUESTS_TO_NGINX: Bound = { least: 0.6 };
+const EVENTS_TO_NGINX: Bound = { least: 0.7 };
+const RSS_PER_STREAM_KIB: Bound = { most: 32 };
+
+/** The target that has to reach them. */
+const SUBJECT = "proxy";
+
+/** A figure without an interval is an estimate without one. */
+type Figure = Pick<Estimate, "value"> & Partial<Pick<Estimate, "interval">>;
+
+interface Goal {
+  readonly what: string;
+  readonly bound: Bound;
+  readonly digits: number;
+  readonly of: (target: string) => Figure | undefined;
+}
+
+function latencyGoals(report: Report): Goal[] {
+  const goals: Goal[] = [];
+  const add = (
+    serviceMs: number,
+    bound: Bound,
+    what: string,
+    digits: number,
+    pick: (row: LatencyRow) => Estimate | undefined,
+  ): void => {
+    const tables = (report.latency ?? []).filter(({ plan }) => plan.serviceMs === serviceMs);
+    if (tables.length === 0) goals.push({ what, bound, digits, of: () => undefined });
+    for (const { plan, rows } of tables) {
+      const of = (target: string): Figure | undefined => {
+        const row = rows.find((one) => one.target === target);
+        return row === undefined ? undefined : pick(row);
+      };
+      const connections = plan.connections === 1 ? "connection" : "connections";
+      goals.push({ what: `${what}, ${plan.connections} ${connections}`, bound, digits, of });
+    }
+  };
+  const added = `added p50 to nginx's, ${ADDED_AT_SERVICE_MS} ms`;
+  add(ADDED_AT_SERVICE_MS, ADDED_TO_NGINX, added, 2, (row) => row.addedToNginx);
+  for (const [serviceMs, bound] of Object.entries(P95_TO_DIRECT)) {
+    add(Number(serviceMs), bound, `p95 to direct, ${serviceMs} ms`, 3, (row) => row.p95Ratio);
+  }
+  return goals;
+}
+
+function rateGoals(report: Report): Goal[] {
+  const of = (rows: readonly { target: string; toNginx?: Estimate }[] | undefined) =>
+  (
+    target: string,
+  ): Figure | undefined => rows?.find((row) => row.target === target)?.toNginx;
+  const streams = report.sse?.map(({ plan, rows }): Goal => {
+    const writes = plan.writeBytes === 1 ? "one a write" : `writes of ${plan.writeBytes} bytes`;
+    return {
+      what: `events/s to nginx, ${writes}`,
+      bound: EVENTS_TO_NGINX,
+      digits: 2,
+      of: of(rows),
+    };
+  }) ?? [{ what: "events/s to nginx", bound: EVENTS_TO_NGINX, digits: 2, of: of(undefined) }];
+  const requests = of(report.throughput);
+  return [
+    { what: "requests/s to nginx", bound: REQUESTS_TO_NGINX, digits: 2, of: requests },
+    ...streams,
+  ];
+}
+
+function rssGoal(report: Report): Goal {
+  const of = (target: string): Figure | undefined => {
+    const row = report.rss?.rows.find((one) => one.target === target);
+    return row === undefined ? undefined : { value: row.perStreamKiB };
+  };
+  return { what: "KiB an idle stream", bound: RSS_PER_STREAM_KIB, digits: 1, of };
+}
+
+function holds({ most = Infinity, least = -Infinity }: Bound, value: number): boolean {
+  return value <= most && value >= least;
+}
+
+/** Met or not; uncertain where the other end of the interval would have it otherwise. */
+function verdict(bound: Bound, figure: Figure | undefined): string {
+  if (figure === undefined || Number.isNaN(figure.value)) return "not measured";
+  const met = holds(bound, figure.value);
+  const { low = figure.value, high = figure.value } = figure.interval ?? {};
+  const certain = holds(bound, low) === met && holds(bound, high) === met;
+  return (met ? "met" : "NOT MET") + (certain ? "" : ", uncertain");
+}
+
+function text(figure: Figure | undefined, digits: number): string {
+  if (figure === undefined) return "-";
+  const { value, interval } = figure;
+  const range = interval === undefined
+    ? ""
+    : ` [${interval.low.toFixed(digits)}, ${interval.high.toFixed(digits)}]`;
+  return value.toFixed(digits) + range;
+}
+
+/** The table of targets, with its heading; other clients of the same proxy stand beside it. */
+export function goalLines(report: Report, others: readonly string[]): string[] {
+  const goals = [...latencyGoals(report), ...rateGoals(report), rssGoal(report)];
+  return [
+    "targets: what the proxy is to reach; uncertain where its interval holds the bound",
+    ...alignedTable([
+      ["figure", "target", SUBJECT, "verdict", ...others],
+      ...goals.map(({ what, bound, digits, of }) => {
+        const figure = of(SUBJECT);
+        const wanted = bound.most === undefined ? `>= ${bound.least}` : `<= ${bound.most}`;
+        const beside = others.map((other) => of(other)?.value.toFixed(digits) ?? "-");
+        return [what, wanted, text(figure, digits), verdict(bound, figure), ...beside];
+      }),
+    ]),
+  ];
+}
