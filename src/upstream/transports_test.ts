@@ -155,6 +155,23 @@ Deno.test("an HTTP/2 upstream is spoken to where configured: JSON, streams, an e
   await closed(server as unknown as Server);
 });
 
+Deno.test("R60 a POST over HTTP/2 whose connection breaks without an answer is sent once", async () => {
+  let seen = 0;
+  const server = createHttp2Server();
+  server.on("stream", (stream) => {
+    if (++seen > 1) return stream.session?.destroy();
+    stream.respond({ ":status": 200, "content-type": "application/json" });
+    stream.end(RESULT);
+  });
+  const upstream = `http://127.0.0.1:${await listening(server as unknown as Server)}/mcp`;
+  await withProxy({ upstream, upstreamConfig: { http2: true } }, async (proxy) => {
+    assertEquals((await postText(proxy.origin, messages.ping())).status, 200);
+    assertEquals((await postText(proxy.origin, messages.ping("2"))).status, 502);
+    assertEquals(seen, 2);
+  });
+  await closed(server as unknown as Server);
+});
+
 Deno.test("R70 a redirect of an HTTP/2 upstream is not followed", async () => {
   const paths: string[] = [];
   const server = createHttp2Server((request, response) => {
