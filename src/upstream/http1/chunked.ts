@@ -10,6 +10,8 @@ import { HttpSyntaxError } from "./syntax.ts";
 
 /** Longest line with the size of a chunk, its extensions included, in bytes. */
 export const MAX_SIZE_LINE_BYTES = 4_096;
+/** Most extension bytes of a body beyond what its data would excuse: 16 and two for each byte. */
+export const MAX_EXTENSION_EXCESS_BYTES = 16_384;
 /** Longest trailer section, in bytes. */
 export const MAX_TRAILER_BYTES = 16_384;
 
@@ -50,6 +52,7 @@ export class ChunkedDecoder {
   #remaining = 0;
   #lineBytes = 0;
   #out = 0;
+  #excessBytes = 0;
 
   /** Bytes of data in the last piece ahead of the place where it was found to be broken. */
   get salvaged(): number {
@@ -136,11 +139,21 @@ export class ChunkedDecoder {
   }
 
   #extension(byte: number): void {
-    if (byte === CR) return void (this.#state = "sizeLf");
+    if (byte === CR) return this.#endSizeLine();
     if (byte === LF || byte === 0) throw new HttpSyntaxError("a chunk size line is malformed");
     if (++this.#lineBytes > MAX_SIZE_LINE_BYTES) {
       throw new HttpSyntaxError(`a chunk size line is longer than ${MAX_SIZE_LINE_BYTES} bytes`);
     }
+  }
+
+  /** Many small chunks with long extensions would be much to read for little data. */
+  #endSizeLine(): void {
+    const excused = 16 + 2 * this.#remaining;
+    this.#excessBytes = Math.max(0, this.#excessBytes + this.#lineBytes - excused);
+    if (this.#excessBytes > MAX_EXTENSION_EXCESS_BYTES) {
+      throw new HttpSyntaxError("the chunk extensions are out of proportion to the data");
+    }
+    this.#state = "sizeLf";
   }
 
   #trailer(byte: number): void {

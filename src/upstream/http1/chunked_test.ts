@@ -231,3 +231,12 @@ Deno.test("decoding touches nothing behind the end of the body", () => {
     assertEquals(bytes.subarray(consumed), rest);
   }));
 });
+
+Deno.test("long extensions on small chunks are refused in the long run, on large ones they are not", () => {
+  const chunks = (data: number) =>
+    new TextEncoder().encode(
+      `${data.toString(16)};${"x".repeat(4_000)}\r\n${"d".repeat(data)}\r\n`.repeat(50),
+    );
+  assertThrows(() => new ChunkedDecoder().decode(chunks(1)), HttpSyntaxError, "proportion");
+  assertEquals(new ChunkedDecoder().decode(chunks(2_000)).length, 50 * 2_000);
+});
