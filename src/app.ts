@@ -129,16 +129,20 @@ function readTls({ name, upstream: { tls } }: RouteConfig): TlsOptions {
   const read = (key: "caFile" | "certFile" | "keyFile") => {
     const file = tls[key];
     if (file === undefined) return undefined;
-    try {
-      return Deno.readTextFileSync(file);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new ConfigError([{
+    const refuse = (why: string) =>
+      new ConfigError([{
         path: `upstream.tls.${key} of the route ${name}`,
-        found: `${file}, which cannot be read (${reason})`,
+        found: `${file}, which ${why}`,
         wanted: "a readable PEM file",
       }]);
+    let text: string;
+    try {
+      text = Deno.readTextFileSync(file);
+    } catch (error) {
+      throw refuse(`cannot be read (${error instanceof Error ? error.message : error})`);
     }
+    if (!/-----BEGIN [A-Z ]+-----/.test(text)) throw refuse("holds no PEM block");
+    return text;
   };
   const ca = read("caFile");
   return { caCerts: ca === undefined ? [] : [ca], cert: read("certFile"), key: read("keyFile") };

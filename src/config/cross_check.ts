@@ -28,7 +28,46 @@ export function crossCheck(
     ...missingRoutes(raw, needsRoutes),
     ...repeated(raw, "path"),
     ...repeated(raw, "name"),
+    ...halfCertificates(raw),
+    ...http2OverUnix(raw),
   ];
+}
+
+/** The upstreams of a config as they were written, each with its path. */
+function upstreams(
+  raw: Readonly<Record<string, unknown>>,
+): { path: string; upstream: Readonly<Record<string, unknown>> }[] {
+  if (!Array.isArray(raw.routes)) return [];
+  return raw.routes.flatMap((route: unknown, index) => {
+    const upstream = isRecord(route) ? route.upstream : undefined;
+    return isRecord(upstream) ? [{ path: `routes[${index}].upstream`, upstream }] : [];
+  });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+/** A certificate serves only with its key, and the key only with its certificate. */
+function halfCertificates(raw: Readonly<Record<string, unknown>>): ConfigProblem[] {
+  return upstreams(raw).flatMap(({ path, upstream: { tls } }) => {
+    if (!isRecord(tls)) return [];
+    const missing = ["certFile", "keyFile"].filter((key) => tls[key] === undefined);
+    if (missing.length !== 1) return [];
+    return [{
+      path: `${path}.tls.${missing[0]}`,
+      found: "nothing",
+      wanted: "certFile and keyFile together, or neither",
+    }];
+  });
+}
+
+function http2OverUnix(raw: Readonly<Record<string, unknown>>): ConfigProblem[] {
+  return upstreams(raw).flatMap(({ path, upstream: { url, http2 } }) => {
+    if (http2 !== true || typeof url !== "string" || !url.startsWith("unix:")) return [];
+    const found = "true beside a unix: address";
+    return [{ path: `${path}.http2`, found, wanted: "false, or an http:// or https:// URL" }];
+  });
 }
 
 /** R100: an address that is not loopback needs an explicit word. */

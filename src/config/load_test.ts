@@ -118,3 +118,20 @@ Deno.test("a file that is missing, unreadable, no JSON or no object is told as s
   );
   assertEquals((await problems('{"routes":{}}'))[0], "routes: found {}, wanted a list");
 });
+
+Deno.test("a certificate without its key, and HTTP/2 over a Unix socket, are problems", async () => {
+  const upstream = (more: string) => `{"routes":[{"path":"/mcp","upstream":{${more}}}]}`;
+  const both = "certFile and keyFile together, or neither";
+  assertEquals(
+    await problems(upstream('"url":"https://x/","tls":{"certFile":"c"}')),
+    [`routes[0].upstream.tls.keyFile: found nothing, wanted ${both}`],
+  );
+  assertEquals(
+    await problems(upstream('"url":"https://x/","tls":{"keyFile":"k"}')),
+    [`routes[0].upstream.tls.certFile: found nothing, wanted ${both}`],
+  );
+  assertEquals(await problems(upstream('"url":"unix:/a.sock","http2":true')), [
+    "routes[0].upstream.http2: found true beside a unix: address, wanted false, or an http:// or https:// URL",
+  ]);
+  await load(upstream('"url":"https://x/","http2":true,"tls":{"certFile":"c","keyFile":"k"}'));
+});

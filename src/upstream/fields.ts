@@ -46,6 +46,7 @@ const CREDENTIALS: ReadonlySet<string> = new Set(["authorization", "cookie"]);
 const RESPONSE_DROPPED: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
   "alt-svc",
+  "content-location", // may name the upstream's host (R99)
   "content-length", // set from the bytes that are sent
   "date",
   "location", // redirects are not followed, and not told (R70, R99)

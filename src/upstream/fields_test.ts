@@ -60,6 +60,7 @@ Deno.test("responseFields() drops what stays between proxy and upstream", () => 
     ["set-cookie", "b=2"],
     ["www-authenticate", "Bearer"],
     ["location", "http://10.0.0.1/"],
+    ["content-location", "http://10.0.0.1/"],
     ["mcp-session-id", "inner"],
     ["access-control-allow-origin", "*"],
     ["retry-after", "3"],

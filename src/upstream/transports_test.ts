@@ -82,6 +82,13 @@ Deno.test("an https upstream that asks for a client certificate gets the configu
 
 Deno.test("a certificate file that is missing is a config problem", async () => {
   let message = "";
+  const notPem = new URL("README.md", TLS).pathname;
+  await testProxy({
+    upstream: "https://localhost:1/mcp",
+    upstreamConfig: { tls: { caFile: notPem } },
+  })
+    .catch((error) => message = error.message);
+  assertStringIncludes(message, "which holds no PEM block");
   await testProxy({
     upstream: "https://localhost:1/mcp",
     upstreamConfig: { tls: { caFile: "/no/such" } },

@@ -10,6 +10,7 @@ import { systemClock } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
 import type { HttpClient } from "../http_client.ts";
 import { http1Client } from "./client.ts";
+import { seededRandom } from "./fuzz_cases.ts";
 
 const EXCHANGES = 10_000;
 const AT_ONCE = 8;
@@ -18,17 +19,6 @@ const ANSWER = ANSWER_HEAD + "x".repeat(40);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** A seeded generator of numbers in [0, 1). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** What the server does to exchange `id`: answers so many bytes, and closes then or goes on. */
 interface Fate {
   readonly answerBytes: number;
@@ -36,7 +26,7 @@ interface Fate {
 }
 
 function fateOf(id: number): Fate {
-  const next = random(id);
+  const next = seededRandom(id);
   const kind = next();
   if (kind < 0.25) return { answerBytes: ANSWER.length, closes: false };
   if (kind < 0.45) return { answerBytes: ANSWER.length, closes: true };
