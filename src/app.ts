@@ -145,7 +145,29 @@ function readTls({ name, upstream: { tls } }: RouteConfig): TlsOptions {
     return text;
   };
   const ca = read("caFile");
-  return { caCerts: ca === undefined ? [] : [ca], cert: read("certFile"), key: read("keyFile") };
+  const certificates = {
+    caCerts: ca === undefined ? [] : [ca],
+    cert: read("certFile"),
+    key: read("keyFile"),
+  };
+  checkTls(name, certificates);
+  return certificates;
+}
+
+/** Has the runtime read the certificates once, so that what is wrong with them is told at the start. */
+function checkTls(name: string, { caCerts, cert, key }: TlsOptions): void {
+  if (caCerts.length === 0 && cert === undefined) return;
+  const pair = cert !== undefined && key !== undefined ? { cert, key } : {};
+  try {
+    Deno.createHttpClient({ caCerts: [...caCerts], ...pair }).close();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([{
+      path: `upstream.tls of the route ${name}`,
+      found: `certificates that cannot be used (${reason})`,
+      wanted: "certificates in PEM, and a key that belongs to the client's",
+    }]);
+  }
 }
 
 function doorRules(config: Config): DoorRules {

@@ -80,7 +80,7 @@ Deno.test("an https upstream that asks for a client certificate gets the configu
   await closed(server as unknown as Server);
 });
 
-Deno.test("a certificate file that is missing is a config problem", async () => {
+Deno.test("a certificate file that is missing, no PEM or broken is a config problem", async () => {
   let message = "";
   const notPem = new URL("README.md", TLS).pathname;
   await testProxy({
@@ -89,6 +89,16 @@ Deno.test("a certificate file that is missing is a config problem", async () => 
   })
     .catch((error) => message = error.message);
   assertStringIncludes(message, "which holds no PEM block");
+  const broken = await Deno.makeTempFile();
+  await Deno.writeTextFile(broken, "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n");
+  for (const http2 of [false, true]) {
+    message = "";
+    const upstreamConfig = { http2, tls: { caFile: broken } };
+    await testProxy({ upstream: "https://localhost:1/mcp", upstreamConfig })
+      .catch((error) => message = error.message);
+    assertStringIncludes(message, "certificates that cannot be used");
+  }
+  await Deno.remove(broken);
   await testProxy({
     upstream: "https://localhost:1/mcp",
     upstreamConfig: { tls: { caFile: "/no/such" } },
