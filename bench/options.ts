@@ -9,7 +9,7 @@ export const SECTIONS = ["latency", "throughput", "sse", "rss"] as const;
 export type Section = typeof SECTIONS[number];
 
 /** HTTP clients that the proxy could have in place of its own connections. */
-export const CANDIDATES = ["undici", "fetch"] as const;
+export const CANDIDATES = ["undici", "fetch", "denoserve"] as const;
 
 /** Targets that the bench starts by itself, beside the mock. */
 export const STARTED_TARGETS = ["proxy", "nginx", ...CANDIDATES] as const;
@@ -77,7 +77,10 @@ export function usage(): string {
     "deno task bench [flags]",
     line("--only LIST", `of ${SECTIONS.join(",")} (all)`),
     line("--targets LIST", `of ${STARTED_TARGETS.join(",")}, beside direct (${USUAL_TARGETS})`),
-    line("--candidates", `${CANDIDATES.join(" and ")} too: other clients inside the same proxy`),
+    line(
+      "--candidates",
+      `${CANDIDATES.join(", ")} too: the same proxy on another client or server`,
+    ),
     line("--proxy-url URL", "one more: a proxy that runs already, before --upstream-port"),
     ...Object.values(LISTS).map(numeric("LIST")),
     ...Object.values(NUMBERS).map(numeric("N")),

@@ -43,7 +43,7 @@ Deno.test("repeatCommand() parses back to the same options", () => {
 Deno.test("--candidates adds to the targets, and is how they are written back", () => {
   const parsed = parseOptions(["--candidates", "--seed=3"]);
   assert(parsed.kind === "options");
-  assertEquals(parsed.options.targets, ["proxy", "nginx", "undici", "fetch"]);
+  assertEquals(parsed.options.targets, ["proxy", "nginx", "undici", "fetch", "denoserve"]);
   assertEquals(repeatCommand(parsed.options), "deno task bench --candidates --seed=3");
   const some = parseOptions(["--targets=fetch"]);
   assert(some.kind === "options");

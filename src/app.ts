@@ -8,7 +8,8 @@ import { adminHandler } from "./admin/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, ConfigError, type RouteConfig } from "./config/mod.ts";
 import { type DoorRules, Exchanges, streamableHttpFront } from "./front/mod.ts";
-import { createHandler, type Handler, type Route } from "./handler.ts";
+import { createHandler, type Route } from "./handler.ts";
+import type { Handler } from "./http/mod.ts";
 import { SessionTable } from "./session/mod.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 import {
@@ -66,7 +67,6 @@ export function createApp(options: AppOptions): App {
       sessions,
       exchanges,
       limits: { ...limits, maxDepth: limits.maxJsonDepth },
-      clock,
     });
     routes.set(route.path, { name: route.name, front });
   }

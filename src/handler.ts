@@ -7,6 +7,7 @@
 
 import type { Clock } from "./clock.ts";
 import { ProxyError, toProxyError } from "./errors.ts";
+import type { ClientAnswer, ClientRequest, Handler } from "./http/mod.ts";
 import {
   allowedOrigin,
   checkHost,
@@ -39,9 +40,6 @@ export interface HandlerOptions {
   readonly clock: Clock;
 }
 
-/** Answers one request; never rejects. */
-export type Handler = (request: Request) => Promise<Response>;
-
 /** What the log line of a request tells. */
 interface Story {
   route?: string;
@@ -55,35 +53,35 @@ export function createHandler(options: HandlerOptions): Handler {
   return async (request) => {
     const startedMs = options.clock.monotonicMs();
     const story: Story = { origin: null };
-    const response = await answer(options, request, story);
-    logRequest(options, request, response, story, startedMs);
-    return response;
+    const found = await answer(options, request, story);
+    logRequest(options, request, found.status, story, startedMs);
+    return found;
   };
 }
 
 async function answer(
   options: HandlerOptions,
-  request: Request,
+  request: ClientRequest,
   story: Story,
-): Promise<Response> {
-  let response: Response;
+): Promise<ClientAnswer> {
+  let found: ClientAnswer;
   try {
-    response = await dispatch(options, request, story);
+    found = await dispatch(options, request, story);
   } catch (thrown) {
     const error = toProxyError(thrown);
     logFailure(options.logger, error, story);
-    response = refusal(error);
+    found = refusal(error);
   }
-  return withCors(response, story.origin);
+  return withCors(found, story.origin);
 }
 
 async function dispatch(
   options: HandlerOptions,
-  request: Request,
+  request: ClientRequest,
   story: Story,
-): Promise<Response> {
+): Promise<ClientAnswer> {
   story.origin = enter(request, options.door);
-  const { path, query } = targetPath(request.url);
+  const { path, query } = targetPath(request.target);
   const route = options.routes.get(path);
   if (route === undefined) {
     throw new ProxyError("route_not_found", "There is no MCP endpoint under this path.");
@@ -94,7 +92,7 @@ async function dispatch(
 }
 
 /** The checks at the door; the result is the allowed origin, or null where no page is asking. */
-export function enter(request: Request, door: DoorRules): string | null {
+export function enter(request: ClientRequest, door: DoorRules): string | null {
   // R12: both would have the proxy act as something it is not.
   if (request.method === "CONNECT" || request.method === "TRACE") {
     throw new ProxyError("method_not_allowed", `${request.method} is not served here.`, {
@@ -107,8 +105,8 @@ export function enter(request: Request, door: DoorRules): string | null {
 
 function logRequest(
   options: HandlerOptions,
-  request: Request,
-  response: Response,
+  request: ClientRequest,
+  status: number,
   story: Story,
   startedMs: number,
 ): void {
@@ -118,7 +116,7 @@ function logRequest(
     http: request.method,
     era: story.era,
     rpc: story.rpc,
-    status: response.status,
+    status,
     firstByteMs: Math.round((options.clock.monotonicMs() - startedMs) * 1000) / 1000,
   });
 }

@@ -7,7 +7,13 @@
 import { createApp } from "./app.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, parseAddress } from "./config/mod.ts";
-import type { Handler } from "./handler.ts";
+import type { Handler } from "./http/mod.ts";
+import {
+  denoServer,
+  type HttpServer,
+  type ServerEvents,
+  switchyardServer,
+} from "./listener/mod.ts";
 import type { HttpClientFactory } from "./upstream/mod.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 
@@ -56,10 +62,15 @@ export class ListenError extends Error {
 export async function serve(options: ServeOptions): Promise<RunningProxy> {
   const { config, clock = systemClock, logger = nullLogger } = options;
   const app = createApp(options);
-  const servers: Deno.HttpServer<Deno.NetAddr>[] = [];
+  const servers: HttpServer[] = [];
   try {
-    servers.push(listen(config.listen, app.handler, logger));
-    if (config.admin !== "off") servers.push(listen(config.admin, app.admin, logger));
+    const { maxClientConnections } = config.limits;
+    const setting = { config, clock, logger };
+    servers.push(listen(config.listen, app.handler, maxClientConnections, setting));
+    if (config.admin !== "off") {
+      // R84: connections of its own, so that health answers also where clients have taken theirs.
+      servers.push(listen(config.admin, app.admin, ADMIN_CONNECTIONS, setting));
+    }
   } catch (error) {
     await Promise.all(servers.map((server) => server.shutdown()));
     await app.close();
@@ -67,12 +78,13 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
   }
   let stopping: Promise<boolean> | undefined;
   return {
-    origin: originOf(servers[0]!.addr),
-    adminOrigin: servers[1] === undefined ? null : originOf(servers[1].addr),
+    origin: originOf(servers[0]!.address),
+    adminOrigin: servers[1] === undefined ? null : originOf(servers[1].address),
     stop: () =>
       stopping ??= stop(
         () => app.drain(),
         () => app.close(),
+        () => servers.forEach((server) => server.cut()),
         Promise.all(servers.map((server) => server.shutdown())),
         config.drainTimeoutMs,
         clock,
@@ -80,22 +92,32 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
   };
 }
 
-function listen(address: string, handler: Handler, logger: Logger): Deno.HttpServer<Deno.NetAddr> {
+/** Connections to the admin address at one time. */
+const ADMIN_CONNECTIONS = 64;
+
+function listen(
+  address: string,
+  handler: Handler,
+  maxConnections: number,
+  { config, clock, logger }: { config: Config; clock: Clock; logger: Logger },
+): HttpServer {
   const { hostname, port } = parseAddress(address)!;
+  const start = config.httpServer === "deno" ? denoServer : switchyardServer;
+  const limits = { ...config.limits, maxConnections };
   try {
-    return Deno.serve({
-      hostname,
-      port,
-      onListen: () => {},
-      // Only a body that broke off in the middle comes here: the handler itself never rejects.
-      onError: (error) => {
-        logger.warn("answer cut short", { error });
-        return new Response(null, { status: 500 });
-      },
-    }, handler);
+    return start({ hostname, port, handler, limits, clock, events: serverEvents(logger) });
   } catch (error) {
     throw new ListenError(address, error);
   }
+}
+
+function serverEvents(logger: Logger): ServerEvents {
+  return {
+    refused: (error) => logger.debug("request refused", { kind: error.kind, error }),
+    cutShort: (error) => logger.warn("answer cut short", { error }),
+    full: () => logger.warn("as many client connections as limits.maxClientConnections allows"),
+    acceptFailed: (error) => logger.error("a connection could not be taken", { error }),
+  };
 }
 
 function originOf({ hostname, port }: Deno.NetAddr): string {
@@ -107,15 +129,20 @@ const CUT_GRACE_MS = 500;
 
 async function stop(
   drain: () => void,
-  cut: () => Promise<void>,
+  cutUpstreams: () => Promise<void>,
+  cutClients: () => void,
   finished: Promise<unknown>,
   drainTimeoutMs: number,
   clock: Clock,
 ): Promise<boolean> {
   drain();
   const inTime = await within(finished, drainTimeoutMs, clock);
-  await cut();
-  if (!inTime) await within(finished, CUT_GRACE_MS, clock);
+  await cutUpstreams();
+  // The answers break off, which ends the connections of the clients unless one does not read.
+  if (!inTime && !await within(finished, CUT_GRACE_MS, clock)) {
+    cutClients();
+    await within(finished, CUT_GRACE_MS, clock);
+  }
   return inTime;
 }
 

@@ -99,8 +99,13 @@ Deno.test("readyz says when the proxy is stopping", async () => {
   const { createApp } = await import("./app.ts");
   const app = createApp({ config: configSchema.parse({}) });
   const ready = async () =>
-    (await app.admin(new Request("http://localhost/readyz", { headers: { host: "localhost" } })))
-      .status;
+    (await app.admin({
+      method: "GET",
+      target: "/readyz",
+      headers: new Headers({ host: "localhost" }),
+      signal: new AbortController().signal,
+      body: () => new Uint8Array(),
+    })).status;
   assertEquals(await ready(), 200);
   app.drain();
   assertEquals(await ready(), 503);

@@ -7,6 +7,7 @@
  * it is. Redirects are handed back; bodies are asked for uncompressed already.
  */
 
+import { Fields } from "../../src/http/mod.ts";
 import { Call } from "../../src/upstream/http1/call.ts";
 import { isEventStream } from "../../src/sse/mod.ts";
 import {
@@ -134,9 +135,7 @@ function toAnswer(
     if (paused) await new Promise<void>((resolve) => resume = resolve);
   });
   body.whenOver(() => resume?.());
-  const fields: [string, string][] = [];
-  response.headers.forEach((value, name) => fields.push([name, value]));
-  return { status: response.status, fields, body };
+  return { status: response.status, fields: Fields.from(response.headers), body };
 }
 
 /** Pushes the body on as it comes; never rejects. */

@@ -1,14 +1,15 @@
 /**
- * The proxy with another HTTP client in place of its own connections, for the bench alone.
+ * The proxy with another HTTP client in place of its own connections, or with the runtime's server in
+ * place of its own, for the bench alone.
  *
- * `deno run -P=test bench/candidates/serve.ts --client undici|fetch --upstream URL` prints
+ * `deno run -P=test bench/candidates/serve.ts --client undici|fetch|denoserve --upstream URL` prints
  * `listening URL` and serves until SIGTERM or SIGINT. It logs nothing.
  */
 
 import { parseArgs } from "@std/cli/parse-args";
 import { configSchema } from "../../src/config/schema.ts";
 import { serve } from "../../src/server.ts";
-import type { HttpClientFactory } from "../../src/upstream/mod.ts";
+import { http1Client, type HttpClientFactory } from "../../src/upstream/mod.ts";
 import { note, print } from "../print.ts";
 import { fetchClient } from "./fetch_client.ts";
 import { undiciClient } from "./undici_client.ts";
@@ -16,6 +17,7 @@ import { undiciClient } from "./undici_client.ts";
 const CLIENTS: Readonly<Record<string, HttpClientFactory>> = {
   undici: undiciClient,
   fetch: fetchClient,
+  denoserve: http1Client,
 };
 
 /** What is still under way at the end has this long. */
@@ -41,6 +43,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const config = configSchema.parse({
     listen: "127.0.0.1:0",
+    httpServer: client === "denoserve" ? "deno" : "switchyard",
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
     routes: [{ path: PATH, upstream: { url: upstream } }],
   });

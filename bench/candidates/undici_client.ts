@@ -8,10 +8,10 @@
 import { buildConnector, type Dispatcher, Pool } from "undici";
 import type { Clock } from "../../src/clock.ts";
 import { ProxyError } from "../../src/errors.ts";
+import { type Bytes, Fields } from "../../src/http/mod.ts";
 import { isEventStream } from "../../src/sse/mod.ts";
 import {
   AnswerBody,
-  type Bytes,
   type HttpAnswer,
   type HttpClient,
   type HttpClientOptions,
@@ -139,7 +139,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#settleHead();
     const fields = flatten(headers);
     const { timeouts } = this.#request;
-    const isStream = isEventStream(fields.find(([name]) => name === "content-type")?.[1]);
+    const isStream = isEventStream(fields.first("content-type"));
     this.#body = new AnswerBody({
       pause: () => controller.pause(),
       resume: () => controller.resume(),
@@ -180,9 +180,11 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-function flatten(headers: UndiciHeaders): [string, string][] {
-  return Object.entries(headers).flatMap(([name, value]) =>
-    [value ?? []].flat().map((one): [string, string] => [name, one])
+function flatten(headers: UndiciHeaders): Fields {
+  return new Fields(
+    Object.entries(headers).flatMap(([name, value]) =>
+      [value ?? []].flat().flatMap((one) => [name, one])
+    ),
   );
 }
 

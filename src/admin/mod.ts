@@ -1,12 +1,13 @@
 /**
  * The admin address: health and status, from snapshots only. It changes nothing.
  *
- * May import `errors.ts` and the checks at the door in `front`.
+ * May import `errors.ts`, `http` and the checks at the door in `front`.
  *
  * @module
  */
 
 import { ProxyError, toProxyError } from "../errors.ts";
+import { type ClientAnswer, type ClientRequest, type Handler, jsonAnswer } from "../http/mod.ts";
 import { allowedOrigin, checkHost, type DoorRules, refusal, targetPath } from "../front/mod.ts";
 
 /** What the status page tells. */
@@ -25,26 +26,22 @@ export interface Snapshot {
   readonly subscriptions: number;
 }
 
-type Page = (snapshot: Snapshot) => Response;
+type Page = (snapshot: Snapshot) => ClientAnswer;
+
+const json = (status: number, value: unknown) => jsonAnswer(status, JSON.stringify(value));
 
 /** The pages by path: `/healthz` is this process alive, `/readyz` does it take requests. */
 const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
-  ["/healthz", () => Response.json({ status: "ok" })],
+  ["/healthz", () => json(200, { status: "ok" })],
   [
     "/readyz",
-    ({ draining }) =>
-      draining
-        ? Response.json({ status: "draining" }, { status: 503 })
-        : Response.json({ status: "ok" }),
+    ({ draining }) => draining ? json(503, { status: "draining" }) : json(200, { status: "ok" }),
   ],
-  ["/status", (snapshot) => Response.json(snapshot)],
+  ["/status", (snapshot) => json(200, snapshot)],
 ]);
 
 /** The handler of the admin address; never rejects. */
-export function adminHandler(
-  door: DoorRules,
-  snapshot: () => Snapshot,
-): (request: Request) => Promise<Response> {
+export function adminHandler(door: DoorRules, snapshot: () => Snapshot): Handler {
   return (request) => {
     try {
       return Promise.resolve(page(request, door)(snapshot()));
@@ -54,7 +51,7 @@ export function adminHandler(
   };
 }
 
-function page(request: Request, door: DoorRules): Page {
+function page(request: ClientRequest, door: DoorRules): Page {
   if (request.method !== "GET" && request.method !== "HEAD") {
     throw new ProxyError("method_not_allowed", "Use GET here.", {
       headers: { allow: "GET, HEAD" },
@@ -62,7 +59,7 @@ function page(request: Request, door: DoorRules): Page {
   }
   const host = checkHost(request, door);
   allowedOrigin(request.headers, host, door);
-  const found = PAGES.get(targetPath(request.url).path);
+  const found = PAGES.get(targetPath(request.target).path);
   if (found === undefined) {
     throw new ProxyError(
       "route_not_found",

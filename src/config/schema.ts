@@ -155,6 +155,15 @@ const limitsSchema = z.strictObject({
     .describe("Most messages in one JSON-RPC batch (revision 2025-03-26)."),
   requestBodyTimeoutMs: milliseconds(30_000)
     .describe("Longest time to receive a request body, in milliseconds."),
+  requestHeadTimeoutMs: milliseconds(10_000).describe(
+    "Longest time to receive the head of a request, in milliseconds; then 408.",
+  ),
+  connectionIdleTimeoutMs: milliseconds(75_000).describe(
+    "How long a connection of a client is kept without a request, in milliseconds.",
+  ),
+  maxClientConnections: count(20_000, 1_000_000).describe(
+    "Connections of clients at one time; further ones are answered with 503 and closed.",
+  ),
   maxSessions: count(10_000, 10_000_000)
     .describe("Sessions at one time, over all routes."),
   sessionIdleTimeoutMs: milliseconds(3_600_000).describe(
@@ -174,6 +183,12 @@ export const configSchema = z.strictObject({
   admin: z.string().refine((value) => value === "off" || parseAddress(value) !== undefined, {
     error: "host:port, such as 127.0.0.1:3101, or off",
   }).default("off").describe("Address for health and status, or off."),
+  httpServer: z.enum(["switchyard", "deno"], { error: "switchyard or deno" }).default("switchyard")
+    .describe(
+      "What clients connect to: the proxy's own HTTP/1.1 server, or the runtime's, which has neither a " +
+        "cap on connections nor deadlines for request heads and idle connections, and does not always " +
+        "tell that a client has gone.",
+    ),
   logLevel: z.enum(LOG_LEVELS, { error: LOG_LEVELS.join(", ") }).default("info")
     .describe("Least severe log lines to write to stderr."),
   logFormat: z.enum(["auto", "json", "pretty"], { error: "auto, json or pretty" }).default("auto")

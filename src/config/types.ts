@@ -13,6 +13,8 @@ export interface Config {
   readonly listen: string;
   /** Address for health and status, or `off`. */
   readonly admin: string;
+  /** What clients connect to: the proxy's own HTTP server or the runtime's. */
+  readonly httpServer: "switchyard" | "deno";
   /** Least severe log lines to write. */
   readonly logLevel: LogLevel;
   /** How log lines are written. */
@@ -41,6 +43,12 @@ export interface LimitsConfig {
   readonly maxBatchMessages: number;
   /** Longest time to receive a request body. */
   readonly requestBodyTimeoutMs: number;
+  /** Longest time to receive the head of a request. */
+  readonly requestHeadTimeoutMs: number;
+  /** How long a connection of a client is kept without a request. */
+  readonly connectionIdleTimeoutMs: number;
+  /** Connections of clients at one time. */
+  readonly maxClientConnections: number;
   /** Sessions at one time. */
   readonly maxSessions: number;
   /** Longest time a session may be unused. */

@@ -5,6 +5,7 @@
  */
 
 import { errorBody, ProxyError } from "../errors.ts";
+import type { CancelSignal, ClientAnswer, Fields } from "../http/mod.ts";
 import { streamFields } from "../sse/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 
@@ -19,11 +20,13 @@ export interface AnswerContext {
   /** The exact text of the request's id, for an error. */
   readonly idText: string | undefined;
   /** Aborted when the client has gone. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
 }
 
 /** A JSON body up to this many bytes is answered whole, a larger one is streamed. */
 const WHOLE_BODY_BYTES = 65_536;
+
+const encoder = new TextEncoder();
 
 /**
  * The client's answer.
@@ -31,10 +34,10 @@ const WHOLE_BODY_BYTES = 65_536;
  * @throws {ProxyError} `upstream_protocol` where the upstream's answer is none to this request (R63,
  * R70), or what went wrong while its body was read.
  */
-export async function toResponse(
+export async function toAnswer(
   answer: UpstreamAnswer,
   context: AnswerContext,
-): Promise<Response> {
+): Promise<ClientAnswer> {
   if (context.sessionId !== undefined) answer.headers.set("mcp-session-id", context.sessionId);
   if (answer.status >= 400) return await errorResponse(answer, context);
   if (answer.status >= 300) {
@@ -43,10 +46,10 @@ export async function toResponse(
   switch (context.expected) {
     case "acceptance":
       answer.body.discard();
-      return respond(null, 202, withoutType(answer.headers));
+      return { status: 202, fields: withoutType(answer.headers), body: null };
     case "termination":
       answer.body.discard();
-      return respond(null, answer.status, withoutType(answer.headers));
+      return { status: answer.status, fields: withoutType(answer.headers), body: null };
     case "stream":
       if (answer.kind === "sse") return eventStream(answer);
       throw refuseAnswer(answer, context, "The upstream server did not answer with a stream.");
@@ -58,7 +61,7 @@ export async function toResponse(
 async function messageResponse(
   answer: UpstreamAnswer,
   context: AnswerContext,
-): Promise<Response> {
+): Promise<ClientAnswer> {
   if (answer.status === 200 && answer.kind === "sse") return eventStream(answer);
   if (answer.status !== 200 || answer.kind !== "json") {
     throw refuseAnswer(
@@ -71,22 +74,13 @@ async function messageResponse(
   if (whole !== null && whole.length === 0) {
     throw refuseAnswer(answer, context, "The upstream server answered with an empty body.");
   }
-  return respond(whole ?? answer.body.stream(), 200, answer.headers);
-}
-
-/** An answer; its fields are set on it afterwards, which costs a fifth of handing them over. */
-function respond(body: BodyInit | null, status: number, headers: Headers): Response {
-  const response = status === 200 ? new Response(body) : new Response(body, { status });
-  // A body given as text brings a type of its own along.
-  response.headers.delete("content-type");
-  headers.forEach((value, name) => response.headers.append(name, value));
-  return response;
+  return { status: 200, fields: answer.headers, body: whole ?? answer.body };
 }
 
 /** The body if it is small; given up at once when the client goes (R54). */
 async function collect(
   answer: UpstreamAnswer,
-  signal: AbortSignal,
+  signal: CancelSignal,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   const whole = answer.body.wholeNow(WHOLE_BODY_BYTES);
   if (whole !== undefined) return whole;
@@ -101,8 +95,8 @@ async function collect(
 }
 
 /** The answer as a stream of events: bytes as they come, held back nowhere. */
-function eventStream(answer: UpstreamAnswer): Response {
-  return respond(answer.body.stream(), answer.status, streamFields(answer.headers));
+function eventStream(answer: UpstreamAnswer): ClientAnswer {
+  return { status: answer.status, fields: streamFields(answer.headers), body: answer.body };
 }
 
 /**
@@ -112,16 +106,16 @@ function eventStream(answer: UpstreamAnswer): Response {
 async function errorResponse(
   answer: UpstreamAnswer,
   context: AnswerContext,
-): Promise<Response> {
+): Promise<ClientAnswer> {
   const { status, headers } = answer;
   const body = answer.kind === "json" ? await collect(answer, context.signal) : null;
   answer.body.discard();
-  if (body !== null && mayPass(body, status)) return respond(body, status, headers);
+  if (body !== null && mayPass(body, status)) return { status, fields: headers, body };
   headers.set("content-type", "application/json");
   headers.delete("content-encoding");
   const sentence = `The upstream server refused the request with HTTP status ${status}.`;
   const error = new ProxyError("upstream_status", sentence, { idText: context.idText });
-  return respond(errorBody(error), status, headers);
+  return { status, fields: headers, body: encoder.encode(errorBody(error)) };
 }
 
 /** A server's own failure passes only as the JSON-RPC error it should be. */
@@ -136,7 +130,7 @@ function mayPass(body: Uint8Array, status: number): boolean {
   }
 }
 
-function withoutType(headers: Headers): Headers {
+function withoutType(headers: Fields): Fields {
   headers.delete("content-type");
   headers.delete("content-encoding");
   return headers;

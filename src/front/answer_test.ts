@@ -1,8 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
+import { Fields } from "../http/mod.ts";
 import { ManualClock } from "../testing/mod.ts";
 import { AnswerBody, type UpstreamAnswer } from "../upstream/mod.ts";
-import { toResponse } from "./answer.ts";
+import { toAnswer } from "./answer.ts";
 
 function setUp(status: number) {
   const calls: string[] = [];
@@ -11,7 +12,7 @@ function setUp(status: number) {
     resume: () => calls.push("resume"),
     abort: () => calls.push("abort"),
   }, { clock: new ManualClock(), idleMs: 1_000, untilMs: 100_000 });
-  const headers = new Headers({ "content-type": "application/json" });
+  const headers = new Fields(["content-type", "application/json"]);
   const answer: UpstreamAnswer = { status, headers, sessionId: undefined, kind: "json", body };
   const gone = new AbortController();
   const context = {
@@ -27,7 +28,7 @@ for (const status of [200, 400]) {
   Deno.test(`R54 a client that goes while JSON with ${status} is collected is gone upstream`, async () => {
     const { answer, body, calls, context, gone } = setUp(status);
     body.push(new TextEncoder().encode('{"half":'));
-    const response = toResponse(answer, context);
+    const response = toAnswer(answer, context);
     gone.abort();
     const error = await assertRejects(() => response, ProxyError);
     assertEquals([error.kind, calls], ["client_closed", ["abort"]]);
@@ -37,7 +38,7 @@ for (const status of [200, 400]) {
 Deno.test("R54 a client that has gone before is gone upstream too", async () => {
   const { answer, calls, context, gone } = setUp(200);
   gone.abort();
-  await assertRejects(() => toResponse(answer, context), ProxyError);
+  await assertRejects(() => toAnswer(answer, context), ProxyError);
   assertEquals(calls, ["abort"]);
 });
 
@@ -45,7 +46,7 @@ Deno.test("R70 a redirect is refused whatever the client waits for", async () =>
   for (const expected of ["message", "acceptance", "stream", "termination"] as const) {
     const { answer, calls, context } = setUp(302);
     const error = await assertRejects(
-      () => toResponse(answer, { ...context, expected }),
+      () => toAnswer(answer, { ...context, expected }),
       ProxyError,
     );
     assertEquals([error.kind, calls], ["upstream_protocol", ["abort"]]);

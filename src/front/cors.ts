@@ -4,6 +4,8 @@
  * @module
  */
 
+import { type ClientAnswer, type FieldReader, Fields } from "../http/mod.ts";
+
 const EXPOSED = "mcp-session-id, mcp-protocol-version, retry-after, www-authenticate";
 const METHODS = "GET, POST, DELETE, OPTIONS";
 const FIELD_LIST = /^[A-Za-z0-9-]+(\s*,\s*[A-Za-z0-9-]+)*$/;
@@ -12,25 +14,24 @@ const FIELD_LIST = /^[A-Za-z0-9-]+(\s*,\s*[A-Za-z0-9-]+)*$/;
 const MAX_AGE_SECONDS = 7_200;
 
 /** The answer to OPTIONS; `origin` is the allowed origin, or null where no page is asking. */
-export function preflight(headers: Headers, origin: string | null): Response {
-  if (origin === null) return new Response(null, { status: 204, headers: { allow: METHODS } });
+export function preflight(headers: FieldReader, origin: string | null): ClientAnswer {
+  const fields = new Fields(["allow", METHODS]);
+  if (origin === null) return { status: 204, fields, body: null };
   const asked = headers.get("access-control-request-headers") ?? "";
-  const fields: Record<string, string> = {
-    allow: METHODS,
-    "access-control-allow-origin": origin,
-    "access-control-allow-methods": METHODS,
-    "access-control-max-age": String(MAX_AGE_SECONDS),
-    vary: "origin, access-control-request-headers",
-  };
-  if (FIELD_LIST.test(asked)) fields["access-control-allow-headers"] = asked;
-  return new Response(null, { status: 204, headers: fields });
+  fields.append("access-control-allow-methods", METHODS);
+  fields.append("access-control-max-age", String(MAX_AGE_SECONDS));
+  fields.append("vary", "access-control-request-headers");
+  if (FIELD_LIST.test(asked)) fields.append("access-control-allow-headers", asked);
+  return { status: 204, fields, body: null };
 }
 
 /** Lets the page of `origin` read this answer; without an origin the answer stays as it is. */
-export function withCors(response: Response, origin: string | null): Response {
-  if (origin === null) return response;
-  response.headers.set("access-control-allow-origin", origin);
-  response.headers.set("access-control-expose-headers", EXPOSED);
-  response.headers.append("vary", "origin");
-  return response;
+export function withCors(answer: ClientAnswer, origin: string | null): ClientAnswer {
+  if (origin === null) return answer;
+  const { fields } = answer;
+  const vary = fields.get("vary");
+  fields.set("access-control-allow-origin", origin);
+  fields.set("access-control-expose-headers", EXPOSED);
+  fields.set("vary", vary === null ? "origin" : `${vary}, origin`);
+  return answer;
 }

@@ -8,6 +8,7 @@
  */
 
 import { ProxyError } from "../errors.ts";
+import type { ClientRequest, FieldReader } from "../http/mod.ts";
 
 /** Who may call. */
 export interface DoorRules {
@@ -27,7 +28,7 @@ const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?
  * @throws {ProxyError} `bad_host` where it is missing or malformed, or differs from an
  * absolute-form target; `forbidden_host` where it is not one of this proxy's names.
  */
-export function checkHost(request: Request, rules: DoorRules): string {
+export function checkHost(request: ClientRequest, rules: DoorRules): string {
   const host = request.headers.get("host");
   if (host === null || !HOST.test(host)) {
     throw new ProxyError(
@@ -35,9 +36,7 @@ export function checkHost(request: Request, rules: DoorRules): string {
       "The Host header is missing or malformed; it must be a host name and optionally a port.",
     );
   }
-  // For an absolute-form target the runtime puts the target's authority into the URL.
-  const scheme = request.url.startsWith("https:") ? "https://" : "http://";
-  if (!request.url.startsWith(`${scheme}${host}/`)) {
+  if (!agrees(request.target, host)) {
     throw new ProxyError("bad_host", "The Host header differs from the host in the request line.");
   }
   if (!hostAllowed(host, rules)) {
@@ -47,6 +46,14 @@ export function checkHost(request: Request, rules: DoorRules): string {
     );
   }
   return host;
+}
+
+/** Whether a target names no other host than `host`: a path names none, a whole URL may. */
+function agrees(target: string, host: string): boolean {
+  if (target.startsWith("/") || target === "*") return true;
+  return [`http://${host}`, `https://${host}`].some((origin) =>
+    target.startsWith(origin) && /^($|[/?])/.test(target.slice(origin.length))
+  );
 }
 
 function hostAllowed(host: string, rules: DoorRules): boolean {
@@ -60,7 +67,7 @@ function hostAllowed(host: string, rules: DoorRules): boolean {
  *
  * @throws {ProxyError} `forbidden_origin` (2025-11-25 basic/transports: 403).
  */
-export function allowedOrigin(headers: Headers, host: string, rules: DoorRules): string | null {
+export function allowedOrigin(headers: FieldReader, host: string, rules: DoorRules): string | null {
   const origin = headers.get("origin");
   if (origin === null) return null;
   const lower = origin.toLowerCase();
@@ -78,10 +85,10 @@ export function allowedOrigin(headers: Headers, host: string, rules: DoorRules):
 }
 
 /** The path and the query (with its `?`) of a request, exactly as the client wrote them (R13). */
-export function targetPath(url: string): { path: string; query: string } {
-  const slash = url.indexOf("/", url.indexOf("://") + 3);
-  const target = slash === -1 ? "/" : url.slice(slash);
-  const question = target.indexOf("?");
-  if (question === -1) return { path: target, query: "" };
-  return { path: target.slice(0, question), query: target.slice(question) };
+export function targetPath(target: string): { path: string; query: string } {
+  // Of a whole URL, what stands behind the host; the host was checked before.
+  const text = target.startsWith("/") ? target : target.replace(/^https?:\/\/[^/?]*/, "");
+  const question = text.indexOf("?");
+  if (question === -1) return { path: text, query: "" };
+  return { path: text.slice(0, question), query: text.slice(question) };
 }

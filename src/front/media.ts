@@ -6,6 +6,7 @@
 
 import { accepts } from "@std/http/negotiation";
 import { ProxyError } from "../errors.ts";
+import type { FieldReader } from "../http/mod.ts";
 import { EVENT_STREAM } from "../sse/mod.ts";
 
 const JSON_TYPE = "application/json";
@@ -21,7 +22,7 @@ const USUAL_ACCEPT: ReadonlySet<string> = new Set([
  *
  * @throws {ProxyError} `unsupported_media_type`.
  */
-export function requireJsonBody(headers: Headers): void {
+export function requireJsonBody(headers: FieldReader): void {
   const type = headers.get("content-type");
   if (type !== JSON_TYPE && !isJsonType(type ?? "")) {
     throw new ProxyError(
@@ -51,7 +52,7 @@ function isJsonType(type: string): boolean {
  *
  * @throws {ProxyError} `not_acceptable`.
  */
-export function requireAcceptAnswer(headers: Headers): void {
+export function requireAcceptAnswer(headers: FieldReader): void {
   const accept = headers.get("accept");
   if (accept !== null && USUAL_ACCEPT.has(accept)) return;
   if (acceptsType(headers, JSON_TYPE) && acceptsType(headers, EVENT_STREAM)) return;
@@ -66,11 +67,12 @@ export function requireAcceptAnswer(headers: Headers): void {
  *
  * @throws {ProxyError} `not_acceptable`.
  */
-export function requireAcceptStream(headers: Headers): void {
+export function requireAcceptStream(headers: FieldReader): void {
   if (acceptsType(headers, EVENT_STREAM)) return;
   throw new ProxyError("not_acceptable", "The Accept header must list text/event-stream.");
 }
 
-function acceptsType(headers: Headers, type: string): boolean {
-  return headers.has("accept") && accepts({ headers }, type) === type;
+function acceptsType(headers: FieldReader, type: string): boolean {
+  const accept = headers.get("accept");
+  return accept !== null && accepts({ headers: new Headers({ accept }) }, type) === type;
 }

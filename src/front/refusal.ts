@@ -5,11 +5,9 @@
  */
 
 import { errorBody, type ProxyError } from "../errors.ts";
+import { type ClientAnswer, jsonAnswer } from "../http/mod.ts";
 
 /** The answer for a failure. */
-export function refusal(error: ProxyError): Response {
-  return new Response(errorBody(error), {
-    status: error.status,
-    headers: { "content-type": "application/json", ...error.headers },
-  });
+export function refusal(error: ProxyError): ClientAnswer {
+  return jsonAnswer(error.status, errorBody(error), error.headers);
 }

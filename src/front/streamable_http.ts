@@ -7,7 +7,6 @@
  * @module
  */
 
-import type { Clock } from "../clock.ts";
 import type { LimitsConfig } from "../config/mod.ts";
 import {
   ASSUMED_REVISION,
@@ -18,11 +17,11 @@ import {
   type EraHeaders,
 } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
+import type { ClientAnswer, ClientRequest, FieldReader } from "../http/mod.ts";
 import { type JsonLimits, parseBody, type ParsedBody } from "../json/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
-import { type Expected, toResponse } from "./answer.ts";
-import { readBody } from "./body.ts";
+import { type Expected, toAnswer } from "./answer.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { requireAcceptAnswer, requireAcceptStream, requireJsonBody } from "./media.ts";
 import { watchNegotiation } from "./negotiation.ts";
@@ -39,8 +38,6 @@ export interface FrontOptions {
   readonly exchanges: Exchanges;
   /** What clients may use. */
   readonly limits: LimitsConfig & JsonLimits;
-  /** Time. */
-  readonly clock: Clock;
 }
 
 /** What is told about a request in the log; filled in as it becomes known. */
@@ -52,11 +49,15 @@ export interface RequestFacts {
 }
 
 /** Answers the requests of one route. Rejects with nothing but a `ProxyError`. */
-export type Front = (request: Request, query: string, facts: RequestFacts) => Promise<Response>;
+export type Front = (
+  request: ClientRequest,
+  query: string,
+  facts: RequestFacts,
+) => Promise<ClientAnswer>;
 
 /** One request on its way through the front. */
 interface Passage {
-  readonly request: Request;
+  readonly request: ClientRequest;
   readonly query: string;
   readonly session: Session | undefined;
   readonly expected: Expected;
@@ -87,13 +88,13 @@ export function streamableHttpFront(options: FrontOptions): Front {
 
 async function post(
   options: FrontOptions,
-  request: Request,
+  request: ClientRequest,
   query: string,
   facts: RequestFacts,
-): Promise<Response> {
+): Promise<ClientAnswer> {
   requireJsonBody(request.headers);
   requireAcceptAnswer(request.headers);
-  const bytes = await readBody(request, options.limits, options.clock);
+  const bytes = await request.body();
   const body = parseBody(bytes, options.limits);
   facts.rpc = describe(body);
   const classified = classifyPost(body, eraHeaders(request.headers));
@@ -110,7 +111,7 @@ async function post(
 
 function postPassage(
   options: FrontOptions,
-  request: Request,
+  request: ClientRequest,
   query: string,
   body: ParsedBody,
   classified: Classified,
@@ -142,10 +143,10 @@ function postPassage(
 
 async function listen(
   options: FrontOptions,
-  request: Request,
+  request: ClientRequest,
   query: string,
   facts: RequestFacts,
-): Promise<Response> {
+): Promise<ClientAnswer> {
   facts.era = classifyBodyless("GET", eraHeaders(request.headers)).era;
   requireAcceptStream(request.headers);
   const passage = bodylessPassage(options, request, query, "stream");
@@ -154,20 +155,22 @@ async function listen(
 
 async function terminate(
   options: FrontOptions,
-  request: Request,
+  request: ClientRequest,
   query: string,
   facts: RequestFacts,
-): Promise<Response> {
+): Promise<ClientAnswer> {
   facts.era = classifyBodyless("DELETE", eraHeaders(request.headers)).era;
   const passage = bodylessPassage(options, request, query, "termination");
-  const response = await pass(options, passage, (call) => options.upstream.terminate(call));
-  if (response.ok && passage.session !== undefined) options.sessions.close(passage.session);
-  return response;
+  const answer = await pass(options, passage, (call) => options.upstream.terminate(call));
+  if (answer.status < 300 && passage.session !== undefined) {
+    options.sessions.close(passage.session);
+  }
+  return answer;
 }
 
 function bodylessPassage(
   options: FrontOptions,
-  request: Request,
+  request: ClientRequest,
   query: string,
   expected: "stream" | "termination",
 ): Passage {
@@ -187,7 +190,7 @@ async function pass(
   options: FrontOptions,
   passage: Passage,
   send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
-): Promise<Response> {
+): Promise<ClientAnswer> {
   const { request, session } = passage;
   const release = session === undefined ? () => {} : options.sessions.use(session);
   try {
@@ -200,7 +203,7 @@ async function pass(
     answer.body.whenOver(release);
     options.exchanges.follow(answer.body, passage.isSubscription);
     const known = settleSession(options, passage, answer);
-    return await toResponse(answer, {
+    return await toAnswer(answer, {
       expected: passage.expected,
       sessionId: known?.id,
       idText: passage.idText,
@@ -231,7 +234,7 @@ function settleSession(
   return opened;
 }
 
-function findSession(options: FrontOptions, headers: Headers): Session | undefined {
+function findSession(options: FrontOptions, headers: FieldReader): Session | undefined {
   const id = headers.get("mcp-session-id");
   return id === null ? undefined : options.sessions.find(options.route, id);
 }
@@ -254,7 +257,7 @@ function checkBatch(
   }
 }
 
-function eraHeaders(headers: Headers): EraHeaders {
+function eraHeaders(headers: FieldReader): EraHeaders {
   return {
     protocolVersion: headers.get("mcp-protocol-version"),
     method: headers.get("mcp-method"),

@@ -1,7 +1,7 @@
 /**
  * Event streams: what they look like in HTTP, and watching the events that go by.
  *
- * Imports nothing else of `src`.
+ * May import `http`.
  *
  * @module
  */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Fields } from "../http/mod.ts";
+
 /** The media type of an event stream. */
 export const EVENT_STREAM = "text/event-stream";
 
@@ -18,7 +20,7 @@ export function isEventStream(contentType: string | null | undefined): boolean {
  * Sets what keeps proxies further down from holding events back (2026-07-28 streamable-http,
  * "Receiving Messages") and from storing them.
  */
-export function streamFields(headers: Headers): Headers {
+export function streamFields(headers: Fields): Fields {
   headers.set("x-accel-buffering", "no");
   if (!headers.has("cache-control")) headers.set("cache-control", "no-cache");
   return headers;

@@ -16,31 +16,36 @@ const MAX_MODULE_LINES = 500;
 
 /** What each room of src may import of the others; "." are the files at the top of src. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  admin: ["errors.ts", "front"],
+  admin: ["errors.ts", "front", "http"],
   cli: ["clock.ts", "config", "server.ts", "telemetry"],
   config: ["telemetry", "upstream"],
   era: ["errors.ts", "json"],
-  front: ["clock.ts", "config", "era", "errors.ts", "json", "session", "sse", "upstream"],
+  front: ["config", "era", "errors.ts", "http", "json", "session", "sse", "upstream"],
+  http: [],
+  http1: ["http"],
   json: ["errors.ts"],
+  listener: ["clock.ts", "deadlines.ts", "errors.ts", "http", "http1"],
   session: ["clock.ts", "errors.ts"],
-  sse: [],
+  sse: ["http"],
   telemetry: ["clock.ts"],
   tidy: [],
-  upstream: ["clock.ts", "errors.ts", "sse"],
+  upstream: ["clock.ts", "deadlines.ts", "errors.ts", "http", "http1", "sse"],
   "app.ts": [
     "admin",
     "clock.ts",
     "config",
     "front",
     "handler.ts",
+    "http",
     "session",
     "telemetry",
     "upstream",
   ],
   "clock.ts": [],
+  "deadlines.ts": ["clock.ts"],
   "errors.ts": [],
-  "handler.ts": ["clock.ts", "errors.ts", "front", "telemetry"],
-  "server.ts": ["app.ts", "clock.ts", "config", "handler.ts", "telemetry", "upstream"],
+  "handler.ts": ["clock.ts", "errors.ts", "front", "http", "telemetry"],
+  "server.ts": ["app.ts", "clock.ts", "config", "http", "listener", "telemetry", "upstream"],
 };
 
 /** Rooms that tests alone may use. */

@@ -1,15 +1,15 @@
 /**
  * The body of an answer between the connection that pushes it and the reader that pulls it.
  *
- * Until a reader is there, at most `HIGH_WATER_BYTES` wait here and the connection is paused; with a
- * stream as the reader, the stream's own queue has the same bound. So a client that does not read
- * stops the upstream, and memory stays flat (R49).
+ * At most `HIGH_WATER_BYTES` and one piece wait here for the reader; then the connection is paused. So
+ * a client that does not read stops the upstream, and memory stays flat (R49).
  *
  * @module
  */
 
 import type { Clock, Timer } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
+import type { Bytes } from "../http/mod.ts";
 import type { UpstreamBody } from "./upstream.ts";
 
 /** Bytes that may wait for a reader before the connection is paused. */
@@ -35,9 +35,6 @@ export interface BodyTimer {
   readonly untilMs: number;
 }
 
-/** Bytes in memory of their own. */
-export type Bytes = Uint8Array<ArrayBuffer>;
-
 /** A body that a connection fills with `push`, `finish` and `fail`. */
 export class AnswerBody implements UpstreamBody {
   #whenOver: (() => void)[] = [];
@@ -49,7 +46,7 @@ export class AnswerBody implements UpstreamBody {
   #over = false;
   #failure: ProxyError | undefined;
   #observe: ((bytes: Uint8Array) => void) | undefined;
-  #controller: ReadableStreamDefaultController<Bytes> | undefined;
+  #reader: PromiseWithResolvers<readonly Bytes[] | null> | undefined;
   #wake: (() => void) | undefined;
   #lastByteMs: number;
   #watch: Timer | undefined;
@@ -66,14 +63,14 @@ export class AnswerBody implements UpstreamBody {
     if (this.#over) return;
     this.#lastByteMs = this.#timer.clock.monotonicMs();
     this.#observe?.(bytes);
-    if (this.#controller === undefined) {
-      this.#queue.push(bytes);
-      this.#queuedBytes += bytes.length;
-      if (this.#queuedBytes >= HIGH_WATER_BYTES) this.#pause();
-    } else {
-      this.#controller.enqueue(bytes);
-      if ((this.#controller.desiredSize ?? 0) <= 0) this.#pause();
+    const reader = this.#reader;
+    if (reader !== undefined) {
+      this.#reader = undefined;
+      return reader.resolve([bytes]);
     }
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+    if (this.#queuedBytes >= HIGH_WATER_BYTES) this.#pause();
     this.#wake?.();
   }
 
@@ -81,8 +78,6 @@ export class AnswerBody implements UpstreamBody {
   finish(): void {
     if (this.#over) return;
     this.#settle();
-    this.#controller?.close();
-    this.#wake?.();
   }
 
   /** The body broke off. */
@@ -90,8 +85,6 @@ export class AnswerBody implements UpstreamBody {
     if (this.#over) return;
     this.#failure = error;
     this.#settle();
-    this.#failStream();
-    this.#wake?.();
   }
 
   /** See `UpstreamBody`. */
@@ -127,18 +120,24 @@ export class AnswerBody implements UpstreamBody {
   }
 
   /** See `UpstreamBody`. */
-  stream(): ReadableStream<Bytes> {
+  next(): readonly Bytes[] | null | Promise<readonly Bytes[] | null> {
+    if (this.#queue.length > 0) {
+      const taken = this.#takeQueue();
+      this.#startWatch();
+      this.#resume();
+      return taken;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#over) return null;
     this.#startWatch();
-    return new ReadableStream<Bytes>({
-      start: (controller) => {
-        for (const bytes of this.#takeQueue()) controller.enqueue(bytes);
-        if (this.#over && this.#failure === undefined) controller.close();
-        else this.#controller = controller;
-        this.#failStream();
-      },
-      pull: () => this.#over ? this.#failStream() : this.#resume(),
-      cancel: () => this.discard(),
-    }, new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_BYTES }));
+    this.#resume();
+    this.#reader = Promise.withResolvers();
+    return this.#reader.promise;
+  }
+
+  /** See `UpstreamBody`. */
+  get ended(): boolean {
+    return this.#over && this.#failure === undefined && this.#queue.length === 0;
   }
 
   /** See `UpstreamBody`. */
@@ -146,26 +145,15 @@ export class AnswerBody implements UpstreamBody {
     if (this.#over) return;
     this.#settle();
     this.#control.abort();
-    this.#controller?.close();
-    this.#wake?.();
   }
 
   /** See `UpstreamBody`. */
   discard(): void {
     if (this.#over) return;
     this.#failure = new ProxyError("client_closed", "The answer was given up by its reader.");
-    this.#settle();
     this.#queue = [];
+    this.#settle();
     this.#control.abort();
-    this.#wake?.();
-  }
-
-  /** Tells the stream's reader of the failure, but not before it has read what came ahead of it. */
-  #failStream(): void {
-    if (this.#failure === undefined || this.#controller === undefined) return;
-    if (this.#controller.desiredSize !== HIGH_WATER_BYTES) return;
-    this.#controller.error(this.#failure);
-    this.#controller = undefined;
   }
 
   #takeQueue(): Bytes[] {
@@ -178,6 +166,10 @@ export class AnswerBody implements UpstreamBody {
   #settle(): void {
     this.#over = true;
     this.#watch?.cancel();
+    this.#wake?.();
+    if (this.#failure === undefined) this.#reader?.resolve(null);
+    else this.#reader?.reject(this.#failure);
+    this.#reader = undefined;
     for (const callback of this.#whenOver) callback();
     this.#whenOver = [];
   }

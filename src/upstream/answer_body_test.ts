@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
+import { streamOf } from "../http/mod.ts";
 import { ManualClock } from "../testing/mod.ts";
 import { AnswerBody, HIGH_WATER_BYTES } from "./answer_body.ts";
 
@@ -31,18 +32,18 @@ Deno.test("bytesWithin() gives a small body whole, whenever its pieces come", as
   assertEquals(clock.timers, 0);
 });
 
-Deno.test("bytesWithin() gives null for a larger body, and stream() then everything", async () => {
+Deno.test("bytesWithin() gives null for a larger body, and next() then everything", async () => {
   const { body } = setUp();
   body.push(bytes("abc"));
   assertEquals(await body.bytesWithin(2), null);
   body.push(bytes("def"));
-  const reading = readAll(body.stream());
+  const reading = readAll(streamOf(body));
   body.push(bytes("ghi"));
   body.finish();
   assertEquals(await reading, "abcdefghi");
 });
 
-Deno.test("bytesWithin() and stream() pass a failure on, after what came before it", async () => {
+Deno.test("bytesWithin() and next() pass a failure on, after what came before it", async () => {
   const whole = setUp().body;
   const reading = whole.bytesWithin(10);
   whole.push(bytes("a"));
@@ -50,7 +51,7 @@ Deno.test("bytesWithin() and stream() pass a failure on, after what came before 
   await assertRejects(() => reading, ProxyError, "broken");
 
   const { body } = setUp();
-  const reader = body.stream().getReader();
+  const reader = streamOf(body).getReader();
   body.push(bytes("a"));
   assertEquals((await reader.read()).value, bytes("a"));
   body.fail(broken());
@@ -60,32 +61,32 @@ Deno.test("bytesWithin() and stream() pass a failure on, after what came before 
 Deno.test("R59 a stream gives all that came before a failure, and then the failure", async () => {
   for (const late of [false, true]) {
     const { body } = setUp();
-    const early = late ? undefined : body.stream();
+    const early = late ? undefined : streamOf(body);
     body.push(bytes("a"));
     body.push(bytes("b"));
     body.fail(broken());
-    const reader = (early ?? body.stream()).getReader();
+    const reader = (early ?? streamOf(body)).getReader();
     assertEquals((await reader.read()).value, bytes("a"));
     assertEquals((await reader.read()).value, bytes("b"));
     await assertRejects(() => reader.read(), ProxyError, "broken");
   }
 });
 
-Deno.test("stream() of a body that is over gives its end or its failure", async () => {
+Deno.test("streamOf() a body that is over gives its end or its failure", async () => {
   const ended = setUp().body;
   ended.push(bytes("a"));
   ended.finish();
-  assertEquals(await readAll(ended.stream()), "a");
+  assertEquals(await readAll(streamOf(ended)), "a");
   const failed = setUp().body;
   failed.fail(broken());
-  await assertRejects(() => readAll(failed.stream()), ProxyError);
+  await assertRejects(() => readAll(streamOf(failed)), ProxyError);
 });
 
 Deno.test("R49 the connection is paused while nobody reads, and goes on when somebody does", async () => {
   const { body, calls } = setUp();
   body.push(new Uint8Array(HIGH_WATER_BYTES));
   assertEquals(calls, ["pause"]);
-  const reader = body.stream().getReader();
+  const reader = streamOf(body).getReader();
   await reader.read();
   assertEquals(calls, ["pause", "resume"]);
   body.push(new Uint8Array(HIGH_WATER_BYTES));
@@ -96,7 +97,7 @@ Deno.test("R49 the connection is paused while nobody reads, and goes on when som
 
 Deno.test("end() is a clean end for the reader and drops the connection", async () => {
   const { body, calls, clock } = setUp();
-  const reading = readAll(body.stream());
+  const reading = readAll(streamOf(body));
   body.push(bytes("a"));
   body.end();
   body.end();
@@ -169,7 +170,7 @@ Deno.test("R62 the silence of a paused connection is not the upstream's", async 
   const { body, clock } = setUp();
   body.push(new Uint8Array(HIGH_WATER_BYTES));
   clock.advance(5_000);
-  const reader = body.stream().getReader();
+  const reader = streamOf(body).getReader();
   assertEquals((await reader.read()).value?.length, HIGH_WATER_BYTES);
   clock.advance(999);
   body.push(bytes("a"));

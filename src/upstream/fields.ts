@@ -6,6 +6,8 @@
  * @module
  */
 
+import { type FieldReader, Fields } from "../http/mod.ts";
+
 /** Fields that belong to one connection (RFC 9110 section 7.6.1, RFC 9112). */
 const HOP_BY_HOP: readonly string[] = [
   "connection",
@@ -80,10 +82,9 @@ function shadows(name: string): boolean {
 }
 
 /** The client's header fields that go upstream, as a flat list of names and values. */
-export function requestFields(headers: Headers, forwardCredentials: boolean): string[] {
+export function requestFields(headers: FieldReader, forwardCredentials: boolean): string[] {
   const dropped = nominated(headers.get("connection"));
   const fields: string[] = [];
-  // `forEach`, because iterating over Headers costs ten times as much.
   headers.forEach((value, name) => {
     if (REQUEST_DROPPED.has(name) || dropped.has(name) || shadows(name)) return;
     if (name.startsWith("x-forwarded-") || name.startsWith("sec-fetch-")) return;
@@ -95,18 +96,17 @@ export function requestFields(headers: Headers, forwardCredentials: boolean): st
 
 /** The upstream's header fields that go to the client. */
 export function responseFields(
-  received: readonly (readonly [string, string])[],
+  received: FieldReader,
   forwardCredentials: boolean,
-): Headers {
-  const connection = received.find(([name]) => name === "connection")?.[1] ?? null;
-  const dropped = nominated(connection);
-  const headers = new Headers();
-  for (const [name, value] of received) {
-    if (RESPONSE_DROPPED.has(name) || dropped.has(name)) continue;
+): Fields {
+  const dropped = nominated(received.get("connection"));
+  const fields = new Fields();
+  received.forEach((value, name) => {
+    if (RESPONSE_DROPPED.has(name) || dropped.has(name)) return;
     // Which web pages may read an answer is for the proxy to say, which checked the origin.
-    if (name.startsWith("access-control-")) continue;
-    if (!forwardCredentials && CREDENTIAL_ANSWERS.has(name)) continue;
-    headers.append(name, value);
-  }
-  return headers;
+    if (name.startsWith("access-control-")) return;
+    if (!forwardCredentials && CREDENTIAL_ANSWERS.has(name)) return;
+    fields.append(name, value);
+  });
+  return fields;
 }

@@ -9,7 +9,8 @@
 
 import { ProxyError } from "../errors.ts";
 import { isEventStream } from "../sse/mod.ts";
-import { AnswerBody, type Bytes } from "./answer_body.ts";
+import { type Bytes, Fields } from "../http/mod.ts";
+import { AnswerBody } from "./answer_body.ts";
 import type { HttpAnswer, HttpClient, HttpClientOptions, HttpRequest } from "./http_client.ts";
 import { Call } from "./http1/call.ts";
 
@@ -117,7 +118,7 @@ function toAnswer(
   };
   follow().catch((cause) => body.fail(closedEarly(cause)));
   body.whenOver(() => resume?.());
-  return { status: response.status, fields: [...response.headers], body };
+  return { status: response.status, fields: Fields.from(response.headers), body };
 }
 
 function closedEarly(cause: unknown): ProxyError {

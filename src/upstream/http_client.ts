@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
+import type { CancelSignal, Fields } from "../http/mod.ts";
 import type { UpstreamBody } from "./upstream.ts";
 
 /** Deadlines of one exchange, in milliseconds. */
@@ -30,7 +31,7 @@ export interface HttpRequest {
   /** The whole body, or null for none. */
   readonly body: Uint8Array | null;
   /** Aborted when nobody waits for the answer any more. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   /** Deadlines. */
   readonly timeouts: HttpTimeouts;
 }
@@ -39,8 +40,8 @@ export interface HttpRequest {
 export interface HttpAnswer {
   /** The HTTP status. */
   readonly status: number;
-  /** Names in lower case; a repeated field stands as often as it came. */
-  readonly fields: readonly (readonly [string, string])[];
+  /** The header fields; a repeated one stands as often as it came. */
+  readonly fields: Fields;
   /** The body, still to be read. */
   readonly body: UpstreamBody;
 }

@@ -1,7 +1,7 @@
 /**
  * The servers behind the proxy: one interface, and how each transport implements it.
  *
- * May import `errors.ts`, `clock.ts`, `sse`; never `session` or `front`.
+ * May import `errors.ts`, `clock.ts`, `http`, `http1`, `sse`; never `session` or `front`.
  *
  * @module
  */
@@ -9,7 +9,7 @@
 export type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "./upstream.ts";
 export { type StreamableHttpOptions, streamableHttpUpstream } from "./streamable_http.ts";
 export { requestFields, responseFields } from "./fields.ts";
-export { AnswerBody, type BodyControl, type BodyTimer, type Bytes } from "./answer_body.ts";
+export { AnswerBody, type BodyControl, type BodyTimer } from "./answer_body.ts";
 export type {
   HttpAnswer,
   HttpClient,

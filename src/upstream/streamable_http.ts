@@ -88,7 +88,7 @@ function clientFields(
 
 function toAnswer(answer: HttpAnswer, forwardCredentials: boolean): UpstreamAnswer {
   const headers = responseFields(answer.fields, forwardCredentials);
-  const sessionId = answer.fields.find(([name]) => name === "mcp-session-id")?.[1];
+  const sessionId = answer.fields.first("mcp-session-id");
   return {
     status: answer.status,
     headers,

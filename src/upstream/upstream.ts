@@ -4,35 +4,33 @@
  * @module
  */
 
+import type { AnswerSource, CancelSignal, FieldReader, Fields } from "../http/mod.ts";
+
 /** What a front asks of an upstream, whatever the transport. */
 export interface UpstreamCall {
   /** End-to-end header fields of the client's request. */
-  readonly headers: Headers;
+  readonly headers: FieldReader;
   /** The upstream's own session id, where there is one. */
   readonly sessionId: string | undefined;
   /** The client's query string with its `?`, or empty. */
   readonly query: string;
   /** Aborted when the client has gone or the proxy stops. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
 }
 
 /** The body of an answer. Its one reader chooses how: whole and small, or as a stream. */
-export interface UpstreamBody {
+export interface UpstreamBody extends AnswerSource {
   /** The whole body if it is there already and no longer than `maxBytes`; otherwise undefined. */
   wholeNow(maxBytes: number): Uint8Array<ArrayBuffer> | undefined;
   /**
-   * The whole body if it ends within `maxBytes`; otherwise null, and `stream` gives everything
-   * from the first byte on.
+   * The whole body if it ends within `maxBytes`; otherwise null, and `next` gives everything from
+   * the first byte on.
    */
   bytesWithin(maxBytes: number): Promise<Uint8Array<ArrayBuffer> | null>;
-  /** The bytes as they come, with back-pressure. Cancelling it ends the upstream's request. */
-  stream(): ReadableStream<Uint8Array<ArrayBuffer>>;
   /** Calls `observe` with each piece before the reader gets it. */
   tap(observe: (bytes: Uint8Array) => void): void;
   /** Ends the answer here: the reader sees a clean end, the upstream a closed request. */
   end(): void;
-  /** Gives the answer up: nothing more is read from the upstream. */
-  discard(): void;
   /** Calls back once when the answer is over for whatever reason, at once if it is over already. */
   whenOver(callback: () => void): void;
 }
@@ -42,7 +40,7 @@ export interface UpstreamAnswer {
   /** The HTTP status, or what amounts to it. */
   readonly status: number;
   /** End-to-end header fields; without the session id. */
-  readonly headers: Headers;
+  readonly headers: Fields;
   /** The session id that the upstream named in this answer. */
   readonly sessionId: string | undefined;
   /** What the body is, by the content type. */

@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
+import { streamOf } from "../../http/mod.ts";
 import { ManualClock, type ScriptedConnection, scriptedUpstream } from "../../testing/mod.ts";
 import type { HttpAnswer, HttpClient, HttpClientOptions, HttpRequest } from "../http_client.ts";
 import { http1Client } from "./client.ts";
@@ -181,7 +182,7 @@ Deno.test("R59 a body that breaks off is an error after what came, whatever its 
       await to.write(`${head}half`);
       to.close();
     }, async (client) => {
-      const reader = (await client.send(request())).body.stream().getReader();
+      const reader = streamOf((await client.send(request())).body).getReader();
       assertEquals((await reader.read()).value, bytes("half"));
       const error = await failure(reader.read());
       assertEquals([error.kind, error.progress?.answerBegun], ["upstream_closed", true]);
@@ -191,7 +192,7 @@ Deno.test("R59 a body that breaks off is an error after what came, whatever its 
 
 Deno.test("R59 a chunk that is malformed is an error in the body, after what came before", async () => {
   await withClient((_, to) => to.write(`${CHUNKED}2\r\nokXX`), async (client) => {
-    const reader = (await client.send(request())).body.stream().getReader();
+    const reader = streamOf((await client.send(request())).body).getReader();
     assertEquals((await reader.read()).value, bytes("ok"));
     assertEquals((await failure(reader.read())).kind, "upstream_protocol");
   });

@@ -10,15 +10,20 @@
 import type { Clock } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
 import { isEventStream } from "../../sse/mod.ts";
-import { AnswerBody, type Bytes } from "../answer_body.ts";
+import type { Bytes } from "../../http/mod.ts";
+import {
+  type AnswerFraming,
+  answerFraming,
+  type AnswerHead,
+  AnswerHeadReader,
+  BodyDecoder,
+  HttpSyntaxError,
+  ReadBuffer,
+} from "../../http1/mod.ts";
+import { AnswerBody } from "../answer_body.ts";
 import type { HttpAnswer } from "../http_client.ts";
 import type { Call } from "./call.ts";
-import { ChunkedDecoder } from "./chunked.ts";
-import { type Framing, framingOf } from "./framing.ts";
-import { type Head, HeadReader } from "./head.ts";
-import { ReadBuffer } from "./read_buffer.ts";
 import { encodeRequest } from "./request.ts";
-import { HttpSyntaxError } from "./syntax.ts";
 
 /** What a connection tells its pool. */
 export interface ConnectionEvents {
@@ -114,7 +119,7 @@ export class Connection {
     this.#pending ??= this.#read();
     progress.requestSent = true;
     const written = this.#write(pieces);
-    const reader = new HeadReader();
+    const reader = new AnswerHeadReader();
     for (let interim = 0; interim <= MAX_INTERIM_ANSWERS;) {
       const piece = await this.#next();
       if (piece === null) throw closedEarly();
@@ -132,10 +137,9 @@ export class Connection {
   }
 
   /** The final head is there: hands its answer out and has the body follow. */
-  #begin(call: Call, head: Head, rest: Bytes, written: Promise<boolean>): HttpAnswer {
-    const framing = framingOf(call.request.method, head);
-    const contentType = head.fields.find(([name]) => name === "content-type")?.[1];
-    const isStream = isEventStream(contentType);
+  #begin(call: Call, head: AnswerHead, rest: Bytes, written: Promise<boolean>): HttpAnswer {
+    const framing = answerFraming(call.request.method, head);
+    const isStream = isEventStream(head.fields.first("content-type"));
     const { timeouts } = call.request;
     // The answer before may have come to its end while its reader held it back.
     this.#paused = false;
@@ -159,14 +163,16 @@ export class Connection {
 
   /** Takes what came with the head and reads the rest of a body; never rejects. */
   async #follow(
-    framing: Framing,
+    framing: AnswerFraming,
     body: AnswerBody,
     rest: Bytes,
     written: Promise<boolean>,
   ): Promise<void> {
     try {
-      const decoder = bodyDecoder(framing, body);
-      if (decoder(rest)) return await this.#finish(framing, body, decoder.stray, written);
+      const decoder = new BodyDecoder(framing.body);
+      const push = (data: Bytes) => body.push(data);
+      const used = decoder.feed(rest, push);
+      if (decoder.done) return await this.#finish(framing, body, used < rest.length, written);
       for (;;) {
         if (this.#paused) await new Promise<void>((resolve) => this.#resume = resolve);
         const piece = await this.#next();
@@ -174,7 +180,8 @@ export class Connection {
           if (framing.body.kind !== "close") throw closedEarly();
           return this.#finish(framing, body, true, written);
         }
-        if (decoder(piece)) return this.#finish(framing, body, decoder.stray, written);
+        const used = decoder.feed(piece, push);
+        if (decoder.done) return this.#finish(framing, body, used < piece.length, written);
       }
     } catch (error) {
       body.fail(toFailure(error, { requestSent: true, answerBegun: true }));
@@ -184,7 +191,7 @@ export class Connection {
 
   /** The body is whole: the connection rests, unless anything about it is doubtful. */
   async #finish(
-    framing: Framing,
+    framing: AnswerFraming,
     body: AnswerBody,
     stray: boolean,
     written: Promise<boolean>,
@@ -232,46 +239,6 @@ export class Connection {
   #read(): Promise<Bytes | null> {
     return this.#pending = this.#buffer.readFrom(this.#conn);
   }
-}
-
-/** Takes pieces of a body; true when it is over. */
-interface BodyDecoder {
-  (piece: Bytes): boolean;
-  /** Whether bytes came behind the end. */
-  stray: boolean;
-}
-
-function bodyDecoder(framing: Framing, body: AnswerBody): BodyDecoder {
-  if (framing.body.kind === "chunked") return chunkedDecoder(body);
-  let remaining = framing.body.kind === "length"
-    ? framing.body.bytes
-    : framing.body.kind === "close"
-    ? Infinity
-    : 0;
-  const decoder: BodyDecoder = (piece) => {
-    const length = Math.min(remaining, piece.length);
-    if (length > 0) body.push(piece.subarray(0, length));
-    remaining -= length;
-    decoder.stray = length < piece.length;
-    return remaining === 0;
-  };
-  decoder.stray = false;
-  return decoder;
-}
-
-function chunkedDecoder(body: AnswerBody): BodyDecoder {
-  const chunked = new ChunkedDecoder();
-  const decoder: BodyDecoder = (piece) => {
-    try {
-      decoder.stray = chunked.decode(piece).consumed < piece.length;
-    } finally {
-      // Also what came ahead of a mistake: the client gets it before it hears of the mistake.
-      if (chunked.salvaged > 0) body.push(piece.subarray(0, chunked.salvaged));
-    }
-    return chunked.done;
-  };
-  decoder.stray = false;
-  return decoder;
 }
 
 function closedEarly(cause?: unknown): ProxyError {

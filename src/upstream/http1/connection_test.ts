@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { streamOf } from "../../http/mod.ts";
 import { ManualClock } from "../../testing/mod.ts";
 import { HIGH_WATER_BYTES } from "../answer_body.ts";
 import { Call } from "./call.ts";
@@ -53,7 +54,7 @@ Deno.test("a connection whose answer ended while it was held back serves again",
   for (let count = 1; count <= 3; count++) {
     const { body } = await connection.exchange(call(clock));
     await new Promise<void>((resolve) => body.whenOver(resolve));
-    assertEquals((await new Response(body.stream()).text()).length, length);
+    assertEquals((await new Response(streamOf(body)).text()).length, length);
     assertEquals(free, count);
   }
   connection.close();

@@ -10,7 +10,7 @@ import { systemClock } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
 import type { HttpClient } from "../http_client.ts";
 import { http1Client } from "./client.ts";
-import { seededRandom } from "./fuzz_cases.ts";
+import { seededRandom } from "../../http1/fuzz_cases.ts";
 
 const EXCHANGES = 10_000;
 const AT_ONCE = 8;

@@ -4,16 +4,11 @@
  * @module
  */
 
+import { encodeHeadText, fieldLine } from "../../http1/mod.ts";
 import type { HttpRequest } from "../http_client.ts";
 
 /** A body up to this length goes out in one write with its head. */
 export const ONE_WRITE_BYTES = 65_536;
-
-const encoder = new TextEncoder();
-// deno-lint-ignore no-control-regex -- control characters are what is looked for
-const UNSAFE = /[\x00-\x08\x0a-\x1f\x7f]/;
-// deno-lint-ignore no-control-regex -- every ASCII character is what is looked for
-const NOT_ASCII = /[^\x00-\x7f]/;
 
 /**
  * What goes on the wire: one piece, or head and body apart where the body is large.
@@ -21,7 +16,7 @@ const NOT_ASCII = /[^\x00-\x7f]/;
  * @throws {TypeError} where a field holds a line break or another control character (R16).
  */
 export function encodeRequest(request: HttpRequest, host: string): Uint8Array[] {
-  const head = encodeHead(headText(request, host));
+  const head = encodeHeadText(headText(request, host));
   const { body } = request;
   if (body === null || body.length === 0) return [head];
   if (body.length > ONE_WRITE_BYTES) return [head, body];
@@ -35,16 +30,8 @@ function headText(request: HttpRequest, host: string): string {
   const { method, path, fields, body } = request;
   let text = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n`;
   for (let at = 0; at < fields.length; at += 2) {
-    const line = `${fields[at]}: ${fields[at + 1]}`;
-    if (UNSAFE.test(line)) throw new TypeError(`the field ${fields[at]} holds control characters`);
-    text += line + "\r\n";
+    text += fieldLine(fields[at]!, fields[at + 1]!);
   }
   if (body !== null) text += `content-length: ${body.length}\r\n`;
   return text + "\r\n";
-}
-
-/** One byte a character, as `Headers` gives them. */
-function encodeHead(text: string): Uint8Array {
-  if (!NOT_ASCII.test(text)) return encoder.encode(text);
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }

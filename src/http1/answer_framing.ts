@@ -6,18 +6,13 @@
  * @module
  */
 
-import { type Head, trimOws } from "./head.ts";
+import type { AnswerHead } from "./answer_head.ts";
+import { listOf, parseLength } from "./field_list.ts";
+import type { BodyFraming } from "./body_decoder.ts";
 import { HttpSyntaxError } from "./syntax.ts";
 
-/** How the body of an answer is framed. */
-export type BodyFraming =
-  | { readonly kind: "none" }
-  | { readonly kind: "length"; readonly bytes: number }
-  | { readonly kind: "chunked" }
-  | { readonly kind: "close" };
-
 /** The framing of a body, and what becomes of the connection. */
-export interface Framing {
+export interface AnswerFraming {
   /** How the body ends. */
   readonly body: BodyFraming;
   /** Whether the connection may be used again after the body. */
@@ -41,13 +36,12 @@ const FIELD_OF: Readonly<Record<string, keyof FramingFields>> = {
   "keep-alive": "keepAlive",
 };
 
-function framingFields(head: Head): FramingFields {
+function framingFields(head: AnswerHead): FramingFields {
   const found: FramingFields = { connection: [], codings: [], lengths: [], keepAlive: [] };
-  for (const [name, value] of head.fields) {
+  head.fields.forEach((value, name) => {
     const field = Object.hasOwn(FIELD_OF, name) ? FIELD_OF[name] : undefined;
-    if (field === undefined) continue;
-    for (const part of value.split(",")) found[field].push(trimOws(part).toLowerCase());
-  }
+    if (field !== undefined) found[field].push(...listOf(value));
+  });
   return found;
 }
 
@@ -58,7 +52,7 @@ function framingFields(head: Head): FramingFields {
  *
  * @throws {HttpSyntaxError} where the fields contradict each other.
  */
-export function framingOf(method: string, head: Head): Framing {
+export function answerFraming(method: string, head: AnswerHead): AnswerFraming {
   const { connection, codings, lengths, keepAlive } = framingFields(head);
   const body = bodyFraming(method, head, codings, lengths);
   const persistent = head.minor === 1
@@ -74,7 +68,7 @@ export function framingOf(method: string, head: Head): Framing {
 
 function bodyFraming(
   method: string,
-  head: Head,
+  head: AnswerHead,
   codings: readonly string[],
   lengths: readonly string[],
 ): BodyFraming {
@@ -89,10 +83,7 @@ function bodyFraming(
     return { kind: "chunked" };
   }
   if (lengths.length === 0) return { kind: "close" };
-  if (!/^\d{1,15}$/.test(lengths[0]!) || lengths.some((length) => length !== lengths[0])) {
-    throw new HttpSyntaxError("the content length is malformed or differs from itself");
-  }
-  const bytes = Number(lengths[0]);
+  const bytes = parseLength(lengths);
   return bytes === 0 ? { kind: "none" } : { kind: "length", bytes };
 }
 

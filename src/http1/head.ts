@@ -1,70 +1,93 @@
 /**
- * Reading the head of an HTTP/1.1 answer. Pure: bytes in, head out.
+ * Reading the head of an HTTP/1.1 message. Pure: bytes in, head out.
  *
- * Source: RFC 9112 sections 2.2, 4 and 5. Strict where leniency lets two readers disagree: bare LF,
+ * Source: RFC 9112 sections 2.2 and 5. Strict where leniency lets two readers disagree: bare LF,
  * folded lines and white space before a colon are errors.
  *
  * @module
  */
 
+import { Fields } from "../http/mod.ts";
 import { HttpSyntaxError } from "./syntax.ts";
 
-/** A head, with field names in lower case. */
-export interface Head {
-  /** The minor version of HTTP/1. */
-  readonly minor: 0 | 1;
-  /** The status, 100 to 599. */
-  readonly status: number;
-  /** Fields in the order they came; a repeated one stands as often as it came. */
-  readonly fields: readonly (readonly [string, string])[];
+/** How one kind of head is made of its lines. */
+export interface HeadRules<T> {
+  /** Most fields. */
+  readonly maxFields: number;
+  /** Longest first line, in bytes. */
+  readonly maxFirstLineBytes: number;
+  /** Whether an empty line ahead of the first is skipped. */
+  readonly skipsEmptyLine: boolean;
+  /**
+   * The head that `firstLine` and the fields are; asks for them once the line is found sound.
+   *
+   * @throws {HttpSyntaxError} where they are none.
+   */
+  head(firstLine: string, fields: () => Fields): T;
 }
 
 /** A head, and how many of the bytes fed last belong to it. */
-export interface HeadResult {
+export interface HeadResult<T> {
   /** The head. */
-  readonly head: Head;
+  readonly head: T;
   /** Bytes of the last piece that belong to the head; what follows is the body's. */
   readonly consumed: number;
 }
 
 /** Largest head, in bytes. */
 export const MAX_HEAD_BYTES = 65_536;
-/** Most fields in a head. */
-export const MAX_FIELDS = 256;
 
 const LF = 0x0a;
 const CR = 0x0d;
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Puts a head together from pieces of any size, in time linear in its length. */
-export class HeadReader {
+export class HeadReader<T> {
+  readonly #rules: HeadRules<T>;
   #kept = new Uint8Array();
   #keptLength = 0;
+  #firstLineSeen = false;
+
+  /** A reader of heads that follow `rules`, one after the other. */
+  constructor(rules: HeadRules<T>) {
+    this.#rules = rules;
+  }
 
   /**
    * Takes the next piece; the result is undefined while the head goes on.
    *
    * @throws {HttpSyntaxError} as soon as it is plain that this is no head, or one too large.
    */
-  feed(piece: Uint8Array): HeadResult | undefined {
+  feed(piece: Uint8Array): HeadResult<T> | undefined {
     const before = this.#keptLength;
     const bytes = before === 0 ? piece : this.#keep(piece);
     const end = headEnd(bytes, before);
     if (end === -1) {
       if (bytes.length > MAX_HEAD_BYTES) throw tooLarge();
+      this.#checkFirstLine(bytes);
       if (before === 0) this.#keep(piece);
       return undefined;
     }
     if (end > MAX_HEAD_BYTES) throw tooLarge();
     this.#keptLength = 0;
-    return { head: parseHead(bytes.subarray(0, end)), consumed: end - before };
+    this.#firstLineSeen = false;
+    return { head: parseHead(bytes.subarray(0, end), this.#rules), consumed: end - before };
   }
 
   /** Whether part of a head has come. */
   get begun(): boolean {
     return this.#keptLength > 0;
+  }
+
+  /** Looks once, where a first line that is too long would show, whether it has come to its end. */
+  #checkFirstLine(bytes: Uint8Array): void {
+    const { maxFirstLineBytes } = this.#rules;
+    // Its CRLF, and one that may stand before it.
+    const longest = maxFirstLineBytes + 4;
+    if (this.#firstLineSeen || bytes.length < longest) return;
+    if (bytes.subarray(2, longest).indexOf(LF) === -1) throw firstLineTooLong(maxFirstLineBytes);
+    this.#firstLineSeen = true;
   }
 
   /** Appends to what is kept, in a buffer that doubles. */
@@ -94,27 +117,30 @@ function headEnd(bytes: Uint8Array, from: number): number {
 }
 
 /** The head in `bytes`, which end with its empty line. */
-function parseHead(bytes: Uint8Array): Head {
-  const [statusLine, ...lines] = latin1(bytes.subarray(0, bytes.length - 4)).split("\r\n");
-  const status = STATUS_LINE.exec(statusLine!);
-  if (status === null) throw new HttpSyntaxError("the status line is malformed");
-  if (lines.length > MAX_FIELDS) {
-    throw new HttpSyntaxError(`the head has more than ${MAX_FIELDS} fields`);
+function parseHead<T>(bytes: Uint8Array, rules: HeadRules<T>): T {
+  const lines = latin1(bytes.subarray(0, bytes.length - 4)).split("\r\n");
+  // A server skips an empty line ahead of a request (RFC 9112 section 2.2), a client none.
+  const first = rules.skipsEmptyLine && lines[0] === "" && lines.length > 1 ? 1 : 0;
+  const firstLine = lines[first]!;
+  if (firstLine.length > rules.maxFirstLineBytes) throw firstLineTooLong(rules.maxFirstLineBytes);
+  if (lines.length - first - 1 > rules.maxFields) {
+    throw new HttpSyntaxError(`the head has more than ${rules.maxFields} fields`, "headTooLarge");
   }
-  return {
-    minor: status[1] === "1" ? 1 : 0,
-    status: Number(status[2]),
-    fields: lines.map(parseField),
-  };
+  return rules.head(firstLine, () => {
+    const list: string[] = [];
+    for (let at = first + 1; at < lines.length; at++) parseField(lines[at]!, list);
+    return new Fields(list);
+  });
 }
 
-function parseField(line: string): readonly [string, string] {
+/** Appends the name and the value in `line` to `list`. */
+function parseField(line: string, list: string[]): void {
   const colon = line.indexOf(":");
   const name = line.slice(0, Math.max(0, colon));
   if (!NAME.test(name)) throw new HttpSyntaxError("a field has no valid name");
   const value = line.slice(colon + 1);
   if (!VALUE.test(value)) throw new HttpSyntaxError(`the field ${name} holds control characters`);
-  return [name.toLowerCase(), trimOws(value)];
+  list.push(name.toLowerCase(), trimOws(value));
 }
 
 /**
@@ -143,5 +169,9 @@ function latin1(bytes: Uint8Array): string {
 }
 
 function tooLarge(): HttpSyntaxError {
-  return new HttpSyntaxError(`the head is larger than ${MAX_HEAD_BYTES} bytes`);
+  return new HttpSyntaxError(`the head is larger than ${MAX_HEAD_BYTES} bytes`, "headTooLarge");
+}
+
+function firstLineTooLong(maxBytes: number): HttpSyntaxError {
+  return new HttpSyntaxError(`the first line has more than ${maxBytes} bytes`, "firstLineTooLong");
 }

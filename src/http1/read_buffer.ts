@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Bytes } from "../answer_body.ts";
+import type { Bytes } from "../http/mod.ts";
 
 /** What an unused connection holds, in bytes. */
 const SMALL_BYTES = 2_048;

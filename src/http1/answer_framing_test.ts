@@ -1,14 +1,15 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { bytesOf } from "./fuzz_cases.ts";
-import { type BodyFraming, type Framing, framingOf } from "./framing.ts";
-import { HeadReader } from "./head.ts";
+import { type AnswerFraming, answerFraming } from "./answer_framing.ts";
+import { AnswerHeadReader } from "./answer_head.ts";
+import type { BodyFraming } from "./body_decoder.ts";
 import { HttpSyntaxError } from "./syntax.ts";
 
 /** The framing of an answer with these lines; the status line but for `HTTP/1.` is the first. */
-function framing(start: string, lines: readonly string[], method = "POST"): Framing {
+function framing(start: string, lines: readonly string[], method = "POST"): AnswerFraming {
   const text = [`HTTP/1.${start}`, ...lines, "\r\n"].join("\r\n");
-  return framingOf(method, new HeadReader().feed(bytesOf(text))!.head);
+  return answerFraming(method, new AnswerHeadReader().feed(bytesOf(text))!.head);
 }
 
 function assertRefused(start: string, lines: readonly string[], reason: string): void {
@@ -198,7 +199,7 @@ Deno.test("R7 any fields give one framing or an error, and reuse only where the 
       (status, lines, method) => {
         const has = (name: string) => lines.some((line) => line.startsWith(name));
         const both = has("transfer-encoding") && has("content-length");
-        let found: Framing;
+        let found: AnswerFraming;
         try {
           found = framing(status, lines, method);
         } catch (error) {

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ChunkedDecoder } from "./chunked.ts";
-import { framingOf } from "./framing.ts";
+import { answerFraming } from "./answer_framing.ts";
 import { fuzz } from "./fuzz.ts";
 import { Finding, SUBJECT, type Subject } from "./fuzz_oracle.ts";
-import { HeadReader } from "./head.ts";
+import { AnswerHeadReader } from "./answer_head.ts";
 
 /** A run of so many cases, without a clock. */
 function run(cases: number, subject: Partial<Subject>) {
@@ -23,9 +23,9 @@ Deno.test("R7 R59 3,000 damaged answers are read the same however they are split
 });
 
 /** Begins each piece as if no other had been. */
-class Forgetful extends HeadReader {
+class Forgetful extends AnswerHeadReader {
   override feed(piece: Uint8Array) {
-    return new HeadReader().feed(piece);
+    return new AnswerHeadReader().feed(piece);
   }
 }
 
@@ -60,7 +60,7 @@ const BROKEN: readonly (readonly [string, Partial<Subject>, string])[] = [
 ];
 
 function endless(...[method, head]: Parameters<Subject["framing"]>) {
-  return { ...framingOf(method, head), body: { kind: "close" } } as const;
+  return { ...answerFraming(method, head), body: { kind: "close" } } as const;
 }
 
 function unexpected(): never {

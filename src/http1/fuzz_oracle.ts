@@ -9,9 +9,11 @@
  */
 
 import { ChunkedDecoder, type Decoded } from "./chunked.ts";
-import { type BodyFraming, type Framing, framingOf } from "./framing.ts";
+import { type AnswerFraming, answerFraming } from "./answer_framing.ts";
+import { type AnswerHead, AnswerHeadReader } from "./answer_head.ts";
+import type { BodyFraming } from "./body_decoder.ts";
 import { bytesOf, type Case, piecesOf } from "./fuzz_cases.ts";
-import { type Head, HeadReader, type HeadResult } from "./head.ts";
+import type { HeadResult } from "./head.ts";
 import { HttpSyntaxError } from "./syntax.ts";
 
 /** Readings of a case: whole, and in two splits. */
@@ -22,7 +24,7 @@ const latin1 = new TextDecoder("latin1");
 /** What is fuzzed; a parameter, so that a test can pass a broken one. */
 export interface Subject {
   /** A reader of heads. */
-  readonly headReader: () => { feed(piece: Uint8Array): HeadResult | undefined };
+  readonly headReader: () => { feed(piece: Uint8Array): HeadResult<AnswerHead> | undefined };
   /** A decoder of one chunked body. */
   readonly decoder: () => {
     readonly done: boolean;
@@ -30,14 +32,14 @@ export interface Subject {
     decode(piece: Uint8Array): Decoded;
   };
   /** The framing of an answer. */
-  readonly framing: (method: string, head: Head) => Framing;
+  readonly framing: (method: string, head: AnswerHead) => AnswerFraming;
 }
 
 /** The code of this folder. */
 export const SUBJECT: Subject = {
-  headReader: () => new HeadReader(),
+  headReader: () => new AnswerHeadReader(),
   decoder: () => new ChunkedDecoder(),
-  framing: framingOf,
+  framing: answerFraming,
 };
 
 /** The code broke a promise; the message tells which. */
@@ -89,7 +91,7 @@ function read({ method, bytes }: Case, split: readonly number[], subject: Subjec
 /** Reads answer after answer, as from a connection. */
 class Reading {
   /** Heads and their framings, as JSON has them. */
-  readonly heads: (readonly [Head, Framing])[] = [];
+  readonly heads: (readonly [AnswerHead, AnswerFraming])[] = [];
   /** A body for each head; the last may go on. */
   readonly bodies: string[] = [];
   /** Offsets at which answers ended. */

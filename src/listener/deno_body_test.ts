@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { ManualClock } from "../testing/mod.ts";
-import { readBody } from "./body.ts";
+import { readBody } from "./deno_body.ts";
 
 const LIMITS = { maxRequestBytes: 10, requestBodyTimeoutMs: 1_000 };
 

@@ -1,17 +1,12 @@
 /**
- * Reading a request body within bounds of size and time (R32).
+ * Reading the body of a `Request` within bounds of size and time (R32).
  *
  * @module
  */
 
 import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
-
-/** Bounds of a request body. */
-export interface BodyLimits {
-  readonly maxRequestBytes: number;
-  readonly requestBodyTimeoutMs: number;
-}
+import type { BodyLimits } from "./server.ts";
 
 /** Up to this length, in bytes, a body of known length is read in one piece. */
 const ONE_PIECE_BYTES = 65_536;

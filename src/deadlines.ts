@@ -1,0 +1,64 @@
+/**
+ * Many deadlines of one length with one timer between them.
+ *
+ * Setting and clearing a timer of the runtime for each request costs more than reading its head does.
+ *
+ * @module
+ */
+
+import type { Clock, Timer } from "./clock.ts";
+
+/** A deadline that has not passed. */
+interface Waiting {
+  readonly atMs: number;
+  readonly onPassed: () => void;
+}
+
+/** Deadlines of one length: they pass in the order in which they were started. */
+export class Deadlines {
+  readonly #clock: Clock;
+  readonly #delayMs: number;
+  readonly #waiting = new Set<Waiting>();
+  #timer: Timer | undefined;
+
+  /** Deadlines `delayMs` after each start. */
+  constructor(clock: Clock, delayMs: number) {
+    this.#clock = clock;
+    this.#delayMs = delayMs;
+  }
+
+  /** How many are under way. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Has `onPassed` called once when the time is up. */
+  start(onPassed: () => void): Timer {
+    const waiting = { atMs: this.#clock.monotonicMs() + this.#delayMs, onPassed };
+    this.#waiting.add(waiting);
+    this.#timer ??= this.#clock.after(this.#delayMs, () => this.#fire());
+    // The timer stays as it is: when it fires too early, it is set anew for who is first then.
+    return { cancel: () => void this.#waiting.delete(waiting) };
+  }
+
+  /** Forgets all of them, and the timer. */
+  close(): void {
+    this.#waiting.clear();
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #fire(): void {
+    this.#timer = undefined;
+    const nowMs = this.#clock.monotonicMs();
+    for (const waiting of this.#waiting) {
+      if (waiting.atMs > nowMs) {
+        // A deadline that passed may have started another, and with it the timer.
+        this.#timer ??= this.#clock.after(Math.ceil(waiting.atMs - nowMs), () => this.#fire());
+        return;
+      }
+      this.#waiting.delete(waiting);
+      waiting.onPassed();
+    }
+  }
+}

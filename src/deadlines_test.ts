@@ -1,0 +1,60 @@
+import { assertEquals } from "@std/assert";
+import { Deadlines } from "./deadlines.ts";
+import { ManualClock } from "./testing/mod.ts";
+
+function setUp() {
+  const clock = new ManualClock();
+  const deadlines = new Deadlines(clock, 1_000);
+  const passed: string[] = [];
+  const start = (name: string) => deadlines.start(() => passed.push(name));
+  return { clock, deadlines, passed, start };
+}
+
+Deno.test("Deadlines pass each at its time, in order, with one timer", () => {
+  const { clock, passed, start } = setUp();
+  start("a");
+  clock.advance(400);
+  start("b");
+  start("c");
+  assertEquals(clock.timers, 1);
+  clock.advance(599);
+  assertEquals(passed, []);
+  clock.advance(1);
+  assertEquals([passed, clock.timers], [["a"], 1]);
+  clock.advance(400);
+  assertEquals([passed, clock.timers], [["a", "b", "c"], 0]);
+});
+
+Deno.test("a cancelled deadline does not pass, and the timer serves the next", () => {
+  const { clock, deadlines, passed, start } = setUp();
+  const first = start("a");
+  clock.advance(500);
+  first.cancel();
+  start("b");
+  assertEquals([deadlines.size, clock.timers], [1, 1]);
+  clock.advance(999);
+  assertEquals(passed, []);
+  clock.advance(1);
+  assertEquals([passed, clock.timers], [["b"], 0]);
+  first.cancel();
+});
+
+Deno.test("a deadline may start another when it passes", () => {
+  const { clock, deadlines, passed, start } = setUp();
+  deadlines.start(() => void start("again"));
+  clock.advance(1_000);
+  assertEquals([passed, clock.timers], [[], 1]);
+  clock.advance(1_000);
+  assertEquals([passed, clock.timers], [["again"], 0]);
+});
+
+Deno.test("close() forgets the deadlines and their timer", () => {
+  const { clock, deadlines, passed, start } = setUp();
+  start("a");
+  deadlines.close();
+  clock.advance(5_000);
+  assertEquals([passed, clock.timers, deadlines.size], [[], 0, 0]);
+  start("b");
+  clock.advance(1_000);
+  assertEquals(passed, ["b"]);
+});

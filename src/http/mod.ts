@@ -1,0 +1,19 @@
+/**
+ * What an HTTP request, an answer and their header fields are inside the proxy.
+ *
+ * Imports nothing else of `src`.
+ *
+ * @module
+ */
+
+export { type FieldReader, Fields } from "./fields.ts";
+export {
+  type AnswerSource,
+  type Bytes,
+  type CancelSignal,
+  type ClientAnswer,
+  type ClientRequest,
+  type Handler,
+  jsonAnswer,
+  streamOf,
+} from "./exchange.ts";

@@ -1,0 +1,121 @@
+/**
+ * Answers as bytes. Pure.
+ *
+ * Source: RFC 9112 sections 4, 6 and 7.1.
+ *
+ * @module
+ */
+
+import type { Bytes, ClientAnswer } from "../http/mod.ts";
+import { encodeHeadText, fieldLine } from "../http1/mod.ts";
+
+/** What an answer is written for. */
+export interface AnswerFrame {
+  /** The minor version that the client speaks. */
+  readonly minor: 0 | 1;
+  /** Whether the request was HEAD. */
+  readonly headOnly: boolean;
+  /** Whether the connection is closed behind the answer. */
+  readonly close: boolean;
+  /** The value of Date. */
+  readonly date: string;
+}
+
+/** A body up to this length goes out in one write with its head. */
+const ONE_WRITE_BYTES = 65_536;
+
+/** What ends a body in chunked coding. */
+const LAST_CHUNK = "0\r\n\r\n";
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: "OK",
+  202: "Accepted",
+  204: "No Content",
+  400: "Bad Request",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  406: "Not Acceptable",
+  408: "Request Timeout",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  415: "Unsupported Media Type",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+};
+
+const encoder = new TextEncoder();
+const NOTHING: Bytes = new Uint8Array();
+
+/** Whether an answer of this status can have a body (RFC 9110 section 6.4.1). */
+function hasBody(status: number): boolean {
+  return status !== 204 && status !== 304;
+}
+
+/**
+ * The head of an answer; with `chunked`, for a body that comes bit by bit.
+ *
+ * @throws {TypeError} where a field holds a line break or another control character (R16).
+ */
+function headText(answer: ClientAnswer, frame: AnswerFrame): string {
+  const { status, body } = answer;
+  const { list } = answer.fields;
+  let text = `HTTP/1.1 ${status} ${REASONS[status] ?? ""}\r\n`;
+  for (let at = 0; at < list.length; at += 2) text += fieldLine(list[at]!, list[at + 1]!);
+  text += `date: ${frame.date}\r\n`;
+  if (frame.close) text += "connection: close\r\n";
+  if (hasBody(status)) {
+    if (body === null) text += "content-length: 0\r\n";
+    else if (body instanceof Uint8Array) text += `content-length: ${body.length}\r\n`;
+    else if (frame.minor === 1) text += "transfer-encoding: chunked\r\n";
+  }
+  return text + "\r\n";
+}
+
+/** The head of an answer whose body comes bit by bit. */
+export function streamHead(answer: ClientAnswer, frame: AnswerFrame): Bytes {
+  return encodeHeadText(headText(answer, frame));
+}
+
+/** A whole answer: one piece, or head and body apart where the body is large. */
+export function wholeAnswer(answer: ClientAnswer, frame: AnswerFrame): readonly Uint8Array[] {
+  const head = encodeHeadText(headText(answer, frame));
+  const { body } = answer;
+  const sent = body instanceof Uint8Array && !frame.headOnly && hasBody(answer.status)
+    ? body
+    : NOTHING;
+  if (sent.length === 0) return [head];
+  if (sent.length > ONE_WRITE_BYTES) return [head, sent];
+  const whole = new Uint8Array(head.length + sent.length);
+  whole.set(head);
+  whole.set(sent, head.length);
+  return [whole];
+}
+
+/**
+ * What goes out in one write: a head or nothing, pieces of a body as one chunk (as they are for a client of
+ * HTTP/1.0), and the end of the body where it has come.
+ */
+export function bodyBytes(
+  head: Bytes | undefined,
+  pieces: readonly Bytes[],
+  chunked: boolean,
+  ended: boolean,
+): Bytes {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const framed = chunked && length > 0;
+  const before = encoder.encode(framed ? `${length.toString(16)}\r\n` : "");
+  const after = encoder.encode((framed ? "\r\n" : "") + (chunked && ended ? LAST_CHUNK : ""));
+  const whole = new Uint8Array((head?.length ?? 0) + before.length + length + after.length);
+  let at = 0;
+  for (const part of [head ?? NOTHING, before, ...pieces, after]) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,144 @@
+/**
+ * The body of one request between the connection that feeds it and the handler that asks for it.
+ *
+ * Until somebody asks, at most `UNASKED_BYTES` and one piece are held and the connection reads no
+ * further; from then on as much as the limit allows.
+ *
+ * @module
+ */
+
+import type { Timer } from "../clock.ts";
+import type { Deadlines } from "../deadlines.ts";
+import { ProxyError } from "../errors.ts";
+import type { Bytes } from "../http/mod.ts";
+import { BodyDecoder, type BodyFraming, HttpSyntaxError } from "../http1/mod.ts";
+
+/** Bytes of a body that are read before anybody asks for it. */
+const UNASKED_BYTES = 65_536;
+
+const NOTHING: Bytes = new Uint8Array();
+
+/** A body that a connection feeds. */
+export class RequestBody {
+  readonly #decoder: BodyDecoder;
+  readonly #declared: number | undefined;
+  readonly #maxBytes: number;
+  #pieces: Bytes[] = [];
+  #length = 0;
+  #begun = false;
+  #asked = false;
+  #unwanted = false;
+  #failure: ProxyError | undefined;
+  #reader: PromiseWithResolvers<Bytes> | undefined;
+  #deadline: Timer | undefined;
+
+  /** A body with this framing, of at most `maxBytes`. */
+  constructor(framing: BodyFraming, maxBytes: number) {
+    this.#decoder = new BodyDecoder(framing);
+    this.#declared = framing.kind === "length" ? framing.bytes : undefined;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Whether all of it was read off the connection, so that another request may follow. */
+  get done(): boolean {
+    return this.#decoder.done;
+  }
+
+  /** Whether any byte of it has come. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** Whether it takes no more until somebody asks. */
+  get full(): boolean {
+    return !this.#asked && !this.#unwanted && this.#length >= UNASKED_BYTES;
+  }
+
+  /** Takes what has come; the result is what stands behind the body. */
+  take(piece: Bytes): Bytes {
+    if (piece.length === 0 || this.#decoder.done) return piece;
+    this.#begun = true;
+    if (this.#failure !== undefined) return NOTHING;
+    let used: number;
+    try {
+      used = this.#decoder.feed(piece, (data) => this.#keep(data));
+    } catch (error) {
+      if (!(error instanceof HttpSyntaxError)) throw error;
+      const sentence = "The request body is not framed as HTTP/1.1 says.";
+      this.#fail(new ProxyError("bad_request", sentence, { cause: error }));
+      return NOTHING;
+    }
+    if (this.#failure === undefined && this.#decoder.done) this.#settle();
+    return used === piece.length ? NOTHING : piece.subarray(used);
+  }
+
+  /**
+   * The whole body.
+   *
+   * @throws {ProxyError} see `ClientRequest`.
+   */
+  read(deadlines: Deadlines, timeoutMs: number): Bytes | Promise<Bytes> {
+    this.#asked = true;
+    if ((this.#declared ?? 0) > this.#maxBytes) throw this.#tooLarge();
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#decoder.done) return this.#whole();
+    this.#deadline = deadlines.start(() => {
+      const sentence = `The request body did not arrive within ${timeoutMs} ms.`;
+      this.fail(new ProxyError("body_timeout", sentence));
+    });
+    this.#reader = Promise.withResolvers();
+    return this.#reader.promise;
+  }
+
+  /** Nobody will ask for it any more: what comes is dropped. */
+  drop(): void {
+    this.#unwanted = true;
+    this.#pieces = [];
+  }
+
+  /** It will not become whole, unless it is so already. */
+  fail(error: ProxyError): void {
+    if (!this.#decoder.done) this.#fail(error);
+  }
+
+  #fail(error: ProxyError): void {
+    this.#failure ??= error;
+    this.#pieces = [];
+    this.#settle();
+  }
+
+  #keep(data: Bytes): void {
+    this.#length += data.length;
+    if (this.#unwanted || this.#failure !== undefined) return;
+    if (this.#length > this.#maxBytes) return this.#fail(this.#tooLarge());
+    this.#pieces.push(data);
+  }
+
+  #settle(): void {
+    this.#deadline?.cancel();
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (this.#failure === undefined) reader?.resolve(this.#whole());
+    else reader?.reject(this.#failure);
+  }
+
+  #whole(): Bytes {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    if (pieces.length === 1) return pieces[0]!;
+    const whole = new Uint8Array(this.#length);
+    let at = 0;
+    for (const piece of pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    return whole;
+  }
+
+  #tooLarge(): ProxyError {
+    return new ProxyError(
+      "payload_too_large",
+      `The request body is larger than ${this.#maxBytes} bytes, which is the limit here.`,
+    );
+  }
+}
