@@ -57,6 +57,11 @@ function hasBody(status: number): boolean {
   return status !== 204 && status !== 304;
 }
 
+/** Whether the body of an answer, if it has one, is sent. */
+export function mayHaveBody(answer: ClientAnswer, frame: AnswerFrame): boolean {
+  return !frame.headOnly && hasBody(answer.status);
+}
+
 /**
  * The head of an answer; with `chunked`, for a body that comes bit by bit.
  *
@@ -86,9 +91,7 @@ export function streamHead(answer: ClientAnswer, frame: AnswerFrame): Bytes {
 export function wholeAnswer(answer: ClientAnswer, frame: AnswerFrame): readonly Uint8Array[] {
   const head = encodeHeadText(headText(answer, frame));
   const { body } = answer;
-  const sent = body instanceof Uint8Array && !frame.headOnly && hasBody(answer.status)
-    ? body
-    : NOTHING;
+  const sent = body instanceof Uint8Array && mayHaveBody(answer, frame) ? body : NOTHING;
   if (sent.length === 0) return [head];
   if (sent.length > ONE_WRITE_BYTES) return [head, sent];
   const whole = new Uint8Array(head.length + sent.length);

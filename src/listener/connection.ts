@@ -12,7 +12,13 @@ import type { Deadlines } from "../deadlines.ts";
 import { errorBody, ProxyError, toProxyError } from "../errors.ts";
 import { type Bytes, type ClientAnswer, type Handler, jsonAnswer } from "../http/mod.ts";
 import { ReadBuffer, RequestHeadReader } from "../http1/mod.ts";
-import { type AnswerFrame, bodyBytes, streamHead, wholeAnswer } from "./answer_bytes.ts";
+import {
+  type AnswerFrame,
+  bodyBytes,
+  mayHaveBody,
+  streamHead,
+  wholeAnswer,
+} from "./answer_bytes.ts";
 import type { HttpDate } from "./date.ts";
 import { Exchange, type ExchangeControl } from "./exchange.ts";
 import { toRefusal } from "./refusal.ts";
@@ -220,7 +226,7 @@ export class ServerConnection {
     const chunked = frame.minor === 1;
     let head: Bytes | undefined = streamHead(answer, frame);
     exchange.answered = true;
-    if (frame.headOnly || this.#closed) {
+    if (!mayHaveBody(answer, frame) || this.#closed) {
       source.discard();
       await this.#write(head);
       return true;

@@ -9,6 +9,7 @@
 
 export { ManualClock } from "./manual_clock.ts";
 export { exchange, jsonPost, postText, RawClient, type RawResponse } from "./raw_client.ts";
+export { TEST_LIMITS, type TestServer, testServer } from "./server.ts";
 export { type TestProxy, testProxy, type TestProxyOptions, withProxy } from "./proxy.ts";
 export { jsonAnswer, type ReceivedRequest, scriptedUpstream } from "./scripted_upstream.ts";
 export type { ScriptedConnection, ScriptedUpstream } from "./scripted_upstream.ts";

@@ -71,6 +71,16 @@ export class RawClient implements Disposable {
     return bytes.length === 0 ? null : decoder.decode(bytes);
   }
 
+  /** Whether the other side has closed the connection, with nothing more to read. */
+  async ended(): Promise<boolean> {
+    return this.#buffer.length === 0 && !await this.#fill();
+  }
+
+  /** Says that nothing more will be written. */
+  async closeWrite(): Promise<void> {
+    await this.#connection.closeWrite();
+  }
+
   /** Closes the connection. */
   close(): void {
     try {
