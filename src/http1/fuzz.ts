@@ -1,23 +1,23 @@
 /**
- * A seeded fuzzer of the answer reader: `deno task fuzz -- --seconds N [--seed S]`.
+ * A seeded fuzzer of the readers of answers and requests: `deno task fuzz -- --seconds N [--seed S]`.
  *
- * It writes sound answers, damages most of them, and holds the reader to what `fuzz_oracle.ts` says.
+ * It writes sound messages, damages most of them, and holds the readers to what `fuzz_oracle.ts` says.
  * A finding ends the run with exit code 1 and says how to see it again.
  *
  * @module
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { type Case, caseOf, seededRandom } from "./fuzz_cases.ts";
-import { check, Finding, READINGS, SUBJECT, type Subject } from "./fuzz_oracle.ts";
+import { type Case, seededRandom } from "./fuzz_cases.ts";
+import { answers, Finding, READINGS, requests, type Target } from "./fuzz_oracle.ts";
 
 /** What came of a run. */
 export interface Tally {
   /** Cases tried; each is read three times. */
   cases: number;
-  /** Of these, those the reader refused. */
+  /** Of these, those that were refused. */
   errors: number;
-  /** Those it did not refuse: whole answers, and ones that end too early. */
+  /** Those that were not: whole messages, and ones that end too early. */
   accepted: number;
 }
 
@@ -25,8 +25,8 @@ export interface Tally {
 export interface FuzzOptions {
   /** Case n is drawn from the seed plus n, so that a finding's own seed shows it at once. */
   readonly seed: number;
-  /** What is fuzzed. */
-  readonly subject: Subject;
+  /** What is fuzzed, each about as often. */
+  readonly targets: readonly Target[];
   /** Whether to try another case; asked before each. */
   readonly goOn: (tally: Readonly<Tally>) => boolean;
   /** Milliseconds, for the bound on the time of a case. */
@@ -46,9 +46,12 @@ export function fuzz(options: FuzzOptions): Tally {
   const tally: Tally = { cases: 0, errors: 0, accepted: 0 };
   while (options.goOn(tally)) {
     const seed = (options.seed + tally.cases) >>> 0;
-    const tried = caseOf(seededRandom(seed));
+    const random = seededRandom(seed);
+    const which = options.targets.length === 1 ? 0 : random() * options.targets.length;
+    const target = options.targets[Math.floor(which)]!;
+    const tried = target.caseOf(random);
     try {
-      const refused = checkInTime(tried, options);
+      const refused = checkInTime(tried, target, options.now);
       tally.cases++;
       tally[refused ? "errors" : "accepted"]++;
     } catch (error) {
@@ -59,10 +62,10 @@ export function fuzz(options: FuzzOptions): Tally {
 }
 
 /** Checks again what was slow, since the machine may have been. */
-function checkInTime(tried: Case, { subject, now }: FuzzOptions): boolean {
+function checkInTime(tried: Case, target: Target, now: () => number): boolean {
   for (let attempt = 0; attempt < 2; attempt++) {
     const start = now();
-    const refused = check(tried, subject);
+    const refused = target.check(tried);
     if (now() - start < SLOW_MS) return refused;
   }
   throw new Finding(`reading took longer than ${SLOW_MS} ms`);
@@ -110,7 +113,7 @@ function main(): number {
     return spent < seconds * 1_000;
   };
   try {
-    print(`done: ${line(fuzz({ seed, subject: SUBJECT, goOn, now }))}, no finding`);
+    print(`done: ${line(fuzz({ seed, targets: [answers(), requests()], goOn, now }))}, no finding`);
     return 0;
   } catch (error) {
     if (!(error instanceof Finding)) throw error;

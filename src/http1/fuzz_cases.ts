@@ -10,9 +10,9 @@ export type Random = () => number;
 
 /** Bytes to read, and how. */
 export interface Case {
-  /** The method of the requests that are answered. */
+  /** The method of the requests that are answered; of no matter where requests are read. */
   readonly method: string;
-  /** One answer or several, one behind the other. */
+  /** One message or several, one behind the other. */
   readonly bytes: Uint8Array;
   /** Two ways to split the bytes, each as {@link piecesOf} takes it. */
   readonly splits: readonly (readonly number[])[];
@@ -20,7 +20,8 @@ export interface Case {
   readonly bodies: readonly string[] | undefined;
 }
 
-interface Answer {
+/** One message and its body. */
+export interface Message {
   readonly text: string;
   readonly body: string;
 }
@@ -89,7 +90,12 @@ export function caseOf(random: Random): Case {
   const method = pick(random, ["GET", "POST", "POST", "HEAD"]);
   const answers = Array.from({ length: 1 + below(random, 3) }, () => answer(random, method));
   if (random() < 0.1) answers.push(answerToEnd(random, method));
-  const sound = answers.map(({ text }) => text).join("");
+  return caseWith(random, method, answers);
+}
+
+/** Messages as a case, damaged or not. */
+export function caseWith(random: Random, method: string, messages: readonly Message[]): Case {
+  const sound = messages.map(({ text }) => text).join("");
   const damages = below(random, 5);
   let text = sound;
   for (let count = 0; count < damages; count++) text = damaged(random, text, sound);
@@ -97,16 +103,17 @@ export function caseOf(random: Random): Case {
     method,
     bytes: bytesOf(text),
     splits: [lengths(random), lengths(random)],
-    bodies: damages === 0 ? answers.map(({ body }) => body) : undefined,
+    bodies: damages === 0 ? messages.map(({ body }) => body) : undefined,
   };
 }
 
 /** A whole number below `bound`. */
-function below(random: Random, bound: number): number {
+export function below(random: Random, bound: number): number {
   return Math.floor(random() * bound);
 }
 
-function pick<T>(random: Random, items: readonly T[]): T {
+/** One of the items. */
+export function pick<T>(random: Random, items: readonly T[]): T {
   return items[below(random, items.length)]!;
 }
 
@@ -116,7 +123,7 @@ function lengths(random: Random): number[] {
 }
 
 /** An answer whose end does not depend on the end of the connection. */
-function answer(random: Random, method: string): Answer {
+function answer(random: Random, method: string): Message {
   const empty = random() < 0.2;
   const status = empty ? pick(random, [100, 103, 204, 304]) : pick(random, [200, 202, 404, 503]);
   const body = randomBytes(random);
@@ -134,7 +141,7 @@ function answer(random: Random, method: string): Answer {
   return { text: head(random, below(random, 2), status, lines) + carried, body: carried };
 }
 
-function answerToEnd(random: Random, method: string): Answer {
+function answerToEnd(random: Random, method: string): Message {
   const body = method === "HEAD" ? "" : randomBytes(random);
   return { text: head(random, below(random, 2), 200, []) + body, body };
 }
@@ -153,7 +160,8 @@ function head(random: Random, minor: number, status: number, framing: readonly s
   return `${lines.join("\r\n")}\r\n\r\n`;
 }
 
-function chunked(random: Random, body: string): string {
+/** A body in chunked coding. */
+export function chunked(random: Random, body: string): string {
   const most = pick(random, [1, 7, 40, 5_000]);
   const zeros = () => "0".repeat(below(random, 3));
   const extension = () => pick(random, ["", "", " ", ";a", '; a="b;c"', " ;\ta = b"]);
@@ -168,7 +176,8 @@ function chunked(random: Random, body: string): string {
   return `${text}0${zeros()}${extension()}\r\n${trailers}\r\n`;
 }
 
-function randomBytes(random: Random): string {
+/** Bytes of any kind, some of which look like framing. */
+export function randomBytes(random: Random): string {
   const length = below(random, random() < 0.05 ? 4_000 : 40);
   // Half of them look like framing, which a reader that lost its place would take for it.
   if (random() < 0.5) return "0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n".repeat(200).slice(0, length);

@@ -1,5 +1,5 @@
 /**
- * What the fuzzer holds the answer reader to. Pure.
+ * What the fuzzer holds the readers of answers and of requests to. Pure.
  *
  * A case is read whole and in two splits. All readings must agree; only {@link HttpSyntaxError} may
  * be thrown; each call must use at least one byte; no more may come out than went in; what was left
@@ -12,8 +12,10 @@ import { ChunkedDecoder, type Decoded } from "./chunked.ts";
 import { type AnswerFraming, answerFraming } from "./answer_framing.ts";
 import { type AnswerHead, AnswerHeadReader } from "./answer_head.ts";
 import type { BodyFraming } from "./body_decoder.ts";
-import { bytesOf, type Case, piecesOf } from "./fuzz_cases.ts";
+import { bytesOf, type Case, caseOf, piecesOf, type Random } from "./fuzz_cases.ts";
+import { requestCaseOf } from "./fuzz_requests.ts";
 import type { HeadResult } from "./head.ts";
+import { type RequestHead, RequestHeadReader } from "./request_head.ts";
 import { HttpSyntaxError } from "./syntax.ts";
 
 /** Readings of a case: whole, and in two splits. */
@@ -22,25 +24,55 @@ export const READINGS = 3;
 const latin1 = new TextDecoder("latin1");
 
 /** What is fuzzed; a parameter, so that a test can pass a broken one. */
-export interface Subject {
+export interface Subject<H = AnswerHead, F extends Framed = AnswerFraming> {
   /** A reader of heads. */
-  readonly headReader: () => { feed(piece: Uint8Array): HeadResult<AnswerHead> | undefined };
+  readonly headReader: () => { feed(piece: Uint8Array): HeadResult<H> | undefined };
   /** A decoder of one chunked body. */
   readonly decoder: () => {
     readonly done: boolean;
     readonly salvaged: number;
     decode(piece: Uint8Array): Decoded;
   };
-  /** The framing of an answer. */
-  readonly framing: (method: string, head: AnswerHead) => AnswerFraming;
+  /** The framing of a message. */
+  readonly framing: (method: string, head: H) => F;
 }
 
-/** The code of this folder. */
+/** What tells how a body ends. */
+export interface Framed {
+  readonly body: BodyFraming;
+}
+
+/** A subject and the cases for it. */
+export interface Target {
+  /** The case that random numbers stand for. */
+  caseOf(random: Random): Case;
+  /** Holds the subject to a case; see {@link check}. */
+  check(tried: Case): boolean;
+}
+
+/** The code of this folder that reads answers. */
 export const SUBJECT: Subject = {
   headReader: () => new AnswerHeadReader(),
   decoder: () => new ChunkedDecoder(),
   framing: answerFraming,
 };
+
+/** The code of this folder that reads requests. */
+export const REQUEST_SUBJECT: Subject<RequestHead, RequestHead> = {
+  headReader: () => new RequestHeadReader(),
+  decoder: () => new ChunkedDecoder(),
+  framing: (_, head) => head,
+};
+
+/** A reader of answers, on answers. */
+export function answers(subject = SUBJECT): Target {
+  return { caseOf, check: (tried) => check(tried, subject) };
+}
+
+/** A reader of requests, on requests. */
+export function requests(subject = REQUEST_SUBJECT): Target {
+  return { caseOf: requestCaseOf, check: (tried) => check(tried, subject) };
+}
 
 /** The code broke a promise; the message tells which. */
 export class Finding extends Error {
@@ -53,7 +85,7 @@ export class Finding extends Error {
  *
  * @throws {Finding} where they differ, or what the subject throws beside {@link HttpSyntaxError}.
  */
-export function check(tried: Case, subject: Subject): boolean {
+export function check<H, F extends Framed>(tried: Case, subject: Subject<H, F>): boolean {
   const whole = read(tried, [tried.bytes.length], subject);
   for (const split of tried.splits) {
     const difference = differenceOf(whole, read(tried, split, subject));
@@ -63,12 +95,15 @@ export function check(tried: Case, subject: Subject): boolean {
   if (tried.bodies !== undefined) {
     const written = tried.bodies.map((body) => latin1.decode(bytesOf(body)));
     const same = JSON.stringify(written) === JSON.stringify(whole.bodies);
-    if (whole.refused || !same) throw new Finding("sound answers are read otherwise than written");
+    if (whole.refused || !same) throw new Finding("sound messages are read otherwise than written");
   }
   return whole.refused;
 }
 
-function differenceOf(one: Reading, other: Reading): string | undefined {
+function differenceOf<H, F extends Framed>(
+  one: Reading<H, F>,
+  other: Reading<H, F>,
+): string | undefined {
   if (one.refused !== other.refused) return "errors";
   if (JSON.stringify(one.heads) !== JSON.stringify(other.heads)) return "heads";
   if (one.ends.join() !== other.ends.join()) return "ends";
@@ -76,7 +111,11 @@ function differenceOf(one: Reading, other: Reading): string | undefined {
   return undefined;
 }
 
-function read({ method, bytes }: Case, split: readonly number[], subject: Subject): Reading {
+function read<H, F extends Framed>(
+  { method, bytes }: Case,
+  split: readonly number[],
+  subject: Subject<H, F>,
+): Reading<H, F> {
   const reading = new Reading(method, subject);
   try {
     // A copy, since bodies are decoded in place.
@@ -88,25 +127,25 @@ function read({ method, bytes }: Case, split: readonly number[], subject: Subjec
   return reading;
 }
 
-/** Reads answer after answer, as from a connection. */
-class Reading {
+/** Reads message after message, as from a connection. */
+class Reading<H, F extends Framed> {
   /** Heads and their framings, as JSON has them. */
-  readonly heads: (readonly [AnswerHead, AnswerFraming])[] = [];
+  readonly heads: (readonly [H, F])[] = [];
   /** A body for each head; the last may go on. */
   readonly bodies: string[] = [];
-  /** Offsets at which answers ended. */
+  /** Offsets at which messages ended. */
   readonly ends: number[] = [];
   refused = false;
   readonly #method: string;
-  readonly #subject: Subject;
-  readonly #headReader: ReturnType<Subject["headReader"]>;
+  readonly #subject: Subject<H, F>;
+  readonly #headReader: ReturnType<Subject<H, F>["headReader"]>;
   #decoder: ReturnType<Subject["decoder"]>;
   /** The framing of the body that goes on; undefined in a head. */
   #body: BodyFraming | undefined;
   #remaining = 0;
   #offset = 0;
 
-  constructor(method: string, subject: Subject) {
+  constructor(method: string, subject: Subject<H, F>) {
     this.#method = method;
     this.#subject = subject;
     this.#headReader = subject.headReader();

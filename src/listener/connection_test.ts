@@ -8,6 +8,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { type AnswerSource, type Bytes, type ClientRequest, Fields } from "../http/mod.ts";
+import { seededRandom } from "../http1/fuzz_cases.ts";
 import { RawClient, testServer } from "../testing/mod.ts";
 
 const encoder = new TextEncoder();
@@ -390,4 +391,42 @@ Deno.test("a large body in many pieces arrives whole, however late it is asked f
   asked.resolve();
   await writing;
   assertEquals((await client.readResponse()).text, "900000");
+});
+
+Deno.test("any split of the bytes of pipelined requests gives the same answers", async () => {
+  await using server = testServer(async (request) => {
+    const body = await request.body();
+    return answer(`${request.method} ${request.target} ${new TextDecoder().decode(body)}`);
+  });
+  const random = seededRandom(7);
+  const below = (bound: number) => Math.floor(random() * bound);
+  for (let run = 0; run < 60; run++) {
+    const expected: string[] = [];
+    let text = "";
+    for (let count = 1 + below(4); count > 0; count--) {
+      const body = "b".repeat(below(3) * below(2_000));
+      const half = below(body.length + 1);
+      const coded = [body.slice(0, half), body.slice(half)].filter((part) => part !== "")
+        .map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join("") + "0\r\n\r\n";
+      const framed = below(2) === 0
+        ? `content-length: ${body.length}\r\n\r\n${body}`
+        : `transfer-encoding: chunked\r\n\r\n${coded}`;
+      text += `POST /${count} HTTP/1.1\r\nhost: a\r\n${framed}`;
+      expected.push(`POST /${count} ${body}`);
+    }
+    using client = await RawClient.connect(server.origin);
+    const most = [1, 10, 1_000, 100_000][below(4)]!;
+    const reading = (async () => {
+      const found: string[] = [];
+      while (found.length < expected.length) found.push((await client.readResponse()).text);
+      return found;
+    })();
+    for (let at = 0; at < text.length;) {
+      const length = 1 + below(most);
+      await client.write(text.slice(at, at + length));
+      if (below(4) === 0) await new Promise((resolve) => setTimeout(resolve));
+      at += length;
+    }
+    assertEquals(await reading, expected);
+  }
 });
