@@ -6,6 +6,7 @@
 
 import { adminHandler } from "./admin/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { sharedTimers } from "./deadlines.ts";
 import { type Config, ConfigError, type RouteConfig } from "./config/mod.ts";
 import { type DoorRules, Exchanges, streamableHttpFront } from "./front/mod.ts";
 import { createHandler, type Route } from "./handler.ts";
@@ -56,9 +57,10 @@ export function createApp(options: AppOptions): App {
   });
   const exchanges = new Exchanges();
   const upstreams: Upstream[] = [];
+  const timers = sharedTimers(clock);
   const routes = new Map<string, Route>();
   for (const route of config.routes) {
-    const upstream = createUpstream(route, clock, options.httpClient);
+    const upstream = createUpstream(route, timers, options.httpClient);
     upstreams.push(upstream);
     const limits = config.limits;
     const front = streamableHttpFront({
@@ -89,6 +91,7 @@ export function createApp(options: AppOptions): App {
     },
     close: async () => {
       await Promise.all(upstreams.map((upstream) => upstream.close()));
+      timers.close();
     },
   };
 }

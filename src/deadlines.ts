@@ -8,6 +8,34 @@
 
 import type { Clock, Timer } from "./clock.ts";
 
+/** Most lengths of time that share timers; of further ones each has its own. */
+const MAX_LENGTHS = 64;
+
+/**
+ * A clock on which timers of the same length share one: for lengths that come again and again and are
+ * nearly always cancelled. `close` forgets all that are set.
+ */
+export function sharedTimers(clock: Clock): Clock & { close(): void } {
+  const lengths = new Map<number, Deadlines>();
+  return {
+    monotonicMs: () => clock.monotonicMs(),
+    now: () => clock.now(),
+    randomBytes: (length) => clock.randomBytes(length),
+    after(delayMs, callback) {
+      let deadlines = lengths.get(delayMs);
+      if (deadlines === undefined) {
+        if (lengths.size >= MAX_LENGTHS) return clock.after(delayMs, callback);
+        deadlines = new Deadlines(clock, delayMs);
+        lengths.set(delayMs, deadlines);
+      }
+      return deadlines.start(callback);
+    },
+    close() {
+      for (const deadlines of lengths.values()) deadlines.close();
+    },
+  };
+}
+
 /** A deadline that has not passed. */
 interface Waiting {
   readonly atMs: number;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Deadlines } from "./deadlines.ts";
+import { Deadlines, sharedTimers } from "./deadlines.ts";
 import { ManualClock } from "./testing/mod.ts";
 
 function setUp() {
@@ -57,4 +57,22 @@ Deno.test("close() forgets the deadlines and their timer", () => {
   start("b");
   clock.advance(1_000);
   assertEquals(passed, ["b"]);
+});
+
+Deno.test("sharedTimers() has one timer for each length, up to 64 of them", () => {
+  const clock = new ManualClock();
+  const shared = sharedTimers(clock);
+  const passed: number[] = [];
+  for (const delayMs of [100, 200, 100]) shared.after(delayMs, () => passed.push(delayMs));
+  shared.after(100, () => passed.push(0)).cancel();
+  assertEquals(clock.timers, 2);
+  clock.advance(200);
+  assertEquals([passed, clock.timers], [[100, 100, 200], 0]);
+  for (let delayMs = 300; delayMs < 400; delayMs++) {
+    for (let time = 0; time < 2; time++) shared.after(delayMs, () => {}).cancel();
+  }
+  // Those of 62 lengths stay for the next of their length; the others were timers of their own.
+  assertEquals(clock.timers, 62);
+  shared.close();
+  assertEquals(clock.timers, 0);
 });

@@ -17,7 +17,7 @@ import {
   type EraHeaders,
 } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import type { ClientAnswer, ClientRequest, FieldReader } from "../http/mod.ts";
+import { type ClientAnswer, type ClientRequest, detached, type FieldReader } from "../http/mod.ts";
 import { type JsonLimits, parseBody, type ParsedBody } from "../json/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
@@ -229,7 +229,7 @@ function settleSession(
   }
   const opens = passage.opensSession && answer.status === 200 && answer.sessionId !== undefined;
   if (!opens) return undefined;
-  const opened = options.sessions.open(options.route, answer.sessionId!);
+  const opened = options.sessions.open(options.route, detached(answer.sessionId!));
   watchNegotiation(answer, (revision) => opened.revision = revision);
   return opened;
 }

@@ -7,6 +7,11 @@
  * @module
  */
 
+/** The same text in memory of its own: a part of a text otherwise keeps the whole in memory. */
+export function detached(text: string): string {
+  return JSON.parse(JSON.stringify(text));
+}
+
 /** What reads header fields; `Headers` is one of it too. */
 export interface FieldReader {
   /** All values of a field, joined with `, `; null where there is none. The name is in lower case. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-export { type FieldReader, Fields } from "./fields.ts";
+export { detached, type FieldReader, Fields } from "./fields.ts";
 export {
   type AnswerSource,
   type Bytes,

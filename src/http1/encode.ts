@@ -4,11 +4,8 @@
  * @module
  */
 
-const encoder = new TextEncoder();
 // deno-lint-ignore no-control-regex -- control characters are what is looked for
 const UNSAFE = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/;
-// deno-lint-ignore no-control-regex -- every ASCII character is what is looked for
-const NOT_ASCII = /[^\x00-\x7f]/;
 
 /**
  * A field as a line of a head.
@@ -22,8 +19,10 @@ export function fieldLine(name: string, value: string): string {
   return line + "\r\n";
 }
 
-/** The text of a head as bytes, one for each character. */
-export function encodeHeadText(text: string): Uint8Array<ArrayBuffer> {
-  if (!NOT_ASCII.test(text)) return encoder.encode(text);
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+/** The text of a head as bytes, one for each character, and room for `more` bytes behind it. */
+export function encodeHead(text: string, more = 0): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length + more);
+  // By hand: the text is short, and calling the runtime's encoder costs more than this.
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
 }

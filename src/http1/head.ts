@@ -7,7 +7,7 @@
  * @module
  */
 
-import { Fields } from "../http/mod.ts";
+import { detached, Fields } from "../http/mod.ts";
 import { HttpSyntaxError } from "./syntax.ts";
 
 /** How one kind of head is made of its lines. */
@@ -40,7 +40,15 @@ export const MAX_HEAD_BYTES = 65_536;
 const LF = 0x0a;
 const CR = 0x0d;
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+// deno-lint-ignore no-control-regex -- control characters are what is looked for
+const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
+
+/** Names found sound before, each with its form in lower case; most heads have the same few. */
+const KNOWN_NAMES = new Map<string, string>();
+/** Most of them, so that odd names do not fill the memory. */
+const MAX_KNOWN_NAMES = 256;
+/** Longest of them. */
+const MAX_KNOWN_NAME_LENGTH = 40;
 
 /** Puts a head together from pieces of any size, in time linear in its length. */
 export class HeadReader<T> {
@@ -136,11 +144,22 @@ function parseHead<T>(bytes: Uint8Array, rules: HeadRules<T>): T {
 /** Appends the name and the value in `line` to `list`. */
 function parseField(line: string, list: string[]): void {
   const colon = line.indexOf(":");
-  const name = line.slice(0, Math.max(0, colon));
+  const name = fieldName(line.slice(0, Math.max(0, colon)));
+  if (CONTROL.test(line)) throw new HttpSyntaxError(`the field ${name} holds control characters`);
+  list.push(name, trimOws(line.slice(colon + 1)));
+}
+
+/** A name in lower case. */
+function fieldName(name: string): string {
+  const known = KNOWN_NAMES.get(name);
+  if (known !== undefined) return known;
   if (!NAME.test(name)) throw new HttpSyntaxError("a field has no valid name");
-  const value = line.slice(colon + 1);
-  if (!VALUE.test(value)) throw new HttpSyntaxError(`the field ${name} holds control characters`);
-  list.push(name.toLowerCase(), trimOws(value));
+  const lower = name.toLowerCase();
+  if (KNOWN_NAMES.size < MAX_KNOWN_NAMES && name.length <= MAX_KNOWN_NAME_LENGTH) {
+    // A name cut out of a head would keep the whole head in memory.
+    KNOWN_NAMES.set(detached(name), detached(lower));
+  }
+  return lower;
 }
 
 /**
@@ -149,12 +168,15 @@ function parseField(line: string, list: string[]): void {
  * By hand, because `trim()` takes NBSP too, and `/[\t ]+$/` is quadratic in white space inside.
  */
 export function trimOws(text: string): string {
-  const isOws = (at: number) => text[at] === " " || text[at] === "\t";
   let start = 0;
   let end = text.length;
-  while (start < end && isOws(start)) start++;
-  while (end > start && isOws(end - 1)) end--;
+  while (start < end && isOws(text.charCodeAt(start))) start++;
+  while (end > start && isOws(text.charCodeAt(end - 1))) end--;
   return text.slice(start, end);
+}
+
+function isOws(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
 
 /** Bytes as text, one character a byte, as `Headers` wants it. */

@@ -12,18 +12,22 @@ const SMALL_BYTES = 2_048;
 /** The most that one read takes, in bytes. */
 const LARGE_BYTES = 65_536;
 
-/** The reading end of one connection. */
+/** The reading end of one connection: `target` before a read, `taken` after it. */
 export class ReadBuffer {
-  #small = new Uint8Array(SMALL_BYTES);
+  readonly #small = new Uint8Array(SMALL_BYTES);
+  #target = this.#small;
   #size = SMALL_BYTES;
 
-  /** The next bytes, in memory of their own; null at the end. */
-  async readFrom(
-    source: { read(target: Uint8Array): Promise<number | null> },
-  ): Promise<Bytes | null> {
-    const target = this.#size === SMALL_BYTES ? this.#small : new Uint8Array(this.#size);
-    const length = await source.read(target);
-    if (length === null) return null;
+  /** Where the next read goes. */
+  target(): Bytes {
+    return this.#target = this.#size === SMALL_BYTES ? this.#small : new Uint8Array(this.#size);
+  }
+
+  /** The `length` bytes that were read into the target, in memory of their own. */
+  taken(length: number): Bytes {
+    const target = this.#target;
+    // What was handed out is not to be kept alive by a connection that waits.
+    this.#target = this.#small;
     if (length === target.length) this.#size = Math.min(LARGE_BYTES, this.#size * 4);
     else if (length < this.#size / 4) this.#size = Math.max(SMALL_BYTES, this.#size / 4);
     return target === this.#small ? target.slice(0, length) : target.subarray(0, length);

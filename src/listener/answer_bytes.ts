@@ -7,7 +7,7 @@
  */
 
 import type { Bytes, ClientAnswer } from "../http/mod.ts";
-import { encodeHeadText, fieldLine } from "../http1/mod.ts";
+import { encodeHead, fieldLine } from "../http1/mod.ts";
 
 /** What an answer is written for. */
 export interface AnswerFrame {
@@ -49,7 +49,6 @@ const REASONS: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-const encoder = new TextEncoder();
 const NOTHING: Bytes = new Uint8Array();
 
 /** Whether an answer of this status can have a body (RFC 9110 section 6.4.1). */
@@ -84,18 +83,17 @@ function headText(answer: ClientAnswer, frame: AnswerFrame): string {
 
 /** The head of an answer whose body comes bit by bit. */
 export function streamHead(answer: ClientAnswer, frame: AnswerFrame): Bytes {
-  return encodeHeadText(headText(answer, frame));
+  return encodeHead(headText(answer, frame));
 }
 
 /** A whole answer: one piece, or head and body apart where the body is large. */
 export function wholeAnswer(answer: ClientAnswer, frame: AnswerFrame): readonly Uint8Array[] {
-  const head = encodeHeadText(headText(answer, frame));
+  const head = headText(answer, frame);
   const { body } = answer;
   const sent = body instanceof Uint8Array && mayHaveBody(answer, frame) ? body : NOTHING;
-  if (sent.length === 0) return [head];
-  if (sent.length > ONE_WRITE_BYTES) return [head, sent];
-  const whole = new Uint8Array(head.length + sent.length);
-  whole.set(head);
+  if (sent.length === 0) return [encodeHead(head)];
+  if (sent.length > ONE_WRITE_BYTES) return [encodeHead(head), sent];
+  const whole = encodeHead(head, sent.length);
   whole.set(sent, head.length);
   return [whole];
 }
@@ -110,15 +108,25 @@ export function bodyBytes(
   chunked: boolean,
   ended: boolean,
 ): Bytes {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
   const framed = chunked && length > 0;
-  const before = encoder.encode(framed ? `${length.toString(16)}\r\n` : "");
-  const after = encoder.encode((framed ? "\r\n" : "") + (chunked && ended ? LAST_CHUNK : ""));
-  const whole = new Uint8Array((head?.length ?? 0) + before.length + length + after.length);
-  let at = 0;
-  for (const part of [head ?? NOTHING, before, ...pieces, after]) {
-    whole.set(part, at);
-    at += part.length;
+  const before = framed ? `${length.toString(16)}\r\n` : "";
+  const after = (framed ? "\r\n" : "") + (chunked && ended ? LAST_CHUNK : "");
+  const headLength = head?.length ?? 0;
+  const whole = new Uint8Array(headLength + before.length + length + after.length);
+  if (head !== undefined) whole.set(head);
+  let at = put(whole, before, headLength);
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
   }
+  put(whole, after, at);
   return whole;
+}
+
+/** Puts ASCII text into `bytes`; the index behind it. */
+function put(bytes: Uint8Array, text: string, at: number): number {
+  for (let index = 0; index < text.length; index++) bytes[at + index] = text.charCodeAt(index);
+  return at + text.length;
 }

@@ -55,6 +55,8 @@ export class ServerConnection {
   readonly #context: ConnectionContext;
   readonly #buffer = new ReadBuffer();
   readonly #heads = new RequestHeadReader();
+  readonly #onRead = (length: number | null) => this.#take(length);
+  readonly #onBroken = () => this.close();
   readonly #control: ExchangeControl;
   #early: Bytes[] = [];
   #earlyBytes = 0;
@@ -110,18 +112,15 @@ export class ServerConnection {
   #read(): void {
     if (this.#reading || this.#closed) return;
     this.#reading = true;
-    this.#buffer.readFrom(this.#conn).then(
-      (piece) => this.#take(piece),
-      () => this.close(),
-    );
+    this.#conn.read(this.#buffer.target()).then(this.#onRead, this.#onBroken);
   }
 
-  #take(piece: Bytes | null): void {
+  #take(length: number | null): void {
     this.#reading = false;
     if (this.#closed) return;
     // A half-closed connection is taken for one whose client has gone.
-    if (piece === null) return this.close();
-    this.#feed(piece);
+    if (length === null) return this.close();
+    this.#feed(this.#buffer.taken(length));
     if (this.#wantsMore()) this.#read();
   }
 

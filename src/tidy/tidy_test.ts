@@ -34,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "admin",
     "clock.ts",
     "config",
+    "deadlines.ts",
     "front",
     "handler.ts",
     "http",

@@ -48,6 +48,7 @@ export class Connection {
   readonly #clock: Clock;
   readonly #events: ConnectionEvents;
   readonly #buffer = new ReadBuffer();
+  readonly #onRead = (length: number | null) => length === null ? null : this.#buffer.taken(length);
   #pending: Promise<Bytes | null> | undefined;
   #closed = false;
   #idle = false;
@@ -92,20 +93,17 @@ export class Connection {
   async exchange(call: Call): Promise<HttpAnswer> {
     this.#idle = false;
     const progress = { requestSent: false, answerBegun: false };
-    const { promise: givenUp, reject } = Promise.withResolvers<never>();
+    let givenUp: ProxyError | undefined;
     try {
       call.whenGivenUp((error) => {
-        reject(error);
+        givenUp = error;
+        // What is read or written now fails.
         this.close();
       });
-      const answering = this.#answer(call, progress);
-      answering.catch(() => {
-        // Told below, unless the call was given up first.
-      });
-      return await Promise.race([answering, givenUp]);
+      return await this.#answer(call, progress);
     } catch (error) {
       this.close();
-      throw toFailure(error, progress);
+      throw toFailure(givenUp ?? error, progress);
     } finally {
       this.#used = true;
     }
@@ -237,7 +235,7 @@ export class Connection {
   }
 
   #read(): Promise<Bytes | null> {
-    return this.#pending = this.#buffer.readFrom(this.#conn);
+    return this.#pending = this.#conn.read(this.#buffer.target()).then(this.#onRead);
   }
 }
 

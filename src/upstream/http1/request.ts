@@ -4,7 +4,7 @@
  * @module
  */
 
-import { encodeHeadText, fieldLine } from "../../http1/mod.ts";
+import { encodeHead, fieldLine } from "../../http1/mod.ts";
 import type { HttpRequest } from "../http_client.ts";
 
 /** A body up to this length goes out in one write with its head. */
@@ -16,12 +16,11 @@ export const ONE_WRITE_BYTES = 65_536;
  * @throws {TypeError} where a field holds a line break or another control character (R16).
  */
 export function encodeRequest(request: HttpRequest, host: string): Uint8Array[] {
-  const head = encodeHeadText(headText(request, host));
+  const head = headText(request, host);
   const { body } = request;
-  if (body === null || body.length === 0) return [head];
-  if (body.length > ONE_WRITE_BYTES) return [head, body];
-  const whole = new Uint8Array(head.length + body.length);
-  whole.set(head);
+  if (body === null || body.length === 0) return [encodeHead(head)];
+  if (body.length > ONE_WRITE_BYTES) return [encodeHead(head), body];
+  const whole = encodeHead(head, body.length);
   whole.set(body, head.length);
   return [whole];
 }
