@@ -51,10 +51,11 @@ interface Story {
 /** The handler of the address that clients use. */
 export function createHandler(options: HandlerOptions): Handler {
   return async (request) => {
-    const startedMs = options.clock.monotonicMs();
+    const isTold = options.logger.enabled("info");
+    const startedMs = isTold ? options.clock.monotonicMs() : 0;
     const story: Story = { origin: null };
     const found = await answer(options, request, story);
-    logRequest(options, request, found.status, story, startedMs);
+    if (isTold) logRequest(options, request, found.status, story, startedMs);
     return found;
   };
 }
@@ -110,7 +111,6 @@ function logRequest(
   story: Story,
   startedMs: number,
 ): void {
-  if (!options.logger.enabled("info")) return;
   options.logger.info("request", {
     route: story.route,
     http: request.method,

@@ -1,9 +1,12 @@
 /**
- * Heads as bytes. Pure.
+ * Heads as bytes.
  *
  * @module
  */
 
+import type { Bytes } from "../http/mod.ts";
+
+const encoder = new TextEncoder();
 // deno-lint-ignore no-control-regex -- control characters are what is looked for
 const UNSAFE = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/;
 
@@ -19,10 +22,14 @@ export function fieldLine(name: string, value: string): string {
   return line + "\r\n";
 }
 
-/** The text of a head as bytes, one for each character, and room for `more` bytes behind it. */
-export function encodeHead(text: string, more = 0): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length + more);
-  // By hand: the text is short, and calling the runtime's encoder costs more than this.
-  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+/** The text of a head as bytes, one for each character, and `more` behind it. */
+export function encodeHead(text: string, more?: Uint8Array): Bytes {
+  const bytes = new Uint8Array(text.length + (more?.length ?? 0));
+  // Of other than ASCII the runtime's encoder makes two bytes or more, and perhaps stops short.
+  const { read, written } = encoder.encodeInto(text, bytes);
+  if (read !== text.length || written !== text.length) {
+    for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  }
+  if (more !== undefined) bytes.set(more, text.length);
   return bytes;
 }

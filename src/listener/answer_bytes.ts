@@ -93,9 +93,7 @@ export function wholeAnswer(answer: ClientAnswer, frame: AnswerFrame): readonly 
   const sent = body instanceof Uint8Array && mayHaveBody(answer, frame) ? body : NOTHING;
   if (sent.length === 0) return [encodeHead(head)];
   if (sent.length > ONE_WRITE_BYTES) return [encodeHead(head), sent];
-  const whole = encodeHead(head, sent.length);
-  whole.set(sent, head.length);
-  return [whole];
+  return [encodeHead(head, sent)];
 }
 
 /**

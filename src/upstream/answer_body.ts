@@ -48,20 +48,19 @@ export class AnswerBody implements UpstreamBody {
   #observe: ((bytes: Uint8Array) => void) | undefined;
   #reader: PromiseWithResolvers<readonly Bytes[] | null> | undefined;
   #wake: (() => void) | undefined;
-  #lastByteMs: number;
+  #lastByteMs = 0;
   #watch: Timer | undefined;
 
   /** A body on one connection, watched for silence once it has a reader. */
   constructor(control: BodyControl, timer: BodyTimer) {
     this.#control = control;
     this.#timer = timer;
-    this.#lastByteMs = timer.clock.monotonicMs();
   }
 
   /** A piece of the body has come. */
   push(bytes: Bytes): void {
     if (this.#over) return;
-    this.#lastByteMs = this.#timer.clock.monotonicMs();
+    if (this.#watch !== undefined) this.#lastByteMs = this.#timer.clock.monotonicMs();
     this.#observe?.(bytes);
     const reader = this.#reader;
     if (reader !== undefined) {
@@ -191,7 +190,8 @@ export class AnswerBody implements UpstreamBody {
   /** Watches from when somebody waits: an answer that is there already needs no timer. */
   #startWatch(): void {
     if (this.#over || this.#watch !== undefined) return;
-    const { idleMs, untilMs } = this.#timer;
+    const { clock, idleMs, untilMs } = this.#timer;
+    this.#lastByteMs = clock.monotonicMs();
     this.#watchFor(Math.min(idleMs, untilMs - this.#lastByteMs));
   }
 

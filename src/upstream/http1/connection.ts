@@ -48,6 +48,7 @@ export class Connection {
   readonly #clock: Clock;
   readonly #events: ConnectionEvents;
   readonly #buffer = new ReadBuffer();
+  readonly #heads = new AnswerHeadReader();
   readonly #onRead = (length: number | null) => length === null ? null : this.#buffer.taken(length);
   #pending: Promise<Bytes | null> | undefined;
   #closed = false;
@@ -117,13 +118,12 @@ export class Connection {
     this.#pending ??= this.#read();
     progress.requestSent = true;
     const written = this.#write(pieces);
-    const reader = new AnswerHeadReader();
     for (let interim = 0; interim <= MAX_INTERIM_ANSWERS;) {
       const piece = await this.#next();
       if (piece === null) throw closedEarly();
       progress.answerBegun = true;
       for (let rest: Bytes = piece; rest.length > 0;) {
-        const result = reader.feed(rest);
+        const result = this.#heads.feed(rest);
         if (result === undefined) break;
         rest = rest.subarray(result.consumed);
         if (result.head.status >= 200) return this.#begin(call, result.head, rest, written);

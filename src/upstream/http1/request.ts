@@ -20,9 +20,7 @@ export function encodeRequest(request: HttpRequest, host: string): Uint8Array[] 
   const { body } = request;
   if (body === null || body.length === 0) return [encodeHead(head)];
   if (body.length > ONE_WRITE_BYTES) return [encodeHead(head), body];
-  const whole = encodeHead(head, body.length);
-  whole.set(body, head.length);
-  return [whole];
+  return [encodeHead(head, body)];
 }
 
 function headText(request: HttpRequest, host: string): string {
