@@ -76,11 +76,12 @@ async function answer(
   return withCors(found, story.origin);
 }
 
-async function dispatch(
+/** Throws, or rejects with, a `ProxyError`. */
+function dispatch(
   options: HandlerOptions,
   request: ClientRequest,
   story: Story,
-): Promise<ClientAnswer> {
+): ClientAnswer | Promise<ClientAnswer> {
   story.origin = enter(request, options.door);
   const { path, query } = targetPath(request.target);
   const route = options.routes.get(path);
@@ -89,7 +90,7 @@ async function dispatch(
   }
   story.route = route.name;
   if (request.method === "OPTIONS") return preflight(request.headers, story.origin);
-  return await route.front(request, query, story);
+  return route.front(request, query, story);
 }
 
 /** The checks at the door; the result is the allowed origin, or null where no page is asking. */

@@ -29,17 +29,17 @@ const WHOLE_BODY_BYTES = 65_536;
 const encoder = new TextEncoder();
 
 /**
- * The client's answer.
+ * The client's answer; at once where nothing has to be waited for.
  *
  * @throws {ProxyError} `upstream_protocol` where the upstream's answer is none to this request (R63,
  * R70), or what went wrong while its body was read.
  */
-export async function toAnswer(
+export function toAnswer(
   answer: UpstreamAnswer,
   context: AnswerContext,
-): Promise<ClientAnswer> {
+): ClientAnswer | Promise<ClientAnswer> {
   if (context.sessionId !== undefined) answer.headers.set("mcp-session-id", context.sessionId);
-  if (answer.status >= 400) return await errorResponse(answer, context);
+  if (answer.status >= 400) return errorResponse(answer, context);
   if (answer.status >= 300) {
     throw refuseAnswer(answer, context, "The upstream server answered with a redirect.");
   }
@@ -54,14 +54,14 @@ export async function toAnswer(
       if (answer.kind === "sse") return eventStream(answer);
       throw refuseAnswer(answer, context, "The upstream server did not answer with a stream.");
     case "message":
-      return await messageResponse(answer, context);
+      return messageResponse(answer, context);
   }
 }
 
-async function messageResponse(
+function messageResponse(
   answer: UpstreamAnswer,
   context: AnswerContext,
-): Promise<ClientAnswer> {
+): ClientAnswer | Promise<ClientAnswer> {
   if (answer.status === 200 && answer.kind === "sse") return eventStream(answer);
   if (answer.status !== 200 || answer.kind !== "json") {
     throw refuseAnswer(
@@ -70,7 +70,17 @@ async function messageResponse(
       "The upstream server answered with neither JSON nor an event stream.",
     );
   }
-  const whole = await collect(answer, context.signal);
+  const whole = answer.body.wholeNow(WHOLE_BODY_BYTES);
+  if (whole !== undefined) return jsonResponse(answer, context, whole);
+  return collect(answer, context.signal).then((body) => jsonResponse(answer, context, body));
+}
+
+/** JSON: its whole body, or null for one that is streamed because it is large. */
+function jsonResponse(
+  answer: UpstreamAnswer,
+  context: AnswerContext,
+  whole: Uint8Array<ArrayBuffer> | null,
+): ClientAnswer {
   if (whole !== null && whole.length === 0) {
     throw refuseAnswer(answer, context, "The upstream server answered with an empty body.");
   }

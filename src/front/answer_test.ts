@@ -28,7 +28,7 @@ for (const status of [200, 400]) {
   Deno.test(`R54 a client that goes while JSON with ${status} is collected is gone upstream`, async () => {
     const { answer, body, calls, context, gone } = setUp(status);
     body.push(new TextEncoder().encode('{"half":'));
-    const response = toAnswer(answer, context);
+    const response = Promise.resolve(toAnswer(answer, context));
     gone.abort();
     const error = await assertRejects(() => response, ProxyError);
     assertEquals([error.kind, calls], ["client_closed", ["abort"]]);
@@ -38,7 +38,7 @@ for (const status of [200, 400]) {
 Deno.test("R54 a client that has gone before is gone upstream too", async () => {
   const { answer, calls, context, gone } = setUp(200);
   gone.abort();
-  await assertRejects(() => toAnswer(answer, context), ProxyError);
+  await assertRejects(async () => await toAnswer(answer, context), ProxyError);
   assertEquals(calls, ["abort"]);
 });
 
@@ -46,7 +46,7 @@ Deno.test("R70 a redirect is refused whatever the client waits for", async () =>
   for (const expected of ["message", "acceptance", "stream", "termination"] as const) {
     const { answer, calls, context } = setUp(302);
     const error = await assertRejects(
-      () => toAnswer(answer, { ...context, expected }),
+      async () => await toAnswer(answer, { ...context, expected }),
       ProxyError,
     );
     assertEquals([error.kind, calls], ["upstream_protocol", ["abort"]]);

@@ -48,7 +48,7 @@ export interface RequestFacts {
   rpc?: string;
 }
 
-/** Answers the requests of one route. Rejects with nothing but a `ProxyError`. */
+/** Answers the requests of one route. Throws and rejects with nothing but a `ProxyError`. */
 export type Front = (
   request: ClientRequest,
   query: string,
@@ -75,14 +75,14 @@ export function streamableHttpFront(options: FrontOptions): Front {
     GET: (request, query, facts) => listen(options, request, query, facts),
     DELETE: (request, query, facts) => terminate(options, request, query, facts),
   };
-  return async (request, query, facts) => {
+  return (request, query, facts) => {
     const answer = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
     if (answer === undefined) {
       throw new ProxyError("method_not_allowed", "Use POST, GET or DELETE here.", {
         headers: { allow: "GET, POST, DELETE" },
       });
     }
-    return await answer(request, query, facts);
+    return answer(request, query, facts);
   };
 }
 
@@ -94,7 +94,8 @@ async function post(
 ): Promise<ClientAnswer> {
   requireJsonBody(request.headers);
   requireAcceptAnswer(request.headers);
-  const bytes = await request.body();
+  const reading = request.body();
+  const bytes = reading instanceof Uint8Array ? reading : await reading;
   const body = parseBody(bytes, options.limits);
   facts.rpc = describe(body);
   const classified = classifyPost(body, eraHeaders(request.headers));
@@ -203,12 +204,13 @@ async function pass(
     answer.body.whenOver(release);
     options.exchanges.follow(answer.body, passage.isSubscription);
     const known = settleSession(options, passage, answer);
-    return await toAnswer(answer, {
+    const found = toAnswer(answer, {
       expected: passage.expected,
       sessionId: known?.id,
       idText: passage.idText,
       signal: request.signal,
     });
+    return found instanceof Promise ? await found : found;
   } catch (error) {
     release();
     throw toProxyError(error).withId(passage.idText);

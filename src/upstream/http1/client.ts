@@ -28,7 +28,7 @@ async function send(
 ): Promise<HttpAnswer> {
   const call = new Call(request, options.clock);
   try {
-    const connection = await pool.acquire(call, false);
+    const connection = pool.unused() ?? await pool.acquire(call);
     // A fresh connection that fails tells something about the server, a used one only about itself.
     const reused = connection.used;
     try {
@@ -36,7 +36,7 @@ async function send(
     } catch (error) {
       if (!reused || !mayRetry(request.method, error)) throw error;
     }
-    const fresh = await pool.acquire(call, true);
+    const fresh = await pool.acquire(call);
     return await fresh.exchange(call);
   } finally {
     call.settle();

@@ -54,7 +54,7 @@ export class Connection {
   #closed = false;
   #idle = false;
   #used = false;
-  #writing = false;
+  #isWritten = false;
   #resume: (() => void) | undefined;
   #paused = false;
 
@@ -170,7 +170,7 @@ export class Connection {
       const decoder = new BodyDecoder(framing.body);
       const push = (data: Bytes) => body.push(data);
       const used = decoder.feed(rest, push);
-      if (decoder.done) return await this.#finish(framing, body, used < rest.length, written);
+      if (decoder.done) return this.#finish(framing, body, used < rest.length, written);
       for (;;) {
         if (this.#paused) await new Promise<void>((resolve) => this.#resume = resolve);
         const piece = await this.#next();
@@ -188,21 +188,23 @@ export class Connection {
   }
 
   /** The body is whole: the connection rests, unless anything about it is doubtful. */
-  async #finish(
+  #finish(
     framing: AnswerFraming,
     body: AnswerBody,
     stray: boolean,
     written: Promise<boolean>,
-  ): Promise<void> {
+  ): void {
     body.finish();
     if (stray || !framing.reusable || this.#closed) return this.close();
-    if (!await this.#isOut(written) || this.#closed) return this.close();
-    this.#events.free(this, framing.keepAliveSeconds);
+    if (this.#isWritten) return this.#events.free(this, framing.keepAliveSeconds);
+    this.#isOut(written).then((isOut) => {
+      if (!isOut || this.#closed) return this.close();
+      this.#events.free(this, framing.keepAliveSeconds);
+    });
   }
 
   /** Whether the request is out, too; after an early answer the rest of it is not waited for long. */
   async #isOut(written: Promise<boolean>): Promise<boolean> {
-    if (!this.#writing) return await written;
     const { promise: late, resolve } = Promise.withResolvers<boolean>();
     const timer = this.#clock.after(WRITE_GRACE_MS, () => resolve(false));
     try {
@@ -214,17 +216,16 @@ export class Connection {
 
   /** Writes all; whether it could. What a failure means, the reading side finds out. */
   async #write(pieces: readonly Uint8Array[]): Promise<boolean> {
-    this.#writing = true;
+    this.#isWritten = false;
     try {
       for (const piece of pieces) {
         let at = 0;
         while (at < piece.length) at += await this.#conn.write(piece.subarray(at));
       }
+      this.#isWritten = true;
       return true;
     } catch {
       return false;
-    } finally {
-      this.#writing = false;
     }
   }
 

@@ -42,18 +42,19 @@ export class Pool implements ConnectionEvents {
     this.#options = options;
   }
 
+  /** The newest unused connection, if there is one. */
+  unused(): Connection | undefined {
+    return this.#resting.pop()?.connection;
+  }
+
   /**
-   * A connection for a call: the newest unused one unless it has to be fresh, a new one, or, when there
-   * are as many as there may be, the next that comes free.
+   * A connection for a call: a new one, or, when there are as many as there may be, the next that comes
+   * free.
    *
    * @throws {ProxyError} `upstream_saturated` when too many wait or the wait was too long, what `dial`
    * throws, or why the call was given up.
    */
-  async acquire(call: Call, fresh: boolean): Promise<Connection> {
-    if (!fresh) {
-      const resting = this.#resting.pop();
-      if (resting !== undefined) return resting.connection;
-    }
+  async acquire(call: Call): Promise<Connection> {
     if (this.#hasRoom() || this.#dropOldest()) return await this.#dial(call);
     return await this.#wait(call);
   }
