@@ -211,24 +211,23 @@ export class ServerConnection {
       for (const piece of pieces) await this.#write(piece);
       return kept;
     }
-    const isWhole = await this.#stream(exchange, answer, frame);
-    return kept && isWhole;
+    await this.#stream(exchange, answer, frame);
+    return kept;
   }
 
-  /** Writes an answer bit by bit; the result says whether its end can be seen without closing. */
+  /** Writes an answer bit by bit: in chunks, or to the end of the connection of a client of HTTP/1.0. */
   async #stream(
     exchange: Exchange,
     answer: ClientAnswer,
     frame: AnswerFrame,
-  ): Promise<boolean> {
+  ): Promise<void> {
     const source = answer.body as Exclude<ClientAnswer["body"], Uint8Array | null>;
     const chunked = frame.minor === 1;
     let head: Bytes | undefined = streamHead(answer, frame);
     exchange.answered = true;
     if (!mayHaveBody(answer, frame) || this.#closed) {
       source.discard();
-      await this.#write(head);
-      return true;
+      return await this.#write(head);
     }
     exchange.source = source;
     for (;;) {
@@ -243,7 +242,7 @@ export class ServerConnection {
       const bytes = bodyBytes(head, coming ?? [], chunked, ended);
       if (bytes.length > 0) await this.#write(bytes);
       head = undefined;
-      if (ended) return chunked;
+      if (ended) return;
     }
   }
 

@@ -113,6 +113,29 @@ Deno.test("pipelined requests that nobody answers are held back by the server's 
   await writing;
 });
 
+Deno.test("a body that nobody asks for is held back by the server's buffer", async () => {
+  const release = Promise.withResolvers<void>();
+  await using server = testServer(async (request) => {
+    await release.promise;
+    return await tell(request);
+  });
+  using client = await RawClient.connect(server.origin);
+  await client.write("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000000\r\n\r\n");
+  let written = 0;
+  const writing = (async () => {
+    for (; written < 2_000; written++) await client.write(new Uint8Array(100_000));
+  })().catch(() => {});
+  let before = -1;
+  while (written !== before) {
+    before = written;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  assertLess(written, 1_000);
+  client.close();
+  release.resolve();
+  await writing;
+});
+
 Deno.test("Connection: close is honoured, and so is the habit of HTTP/1.0", async () => {
   await using server = testServer(tell);
   for (const head of ["GET / HTTP/1.1\r\nhost: a\r\nconnection: close", "GET / HTTP/1.0"]) {
