@@ -8,15 +8,21 @@
 import type { Bytes } from "../http/mod.ts";
 
 /** What an unused connection holds, in bytes. */
-const SMALL_BYTES = 2_048;
+const SMALL_BYTES = 1_024;
 /** The most that one read takes, in bytes. */
 const LARGE_BYTES = 65_536;
+/**
+ * Reads in a row that need no more than a quarter before the next are smaller: two, because the end of a
+ * message that did not fit is small, and the next message is not.
+ */
+const SMALL_READS = 2;
 
 /** The reading end of one connection: `target` before a read, `taken` after it. */
 export class ReadBuffer {
   readonly #small = new Uint8Array(SMALL_BYTES);
   #target = this.#small;
   #size = SMALL_BYTES;
+  #smallReads = 0;
 
   /** Where the next read goes. */
   target(): Bytes {
@@ -28,8 +34,9 @@ export class ReadBuffer {
     const target = this.#target;
     // What was handed out is not to be kept alive by a connection that waits.
     this.#target = this.#small;
+    this.#smallReads = length <= this.#size / 4 ? this.#smallReads + 1 : 0;
     if (length === target.length) this.#size = Math.min(LARGE_BYTES, this.#size * 4);
-    else if (length < this.#size / 4) this.#size = Math.max(SMALL_BYTES, this.#size / 4);
+    else if (this.#smallReads >= SMALL_READS) this.#size = Math.max(SMALL_BYTES, this.#size / 4);
     return target === this.#small ? target.slice(0, length) : target.subarray(0, length);
   }
 }
