@@ -22,6 +22,9 @@ export interface Started {
   readonly skipped: readonly string[];
 }
 
+/** As the README starts the proxy. */
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
+
 const repository = new URL("../", import.meta.url);
 const mockScript = new URL("./mock_upstream.ts", import.meta.url);
 
@@ -31,13 +34,13 @@ function startMock(port: number, cleanup: Cleanup): Promise<Listener> {
 }
 
 function startProxy(upstream: Endpoint, cleanup: Cleanup): Promise<Listener> {
-  const args = ["run", "-P", "main.ts", "serve", "--listen", "127.0.0.1:0"];
+  const args = ["run", "-P", V8_FLAGS, "main.ts", "serve", "--listen", "127.0.0.1:0"];
   args.push("--upstream", urlOf(upstream), "--log-level", "error");
   return startListener("the proxy", args, repository, cleanup);
 }
 
 function startCandidate(client: string, upstream: Endpoint, cleanup: Cleanup): Promise<Listener> {
-  const args = ["run", "-P=test", "bench/candidates/serve.ts"];
+  const args = ["run", "-P=test", V8_FLAGS, "bench/candidates/serve.ts"];
   args.push("--client", client, "--upstream", urlOf(upstream));
   return startListener(`the candidate ${client}`, args, repository, cleanup);
 }
