@@ -72,7 +72,7 @@ export class BlockParser {
 export class EventReader {
   readonly #body: Body;
   readonly #parser = new BlockParser();
-  readonly #decoder = new TextDecoder();
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #waiting: Block[] = [];
 
   constructor(body: Body) {

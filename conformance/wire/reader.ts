@@ -126,7 +126,7 @@ export class Body {
 
   /** Everything that is left of it, as UTF-8. */
   async text(): Promise<string> {
-    return new TextDecoder().decode(await this.bytes());
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await this.bytes());
   }
 
   async #plain(): Promise<Uint8Array | null> {
