@@ -8,6 +8,7 @@ import { createApp } from "./app.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, parseAddress } from "./config/mod.ts";
 import type { Handler } from "./handler.ts";
+import { recordRun } from "./record/mod.ts";
 import type { HttpClientFactory } from "./upstream/mod.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 
@@ -52,31 +53,40 @@ export class ListenError extends Error {
  * Listens on the addresses of a config.
  *
  * @throws {ListenError} where an address is in use or not this machine's; nothing listens then.
+ * @throws {ConfigError} where the folder for recordings cannot be written to.
  */
 export async function serve(options: ServeOptions): Promise<RunningProxy> {
   const { config, clock = systemClock, logger = nullLogger } = options;
+  const recording = config.record && await recordRun(config.record, { config, clock, logger });
   const app = createApp(options);
   const servers: Deno.HttpServer<Deno.NetAddr>[] = [];
   try {
-    servers.push(listen(config.listen, app.handler, logger));
+    servers.push(listen(config.listen, recording?.tap(app.handler) ?? app.handler, logger));
     if (config.admin !== "off") servers.push(listen(config.admin, app.admin, logger));
   } catch (error) {
     await Promise.all(servers.map((server) => server.shutdown()));
     await app.close();
     throw error;
   }
-  let stopping: Promise<boolean> | undefined;
-  return {
-    origin: originOf(servers[0]!.addr),
-    adminOrigin: servers[1] === undefined ? null : originOf(servers[1].addr),
-    stop: () =>
-      stopping ??= stop(
+  const stopAll = async () => {
+    const [inTime] = await Promise.all([
+      stop(
         () => app.drain(),
         () => app.close(),
         Promise.all(servers.map((server) => server.shutdown())),
         config.drainTimeoutMs,
         clock,
       ),
+      // The recording ends here, and is written while the rest is still ending.
+      recording?.finish(),
+    ]);
+    return inTime;
+  };
+  let stopping: Promise<boolean> | undefined;
+  return {
+    origin: originOf(servers[0]!.addr),
+    adminOrigin: servers[1] === undefined ? null : originOf(servers[1].addr),
+    stop: () => stopping ??= stopAll(),
   };
 }
 

@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { VERSION } from "../cli/version.ts";
 import { configSchema } from "../config/schema.ts";
+import { RECORDER } from "../record/mod.ts";
 import { parse as parseJsonc } from "@std/jsonc";
 import plugin, { MAX_FUNCTION_LINES } from "./lint_plugin.ts";
 
@@ -17,11 +18,12 @@ const MAX_MODULE_LINES = 500;
 /** What each room of src may import of the others; "." are the files at the top of src. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["errors.ts", "front"],
-  cli: ["clock.ts", "config", "server.ts", "telemetry"],
+  cli: ["clock.ts", "config", "record", "server.ts", "telemetry"],
   config: ["telemetry", "upstream"],
   era: ["errors.ts", "json"],
   front: ["clock.ts", "config", "era", "errors.ts", "json", "session", "sse", "upstream"],
   json: ["errors.ts"],
+  record: ["clock.ts", "config", "errors.ts", "front", "sse", "telemetry", "upstream"],
   session: ["clock.ts", "errors.ts"],
   sse: [],
   telemetry: ["clock.ts"],
@@ -40,8 +42,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "clock.ts": [],
   "errors.ts": [],
   "handler.ts": ["clock.ts", "errors.ts", "front", "telemetry"],
-  "server.ts": ["app.ts", "clock.ts", "config", "handler.ts", "telemetry", "upstream"],
+  "server.ts": ["app.ts", "clock.ts", "config", "handler.ts", "record", "telemetry", "upstream"],
 };
+
+/** The one thing outside src that a room of src may import, and which room. */
+const FIXTURE_FORMAT = { room: "record", path: "fixtures/format/mod.ts" };
 
 /** Rooms that tests alone may use. */
 const TEST_ROOMS: readonly string[] = ["testing", "official_clients"];
@@ -104,6 +109,11 @@ Deno.test("rooms of src import only what they may", async () => {
     for (const specifier of imports(text)) {
       if (!specifier.startsWith(".")) continue;
       const target = new URL(specifier, new URL(path, "file:///")).pathname.slice(1);
+      if (!target.startsWith("src/")) {
+        const isFormat = room === FIXTURE_FORMAT.room && target === FIXTURE_FORMAT.path;
+        assert(isFormat, `${path} must import nothing outside src, but imports ${target}`);
+        continue;
+      }
       const wanted = roomOf(target);
       if (wanted === room) continue;
       assert(allowed.includes(wanted), `${path} must not import ${target}`);
@@ -172,6 +182,7 @@ function withSubpaths(name: string): string[] {
 
 Deno.test("the version is the same in deno.json, in the program and in the changelog", async () => {
   assertEquals(VERSION, (await denoConfig()).version);
+  assertEquals(RECORDER, `switchyard ${VERSION}`);
   assert((await read("CHANGELOG.md")).includes(`## ${VERSION}`));
 });
 
