@@ -191,7 +191,8 @@ export class MockUpstream implements AsyncDisposable {
       values: (name) => valuesOf(fields, name),
     };
     this.#note(request);
-    return await this.#answer(request, socket);
+    const asksForEnd = /\bclose\b/i.test(request.field("connection") ?? "");
+    return await this.#answer(request, socket) && !asksForEnd;
   }
 
   #note(request: MockRequest): void {

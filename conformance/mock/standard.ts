@@ -105,7 +105,8 @@ async function dispatch(
   const key = request.method === "POST" ? message?.method ?? "" : request.method;
   const script = table[key];
   if (script !== undefined) return await script(request, reply);
-  if (request.method === "POST" && message?.id === undefined) return await reply.empty(202);
+  const asks = message?.method !== undefined && message.id !== undefined;
+  if (request.method === "POST" && !asks) return await reply.empty(202);
   const error = { code: -32601, message: `no such method: ${key}` };
   await reply.json({ jsonrpc: "2.0", id: message?.id ?? null, error });
 }

@@ -4,7 +4,15 @@
  * @module
  */
 
-import { type Fields, framingOf, type Head, valueOf, valuesOf, WireError } from "./head.ts";
+import {
+  ConnectionClosed,
+  type Fields,
+  framingOf,
+  type Head,
+  valueOf,
+  valuesOf,
+  WireError,
+} from "./head.ts";
 import { type Body, MessageReader } from "./reader.ts";
 
 const encoder = new TextEncoder();
@@ -53,7 +61,7 @@ export class WireClient implements Disposable {
   async response(method = "POST"): Promise<WireResponse> {
     for (;;) {
       const head = await this.#reader.head();
-      if (head === null) throw new WireError("the connection was closed without an answer");
+      if (head === null) throw new ConnectionClosed("the connection was closed without an answer");
       const status = statusOf(head);
       if (status >= 200) return this.#response(status, head.fields, method);
     }

@@ -12,6 +12,9 @@ export class WireError extends Error {
   override readonly name = "WireError";
 }
 
+/** A peer closed the connection where an answer was to begin. */
+export class ConnectionClosed extends WireError {}
+
 /** A head: its first line and its fields. */
 export interface Head {
   readonly startLine: string;
