@@ -29,7 +29,7 @@ export type ExpectedFailures = z.infer<typeof expectedSchema>;
 
 /**
  * Says that in each case it names, at least one of the checks it names fails. Without a check it names
- * all checks of the case, without a case all cases that judge the check; a case that ends with `/*`
+ * all checks of the case, without a case all cases that judge the check; a case that ends with `*`
  * stands for all that begin so.
  */
 export type ExpectedFailure = ExpectedFailures["failures"][number];
@@ -95,5 +95,5 @@ export function isExpected(failure: ExpectedFailure, checkId: string, caseId: st
 }
 
 function namesCase(pattern: string, caseId: string): boolean {
-  return pattern.endsWith("/*") ? caseId.startsWith(pattern.slice(0, -1)) : caseId === pattern;
+  return pattern.endsWith("*") ? caseId.startsWith(pattern.slice(0, -1)) : caseId === pattern;
 }

@@ -35,6 +35,7 @@ const SERVERS = {
   "stateless-json": () => startPlainServer({ stateless: true, json: true }),
   "without-event-ids": () => startPlainServer(),
   crlf: () => startPlainServer({ crlf: true }),
+  breaking: () => startPlainServer({ breaks: true }),
   everything: (processes) => startReference(processes, "streamableHttp", "/mcp"),
   "everything-sse": (processes) => startReference(processes, "sse", "/sse"),
 } satisfies Record<string, Start>;

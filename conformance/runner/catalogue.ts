@@ -5,7 +5,9 @@
  */
 
 import { SCENARIOS } from "../checks/mod.ts";
+import { readFixtures } from "../../fixtures/format/mod.ts";
 import { LATENCY_CHECKS } from "../latency/mod.ts";
+import { fixtureCase, type PlayOptions, REPLAY_CHECKS } from "../replay/mod.ts";
 import { type Case, type Check, scenarioCase } from "../suite/mod.ts";
 
 /** All checks and all cases; checks of group `latency` have a phase of their own and no case. */
@@ -14,11 +16,18 @@ export interface Catalogue {
   readonly cases: readonly Case[];
 }
 
-/** Reads the catalogue. */
-export async function loadCatalogue(): Promise<Catalogue> {
-  const checks: Check[] = [...SCENARIOS, ...LATENCY_CHECKS];
-  const cases = SCENARIOS.map(scenarioCase);
-  return await Promise.resolve({ checks, cases });
+const FIXTURES = new URL("../../fixtures", import.meta.url);
+
+/** Reads the catalogue, fixtures included. */
+export async function loadCatalogue(options?: PlayOptions): Promise<Catalogue> {
+  const fixtures = await readFixtures(FIXTURES);
+  return {
+    checks: [...SCENARIOS, ...REPLAY_CHECKS, ...LATENCY_CHECKS],
+    cases: [
+      ...SCENARIOS.map(scenarioCase),
+      ...fixtures.map((fixture) => fixtureCase(fixture, options)),
+    ],
+  };
 }
 
 /** What is wrong with a catalogue: ids that are there twice, and checks that do not exist. */

@@ -5,6 +5,7 @@
 import { createPlainServer } from "./plain_tools.ts";
 import { WebStandardStreamableHTTPServerTransport } from "./sdk_v1.ts";
 import {
+  BreakOff,
   type FixtureApp,
   type FixtureOptions,
   type FixtureServer,
@@ -20,6 +21,8 @@ export interface PlainOptions extends FixtureOptions {
   readonly json?: boolean;
   /** Ends the lines of its event streams with CRLF, as the Python SDK's servers do. */
   readonly crlf?: boolean;
+  /** Breaks the connection in place of the answer to a tools/call, as a server that dies does. */
+  readonly breaks?: boolean;
 }
 
 type PlainServer = ReturnType<typeof createPlainServer>;
@@ -34,8 +37,13 @@ export function startPlainServer(options: PlainOptions = {}): FixtureServer {
   return serveLoopback(options.stateless ? statelessApp(options) : sessionApp(options), options);
 }
 
-function nameOf({ stateless, json, crlf }: PlainOptions): string {
-  const parts = [stateless && "stateless", json && "json", crlf && "crlf"];
+function nameOf({ stateless, json, crlf, breaks }: PlainOptions): string {
+  const parts = [
+    stateless && "stateless",
+    json && "json",
+    crlf && "crlf",
+    breaks && "breaking",
+  ];
   return ["switchyard", ...parts.filter((part) => part), "fixture"].join("-");
 }
 
@@ -67,7 +75,7 @@ function statelessApp(options: PlainOptions): FixtureApp {
       }
       const { server, transport } = await connect(options, undefined);
       request.signal.addEventListener("abort", () => void server.close());
-      return withLineEnds(options, await transport.handleRequest(request));
+      return rewritten(options, await transport.handleRequest(request));
     },
     // What is still in flight ends with its connection.
     close: () => Promise.resolve(),
@@ -83,7 +91,7 @@ function sessionApp(options: PlainOptions): FixtureApp {
       if (session === undefined) return rpcErrorResponse(404, -32001, "Session not found");
       const response = await session.transport.handleRequest(request);
       if (session.transport.sessionId === undefined) await session.server.close();
-      return withLineEnds(options, response);
+      return rewritten(options, response);
     },
     close: async () => {
       await Promise.all([...sessions.values()].map(({ server }) => server.close()));
@@ -91,16 +99,23 @@ function sessionApp(options: PlainOptions): FixtureApp {
   };
 }
 
-function withLineEnds({ crlf }: PlainOptions, response: Response): Response {
+/** The answer as the options have it: an event stream whose pieces are changed, or that breaks. */
+function rewritten({ crlf, breaks }: PlainOptions, response: Response): Response {
   const isStream = response.headers.get("content-type") === "text/event-stream";
-  if (!crlf || !isStream || response.body === null) return response;
+  if (!(crlf || breaks) || !isStream || response.body === null) return response;
   const body = response.body
     .pipeThrough(new TextDecoderStream())
     .pipeThrough(
       new TransformStream<string, string>({
-        transform: (piece, controller) => controller.enqueue(piece.replaceAll("\n", "\r\n")),
+        transform(piece, controller) {
+          if (breaks && piece.includes(CALL_RESULT)) controller.error(new BreakOff());
+          else controller.enqueue(crlf ? piece.replaceAll("\n", "\r\n") : piece);
+        },
       }),
     )
     .pipeThrough(new TextEncoderStream());
   return new Response(body, response);
 }
+
+/** How the result of a tools/call begins. */
+const CALL_RESULT = '"result":{"content"';

@@ -9,7 +9,7 @@
 
 import { casesOf, type RecordCase } from "../case.ts";
 import { EventReader } from "../events.ts";
-import { type ConnectedV1, v1 } from "../official.ts";
+import { type ConnectedV1, fails, v1 } from "../official.ts";
 import { expectStatus, finish, scripted, type ScriptedSession } from "../scripted.ts";
 import { delay, SETTLE_MS } from "../waiting.ts";
 
@@ -124,6 +124,14 @@ async function leaveDuringCall(session: ScriptedSession): Promise<void> {
   await finish(session.request("ping"));
 }
 
+/** The server dies between its progress and its answer; the session goes on. */
+async function breakOff(session: ScriptedSession): Promise<void> {
+  const params = { name: "test_tool_with_progress", arguments: {}, _meta: { progressToken: 1 } };
+  const events = new EventReader(await session.request("tools/call", params));
+  await fails(events.rest());
+  await finish(session.request("ping"));
+}
+
 const ELICITED = { answers: { elicited: { response: "Gunta Stölzl" } } };
 const SAMPLED = { answers: { sampled: "Anni Albers" } };
 
@@ -226,5 +234,13 @@ const EVERYTHING = casesOf(REVISION, "everything", [
   ],
 ]);
 
+const BREAKING = casesOf(REVISION, "breaking", [
+  [
+    "server-breaks-off",
+    "The server breaks its stream off before the answer",
+    scripted(REVISION, breakOff),
+  ],
+]);
+
 /** The cases of this module. */
-export const SESSION_STREAMS: readonly RecordCase[] = [...SESSION, ...EVERYTHING];
+export const SESSION_STREAMS: readonly RecordCase[] = [...SESSION, ...EVERYTHING, ...BREAKING];
