@@ -45,6 +45,7 @@ export interface RequestChange {
 
 /** The head of an answer on its way to the client. */
 export interface AnswerHead {
+  readonly startLine: string;
   readonly status: number;
   readonly fields: Fields;
 }
@@ -73,10 +74,12 @@ export interface AnswerChange {
   readonly lateHead?: boolean;
   /** How long it is waited for what follows a piece; not at all where it is left out. */
   readonly lookAheadMs?: number;
-  /** Changes a body that is read whole before. */
-  whole?(body: Uint8Array): Uint8Array;
+  /** Changes a body that is read whole before; `bytes` are those of the answer as they came. */
+  whole?(body: Uint8Array, bytes: Uint8Array): Uint8Array;
   /** Ends a body that was cut as if it had been complete. */
   readonly hideCut?: boolean;
+  /** Breaks a changed stream off where it should end. */
+  readonly breaksOff?: boolean;
   /** Waited for before anything is sent. */
   readonly wait?: Promise<unknown>;
 }
@@ -85,6 +88,14 @@ export interface AnswerChange {
 export interface Damage {
   request?(request: Passing): RequestChange | undefined | Promise<RequestChange | undefined>;
   answer?(head: AnswerHead, request: Passing): AnswerChange | undefined;
+  /** Told that the head of a request has come; where there is `request` alone. */
+  begins?(): void;
+  /** Told that the client has left before the end of an answer; where there is `answer` alone. */
+  departed?(request: Passing, surroundings: Surroundings): void;
+  /** Sent in place of each interim answer (1xx). */
+  readonly interim?: Uint8Array;
+  /** What is sent in place of an answer that is no HTTP/1.1 read strictly. */
+  unreadable?(bytes: Uint8Array): Uint8Array;
   /** Does not pass on that the client has gone. */
   readonly staysWhenClientLeaves?: boolean;
   /** Takes what comes from the server however slowly the client reads. */

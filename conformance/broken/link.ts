@@ -28,6 +28,8 @@ export class Link {
   readonly #surroundings: Surroundings;
   /** Requests sent on and not answered yet. */
   readonly #unanswered: Passing[] = [];
+  /** Requests sent on whose answers have not come to their end. */
+  readonly #open = new Set<Passing>();
   /** Whether damage has taken the connection over. */
   #taken = false;
   /** The bytes of a request of whose answer nothing has come, where it is to be retried. */
@@ -70,7 +72,7 @@ export class Link {
       if (holds && error instanceof WireError) return await this.#unsound(source);
     }
     const rest = source.rest();
-    if (rest.length > 0) this.#unanswered.push(unsound(rest));
+    if (rest.length > 0) this.#await(unsound(rest));
     if (holds) await this.#server.write(rest);
     await this.#unread(source);
   }
@@ -81,6 +83,7 @@ export class Link {
       await this.#server.write(piece);
     }
     this.#left = true;
+    for (const request of this.#open) this.#damage.departed?.(request, this.#surroundings);
     if (!this.#damage.staysWhenClientLeaves) passEnd(this.#client, this.#server);
   }
 
@@ -89,11 +92,12 @@ export class Link {
     const [method = "", target = ""] = startLine.split(" ");
     const framing = framingOf(fields, 0);
     if (typeof framing === "number" && framing > MAX_HELD_BYTES) throw new Stalled("too large");
+    this.#damage.begins?.();
     const request = { method, target, startLine, fields, sound: true };
     if (this.#damage.request === undefined) {
       // It has been passed on already, and may be answered before it is complete.
       const known = unsound(source.taken());
-      this.#unanswered.push(known);
+      this.#await(known);
       return Object.assign(known, request, {
         body: await source.reader.body(framing).bytes(),
         bytes: source.taken(),
@@ -118,11 +122,16 @@ export class Link {
       await this.#client.write(change.answer);
       return false;
     }
-    this.#unanswered.push(request);
+    this.#await(request);
     this.#asked = change?.send ?? request.bytes;
     await this.#server.write(this.#asked);
     if (change?.also !== undefined) void this.#aside(change.also);
     return false;
+  }
+
+  #await(request: Passing): void {
+    this.#unanswered.push(request);
+    if (this.#damage.answer !== undefined) this.#open.add(request);
   }
 
   /** Shows a request that is no HTTP to the damage; what comes after it is not looked at. */
@@ -184,6 +193,8 @@ export class Link {
       }
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
+      const bytes = source.rest();
+      await this.#client.write(this.#damage.unreadable?.(bytes) ?? bytes);
     }
     await this.#client.write(source.rest());
     await this.#unreadAnswers();
@@ -193,19 +204,21 @@ export class Link {
   async #answer(source: Source, head: Head): Promise<boolean> {
     const status = Number(head.startLine.split(" ")[1]);
     if (status < 200) {
-      await this.#client.write(source.taken());
+      const bytes = source.taken();
+      await this.#client.write(this.#damage.interim ?? bytes);
       return true;
     }
     const request = this.#unanswered.shift() ?? unsound(new Uint8Array());
     const bodyless = request.method === "HEAD" || status === 204 || status === 304;
     const framing = bodyless ? 0 : framingOf(head.fields, "close");
     const body = source.reader.body(framing);
-    const change = this.#damage.answer?.({ status, fields: head.fields }, request);
+    const change = this.#damage.answer?.({ ...head, status }, request);
     await change?.wait;
     if (change?.whole !== undefined) await this.#whole(source, head, body, change);
     else if (change?.stream !== undefined && framing !== 0) {
       await this.#stream(source, head, body, framing, change);
     } else await this.#asItIs(source, head, body, change);
+    this.#open.delete(request);
     return body.complete && framing !== "close";
   }
 
@@ -225,8 +238,8 @@ export class Link {
   async #whole(source: Source, head: Head, body: Body, change: AnswerChange): Promise<void> {
     const content = await body.bytes();
     const bytes = source.taken();
-    if (!body.complete) return await this.#client.write(bytes);
-    const changed = change.whole!(content);
+    if (!body.complete && !change.hideCut) return await this.#client.write(bytes);
+    const changed = change.whole!(content, bytes);
     const fields = unframed(change.fields ?? head.fields);
     await this.#client.write(changedHead(head, {
       ...change,
@@ -270,7 +283,8 @@ export class Link {
     source.taken();
     await send(change.stream!.end?.() ?? []);
     if (first !== null) await this.#client.write(first);
-    if (chunked && (body.complete || change.hideCut)) await this.#client.write(lastChunk());
+    if (change.breaksOff) this.#client.close();
+    else if (chunked && (body.complete || change.hideCut)) await this.#client.write(lastChunk());
   }
 }
 

@@ -4,17 +4,12 @@
  * @module
  */
 
-import { type Fields, joined } from "../wire/mod.ts";
+import { binary, type Fields, joined } from "../wire/mod.ts";
 import type { Passing } from "./damage.ts";
 
 const encoder = new TextEncoder();
-const latin1 = new TextDecoder("latin1");
 
 const FRAMING = new Set(["content-length", "transfer-encoding"]);
-/** The bytes that heads were read from: "latin1" is windows-1252, which is not quite the same. */
-const BYTES = new Map(
-  Array.from({ length: 256 }, (_, byte) => [latin1.decode(Uint8Array.of(byte)), byte]),
-);
 
 const LAST_CHUNK = encoder.encode("0\r\n\r\n");
 
@@ -26,6 +21,13 @@ export function bytesOf(text: string): Uint8Array {
 /** UTF-8 as text; a byte order mark stays. */
 export function textOf(bytes: Uint8Array): string {
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}
+
+/** What `binary` made of bytes as bytes again. */
+export function unbinary(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
 }
 
 /** The value of a field; undefined where there is none. */
@@ -48,7 +50,7 @@ export function unframed(fields: Fields): Fields {
 export function headBytes(startLine: string, fields: Fields): Uint8Array {
   const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   const text = `${startLine}\r\n${lines}\r\n`;
-  return Uint8Array.from(text, (character) => BYTES.get(character) ?? character.charCodeAt(0));
+  return unbinary(text);
 }
 
 /** The status line for a status. */
@@ -90,7 +92,7 @@ export function lastChunk(): Uint8Array {
 
 /** What can be told of a request whose head is no sound HTTP. */
 export function unsound(bytes: Uint8Array): Passing {
-  const [head = ""] = latin1.decode(bytes).split(/\r?\n\r?\n/, 1);
+  const [head = ""] = binary(bytes).split(/\r?\n\r?\n/, 1);
   const [startLine = "", ...lines] = head.split(/\r?\n/);
   const [method = "", target = ""] = startLine.split(" ");
   const fields = lines.flatMap((line): [string, string][] => {

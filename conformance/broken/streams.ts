@@ -4,28 +4,9 @@
  * @module
  */
 
+import { binary } from "../wire/mod.ts";
 import type { AnswerChange, AnswerHead, Damage, Followed, StreamChange } from "./damage.ts";
-import { fieldOf } from "./message.ts";
-
-/** How many characters are made at once. */
-const STEP = 8_192;
-
-/** Bytes as text, one character for each. */
-export function binary(bytes: Uint8Array): string {
-  let text = "";
-  // Not a decoder's "latin1", which is windows-1252 and not quite the same.
-  for (let at = 0; at < bytes.length; at += STEP) {
-    text += String.fromCharCode(...bytes.subarray(at, at + STEP));
-  }
-  return text;
-}
-
-/** What `binary` made of bytes as bytes again. */
-export function unbinary(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
-  return bytes;
-}
+import { fieldOf, unbinary } from "./message.ts";
 
 /** Whether an answer is an event stream. */
 export function isStream({ fields }: AnswerHead): boolean {

@@ -89,15 +89,6 @@ async function chunked(context: Context): Promise<void> {
   expectEqual(text, UNICODE, "an answer in chunks of one byte");
 }
 
-async function closeDelimited(context: Context): Promise<void> {
-  const answer = await call(context, async (reply) => {
-    await reply.raw("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n");
-    await reply.raw(`connection: close\r\n\r\n${UNICODE}`);
-    reply.close();
-  });
-  expectEqual(answer.text, UNICODE, "an answer that ends with its connection");
-}
-
 async function large(context: Context): Promise<void> {
   const body = resultWith(`"${"é😀\\n".repeat(300_000)}"`);
   for (const withLength of [true, false]) {
@@ -182,19 +173,6 @@ async function retryAfter(context: Context): Promise<void> {
   }
 }
 
-/** Answers with 2xx that are none to a request. */
-function noAnswers(
-  answers: Readonly<Record<string, (reply: Reply) => Promise<void>>>,
-): Scenario["run"] {
-  return async (context) => {
-    for (const [what, script] of Object.entries(answers)) {
-      context.mock.reset();
-      const { status } = await call(context, script);
-      expect(status >= 500, `a call that the server answered with ${what} got ${status}`);
-    }
-  };
-}
-
 async function accepted(context: Context): Promise<void> {
   const { fields } = await inSession(context);
   const bodies = {
@@ -225,11 +203,9 @@ async function refusedNotification(context: Context): Promise<void> {
 
 async function notAllowed(context: Context): Promise<void> {
   const refuse: MockScript = (_, reply) => reply.empty(405, [["allow", "POST"]]);
-  const { fields } = await inSession(context, { GET: refuse, DELETE: refuse });
-  for (const method of ["GET", "DELETE"]) {
-    const { status } = await context.send({ method, fields });
-    expectEqual(status, 405, `the status of ${method}, which the server does not have`);
-  }
+  const { fields } = await inSession(context, { GET: refuse });
+  const { status } = await context.send({ method: "GET", fields });
+  expectEqual(status, 405, "the status of GET, which the server does not have");
 }
 
 async function redirect(context: Context): Promise<void> {
@@ -237,9 +213,9 @@ async function redirect(context: Context): Promise<void> {
   for (const status of [301, 302, 307, 308]) {
     context.mock.reset();
     const location = `http://${other.host}/mcp`;
-    const answer = await call(context, (reply) => reply.empty(status, [["location", location]]));
+    // What the client gets instead is no matter of this check.
+    await call(context, (reply) => reply.empty(status, [["location", location]]));
     expectEqual(other.connections, 0, `the number of calls to where a ${status} pointed`);
-    expect(answer.status >= 300, `a redirect (${status}) came as ${answer.status}`);
   }
 }
 
@@ -267,9 +243,6 @@ async function unknownFields(context: Context): Promise<void> {
   expectEqual(answer.field("x-two"), "1, 2", "a field of the answer that came twice");
 }
 
-const html = (reply: Reply) => reply.whole(200, [["content-type", "text/html"]], "<p>hello</p>");
-const text = (reply: Reply) => reply.whole(200, [["content-type", "text/plain"]], "hello");
-
 const RULES: readonly Omit<Scenario, "group">[] = [
   {
     id: "answer.ids",
@@ -288,12 +261,6 @@ const RULES: readonly Omit<Scenario, "group">[] = [
     title: "JSON in chunks of one byte comes whole",
     source: "RFC 9112 section 7.1; R46",
     run: chunked,
-  },
-  {
-    id: "answer.close-delimited",
-    title: "JSON that ends with its connection comes whole",
-    source: "RFC 9112 section 6.3, rule 8",
-    run: closeDelimited,
   },
   {
     id: "answer.large-json",
@@ -360,22 +327,6 @@ const RULES: readonly Omit<Scenario, "group">[] = [
     run: retryAfter,
   },
   {
-    id: "answer.wrong-type",
-    title: "2xx with neither JSON nor an event stream is no answer to a request",
-    source: `${TRANSPORT}, item 5; RFC 9110 section 15.6.3; R63`,
-    run: noAnswers({ "HTML": html, "plain text": text }),
-  },
-  {
-    id: "answer.no-content",
-    title: "2xx without a body is no answer to a request",
-    source: `${TRANSPORT}, item 5; RFC 9110 section 15.6.3; R63`,
-    run: noAnswers({
-      "204": (reply) => reply.empty(204),
-      "202": (reply) => reply.empty(202),
-      "200 and an empty body": (reply) => reply.whole(200, [JSON_TYPE], ""),
-    }),
-  },
-  {
     id: "answer.accepted",
     title: "A notification and a response that the server accepts get 202 without a body",
     source: `${TRANSPORT}, item 4`,
@@ -395,8 +346,8 @@ const RULES: readonly Omit<Scenario, "group">[] = [
   },
   {
     id: "answer.not-allowed",
-    title: "405 for GET and DELETE, by which servers say what they lack, comes through",
-    source: "2025-11-25 basic/transports, Listening for Messages, Session Management",
+    title: "405 for GET, by which servers say that they have no stream, comes through",
+    source: "2025-11-25 basic/transports, Listening for Messages from the Server",
     run: notAllowed,
   },
   {

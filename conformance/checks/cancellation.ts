@@ -10,7 +10,6 @@
 
 import { eventText, type MockScript, type Reply, rpcOf } from "../mock/mod.ts";
 import {
-  type Answer,
   type Call,
   type Context,
   expect,
@@ -72,13 +71,6 @@ async function callAndHead(context: Context, call: Call): Promise<WireClient> {
   await client.write(context.bytes(call));
   await soon(client.response());
   return client;
-}
-
-/** A call under way; that it fails is told to whoever waits for it, and to nobody before. */
-function begun(context: Context, call: Call): Promise<Answer> {
-  const answer = context.send(call);
-  answer.catch(() => {});
-  return answer;
 }
 
 /** Fails unless the server's connection goes at once. */
@@ -244,7 +236,7 @@ const MODERN: readonly Scenario[] = [
         await reply.json(echoResult(request));
       };
       context.mock.use(modernByKey({ left: left.script, stayed }));
-      const staying = begun(context, modernCall(context, "stayed"));
+      const staying = context.send(modernCall(context, "stayed"));
       await context.within(context.mock.arrival(withKey("stayed")), "the call at the server");
       const client = await callAndHead(context, modernProgressCall(context, "left"));
       client.close();
@@ -339,7 +331,7 @@ const SESSION: readonly Scenario[] = [
       };
       context.mock.use(sessionByKey({ left: left.script, stayed }));
       const session = await context.openSession();
-      const staying = begun(context, sessionCall(session, "stayed", 1));
+      const staying = context.send(sessionCall(session, "stayed", 1));
       await context.within(context.mock.arrival(withKey("stayed")), "the call at the server");
       const client = await callAndHead(context, sessionCall(session, "left", 2));
       client.close();

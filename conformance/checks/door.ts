@@ -100,22 +100,7 @@ async function legacyEndpoint(context: Context): Promise<void> {
   }
 }
 
-async function ownName(context: Context): Promise<void> {
-  const session = await inSession(context);
-  const outcome = await outcomeOfRaw(context, session, { lines: [LENGTH], rest: BODY });
-  expect(
-    outcome !== "closed" && outcome.status === 200,
-    `a call under the proxy's own name and of no page got ${told(outcome)}, expected 200`,
-  );
-}
-
 const RULES: readonly Omit<Scenario, "group">[] = [
-  {
-    id: "door.own-name",
-    title: "A call under the proxy's own name, by no web page, is served",
-    source: REBINDING,
-    run: ownName,
-  },
   {
     id: "door.missing-host",
     title: "A request without Host is refused",

@@ -144,14 +144,6 @@ async function withoutBody(context: Context): Promise<void> {
   }
 }
 
-async function noSession(context: Context): Promise<void> {
-  context.mock.use(modernServer());
-  const answer = await context.send(modernCall(context, {}));
-  expectEqual(answer.status, 200, "the status of a call");
-  const id = answer.field("mcp-session-id");
-  expect(id === undefined, `an answer of 2026-07-28 opens the session ${id}`);
-}
-
 async function invalidVersion(context: Context): Promise<void> {
   // A server as it should be; whether it or the proxy refuses is the same to the client.
   const strict: MockScript = (request, reply) =>
@@ -368,12 +360,6 @@ const RULES: readonly Omit<Scenario, "group">[] = [
       "a session id": { fields: { "mcp-session-id": "no-such-session" } },
       "an event id": { fields: { "last-event-id": "no-such-event" } },
     }),
-  },
-  {
-    id: "era.no-session",
-    title: "An answer of 2026-07-28 opens no session",
-    source: `${STREAMABLE}, Earlier Streamable HTTP Revisions`,
-    run: noSession,
   },
   {
     id: "era.invalid-version",

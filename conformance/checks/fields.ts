@@ -140,32 +140,6 @@ async function answerFramings(context: Context): Promise<void> {
   expectEqual([answer.status, answer.text], [200, RESULT], "an answer framed in two ways");
 }
 
-async function answerLengths(context: Context): Promise<void> {
-  const answer = await rawAnswer(
-    context,
-    `HTTP/1.1 200 OK\r\n${JSON_TYPE}content-length: ${RESULT.length}\r\ncontent-length: 5\r\n\r\n` +
-      RESULT,
-    true,
-  );
-  expect(answer.status >= 500, `an answer of two lengths came as ${answer.status}, expected 502`);
-}
-
-async function secondAnswer(context: Context): Promise<void> {
-  const answer = (text: string) =>
-    `HTTP/1.1 200 OK\r\n${JSON_TYPE}content-length: ${text.length}\r\n\r\n${text}`;
-  const stray = RESULT.replace('"id":1', '"id":2').replace("[]", '["stray"]');
-  let calls = 0;
-  const script: MockScript = async (_, reply) => {
-    await reply.raw(answer(RESULT) + (calls++ === 0 ? answer(stray) : ""));
-    reply.finish();
-  };
-  const session = await inSession(context, { "tools/call": script });
-  for (const id of [1, 2]) {
-    const { text } = await context.send({ body: callRequest(id), fields: session.fields });
-    expect(!text.includes("stray"), `call ${id} was answered with what nobody had asked for`);
-  }
-}
-
 async function answerSplitting(context: Context): Promise<void> {
   for (const [what, character] of [["a bare CR", "\r"], ["NUL", "\0"]]) {
     context.mock.reset();
@@ -179,15 +153,6 @@ async function answerSplitting(context: Context): Promise<void> {
     const split = answer.field("x-second");
     expect(split === undefined, `${what} in a field of the server's made two fields of it`);
   }
-}
-
-async function interimAnswers(context: Context): Promise<void> {
-  const answer = await rawAnswer(
-    context,
-    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>; rel=preload\r\n\r\n" +
-      `HTTP/1.1 200 OK\r\n${JSON_TYPE}content-length: ${RESULT.length}\r\n\r\n${RESULT}`,
-  );
-  expectEqual([answer.status, answer.text], [200, RESULT], "the answer after interim ones");
 }
 
 const RULES: readonly Omit<Scenario, "group">[] = [
@@ -240,28 +205,10 @@ const RULES: readonly Omit<Scenario, "group">[] = [
     run: answerFramings,
   },
   {
-    id: "transport.answer-lengths",
-    title: "An answer with two lengths is an error of the server's",
-    source: "RFC 9112 section 6.3, rule 5; R7",
-    run: answerLengths,
-  },
-  {
-    id: "transport.second-answer",
-    title: "A second answer to one request is never the answer to another",
-    source: "RFC 9112 section 9.2; R8",
-    run: secondAnswer,
-  },
-  {
     id: "transport.answer-splitting",
     title: "No field of the server's becomes two",
     source: "RFC 9110 section 5.5, RFC 9112 section 2.2; R16",
     run: answerSplitting,
-  },
-  {
-    id: "transport.interim-answers",
-    title: "1xx before the answer is not taken for it",
-    source: "RFC 9110 section 15.2",
-    run: interimAnswers,
   },
 ];
 

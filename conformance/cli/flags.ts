@@ -73,6 +73,7 @@ export const FLAGS = {
     help: `${REPORT_FORMATS.join(", ")}; may be given more than once (pretty)`,
   },
   patience: number("patience", 5_000, 100, 600_000, "milliseconds that anything may take"),
+  pace: number("pace", 0, 0, 1_000, "percent of the recorded times that replays take"),
   rounds: number("rounds", USUAL_ROUNDS, 2, 10_000, "rounds of the judged latency table"),
   seed: number("seed", 1, 0, 0xffff_ffff, "seed of the order of targets and of the bootstrap"),
   noLatency: { name: "no-latency", help: "leaves out what takes quiet and time" },

@@ -58,7 +58,7 @@ export async function main(args: readonly string[]): Promise<number> {
   if (line.kind === "problems") {
     return say(Deno.stderr, `${line.problems.join("\n")}\n--help names the flags`, EXIT_USAGE);
   }
-  const whole = await loadCatalogue();
+  const whole = await loadCatalogue({ timeScale: line.pace / 100 });
   const catalogue = select(whole, line.selection);
   if (catalogue.checks.length === 0) {
     return say(Deno.stderr, nothingMatches(line, whole), EXIT_USAGE);

@@ -31,6 +31,8 @@ export interface Options {
   readonly selection: Selection;
   readonly reports: readonly ReportOption[];
   readonly patienceMs: number;
+  /** Percent of the recorded times that replays take. */
+  readonly pace: number;
   readonly rounds: number;
   readonly seed: number;
   /** The flags that say which target it is, as they were given. */
@@ -71,6 +73,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
     },
     reports: reportsOf(given[FLAGS.report.name], problems),
     patienceMs: numberOf(given, FLAGS.patience, problems),
+    pace: numberOf(given, FLAGS.pace, problems),
     rounds: numberOf(given, FLAGS.rounds, problems),
     seed: numberOf(given, FLAGS.seed, problems),
     targetFlags: targetFlagsOf(given),

@@ -36,7 +36,7 @@ Deno.test("readCommandLine() reads every flag, with the -- that deno task hands 
     ...["--assume", "body-limit-1m, short-timeouts", "--expected", "known.json"],
     ...["--filter", "answer.", "--group", "answer", "--revision", "2025-11-25"],
     ...["--report", "pretty", "--report", "junit=out/junit.xml", "--patience", "300"],
-    ...["--rounds", "7", "--seed", "0", "--no-latency", "--list"],
+    ...["--rounds", "7", "--seed", "0", "--pace", "50", "--no-latency", "--list"],
   );
   assertEquals(options.kind, "list");
   assertEquals(options.target?.url.href, "http://127.0.0.1:8080/mcp");
@@ -54,7 +54,7 @@ Deno.test("readCommandLine() reads every flag, with the -- that deno task hands 
     { format: "pretty" },
     { format: "junit", file: "out/junit.xml" },
   ]);
-  assertEquals([options.patienceMs, options.rounds, options.seed], [300, 7, 0]);
+  assertEquals([options.patienceMs, options.rounds, options.seed, options.pace], [300, 7, 0, 50]);
   assertEquals(options.targetFlags.slice(0, 2), ["--target", "http://127.0.0.1:8080/mcp"]);
 });
 

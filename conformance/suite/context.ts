@@ -113,16 +113,24 @@ export class Context implements AsyncDisposable {
   }
 
   /** Sends a request on a connection of its own; the answer's body is still to be read. */
-  async begin(call: Call): Promise<{ client: WireClient; response: WireResponse }> {
+  begin(call: Call): Promise<{ client: WireClient; response: WireResponse }> {
+    return awaitable(this.#begin(call));
+  }
+
+  /** Sends a request on a connection of its own and reads the whole answer. */
+  send(call: Call): Promise<Answer> {
+    return awaitable(this.#send(call));
+  }
+
+  async #begin(call: Call): Promise<{ client: WireClient; response: WireResponse }> {
     const client = await this.connect();
     await client.write(this.bytes(call));
     const response = await this.within(client.response(call.method), "the head of the answer");
     return { client, response };
   }
 
-  /** Sends a request on a connection of its own and reads the whole answer. */
-  async send(call: Call): Promise<Answer> {
-    const { client, response } = await this.begin(call);
+  async #send(call: Call): Promise<Answer> {
+    const { client, response } = await this.#begin(call);
     const answer = await this.finish(response);
     client.close();
     return answer;
@@ -202,6 +210,12 @@ export function initializeRequest(protocolVersion: string): unknown {
 export function callRequest(id: string | number, args: unknown = {}): unknown {
   const params = { name: "echo", arguments: args };
   return { jsonrpc: "2.0", id, method: "tools/call", params };
+}
+
+/** Work that may fail before it is waited for: whoever does wait is told all the same. */
+function awaitable<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => {});
+  return work;
 }
 
 function json(text: string): unknown {

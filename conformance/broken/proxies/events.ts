@@ -4,10 +4,11 @@
  * @module
  */
 
+import { binary } from "../../wire/mod.ts";
 import { ofGroup } from "../broken_proxy.ts";
 import type { StreamChange } from "../damage.ts";
-import { bytesOf, withField } from "../message.ts";
-import { binary, blocks, lines, onStreams, pieces, unbinary } from "../streams.ts";
+import { bytesOf, unbinary, withField } from "../message.ts";
+import { blocks, lines, onStreams, pieces } from "../streams.ts";
 
 /** Long enough to see whether a stream ends behind a piece, in ms. */
 const LOOK_AHEAD_MS = 20;

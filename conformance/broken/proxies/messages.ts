@@ -1,44 +1,26 @@
 /**
- * Proxies that take what they should refuse: foreign names, messages that are none, headers that
- * say something else than the body, bodies that are too large.
+ * Proxies that take what they should refuse: foreign names, messages that are none, bodies that are
+ * too large. Some refuse what they should take.
  *
  * @module
  */
 
-import type { Fields } from "../../wire/mod.ts";
+import { type Fields } from "../../wire/mod.ts";
 import { ofGroup } from "../broken_proxy.ts";
-import type { Damage, Passing } from "../damage.ts";
+import {
+  answering,
+  bare,
+  parsed,
+  passingPosts,
+  pause,
+  refielding,
+  replacing,
+  said,
+} from "../choices.ts";
+import { Asked } from "../asked.ts";
+import type { Passing, RequestChange, Sides } from "../damage.ts";
 import { past } from "../link.ts";
 import { answerWith, bytesOf, fieldOf, requestWith, textOf, withField } from "../message.ts";
-
-/** Has a field say what the sound proxy wants to read. */
-function replacing(name: string, wrong: RegExp, right: string | null): Damage {
-  return {
-    request(request) {
-      const value = fieldOf(request.fields, name);
-      if (!request.sound || value === undefined || !wrong.test(value)) return undefined;
-      return { send: requestWith(request, { fields: withField(request.fields, name, right) }) };
-    },
-  };
-}
-
-/** Hands such messages to the server without looking at them any further. */
-function passing(which: (request: Passing, text: string) => boolean): Damage {
-  return {
-    request(request) {
-      if (!request.sound || request.method !== "POST") return undefined;
-      return which(request, textOf(request.body)) ? past(request.bytes) : undefined;
-    },
-  };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 const LOCAL = "127.0.0.1";
 const FOREIGN = /^(?!(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$)[a-z0-9.-]+(:\d+)?$/i;
@@ -49,14 +31,57 @@ export const DOOR = ofGroup("door", [
   {
     name: "takes-any-host",
     describe: "takes any name in Host for its own",
-    breaks: ["door.foreign-host", "door.lookalike-host"],
+    breaks: ["door.foreign-host", "door.lookalike-host", "door.two-hosts"],
     make: () => ({ front: replacing("host", FOREIGN, LOCAL) }),
   },
   {
     name: "takes-any-origin",
     describe: "takes requests from any web page",
-    breaks: ["door.foreign-origin", "door.lookalike-origin"],
+    breaks: ["door.foreign-origin", "door.lookalike-origin", "door.foreign-origin-everywhere"],
     make: () => ({ front: replacing("origin", FOREIGN_ORIGIN, null) }),
+  },
+  {
+    name: "needs-no-host",
+    describe: "takes a request without Host for one of its own",
+    breaks: ["door.missing-host"],
+    make: () => ({
+      front: refielding((request) =>
+        (said(request, "host") ?? "") === "" ? withField(request.fields, "host", LOCAL) : undefined
+      ),
+    }),
+  },
+  {
+    name: "takes-what-is-no-host",
+    describe: "takes whatever stands in Host for its own name, if it is no name at all",
+    breaks: ["door.malformed-host"],
+    make: () => ({ front: replacing("host", /[^\w.:[\]-]/, LOCAL) }),
+  },
+  {
+    name: "passes-over-the-host-in-the-target",
+    describe: "goes by the path of a target in absolute form, whatever host it names",
+    breaks: ["door.absolute-form"],
+    make: () => ({
+      front: {
+        request(request) {
+          const startLine = request.startLine.replace(/ https?:\/\/[^/ ]+\//, " /");
+          if (startLine === request.startLine) return undefined;
+          const fields = withField(request.fields, "host", LOCAL);
+          return { send: requestWith(request, { fields, startLine }) };
+        },
+      },
+    }),
+  },
+  {
+    name: "lets-anyone-in-by-the-old-door",
+    describe: "serves HTTP+SSE under any name, and to any web page",
+    breaks: ["door.http-sse"],
+    make: () => ({
+      front: answering(
+        (request) =>
+          request.method === "GET" && request.target === "/sse" && !isAtTheDoor(request.fields),
+        answerWith(200, [["content-type", "text/event-stream"]], "event: endpoint\ndata: /x\n\n"),
+      ),
+    }),
   },
 ]);
 
@@ -72,9 +97,9 @@ export const JSON_MESSAGES = ofGroup("json", [
   {
     name: "takes-what-is-no-json",
     describe: "sends on what is no JSON",
-    breaks: ["json.not-json", "json.trailing-data"],
+    breaks: ["json.not-json", "json.trailing-data", "json.empty-body", "json.not-utf8"],
     make: () => ({
-      front: passing(({ fields }, text) => parsed(text) === undefined && isAtTheDoor(fields)),
+      front: passingPosts(({ fields }, text) => parsed(text) === undefined && isAtTheDoor(fields)),
     }),
   },
   {
@@ -97,7 +122,7 @@ export const JSON_MESSAGES = ofGroup("json", [
   {
     name: "takes-any-value-for-a-message",
     describe: "answers JSON that is no JSON-RPC as if it were",
-    breaks: ["json.no-message"],
+    breaks: ["json.no-message", "json.look-alike-names", "json.proto"],
     make: () => ({
       front: {
         request(request) {
@@ -111,64 +136,70 @@ export const JSON_MESSAGES = ofGroup("json", [
       },
     }),
   },
-]);
-
-/** What the names of fields mirror in a body of 2026-07-28. */
-function mirrored(request: Passing): Readonly<Record<string, string>> {
-  const message = parsed(textOf(request.body)) as {
-    method?: string;
-    params?: { name?: string; uri?: string; _meta?: Readonly<Record<string, unknown>> };
-  } | undefined;
-  const { method, params } = message ?? {};
-  const version = params?._meta?.["io.modelcontextprotocol/protocolVersion"];
-  if (typeof version !== "string" || typeof method !== "string") return {};
-  const name = params?.name ?? params?.uri;
-  return {
-    "mcp-protocol-version": version,
-    "mcp-method": method,
-    ...(typeof name === "string" ? { "mcp-name": name } : {}),
-  };
-}
-
-/** Whether a value is a batch of messages. */
-function isBatch(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 &&
-    value.every((message) => Object(message).jsonrpc === "2.0");
-}
-
-/** The broken proxies that take the eras as they come. */
-export const ERA = ofGroup("era", [
   {
-    name: "ignores-mirrored-headers",
-    describe: "believes the body where the headers say something else, or nothing",
-    breaks: [
-      "era.method-missing",
-      "era.method-mismatch",
-      "era.name-mismatch",
-      "era.version-mismatch",
-    ],
+    name: "fails-on-deep-nesting",
+    describe: "fails where values are nested deeply",
+    breaks: ["json.deep-nesting"],
+    make: () => ({ front: answering((_, text) => text.includes("[".repeat(1_000)), bare(500)) }),
+  },
+  {
+    name: "refuses-nesting",
+    describe: "refuses more levels of nesting than it finds needed",
+    breaks: ["json.valid-oddities"],
+    make: () => ({ front: answering((_, text) => /(\[\s*){30}/.test(text), bare(400)) }),
+  },
+  {
+    name: "takes-any-id",
+    describe: "takes for an id whatever stands there",
+    breaks: ["json.bad-id"],
     make: () => ({
-      front: {
-        request(request) {
-          if (!request.sound) return undefined;
-          let { fields } = request;
-          for (const [name, value] of Object.entries(mirrored(request))) {
-            if (fieldOf(fields, name) !== value && !fieldOf(fields, name)?.startsWith("=?")) {
-              fields = withField(fields, name, value);
-            }
-          }
-          return fields === request.fields ? undefined : { send: requestWith(request, { fields }) };
-        },
-      },
+      front: passingPosts((_, text) => {
+        const { method, id } = Object(parsed(text)) as { method?: unknown; id?: unknown };
+        return typeof method === "string" && (typeof id === "object" || typeof id === "boolean");
+      }),
     }),
   },
   {
-    name: "takes-batches-of-any-revision",
-    describe: "sends on batches of any revision",
-    breaks: ["era.no-batch", "era.no-batch-modern"],
-    make: () => ({ front: passing((_, text) => isBatch(parsed(text))) }),
+    name: "refuses-under-another-id",
+    describe: "refuses each request under an id of its own",
+    breaks: ["json.refusal-id"],
+    make() {
+      const asked = new Asked();
+      const renamed = (body: Uint8Array) =>
+        bytesOf(textOf(body).replace(/("id": ?)("(?:[^"\\]|\\.)*"|\d+)/, '$1"refused-1"'));
+      return {
+        back: asked.back,
+        front: asked.whereNot(({ status }) => status === 400 ? { whole: renamed } : undefined),
+      };
+    },
   },
 ]);
+
+async function unpacking(request: Passing): Promise<RequestChange | undefined> {
+  if (said(request, "content-encoding") !== "gzip") return undefined;
+  const packed = new Blob([new Uint8Array(request.body)]).stream();
+  const body = await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).bytes();
+  const fields = withField(request.fields, "content-encoding", null);
+  return past(requestWith(request, { fields, body }));
+}
+
+/** How long a request that has begun is waited for, in ms: the next case must find nothing of it. */
+const MAX_BEGUN_MS = 1_200;
+
+function readingInOrder(): Sides {
+  const begun: number[] = [];
+  const isWaitedFor = (sinceMs: number) => performance.now() - sinceMs < MAX_BEGUN_MS;
+  return {
+    front: {
+      begins: () => void begun.push(performance.now()),
+      async request() {
+        begun.pop();
+        while (begun.some(isWaitedFor)) await pause(5);
+        return undefined;
+      },
+    },
+  };
+}
 
 /** The broken proxies without a limit. */
 export const LIMITS = ofGroup("limits", [
@@ -176,7 +207,7 @@ export const LIMITS = ofGroup("limits", [
     name: "has-no-body-limit",
     describe: "sends on bodies of any size",
     breaks: ["limits.declared-length", "limits.chunked-length"],
-    make: () => ({ front: passing(({ body }) => body.length > 1024 * 1024) }),
+    make: () => ({ front: passingPosts(({ body }) => body.length > 1024 * 1024) }),
   },
   {
     name: "refuses-half-the-limit",
@@ -190,5 +221,40 @@ export const LIMITS = ofGroup("limits", [
             : undefined,
       },
     }),
+  },
+  {
+    name: "fails-on-huge-chunks",
+    describe: "fails where a chunk announces more than it can hold",
+    breaks: ["limits.one-huge-chunk"],
+    make: () => ({
+      front: answering(
+        ({ bytes }) => /\r\n[0-9a-f]{9,15}\r\n/.test(textOf(bytes.subarray(0, 8_192))),
+        bare(500),
+      ),
+    }),
+  },
+  {
+    name: "fails-on-long-heads",
+    describe: "fails where a head is longer than it can hold",
+    breaks: ["limits.long-head", "limits.long-target"],
+    make: () => ({
+      front: answering(
+        ({ sound, bytes }) =>
+          !sound && bytes.length > 200_000 && !textOf(bytes.subarray(0, 16_384)).includes("\r\n\r\n"),
+        bare(500),
+      ),
+    }),
+  },
+  {
+    name: "unpacks-without-a-limit",
+    describe: "unpacks gzip for the server, whatever comes out of it",
+    breaks: ["limits.compressed-body"],
+    make: () => ({ front: { request: unpacking } }),
+  },
+  {
+    name: "reads-one-request-at-a-time",
+    describe: "reads no request before it has read those that began earlier",
+    breaks: ["limits.half-sent"],
+    make: readingInOrder,
   },
 ]);

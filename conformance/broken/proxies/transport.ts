@@ -4,12 +4,11 @@
  * @module
  */
 
-import { type Fields, joined } from "../../wire/mod.ts";
+import { binary, type Fields, joined } from "../../wire/mod.ts";
 import { ofGroup } from "../broken_proxy.ts";
 import type { Damage, RequestChange } from "../damage.ts";
 import { past } from "../link.ts";
-import { answerWith, fieldOf, requestWith, withField } from "../message.ts";
-import { binary, unbinary } from "../streams.ts";
+import { answerWith, fieldOf, requestWith, unbinary, withField } from "../message.ts";
 
 /** The longest head that is looked at, in bytes. */
 const MAX_REPAIRED_BYTES = 16_384;
