@@ -14,6 +14,7 @@ import {
   type ServerEvents,
   switchyardServer,
 } from "./listener/mod.ts";
+import { recordRun } from "./record/mod.ts";
 import type { HttpClientFactory } from "./upstream/mod.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 
@@ -58,15 +59,18 @@ export class ListenError extends Error {
  * Listens on the addresses of a config.
  *
  * @throws {ListenError} where an address is in use or not this machine's; nothing listens then.
+ * @throws {ConfigError} where the folder for recordings cannot be written to.
  */
 export async function serve(options: ServeOptions): Promise<RunningProxy> {
   const { config, clock = systemClock, logger = nullLogger } = options;
+  const recording = config.record && await recordRun(config.record, { config, clock, logger });
   const app = createApp(options);
   const servers: HttpServer[] = [];
   try {
+    const handler = recording?.tap(app.handler) ?? app.handler;
     const { maxClientConnections } = config.limits;
     const setting = { config, clock, logger };
-    servers.push(listen(config.listen, app.handler, maxClientConnections, setting));
+    servers.push(listen(config.listen, handler, maxClientConnections, setting));
     if (config.admin !== "off") {
       // R84: connections of its own, so that health answers also where clients have taken theirs.
       servers.push(listen(config.admin, app.admin, ADMIN_CONNECTIONS, setting));
@@ -76,12 +80,9 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
     await app.close();
     throw error;
   }
-  let stopping: Promise<boolean> | undefined;
-  return {
-    origin: originOf(servers[0]!.address),
-    adminOrigin: servers[1] === undefined ? null : originOf(servers[1].address),
-    stop: () =>
-      stopping ??= stop(
+  const stopAll = async () => {
+    const [inTime] = await Promise.all([
+      stop(
         () => app.drain(),
         () => app.close(),
         () => servers.forEach((server) => server.cut()),
@@ -89,6 +90,16 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
         config.drainTimeoutMs,
         clock,
       ),
+      // The recording ends here, and is written while the rest is still ending.
+      recording?.finish(),
+    ]);
+    return inTime;
+  };
+  let stopping: Promise<boolean> | undefined;
+  return {
+    origin: originOf(servers[0]!.address),
+    adminOrigin: servers[1] === undefined ? null : originOf(servers[1].address),
+    stop: () => stopping ??= stopAll(),
   };
 }
 

@@ -25,6 +25,11 @@ export interface FixtureApp {
   readonly close: () => Promise<void>;
 }
 
+/** An answer's body is broken off on purpose. */
+export class BreakOff extends Error {
+  override readonly name = "BreakOff";
+}
+
 const ENDPOINT_PATH = "/mcp";
 const LOOPBACK_HOSTNAMES = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
@@ -70,6 +75,10 @@ export function serveLoopback(app: FixtureApp, options: FixtureOptions = {}): Fi
     port: options.port ?? 0,
     signal: force.signal,
     onListen: () => {},
+    onError: (error) => {
+      if (!(error instanceof BreakOff)) throw error;
+      return new Response(null, { status: 500 });
+    },
   }, async (request) => {
     const refused = refuseForeignHost(request);
     if (refused !== undefined) return refused;

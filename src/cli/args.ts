@@ -8,7 +8,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { type ConfigProblem, didYouMean, OVERRIDE_NAMES, type Overrides } from "../config/mod.ts";
 
 /** The commands. */
-export const COMMANDS = ["start", "serve", "check-config"] as const;
+export const COMMANDS = ["start", "serve", "record", "check-config"] as const;
 
 /** The name of a command. */
 export type CommandName = typeof COMMANDS[number];
@@ -21,10 +21,34 @@ export interface CommandLine {
   /** The value of `--config`. */
   readonly file: string | undefined;
   readonly flags: Overrides;
+  /** The flags of `record` alone. */
+  readonly recording: RecordFlags;
 }
 
-const VALUE_FLAGS = ["listen", "upstream", "path", "admin", "config", "log-level"];
-const SWITCHES = ["help", "version", "allow-public-bind"];
+/** What `record` is told. */
+export interface RecordFlags {
+  /** The folder of the fixture. */
+  readonly out: string | undefined;
+  /** The file of the HTTP archive. */
+  readonly har: string | undefined;
+  readonly name: string | undefined;
+  readonly title: string | undefined;
+  readonly maxBytes: string | undefined;
+  /** Whether what is there already may be replaced. */
+  readonly force: boolean;
+}
+
+/** Flags of every command that listens. */
+const COMMON_FLAGS = ["listen", "upstream", "log-level"];
+const PROXY_FLAGS = ["path", "admin", "config", "record"];
+const RECORD_FLAGS = ["out", "har", "name", "title", "max-bytes"];
+const VALUE_FLAGS = [...COMMON_FLAGS, ...PROXY_FLAGS, ...RECORD_FLAGS];
+const SWITCHES = ["help", "version", "allow-public-bind", "force"];
+
+/** Flags that `record` lacks, and those that it alone has. */
+const NOT_RECORD: readonly string[] = [...PROXY_FLAGS, "allow-public-bind"];
+const ONLY_RECORD: readonly string[] = [...RECORD_FLAGS, "force"];
+
 const ALL_FLAGS = [...VALUE_FLAGS, ...SWITCHES].map((name) => `--${name}`);
 
 /** What is understood of a command line, or everything that is wrong with it. */
@@ -48,6 +72,7 @@ export function readCommandLine(args: readonly string[]): CommandLine | ConfigPr
     },
   });
   const command = commandOf(parsed._.map(String), problems);
+  problems.push(...misplaced(command, parsed));
   const values = new Map(VALUE_FLAGS.map((name) => [name, valueOf(parsed[name], name, problems)]));
   if (problems.length > 0) return problems;
   return {
@@ -56,7 +81,27 @@ export function readCommandLine(args: readonly string[]): CommandLine | ConfigPr
     version: parsed.version === true,
     file: values.get("config"),
     flags: toOverrides(values, parsed["allow-public-bind"] === true),
+    recording: {
+      out: values.get("out"),
+      har: values.get("har"),
+      name: values.get("name"),
+      title: values.get("title"),
+      maxBytes: values.get("max-bytes"),
+      force: parsed.force === true,
+    },
   };
+}
+
+/** Flags that this command does not have. */
+function misplaced(
+  command: CommandName,
+  parsed: Readonly<Record<string, unknown>>,
+): ConfigProblem[] {
+  const [foreign, found, wanted] = command === "record"
+    ? [NOT_RECORD, "a flag that record does not have", "a flag of record; see --help"]
+    : [ONLY_RECORD, "a flag of record alone", "the command: switchyard record ..."];
+  return foreign.filter((name) => parsed[name] !== undefined && parsed[name] !== false)
+    .map((name) => ({ path: `--${name}`, found, wanted }));
 }
 
 function commandOf(words: readonly string[], problems: ConfigProblem[]): CommandName {
@@ -105,6 +150,7 @@ export const USAGE = `Switchyard, an MCP reverse proxy
 Usage:
   switchyard [start] [flags]         the proxy, in front of the reference server unless told otherwise
   switchyard serve [flags]           the proxy, in front of the upstream you name
+  switchyard record [flags]          records what clients and the upstream you name say to each other
   switchyard check-config [flags]    says what is wrong with a config, or that nothing is
 
 Flags:
@@ -116,7 +162,16 @@ Flags:
   --config FILE           JSON or JSONC file with routes and limits
   --log-level LEVEL       debug, info, warn, error or silent         (default info)
   --allow-public-bind     allow an address that other machines can reach
+  --record DIR            record what clients send and get, redacted, in a folder under DIR
   --version, --help
 
-Each flag but --help and --version also has a variable: SWITCHYARD_UPSTREAM, SWITCHYARD_LOG_LEVEL ...
+Flags of record, beside --upstream, --listen and --log-level:
+  --out DIR               folder for the fixture: meta.json and exchange.ndjson
+  --har FILE              HTTP archive (HAR 1.2) of the same recording, for browser tools
+  --name NAME             name of the fixture                        (default: that of the folder)
+  --title TITLE           one line that says what was recorded
+  --max-bytes BYTES       then the recording ends and the traffic goes on    (default 524288)
+  --force                 replace what is there already
+
+Each flag but --help, --version and those of record also has a variable: SWITCHYARD_UPSTREAM, SWITCHYARD_LOG_LEVEL ...
 A flag outweighs its variable, which outweighs the file.`;

@@ -45,6 +45,23 @@ Deno.test("readCommandLine() reads command and flags, in either form", () => {
   });
 });
 
+Deno.test("readCommandLine() reads the flags of record, which has some of its own", () => {
+  const { command, recording, flags } = read(
+    "record",
+    "--upstream=http://x/mcp",
+    "--out=a",
+    "--har=b",
+    "--name=c",
+    "--title=d",
+    "--max-bytes=7",
+    "--force",
+  );
+  assertEquals([command, flags], ["record", { upstream: "http://x/mcp" }]);
+  const wanted = { out: "a", har: "b", name: "c", title: "d", maxBytes: "7", force: true };
+  assertEquals(recording, wanted);
+  assertEquals(read("serve", "--record", "a").flags, { record: "a" });
+});
+
 Deno.test("readCommandLine() without a command means start, and passes over --", () => {
   assertEquals(read().command, "start");
   assertEquals(read("--", "--upstream", "http://x").flags, { upstream: "http://x" });
@@ -74,6 +91,13 @@ Deno.test("the usage names every flag", () => {
       "config",
       "log-level",
       "allow-public-bind",
+      "record",
+      "out",
+      "har",
+      "name",
+      "title",
+      "max-bytes",
+      "force",
     ]
   ) {
     assert(USAGE.includes(`--${flag}`), flag);

@@ -1,5 +1,5 @@
 /**
- * The command line: `start`, `serve`, `check-config`.
+ * The command line: `start`, `serve`, `record`, `check-config`.
  *
  * May import everything but tests.
  *

@@ -15,9 +15,11 @@ import {
   loadConfig,
   type Overrides,
 } from "../config/mod.ts";
+import { RecordingError } from "../record/mod.ts";
 import { ListenError } from "../server.ts";
 import { type CommandLine, type CommandName, readCommandLine, USAGE } from "./args.ts";
 import type { CommandIo } from "./io.ts";
+import { recordTraffic } from "./record.ts";
 import { ReferenceServerError, startReferenceServer } from "./reference.ts";
 import { runProxy } from "./serve.ts";
 import { VERSION } from "./version.ts";
@@ -48,6 +50,7 @@ const COMMANDS: Readonly<
 > = {
   start,
   serve: async (line, io) => await runProxy(await load(line, io, { needsRoutes: true }), io),
+  record: recordTraffic,
   "check-config": async (line, io) => {
     const config = await load(line, io, { needsRoutes: true });
     return say(io, `The config is sound: ${config.routes.length} route(s).`);
@@ -102,7 +105,8 @@ function explain(error: unknown, io: CommandIo): number {
     for (const problem of error.problems) io.err(formatProblem(problem));
     return EXIT_USAGE;
   }
-  if (error instanceof ListenError || error instanceof ReferenceServerError) {
+  const failures = [ListenError, RecordingError, ReferenceServerError];
+  if (error instanceof Error && failures.some((failure) => error instanceof failure)) {
     io.err(error.message);
     return EXIT_FAILED;
   }

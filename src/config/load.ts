@@ -24,6 +24,8 @@ export interface Overrides {
   readonly logLevel?: string;
   /** Whether other machines may reach the proxy. */
   readonly allowPublicBind?: boolean;
+  /** Folder for recordings of the traffic. */
+  readonly record?: string;
 }
 
 /** Where the config comes from. */
@@ -48,6 +50,7 @@ export const OVERRIDE_NAMES = {
   path: { flag: "--path", variable: "SWITCHYARD_PATH" },
   logLevel: { flag: "--log-level", variable: "SWITCHYARD_LOG_LEVEL" },
   allowPublicBind: { flag: "--allow-public-bind", variable: "SWITCHYARD_ALLOW_PUBLIC_BIND" },
+  record: { flag: "--record", variable: "SWITCHYARD_RECORD" },
 } as const satisfies Record<keyof Overrides, { flag: string; variable: string }>;
 
 /** The environment variable that names the config file. */
@@ -133,6 +136,10 @@ function applyOverrides(
     if (overrides[key] === undefined) continue;
     raw[key] = overrides[key];
     origin.set(key, OVERRIDE_NAMES[key][by]);
+  }
+  if (overrides.record !== undefined) {
+    raw.record = { ...(raw.record as RawConfig | undefined), dir: overrides.record };
+    origin.set("record.dir", OVERRIDE_NAMES.record[by]);
   }
   if (overrides.upstream === undefined && overrides.path === undefined) return;
   const problem = overrideRoute(raw, overrides, by, origin);

@@ -135,3 +135,21 @@ Deno.test("a certificate without its key, and HTTP/2 over a Unix socket, are pro
   ]);
   await load(upstream('"url":"https://x/","http2":true,"tls":{"certFile":"c","keyFile":"k"}'));
 });
+
+Deno.test("the flag and the variable name the folder for recordings, the file its limit", async () => {
+  const upstream = "http://localhost:1/mcp";
+  assertEquals((await load(undefined, { flags: { upstream } })).record, undefined);
+  const flags = { upstream, record: "b" };
+  assertEquals((await load(undefined, { flags })).record, { dir: "b", maxBytes: 524_288 });
+  const text = '{"record":{"dir":"a","maxBytes":9}}';
+  assertEquals((await load(text, { flags })).record, { dir: "b", maxBytes: 9 });
+  const environment = environmentOverrides((name) =>
+    name === "SWITCHYARD_RECORD" ? "c" : undefined
+  );
+  const fromVariable = await load(text, { environment, flags: { upstream } });
+  assertEquals(fromVariable.record?.dir, "c");
+  assertEquals(await problems('{"record":{"maxBytes":524289}}', { flags: { upstream } }), [
+    "record.dir: found nothing, wanted a string",
+    "record.maxBytes: found 524289, wanted at most 524288",
+  ]);
+});

@@ -175,6 +175,16 @@ const limitsSchema = z.strictObject({
   ),
 }).describe("Limits on what clients may use.");
 
+const recordSchema = z.strictObject({
+  dir: z.string().min(1, { error: "a folder" }).describe(
+    "Folder in which each run of the proxy makes a fixture of its own when it stops; needs the " +
+      "permission to write there (-P=record).",
+  ),
+  maxBytes: count(524_288, 524_288).describe(
+    "Bytes to record, in bytes of bodies and heads; then the recording ends and the traffic goes on.",
+  ),
+}).describe("Records what clients send and get, redacted (fixtures/README.md).");
+
 /** Schema of the config file; also the shape into which environment and flags are merged. */
 export const configSchema = z.strictObject({
   $schema: z.string().optional().describe("Where an editor finds switchyard.schema.json."),
@@ -208,6 +218,7 @@ export const configSchema = z.strictObject({
     "After SIGTERM or SIGINT, the longest time that requests in flight may take to finish, in milliseconds.",
   ),
   limits: limitsSchema.prefault({}),
+  record: recordSchema.optional(),
   routes: z.array(routeSchema).max(1_000, { error: "at most 1000 routes" }).default([])
     .describe("The endpoints, each with the server behind it."),
 }) satisfies z.ZodType<Config>;

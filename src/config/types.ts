@@ -29,6 +29,8 @@ export interface Config {
   readonly drainTimeoutMs: number;
   /** What clients may use. */
   readonly limits: LimitsConfig;
+  /** Where the traffic is recorded; nowhere where it is left out. */
+  readonly record?: RecordConfig | undefined;
   /** The endpoints, at least one where the proxy is to serve. */
   readonly routes: readonly RouteConfig[];
 }
@@ -55,6 +57,14 @@ export interface LimitsConfig {
   readonly sessionIdleTimeoutMs: number;
   /** How long the longest idle session must have been idle to give way. */
   readonly sessionEvictIdleMs: number;
+}
+
+/** Recording what clients send and get. */
+export interface RecordConfig {
+  /** The folder in which each run makes one of its own. */
+  readonly dir: string;
+  /** Bytes to hold; then capture stops and the traffic goes on. */
+  readonly maxBytes: number;
 }
 
 /** One endpoint and the server behind it. */

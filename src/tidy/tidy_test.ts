@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { VERSION } from "../cli/version.ts";
 import { configSchema } from "../config/schema.ts";
+import { RECORDER } from "../record/mod.ts";
 import { parse as parseJsonc } from "@std/jsonc";
 import plugin, { MAX_FUNCTION_LINES } from "./lint_plugin.ts";
 
@@ -17,7 +18,7 @@ const MAX_MODULE_LINES = 500;
 /** What each room of src may import of the others; "." are the files at the top of src. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["errors.ts", "front", "http"],
-  cli: ["clock.ts", "config", "server.ts", "telemetry"],
+  cli: ["clock.ts", "config", "record", "server.ts", "telemetry"],
   config: ["telemetry", "upstream"],
   era: ["errors.ts", "json"],
   front: ["config", "era", "errors.ts", "http", "json", "session", "sse", "upstream"],
@@ -25,6 +26,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http1: ["http"],
   json: ["errors.ts"],
   listener: ["clock.ts", "deadlines.ts", "errors.ts", "http", "http1"],
+  record: [
+    "clock.ts",
+    "config",
+    "errors.ts",
+    "front",
+    "http",
+    "listener",
+    "sse",
+    "telemetry",
+    "upstream",
+  ],
   session: ["clock.ts", "errors.ts"],
   sse: ["http"],
   telemetry: ["clock.ts"],
@@ -46,8 +58,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "deadlines.ts": ["clock.ts"],
   "errors.ts": [],
   "handler.ts": ["clock.ts", "errors.ts", "front", "http", "telemetry"],
-  "server.ts": ["app.ts", "clock.ts", "config", "http", "listener", "telemetry", "upstream"],
+  "server.ts": [
+    "app.ts",
+    "clock.ts",
+    "config",
+    "http",
+    "listener",
+    "record",
+    "telemetry",
+    "upstream",
+  ],
 };
+
+/** The one thing outside src that a room of src may import, and which room. */
+const FIXTURE_FORMAT = { room: "record", path: "fixtures/format/mod.ts" };
 
 /** Rooms that tests alone may use. */
 const TEST_ROOMS: readonly string[] = ["testing", "official_clients"];
@@ -110,6 +134,11 @@ Deno.test("rooms of src import only what they may", async () => {
     for (const specifier of imports(text)) {
       if (!specifier.startsWith(".")) continue;
       const target = new URL(specifier, new URL(path, "file:///")).pathname.slice(1);
+      if (!target.startsWith("src/")) {
+        const isFormat = room === FIXTURE_FORMAT.room && target === FIXTURE_FORMAT.path;
+        assert(isFormat, `${path} must import nothing outside src, but imports ${target}`);
+        continue;
+      }
       const wanted = roomOf(target);
       if (wanted === room) continue;
       assert(allowed.includes(wanted), `${path} must not import ${target}`);
@@ -178,6 +207,7 @@ function withSubpaths(name: string): string[] {
 
 Deno.test("the version is the same in deno.json, in the program and in the changelog", async () => {
   assertEquals(VERSION, (await denoConfig()).version);
+  assertEquals(RECORDER, `switchyard ${VERSION}`);
   assert((await read("CHANGELOG.md")).includes(`## ${VERSION}`));
 });
 

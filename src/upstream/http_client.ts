@@ -23,7 +23,7 @@ export interface HttpTimeouts {
 /** A request, ready to be sent. */
 export interface HttpRequest {
   /** The HTTP method. */
-  readonly method: "POST" | "GET" | "DELETE";
+  readonly method: string;
   /** Path and query. */
   readonly path: string;
   /** Names and values in turn; what goes on the wire beside host and content-length. */

@@ -1,0 +1,148 @@
+/**
+ * Tries broken proxies: which checks each of them fails.
+ *
+ * @module
+ */
+
+import { MockUpstream } from "../mock/mod.ts";
+import { OWN_ASSUMPTIONS, startOwnProxy } from "../own_proxy.ts";
+import { type Assumption, type Case, type Group, runCase, type RunOptions } from "../suite/mod.ts";
+import type { BrokenProxy } from "./broken_proxy.ts";
+import type { Sides } from "./damage.ts";
+import { Sandwich } from "./sandwich.ts";
+
+/** How long a check of a broken proxy waits for what does not come, in ms. */
+const PATIENCE_MS = 800;
+
+/** The same where the checks have to wait for timeouts of one second. */
+const TIMEOUT_PATIENCE_MS = 1_600;
+
+/** The same where a check that ought to hold is made again, because the machine may be busy. */
+const SECOND_PATIENCE_MS = 5_000;
+
+const WITHOUT_TIMEOUTS = OWN_ASSUMPTIONS.filter((name) => name !== "short-timeouts");
+
+/**
+ * Checks that measure the sockets beside the proxy: there are more of them in a sandwich. They are
+ * made only where they are to fail.
+ */
+const MEASURES_SOCKETS: ReadonlySet<string> = new Set([
+  "streaming.unread-stream-holds-the-server-back",
+]);
+
+/** What came of one broken proxy. */
+export interface Trial {
+  readonly proxy: BrokenProxy;
+  /** The checks that failed, with the reasons. */
+  readonly failed: ReadonlyMap<string, string>;
+  readonly durationMs: number;
+}
+
+/** What is tried, and with what. */
+export interface TrialPlan {
+  readonly proxies: readonly BrokenProxy[];
+  readonly cases: readonly Case[];
+  /** The group of each check. */
+  readonly groupOf: ReadonlyMap<string, Group>;
+  /** Of the cases of other groups every so many-th is made, others for each proxy. */
+  readonly stride: number;
+  /** How many proxies are tried at the same time. */
+  readonly lanes: number;
+  /** The checks that the sound proxy itself fails. */
+  readonly knownFailures: ReadonlySet<string>;
+}
+
+/** Tries all proxies of a plan. */
+export async function tryAll(plan: TrialPlan): Promise<readonly Trial[]> {
+  const trials: Trial[] = [];
+  const waiting = [...plan.proxies.entries()];
+  const lane = async () => {
+    await using sandwich = await Sandwich.start();
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      trials.push(await tryOne(plan, sandwich, ...next));
+    }
+  };
+  await Promise.all(Array.from({ length: plan.lanes }, lane));
+  return trials;
+}
+
+async function tryOne(
+  plan: TrialPlan,
+  sandwich: Sandwich,
+  index: number,
+  proxy: BrokenProxy,
+): Promise<Trial> {
+  const startedMs = performance.now();
+  const failed = new Map<string, string>();
+  await sandwich.use(proxy.make());
+  const isOwn = (check: string) => plan.groupOf.get(check) === proxy.group;
+  const chosen = plan.cases.filter((one, at) =>
+    one.checks.some(isOwn) || at % plan.stride === index % plan.stride
+  );
+  for (const one of chosen) {
+    if (one.checks.some((id) => MEASURES_SOCKETS.has(id) && !proxy.breaks.includes(id))) continue;
+    let failures = await failuresOf(sandwich, one, proxy);
+    const isForeign = (id: string) => !isOwn(id) && !plan.knownFailures.has(id);
+    if ([...failures.keys()].some(isForeign)) {
+      await sandwich.use(proxy.make());
+      failures = await failuresOf(sandwich, one, proxy, SECOND_PATIENCE_MS);
+    }
+    for (const [id, message] of failures) {
+      if (!plan.knownFailures.has(id)) failed.set(id, message);
+    }
+  }
+  for (const problem of sandwich.takeProblems()) failed.set("(broken in itself)", problem);
+  return { proxy, failed, durationMs: performance.now() - startedMs };
+}
+
+/** Where cases are run. */
+type Stage = Pick<RunOptions, "target" | "mock">;
+
+async function failuresOf(
+  { target, mock }: Stage,
+  one: Case,
+  { needsTimeouts = false }: Pick<BrokenProxy, "needsTimeouts">,
+  patienceMs = needsTimeouts ? TIMEOUT_PATIENCE_MS : PATIENCE_MS,
+): Promise<ReadonlyMap<string, string>> {
+  const assume: readonly Assumption[] = needsTimeouts ? OWN_ASSUMPTIONS : WITHOUT_TIMEOUTS;
+  const { verdicts } = await runCase(one, { target, mock, patienceMs, assume });
+  return new Map(
+    verdicts.filter(({ status }) => status === "fail")
+      .map(({ check, message = "" }) => [check, message]),
+  );
+}
+
+/** The checks that the sound proxy fails, between relays that do this. */
+export async function failuresBetween(
+  cases: readonly Case[],
+  sides: Sides,
+): Promise<ReadonlyMap<string, string>> {
+  await using sandwich = await Sandwich.start();
+  await sandwich.use(sides);
+  const failed = await failuresOfSound(sandwich, cases);
+  for (const problem of sandwich.takeProblems()) failed.set("(broken in itself)", problem);
+  return failed;
+}
+
+/** The checks that the sound proxy fails by itself. */
+export async function failuresWithoutRelays(
+  cases: readonly Case[],
+): Promise<ReadonlyMap<string, string>> {
+  await using mock = await MockUpstream.listen();
+  await using proxy = await startOwnProxy(`http://${mock.host}/mcp`);
+  return await failuresOfSound({ target: proxy.target, mock }, cases);
+}
+
+async function failuresOfSound(
+  stage: Stage,
+  cases: readonly Case[],
+): Promise<Map<string, string>> {
+  const failed = new Map<string, string>();
+  for (const one of cases) {
+    if (one.checks.some((id) => MEASURES_SOCKETS.has(id))) continue;
+    let failures = await failuresOf(stage, one, {}, TIMEOUT_PATIENCE_MS);
+    if (failures.size > 0) failures = await failuresOf(stage, one, {}, SECOND_PATIENCE_MS);
+    for (const [id, message] of failures) failed.set(id, message);
+  }
+  return failed;
+}

@@ -1,0 +1,62 @@
+/**
+ * This repository's proxy as its users start it, set up as the suite assumes.
+ *
+ * @module
+ */
+
+import { Processes } from "./official_processes.ts";
+import type { Assumption, Target } from "./suite/mod.ts";
+
+/** What this proxy is set up with: everything the suite may assume. */
+export const OWN_ASSUMPTIONS: readonly Assumption[] = ["short-timeouts", "body-limit-1m"];
+
+/** Long enough for a first start, which downloads packages. */
+const START_DEADLINE_MS = 120_000;
+
+const ROOT = new URL("..", import.meta.url);
+
+/** A proxy that runs. */
+export interface OwnProxy extends AsyncDisposable {
+  readonly target: Target;
+  /** What it has written to its log. */
+  log(): string;
+}
+
+/** Starts the proxy in front of `upstream`. */
+export async function startOwnProxy(upstream: string): Promise<OwnProxy> {
+  const processes = new Processes();
+  const config = await Deno.makeTempFile({ prefix: "switchyard-conformance-", suffix: ".json" });
+  const end = async () => {
+    await processes.close();
+    await Deno.remove(config);
+  };
+  try {
+    await Deno.writeTextFile(config, JSON.stringify(configFor(upstream)));
+    const process = processes.start({
+      args: ["run", "-P", "main.ts", "serve", "--config", config],
+      cwd: ROOT,
+    });
+    const url = await processes.ready(
+      process,
+      START_DEADLINE_MS,
+      () => /^listening (http:\/\/127\.0\.0\.1:\d+\/mcp)$/m.exec(process.stdout())?.[1],
+    );
+    const target = { url: new URL(url), sseUrl: new URL("/sse", url) };
+    return { target, log: process.stderr, [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+function configFor(url: string): unknown {
+  return {
+    listen: "127.0.0.1:0",
+    logLevel: "warn",
+    limits: { maxRequestBytes: 1024 * 1024 },
+    routes: [{
+      path: "/mcp",
+      upstream: { url, headersTimeoutMs: 1_000, bodyIdleTimeoutMs: 1_000, totalTimeoutMs: 10_000 },
+    }],
+  };
+}

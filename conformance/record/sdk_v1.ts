@@ -1,0 +1,18 @@
+/**
+ * What the conversations use of the v1 SDK's client. Its package maps `./x.js` to the types
+ * `./x.js.d.ts`, which do not exist, so each import has to name its types apart.
+ *
+ * @module
+ */
+
+// @ts-types="@modelcontextprotocol/sdk/client/streamableHttp"
+export { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+// @ts-types="@modelcontextprotocol/sdk/types"
+export {
+  CreateMessageRequestSchema,
+  ElicitRequestSchema,
+  EmptyResultSchema,
+  ListRootsRequestSchema,
+} from "@modelcontextprotocol/sdk/types.js";
+export { Client } from "@modelcontextprotocol/sdk/client";
+export type { Transport } from "@modelcontextprotocol/sdk/shared/transport";

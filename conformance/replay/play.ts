@@ -1,0 +1,302 @@
+/**
+ * Plays a fixture: a conductor steps through what was recorded, in its order. What a client did is done
+ * on a bare socket to the proxy; what the server did, in the mock.
+ *
+ * It goes in lock-step: what the server sent of a stream has to reach the client before the server goes
+ * on (R51). Where something does not come within the patience, that is noted once, and the replay goes
+ * on without waiting for that stream again.
+ *
+ * @module
+ */
+
+import { type Entry, type Fixture, placeholder } from "../../fixtures/format/mod.ts";
+import type { MockRequest, Reply } from "../mock/mod.ts";
+import type { Context } from "../suite/mod.ts";
+import { joined, requestBytes } from "../wire/mod.ts";
+import { callUrl, Live } from "./live.ts";
+import { belongs, mayBeOwn } from "./match.ts";
+import { blocksOf, fieldOf, type Plan, planOf, templateText } from "./plan.ts";
+import { comparable, idInUrl, type SeenSession, type Transcript } from "./transcript.ts";
+import { type Alias, filledFields, pieceBytes, Values } from "./values.ts";
+import { Watch } from "./watch.ts";
+
+/** How a fixture is played. */
+export interface PlayOptions {
+  /** The recorded times are kept, multiplied with this; 0 is as fast as it goes. */
+  readonly timeScale: number;
+}
+
+/** Plays a fixture through the proxy of a context, once. */
+export async function play(
+  fixture: Fixture,
+  context: Context,
+  options: PlayOptions = { timeScale: 0 },
+): Promise<Transcript> {
+  const conductor = new Conductor(planOf(fixture), context);
+  context.mock.use((request, reply) => conductor.serve(request, reply));
+  try {
+    let lastAt = 0;
+    for (const entry of fixture.entries) {
+      const waitMs = Math.max(0, entry.at - lastAt) * options.timeScale;
+      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      lastAt = entry.at;
+      await conductor.step(entry);
+    }
+  } finally {
+    await conductor.close();
+  }
+  return conductor.transcript();
+}
+
+class Conductor {
+  readonly #plan: Plan;
+  readonly #context: Context;
+  readonly #values: Values;
+  readonly #watch = new Watch();
+  readonly #lives = new Map<number, Live>();
+  readonly #strays: string[] = [];
+  /** Client's values that were learnt, by placeholder. */
+  readonly #learnt = new Map<string, string>();
+  /** Endpoints of HTTP+SSE by the number of their session. */
+  readonly #endpoints = new Map<number, URL>();
+  #closed = false;
+
+  constructor(plan: Plan, context: Context) {
+    this.#plan = plan;
+    this.#context = context;
+    const { url, sseUrl } = context.target;
+    this.#values = new Values(context.mock.host, (plan.isHttpSse ? sseUrl : url).host);
+    for (const exchange of plan.exchanges.values()) {
+      this.#lives.set(exchange.number, new Live(exchange, this.#watch));
+    }
+  }
+
+  /** Does what one entry says. */
+  async step(entry: Entry): Promise<void> {
+    const live = this.#lives.get(entry.exchange)!;
+    if (entry.from === "client") {
+      if (entry.type === "request") await this.#send(live);
+      else if (entry.type === "abort") await this.#leave(live);
+      return;
+    }
+    if (live.skipped !== undefined) return;
+    if (entry.type === "response") return await this.#respond(live);
+    if (live.reply === undefined || live.givenHead === undefined) return;
+    if (entry.type === "data" || entry.type === "bytes") {
+      return await this.#give(live, pieceBytes(entry, (text) => this.#values.fillServer(text)));
+    }
+    await this.#finish(live, entry.type);
+  }
+
+  /** Answers a request at the mock: it takes its place, and the conductor does the rest. */
+  async serve(request: MockRequest, reply: Reply): Promise<void> {
+    const candidates = [...this.#lives.values()].flatMap((live) =>
+      live.sent === undefined ? [] : [{
+        exchange: live.plan.number,
+        arrived: live.arrived !== undefined,
+        method: live.sent.method,
+        body: live.sent.body,
+        lastEventId: fieldOf(live.sent.fields, "last-event-id"),
+      }]
+    );
+    const lastEventId = request.field("last-event-id");
+    const place = belongs({ ...request, lastEventId }, candidates, this.#aliases());
+    if (place.kind === "stray" || this.#closed) return await this.#answerStray(request, reply);
+    const live = this.#lives.get(place.exchange)!;
+    if (place.kind === "repeat") {
+      live.repeats++;
+      return await this.#answerAgain(live, reply);
+    }
+    live.arrived = request;
+    live.reply = reply;
+    this.#watch.changed();
+    await live.served.promise;
+  }
+
+  /** What both sides saw. */
+  transcript(): Transcript {
+    const sessions = [...this.#plan.sessionsGiven.keys()].map((index): SeenSession => ({
+      index,
+      server: this.#values.server("session", index),
+      client: this.#learnt.get(placeholder("session", index)),
+    }));
+    const { url, sseUrl } = this.#context.target;
+    return {
+      plan: this.#plan,
+      proxyOrigin: (this.#plan.isHttpSse ? sseUrl : url).origin,
+      outcomes: [...this.#lives.values()].map((live) => live.outcome()),
+      sessions,
+      aliases: this.#aliases(),
+      strays: this.#strays,
+      eventId: (index) => this.#values.server("event", index),
+      serverText: (template) => this.#values.fillServer(template),
+    };
+  }
+
+  /** Ends what is left. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const live of this.#lives.values()) await live.close();
+  }
+
+  get #patienceMs(): number {
+    return this.#context.patienceMs;
+  }
+
+  async #send(live: Live): Promise<void> {
+    const { request, requestPieces } = live.plan;
+    const recorded = JSON.stringify([request.target, request.fields, requestPieces]);
+    for (const [, index] of recorded.matchAll(/\{\{session:(\d+)\}\}/g)) {
+      const given = this.#plan.sessionsGiven.has(Number(index));
+      if (given && !this.#learnt.has(placeholder("session", Number(index)))) {
+        live.skipped = "the client was given no session id to send";
+        return;
+      }
+    }
+    const fill = (text: string) => this.#values.fillClient(text);
+    const body = joined(requestPieces.map((piece) => pieceBytes(piece, fill)));
+    const fields = filledFields(request.fields, fill, body.length);
+    const session = /\{\{session:(\d+)\}\}/.exec(request.target)?.[1];
+    const { method } = request;
+    const url = callUrl(this.#context.target, {
+      method,
+      path: fill(request.target),
+      isHttpSse: this.#plan.isHttpSse,
+      endpoint: this.#endpoints.get(Number(session)),
+    });
+    const hasBody = requestPieces.length > 0;
+    const bytes = requestBytes({ url, method, fields, ...(hasBody ? { body } : {}) });
+    await live.send(url, { method, target: url.pathname + url.search, fields, body }, bytes);
+  }
+
+  async #respond(live: Live): Promise<void> {
+    const reached = () => live.reply !== undefined || live.gotHead !== undefined || live.isOver;
+    await this.#watch.until(reached, this.#patienceMs);
+    const { reply, plan } = live;
+    // Where nothing reached the mock the proxy has answered by itself, or the judgements say so.
+    if (reply === undefined) return;
+    const { status, fields } = plan.response!;
+    const fill = (text: string) => this.#values.fillServer(text);
+    const whole = joined(plan.responsePieces.map((piece) => pieceBytes(piece, fill)));
+    const filled = filledFields(fields, fill, whole.length);
+    live.givenHead = { status, fields: filled };
+    await reply.head(status, filled);
+    if (!plan.isStream || live.left) return;
+    const came = await this.#watch.until(
+      () => live.gotHead !== undefined || live.isOver,
+      this.#patienceMs,
+    );
+    if (!came) live.headLate = true;
+    this.#learn(live);
+  }
+
+  async #give(live: Live, bytes: Uint8Array): Promise<void> {
+    const before = live.givenBlocks.length;
+    live.give(bytes);
+    await live.reply!.write(bytes);
+    if (!live.plan.isStream || live.left || live.givenBlocks.length === before) return;
+    const isLate = live.headLate || live.blocksLate.length > 0;
+    const came = await this.#watch.until(
+      () => live.hasAllBlocks || live.isOver,
+      isLate ? 0 : this.#patienceMs,
+    );
+    if (!came) {
+      for (let at = before; at < live.givenBlocks.length; at++) {
+        live.blocksLate.push(at);
+      }
+    }
+    this.#learn(live);
+  }
+
+  async #finish(live: Live, how: "end" | "abort"): Promise<void> {
+    if (how === "end") await live.reply!.end();
+    else live.reply!.reset();
+    live.served.resolve();
+    if (!live.left) await this.#watch.until(() => live.isOver, this.#patienceMs);
+    this.#learn(live);
+  }
+
+  async #leave(live: Live): Promise<void> {
+    if (live.skipped !== undefined || live.sent === undefined) return;
+    // What leaves at once may be sent on or not: the recorded server had the request.
+    const there = () => live.reply !== undefined || live.isOver || live.gotHead !== undefined;
+    await this.#watch.until(there, this.#patienceMs);
+    live.leave();
+    if (live.reply === undefined) return;
+    if (this.#plan.isModern && live.left) {
+      const gone = this.#context.within(live.reply.gone, "the end of the mock's connection");
+      live.cutAfterLeaving = await gone.then(() => true, () => false);
+    }
+    live.reply.close();
+    live.served.resolve();
+  }
+
+  /** Keeps what the proxy gave the client for the placeholders of an exchange. */
+  #learn(live: Live): void {
+    const { plan, gotHead } = live;
+    if (gotHead === undefined || plan.response === undefined) return;
+    const given = fieldOf(plan.response.fields, "mcp-session-id");
+    const value = fieldOf(gotHead.fields, "mcp-session-id");
+    const session = /^\{\{session:(\d+)\}\}$/.exec(given ?? "")?.[1];
+    if (session !== undefined && value !== undefined) {
+      this.#keep("session", Number(session), value);
+    }
+    if (!plan.isStream) return;
+    const blocks = comparable(live.givenBlocks, live.gotBlocks);
+    blocksOf(templateText(plan.responsePieces)).forEach(({ id, event, data }, position) => {
+      const block = blocks[position];
+      if (block === undefined) return;
+      const index = /^\{\{event:(\d+)\}\}$/.exec(id ?? "")?.[1];
+      if (index !== undefined && block.id !== null) this.#keep("event", Number(index), block.id);
+      if (event === "endpoint") this.#learnEndpoint(data ?? "", block.data ?? "");
+    });
+  }
+
+  #learnEndpoint(template: string, got: string): void {
+    const index = Number(/\{\{session:(\d+)\}\}/.exec(template)?.[1]);
+    const base = this.#context.target.sseUrl;
+    if (!Number.isInteger(index) || !URL.canParse(got, base)) return;
+    this.#endpoints.set(index, new URL(got, base));
+    const id = idInUrl(got);
+    if (id !== undefined) this.#keep("session", index, id);
+  }
+
+  #keep(kind: "session" | "event", index: number, value: string): void {
+    const name = placeholder(kind, index);
+    // An id that is said again, in a resumed stream, must be the same; the judgements look at that.
+    if (this.#learnt.has(name)) return;
+    this.#learnt.set(name, value);
+    this.#values.learn(kind, index, value);
+  }
+
+  #aliases(): Alias[] {
+    const of = (kind: "session" | "event", indexes: Iterable<number>) =>
+      [...indexes].map((index) => ({
+        name: placeholder(kind, index),
+        server: this.#values.server(kind, index),
+        client: this.#learnt.get(placeholder(kind, index)),
+      }));
+    const { sessionsGiven, eventsGiven } = this.#plan;
+    return [...of("session", sessionsGiven.keys()), ...of("event", eventsGiven.keys())];
+  }
+
+  /** A second delivery gets the recorded answer too, so that the proxy is not broken by it. */
+  async #answerAgain({ plan }: Live, reply: Reply): Promise<void> {
+    const fill = (text: string) => this.#values.fillServer(text);
+    if (plan.response === undefined) return reply.close();
+    const body = joined(plan.responsePieces.map((piece) => pieceBytes(piece, fill)));
+    await reply.head(plan.response.status, filledFields(plan.response.fields, fill, body.length));
+    await reply.write(body);
+    await reply.end();
+  }
+
+  async #answerStray(request: MockRequest, reply: Reply): Promise<void> {
+    const own = mayBeOwn({ ...request, lastEventId: request.field("last-event-id") });
+    if (!own) {
+      this.#strays.push(`${request.method} ${request.target} ${request.text.slice(0, 200)}`);
+    }
+    const id = (request.message as { id?: unknown } | undefined)?.id ?? null;
+    const error = { code: -32601, message: "nobody sent this" };
+    await reply.json({ jsonrpc: "2.0", id, error }, 404);
+  }
+}

@@ -1,0 +1,299 @@
+import { assertEquals } from "@std/assert";
+import { type Fixture, readFixture, readFixtures } from "../../fixtures/format/mod.ts";
+import { MockUpstream } from "../mock/mod.ts";
+import { Context, type Verdict } from "../suite/mod.ts";
+import { judgeAll } from "./case.ts";
+import { JUDGEMENTS, play } from "./mod.ts";
+import type { Outcome, Transcript } from "./transcript.ts";
+
+const FIXTURES = new URL("../../fixtures", import.meta.url);
+
+/** The mock in the place of a proxy: what is played reaches it as it was recorded. */
+async function playDirectly(fixture: Fixture, mock: MockUpstream): Promise<Transcript> {
+  mock.reset();
+  const target = {
+    url: new URL(`http://${mock.host}/mcp`),
+    sseUrl: new URL(`http://${mock.host}/sse`),
+  };
+  await using context = new Context({ target, mock, patienceMs: 5_000 });
+  return await play(fixture, context);
+}
+
+function failed(verdicts: readonly Verdict[]): string[] {
+  return verdicts.filter(({ status }) => status === "fail")
+    .map(({ check, message }) => `${check}: ${message}`);
+}
+
+Deno.test("without a proxy every fixture plays as it was recorded, but for the ids' translation", async (t) => {
+  await using mock = await MockUpstream.listen();
+  const judged = new Set<string>();
+  for (const fixture of await readFixtures(FIXTURES)) {
+    const { revision, name } = fixture.meta;
+    await t.step(`${revision}/${name}`, async () => {
+      const verdicts = judgeAll(await playDirectly(fixture, mock));
+      for (const { check } of verdicts) judged.add(check);
+      const wrong = failed(verdicts).filter((text) => !text.startsWith("sessions."));
+      assertEquals(wrong, []);
+      assertEquals(mock.problems, []);
+    });
+  }
+  const never = JUDGEMENTS.map(({ id }) => id).filter((id) => !judged.has(id));
+  // Ids that were not translated can leak nowhere.
+  assertEquals(never, ["privacy.fixture-ids"]);
+});
+
+type Change = (transcript: Transcript) => Transcript;
+
+/** Changes the outcomes for which `change` gives another. */
+function outcomes(change: (outcome: Outcome) => Partial<Outcome> | undefined): Change {
+  return (transcript) => ({
+    ...transcript,
+    outcomes: transcript.outcomes.map((outcome) => ({ ...outcome, ...change(outcome) })),
+  });
+}
+
+/** Changes what the client got of answers. */
+function got(change: (got: NonNullable<Outcome["got"]>, outcome: Outcome) => unknown): Change {
+  return outcomes((outcome) =>
+    outcome.got === undefined ? undefined : {
+      got: { ...outcome.got, ...(change(outcome.got, outcome) ?? {}) as Outcome["got"] },
+    }
+  );
+}
+
+/** Changes what reached the server. */
+function arrived(change: (arrived: NonNullable<Outcome["arrived"]>) => unknown): Change {
+  return outcomes(({ arrived }) =>
+    arrived === undefined
+      ? undefined
+      : { arrived: { ...arrived, ...(change(arrived) ?? {}) as Outcome["arrived"] } }
+  );
+}
+
+const translated: Change = (transcript) => ({
+  ...transcript,
+  sessions: transcript.sessions.map((session) => ({ ...session, client: "the-clients-own" })),
+});
+
+const spaced = (bytes: Uint8Array) =>
+  new TextEncoder().encode(` ${new TextDecoder().decode(bytes)}`);
+
+/** What a bad proxy does, on which fixture, and the one check that must tell. */
+const FAULTS: readonly [check: string, what: string, fixture: string, change: Change][] = [
+  ["once.fixture", "a request arrives twice", "call-progress", outcomes(() => ({ repeats: 1 }))],
+  [
+    "once.fixture",
+    "a request never arrives",
+    "call-progress",
+    outcomes(() => ({ arrived: undefined })),
+  ],
+  [
+    "once.fixture",
+    "a request comes that nobody sent",
+    "call-progress",
+    (transcript) => ({ ...transcript, strays: ["POST /mcp {}"] }),
+  ],
+  [
+    "request.fixture-bytes",
+    "bodies are written anew",
+    "call-progress",
+    arrived(({ body }) => body.length === 0 ? {} : { body: spaced(body) }),
+  ],
+  [
+    "request.fixture-fields",
+    "a field is lost",
+    "call-progress",
+    arrived(({ fields }) => ({
+      fields: fields.filter(([name]) => name !== "mcp-protocol-version"),
+    })),
+  ],
+  [
+    "request.fixture-fields",
+    "event streams are not asked for",
+    "call-progress",
+    arrived(({ fields }) => ({
+      fields: fields.map(([name, value]) => [name, name === "accept" ? "application/json" : value]),
+    })),
+  ],
+  [
+    "request.fixture-fields",
+    "Last-Event-ID is lost",
+    "resume-before-answer",
+    arrived(({ fields }) => ({ fields: fields.filter(([name]) => name !== "last-event-id") })),
+  ],
+  [
+    "answer.fixture-status",
+    "202 becomes 200",
+    "call-progress",
+    got(({ status }) => ({
+      status: status === 202 ? 200 : status,
+    })),
+  ],
+  [
+    "answer.fixture-status",
+    "an answer is lost",
+    "call-progress",
+    outcomes(({ plan }) => plan.number === 2 ? { got: undefined, problem: "closed" } : undefined),
+  ],
+  [
+    "answer.fixture-fields",
+    "JSON is called text",
+    "json-tool-error",
+    got(({ fields }) => ({
+      fields: fields.map(([name, value]) => [
+        name,
+        name === "content-type" ? "text/plain" : value,
+      ]),
+    })),
+  ],
+  [
+    "answer.fixture-bytes",
+    "JSON is written anew",
+    "json-tool-error",
+    got(({ body }) => ({
+      body: spaced(body),
+    })),
+  ],
+  [
+    "events.fixture-complete",
+    "the last event is lost",
+    "call-progress",
+    got(({ blocks }) => ({
+      blocks: blocks.slice(0, -1),
+    })),
+  ],
+  [
+    "events.fixture-complete",
+    "an event comes twice",
+    "call-progress",
+    got(({ blocks }) => ({
+      blocks: [...blocks, ...blocks.slice(-1)],
+    })),
+  ],
+  [
+    "events.fixture-complete",
+    "events lose their type",
+    "call-progress",
+    got(({ blocks }) => ({
+      blocks: blocks.map((block) => ({ ...block, event: "other" })),
+    })),
+  ],
+  [
+    "events.fixture-order",
+    "events change places",
+    "sse-without-ids",
+    got(({ blocks }) => ({
+      blocks: blocks.toReversed(),
+    })),
+  ],
+  [
+    "events.fixture-ids",
+    "ids are lost",
+    "call-progress",
+    got(({ blocks }) => ({
+      blocks: blocks.map((block) => ({ ...block, id: block.data === "" ? block.id : null })),
+    })),
+  ],
+  [
+    "events.fixture-ids",
+    "two events get one id",
+    "call-progress",
+    got(({ blocks }) => ({
+      blocks: blocks.map((block) => ({ ...block, id: "1" })),
+    })),
+  ],
+  [
+    "events.fixture-clean-end",
+    "an end becomes a break",
+    "call-progress",
+    got((_, { plan }) => plan.isStream ? { end: "cut" } : {}),
+  ],
+  [
+    "streaming.fixture-head",
+    "the head waits",
+    "call-progress",
+    outcomes(({ plan }) => ({
+      headLate: plan.isStream,
+    })),
+  ],
+  [
+    "streaming.fixture-first-event",
+    "events wait",
+    "call-progress",
+    outcomes(({ plan }) => ({ blocksLate: plan.isStream ? [1, 2] : [] })),
+  ],
+  [
+    "sessions.fixture-translated",
+    "the server gets another session id",
+    "call-progress",
+    (transcript) =>
+      arrived(({ fields }) => ({
+        fields: fields.map(([name, value]) => [name, name === "mcp-session-id" ? "other" : value]),
+      }))({
+        ...transcript,
+        sessions: transcript.sessions.map((session) => ({ ...session, server: "the-servers-own" })),
+      }),
+  ],
+  [
+    "privacy.fixture-ids",
+    "the server's id stands in a field",
+    "call-progress",
+    (transcript) =>
+      got(({ fields }) => ({
+        fields: [...fields, ["x-session", transcript.sessions[0]!.server]],
+      }))(translated(transcript)),
+  ],
+  [
+    "privacy.fixture-ids",
+    "the client's id stands in a body",
+    "call-progress",
+    (transcript) =>
+      arrived(({ fields }) => ({ fields: [...fields, ["x-session", "the-clients-own"]] }))(
+        translated(transcript),
+      ),
+  ],
+  [
+    "cancellation.fixture-abort",
+    "the server's stream stays open",
+    "2026-07-28/leave-subscription",
+    outcomes(({ cutAfterLeaving }) => cutAfterLeaving ? { cutAfterLeaving: false } : undefined),
+  ],
+  [
+    "faults.fixture-truncation",
+    "a break becomes an end",
+    "server-breaks-off",
+    got(({ end }) => ({
+      end: end === "cut" ? "complete" : end,
+    })),
+  ],
+];
+
+Deno.test("each judgement tells of its own fault, and no other does", async (t) => {
+  await using mock = await MockUpstream.listen();
+  for (const [check, what, name, change] of FAULTS) {
+    await t.step(`${check}: ${what}`, async () => {
+      const path = name.includes("/") ? name : `2025-11-25/${name}`;
+      const transcript = await playDirectly(await readFixture(`${FIXTURES}/${path}`), mock);
+      const before = new Set(failed(judgeAll(transcript)).map((text) => text.split(":")[0]));
+      const after = failed(judgeAll(change(transcript))).map((text) => text.split(":")[0]!);
+      const isNew = (id: string) => id === check || !before.has(id);
+      assertEquals([...new Set(after.filter(isNew))], [check]);
+    });
+  }
+  const proven = new Set(FAULTS.map(([check]) => check));
+  assertEquals(JUDGEMENTS.map(({ id }) => id).filter((id) => !proven.has(id)), []);
+});
+
+Deno.test("recorded times can be kept, scaled", async () => {
+  await using mock = await MockUpstream.listen();
+  const fixture = await readFixture(`${FIXTURES}/2025-11-25/ping`);
+  const target = {
+    url: new URL(`http://${mock.host}/mcp`),
+    sseUrl: new URL(`http://${mock.host}/`),
+  };
+  await using context = new Context({ target, mock, patienceMs: 5_000 });
+  const startedMs = performance.now();
+  await play(fixture, context, { timeScale: 0.5 });
+  const recordedMs = fixture.entries.at(-1)!.at;
+  assertEquals(performance.now() - startedMs >= recordedMs * 0.5 - 1, true);
+});

@@ -1,0 +1,59 @@
+/**
+ * Runs cases one after the other against one proxy.
+ *
+ * @module
+ */
+
+import type { Assumption, Case, Verdict } from "./check.ts";
+import { Context, type ContextOptions } from "./context.ts";
+
+/** What came of one case. */
+export interface CaseResult {
+  readonly id: string;
+  readonly title: string;
+  readonly durationMs: number;
+  readonly verdicts: readonly Verdict[];
+  /** The assumptions that were not made, where it was skipped for them. */
+  readonly skippedFor: readonly Assumption[];
+}
+
+/** How cases are run. */
+export interface RunOptions extends ContextOptions {
+  readonly assume: readonly Assumption[];
+  /** Told after each case. */
+  readonly onResult?: (result: CaseResult, done: number, of: number) => void;
+}
+
+/** Runs the cases. */
+export async function runCases(
+  cases: readonly Case[],
+  options: RunOptions,
+): Promise<readonly CaseResult[]> {
+  const results: CaseResult[] = [];
+  for (const one of cases) {
+    const result = await runCase(one, options);
+    results.push(result);
+    options.onResult?.(result, results.length, cases.length);
+  }
+  return results;
+}
+
+/** Runs one case; never rejects for what the proxy does. */
+export async function runCase(one: Case, options: RunOptions): Promise<CaseResult> {
+  const { id, title } = one;
+  const startedMs = performance.now();
+  const skippedFor = one.assumes.filter((name) => !options.assume.includes(name));
+  if (skippedFor.length > 0) return { id, title, durationMs: 0, verdicts: [], skippedFor };
+  options.mock.reset();
+  let verdicts: readonly Verdict[];
+  try {
+    await using context = new Context(options);
+    verdicts = await one.run(context);
+  } catch (error) {
+    const message = error instanceof Error ? `${error.message}` : String(error);
+    verdicts = one.checks.map((check) => ({ check, status: "fail", message }));
+  } finally {
+    options.mock.reset();
+  }
+  return { id, title, durationMs: performance.now() - startedMs, verdicts, skippedFor };
+}
