@@ -469,7 +469,9 @@ Deno.test("a request body over the limit is refused, and the recorder lives on",
   const first = fixture.entries.filter(({ exchange }) => exchange === 1);
   assertEquals(first.map(({ from, type }) => `${from} ${type}`), [
     "client request",
-    "client abort",
+    "server response",
+    "server data",
+    "server end",
   ]);
   assertEquals(upstream.requests.length, 1);
 });
