@@ -229,7 +229,9 @@ export const ANSWER_FRAMES = ofGroup("transport", [
     breaks: ["transport.answer-framings"],
     make: () => ({
       back: repairingAnswers((text) =>
-        /^content-length:/im.test(text) ? text.replace(/\r\ntransfer-encoding: chunked/i, "") : text
+        /^content-length:/im.test(text)
+          ? text.replace(/\r\ntransfer-encoding: chunked/i, "")
+          : text
       ),
     }),
   },
