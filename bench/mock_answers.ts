@@ -62,6 +62,8 @@ interface RpcRequest {
   };
 }
 
+const TOOLS = [CALL_TOOL, STREAM_TOOL].map((name) => ({ name, inputSchema: { type: "object" } }));
+
 /** Decides the answer to one request. */
 export function answerTo(request: MockRequest, sessions: Sessions): MockAnswer {
   if (request.method === "DELETE") {
@@ -84,6 +86,8 @@ export function answerTo(request: MockRequest, sessions: Sessions): MockAnswer {
   if (message.id === undefined || message.method === undefined) return whole(202, "Accepted");
   if (message.method === "tools/call") return toolCall(message);
   if (message.method === "ping") return result(message.id, {});
+  // Some gateways look before they forward.
+  if (message.method === "tools/list") return result(message.id, { tools: TOOLS });
   return json({
     jsonrpc: "2.0",
     id: message.id,

@@ -1,8 +1,9 @@
 /**
  * The mock upstream: a process of its own, one lean HTTP/1.1 keep-alive server on raw sockets.
  *
- * Prints `listening http://127.0.0.1:PORT/mcp` and serves until its standard input ends, so that it
- * cannot outlive the bench, however that ends. Its only argument is the port (0: any free one).
+ * Arguments: a port (0: any free one) and an address (127.0.0.1). Prints
+ * `listening http://HOST:PORT/mcp` and serves until its standard input ends, so that it cannot outlive
+ * the bench, however that ends.
  */
 
 import { framingOf } from "./http_message.ts";
@@ -88,10 +89,11 @@ async function serveConnection(connection: Deno.TcpConn, sessions: Sessions): Pr
   }
 }
 
-async function serve(port: number): Promise<never> {
+async function serve(port: number, hostname: string): Promise<never> {
   const sessions: Sessions = { open: new Set(), nextId: () => crypto.randomUUID() };
-  const listener = Deno.listen({ hostname: "127.0.0.1", port });
-  print(`listening http://127.0.0.1:${(listener.addr as Deno.NetAddr).port}/mcp`);
+  const listener = Deno.listen({ hostname, port });
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  print(`listening http://${host}:${(listener.addr as Deno.NetAddr).port}/mcp`);
   let connections = 0;
   for (;;) {
     const connection = await listener.accept();
@@ -110,6 +112,7 @@ async function untilInputEnds(): Promise<void> {
 }
 
 if (import.meta.main) {
-  await Promise.race([serve(Number(Deno.args[0] ?? "0")), untilInputEnds()]);
+  const [port = "0", hostname = "127.0.0.1"] = Deno.args;
+  await Promise.race([serve(Number(port), hostname), untilInputEnds()]);
   Deno.exit(0);
 }

@@ -33,7 +33,15 @@ export async function startOwnProxy(upstream: string): Promise<OwnProxy> {
   try {
     await Deno.writeTextFile(config, JSON.stringify(configFor(upstream)));
     const process = processes.start({
-      args: ["run", "-P", "main.ts", "serve", "--config", config],
+      args: [
+        "run",
+        "-P",
+        "--v8-flags=--max-semi-space-size=4",
+        "main.ts",
+        "serve",
+        "--config",
+        config,
+      ],
       cwd: ROOT,
     });
     const url = await processes.ready(

@@ -28,7 +28,7 @@ const READY_POLL_MS = 250;
 const NGINX_CONNECTIONS = 256;
 
 const REPOSITORY = new URL("../../", import.meta.url);
-const MOCK_SCRIPT = new URL("./mock_process.ts", import.meta.url);
+const MOCK_SCRIPT = new URL("bench/mock_upstream.ts", REPOSITORY);
 
 /** What was measured, and what it says. */
 export interface LatencyReport {

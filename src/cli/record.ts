@@ -29,6 +29,7 @@ import { ListenError } from "../server.ts";
 import { createLogger, type Logger, stderrSink } from "../telemetry/mod.ts";
 import type { CommandLine, RecordFlags } from "./args.ts";
 import type { CommandIo } from "./io.ts";
+import { surviving } from "./survive.ts";
 
 /** The most that a fixture may hold, and what is held unless told otherwise. */
 const MAX_BYTES = 524_288;
@@ -47,28 +48,24 @@ export async function recordTraffic(line: CommandLine, io: CommandIo): Promise<n
     sink: stderrSink(),
   });
   const signal = io.stopSignal();
-  // No request may end the process, also not through a mistake of the recorder's own.
-  const survive = (event: PromiseRejectionEvent) => {
-    event.preventDefault();
-    logger.error("a rejection that nobody handled", { error: event.reason });
-  };
-  globalThis.addEventListener("unhandledrejection", survive);
   try {
-    const recorder = start({
-      upstream: config.routes[0]!.upstream.url,
-      listen,
-      maxBytes: Number(flags.maxBytes ?? MAX_BYTES),
-      clock: systemClock,
-      logger,
-    }, config.listen);
-    // The one line on stdout: what started this process can read the address from it.
-    io.out(`listening ${recorder.endpoint}`);
-    const reason = await signal.received;
-    logger.info("stopping", { reason });
-    await finish(recorder, destination, logger);
-    return 0;
+    // No request may end the process, also not through a mistake of the recorder's own.
+    return await surviving(logger, async () => {
+      const recorder = start({
+        upstream: config.routes[0]!.upstream.url,
+        listen,
+        maxBytes: Number(flags.maxBytes ?? MAX_BYTES),
+        clock: systemClock,
+        logger,
+      }, config.listen);
+      // The one line on stdout: what started this process can read the address from it.
+      io.out(`listening ${recorder.endpoint}`);
+      const reason = await signal.received;
+      logger.info("stopping", { reason });
+      await finish(recorder, destination, logger);
+      return 0;
+    });
   } finally {
-    globalThis.removeEventListener("unhandledrejection", survive);
     signal.dispose();
     await logger.flush();
   }

@@ -9,6 +9,7 @@ import type { Config } from "../config/mod.ts";
 import { type RunningProxy, serve } from "../server.ts";
 import { createLogger, type Logger, stderrSink } from "../telemetry/mod.ts";
 import type { CommandIo } from "./io.ts";
+import { surviving } from "./survive.ts";
 
 /** How a proxy is run. */
 export interface RunOptions {
@@ -31,30 +32,26 @@ export async function runProxy(
     sink: stderrSink(),
   });
   const signal = io.stopSignal();
-  // No request may end the process, also not through a mistake of the proxy's or a library's own.
-  const survive = (event: PromiseRejectionEvent) => {
-    event.preventDefault();
-    logger.error("a rejection that nobody handled", { error: event.reason });
-  };
-  globalThis.addEventListener("unhandledrejection", survive);
   try {
-    const proxy = await serve({ config, logger });
-    const endpoint = proxy.origin + config.routes[0]!.path;
-    // The one line on stdout: what started this process can read the address from it.
-    io.out(`listening ${endpoint}`);
-    if (options.greet === true) greet(io, config, proxy);
-    logger.info("started", {
-      listen: proxy.origin,
-      admin: proxy.adminOrigin ?? "off",
-      routes: config.routes.map(({ path }) => path).join(" "),
+    // No request may end the process, also not through a mistake of the proxy's or a library's own.
+    return await surviving(logger, async () => {
+      const proxy = await serve({ config, logger });
+      const endpoint = proxy.origin + config.routes[0]!.path;
+      // The one line on stdout: what started this process can read the address from it.
+      io.out(`listening ${endpoint}`);
+      if (options.greet === true) greet(io, config, proxy);
+      logger.info("started", {
+        listen: proxy.origin,
+        admin: proxy.adminOrigin ?? "off",
+        routes: config.routes.map(({ path }) => path).join(" "),
+      });
+      const reason = await Promise.race([
+        signal.received,
+        options.lost ?? new Promise<never>(() => {}),
+      ]);
+      return await stopProxy(proxy, reason, signal.repeated, logger);
     });
-    const reason = await Promise.race([
-      signal.received,
-      options.lost ?? new Promise<never>(() => {}),
-    ]);
-    return await stopProxy(proxy, reason, signal.repeated, logger);
   } finally {
-    globalThis.removeEventListener("unhandledrejection", survive);
     signal.dispose();
     await logger.flush();
   }
