@@ -163,3 +163,45 @@ Deno.test("a relay changes answers and hides that they were cut", async () => {
     assertEquals([cut.text, cut.complete], ["abcabc!", true]);
   });
 });
+
+Deno.test("a relay replaces interim answers and what it cannot read, and breaks streams off", async () => {
+  const damage: Damage = {
+    answer: () => ({ breaksOff: true, stream: { push: (piece) => [piece] } }),
+    interim: bytesOf("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"),
+    unreadable: (bytes) => bytesOf(textOf(bytes).replace("a : b\r\n", "")),
+  };
+  await withRelay(damage, async (context, mock) => {
+    mock.use(raw("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 None\r\n\r\n", "finish"));
+    assertEquals((await context.send({ body: "{}" })).status, 500);
+    mock.use(raw("HTTP/1.1 200 OK\r\na : b\r\ncontent-length: 3\r\n\r\nabc", "finish"));
+    assertEquals((await context.send({ body: "{}" })).text, "abc");
+    mock.use(
+      raw("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "finish"),
+    );
+    const cut = await context.send({ body: "{}" });
+    assertEquals([cut.text, cut.complete], ["abc", false]);
+  });
+});
+
+Deno.test("a relay tells of clients that leave before their answers have ended, and of no others", async () => {
+  const left: string[] = [];
+  let begun = 0;
+  const departed = Promise.withResolvers<void>();
+  const damage: Damage = {
+    begins: () => void begun++,
+    request: () => undefined,
+    answer: () => undefined,
+    departed({ body }) {
+      left.push(textOf(body));
+      departed.resolve();
+    },
+  };
+  await withRelay(damage, async (context, mock) => {
+    mock.use((request, reply) => request.text === "stays" ? reply.empty(202) : reply.stream());
+    await context.send({ body: "stays" });
+    const { client } = await context.begin({ body: "leaves" });
+    client.close();
+    await context.within(departed.promise, "the departure");
+    assertEquals([left, begun], [["leaves"], 2]);
+  });
+});

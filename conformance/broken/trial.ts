@@ -44,7 +44,11 @@ export interface TrialPlan {
   readonly cases: readonly Case[];
   /** The group of each check. */
   readonly groupOf: ReadonlyMap<string, Group>;
-  /** Of the cases of other groups every so many-th is made, others for each proxy. */
+  /**
+   * Beside those that a proxy is to fail, every so many-th case of its own group is made, and of the
+   * other groups: others for each proxy.
+   */
+  readonly ownStride: number;
   readonly stride: number;
   /** How many proxies are tried at the same time. */
   readonly lanes: number;
@@ -76,9 +80,10 @@ async function tryOne(
   const failed = new Map<string, string>();
   await sandwich.use(proxy.make());
   const isOwn = (check: string) => plan.groupOf.get(check) === proxy.group;
-  const chosen = plan.cases.filter((one, at) =>
-    one.checks.some(isOwn) || at % plan.stride === index % plan.stride
-  );
+  const chosen = plan.cases.filter((one, at) => {
+    const stride = one.checks.some(isOwn) ? plan.ownStride : plan.stride;
+    return one.checks.some((id) => proxy.breaks.includes(id)) || at % stride === index % stride;
+  });
   for (const one of chosen) {
     if (one.checks.some((id) => MEASURES_SOCKETS.has(id) && !proxy.breaks.includes(id))) continue;
     let failures = await failuresOf(sandwich, one, proxy);

@@ -89,12 +89,12 @@ function bodyOf(request: MockRequest): string {
   return JSON.stringify(echoResult(request));
 }
 
-/** A whole answer with these lines of its head before the length, which closes the connection. */
-function rawAnswer(before: string): MockScript {
+/** A whole answer with these lines of its head before the length, and what follows it. */
+function rawAnswer(before: string, after: "close" | "finish"): MockScript {
   return async (request, reply) => {
     const body = bodyOf(request);
     await reply.raw(`${before}${JSON_TYPE}content-length: ${body.length}\r\n\r\n${body}`);
-    reply.close();
+    reply[after]();
   };
 }
 
@@ -286,7 +286,7 @@ const UNUSUAL: readonly Fault[] = [
     title: "an answer of HTTP/1.0 arrives",
     source: "RFC 9112 2.3",
     judge: fine,
-    script: rawAnswer("HTTP/1.0 200 OK\r\n"),
+    script: rawAnswer("HTTP/1.0 200 OK\r\n", "close"),
   },
   {
     id: "faults.ended-by-the-connection",
@@ -304,6 +304,7 @@ const UNUSUAL: readonly Fault[] = [
     script: rawAnswer(
       "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" +
         `HTTP/1.1 103 Early Hints\r\nlink: </x>; rel=preload\r\n\r\n${OK}`,
+      "finish",
     ),
   },
   {
@@ -314,8 +315,13 @@ const UNUSUAL: readonly Fault[] = [
     script: async (request, reply) => {
       const body = bodyOf(request);
       const text = `${OK}${JSON_TYPE}content-length: ${body.length}\r\n\r\n${body}`;
-      for (const character of text) await reply.raw(character);
-      reply.close();
+      for (const character of text) {
+        await reply.raw(character);
+        // What is written in one turn of the event loop would be read in one piece.
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      // To close it unsaid may cost the next call its answer.
+      reply.finish();
     },
   },
   {

@@ -158,12 +158,16 @@ function oneCallScenario({ script, era, ...check }: OneCall): Scenario {
     group: "once",
     revisions: [era === "modern" ? "2026-07-28" : "2025-11-25"],
     async run(context) {
-      // A key of its own: what an earlier check left behind is not counted here.
-      const key = `${check.id} ${crypto.randomUUID()}`;
+      const key = ownKey(check.id);
       const { call } = await prepared(context, era, { [key]: script });
       await expectOnce(context, call, key);
     },
   };
+}
+
+/** A key of this case alone: what an earlier one left behind, and comes late, is not counted. */
+function ownKey(name: string): string {
+  return `${name} ${crypto.randomUUID()}`;
 }
 
 /** Has the mock answer by key, and gives calls of an era. */
@@ -205,9 +209,9 @@ const OTHERS: readonly Scenario[] = [
       const statuses = ["429", "500", "502", "503", "504"];
       const script = (status: string): MockScript => (_, reply) =>
         reply.json({ error: "try later" }, Number(status), [["retry-after", "0"]]);
-      const scripts = Object.fromEntries(statuses.map((status) => [status, script(status)]));
-      const { call } = await prepared(context, "session", scripts);
-      for (const status of statuses) await expectOnce(context, call, status);
+      const entries = statuses.map((status) => [ownKey(status), script(status)] as const);
+      const { call } = await prepared(context, "session", Object.fromEntries(entries));
+      for (const [key] of entries) await expectOnce(context, call, key);
     },
   },
   {
@@ -224,8 +228,9 @@ const OTHERS: readonly Scenario[] = [
       context.mock.use(modernByKey({ before: answerAndClose }));
       for (let at = 0; at < 10; at++) {
         await soon(context.send(modernCall(context, "before")), ANSWER_MS);
-        const { status } = await context.send(modernCall(context, `call ${at}`));
-        const count = arrivals(context, `call ${at}`);
+        const key = ownKey(`call ${at}`);
+        const { status } = await context.send(modernCall(context, key));
+        const count = arrivals(context, key);
         // Not at all is right too, where the client is told so.
         if (count === 0 && status >= 500) continue;
         expectEqual(count, 1, "the number of times that the call reached the server");
@@ -240,9 +245,10 @@ const OTHERS: readonly Scenario[] = [
     revisions: ["2026-07-28"],
     async run(context) {
       context.mock.use(modernByKey());
-      const keys = Array.from({ length: 100 }, (_, at) => `call ${at}`);
+      const keys = Array.from({ length: 100 }, (_, at) => ownKey(`call ${at}`));
       await Promise.all(keys.map((key) => context.send(modernCall(context, key))));
-      const arrived = context.mock.requests.map(keyOf).filter((key) => key !== undefined);
+      const arrived = context.mock.requests.map((request) => keyOf(request) ?? "")
+        .filter((key) => keys.includes(key));
       expectEqual(arrived.length, 100, "the number of calls that reached the server");
       expectEqual(new Set(arrived).size, 100, "the number of different calls among them");
     },
@@ -306,7 +312,7 @@ async function clientLeaves(
     begun.resolve();
     await reply.gone;
   };
-  const key = `left ${crypto.randomUUID()}`;
+  const key = ownKey("left");
   const { call } = await prepared(context, "session", { [key]: script });
   const client = await context.connect();
   await client.write(context.bytes(call(key)));

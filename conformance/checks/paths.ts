@@ -6,6 +6,7 @@
 
 import { MockUpstream, rpcMethod, sessionServer } from "../mock/mod.ts";
 import { type Context, expect, expectEqual, type Scenario } from "../suite/mod.ts";
+import { binary } from "../wire/mod.ts";
 import {
   expectRefused,
   inSession,
@@ -137,7 +138,7 @@ async function h2cPreface(context: Context): Promise<void> {
   const client = await context.connect();
   await client.write(`PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${settings}${goaway}`);
   const said = await context.within(client.untilClosed(), "the end of an HTTP/2 connection");
-  const text = new TextDecoder("latin1").decode(said);
+  const text = binary(said);
   // The server's own preface is a SETTINGS frame, of type 4.
   const spoken = said[3] === 4;
   const refused = text === "" || /^HTTP\/1\.[01] (4\d\d|50[15]) /.test(text);

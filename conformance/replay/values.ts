@@ -15,9 +15,9 @@ import {
   LENGTH,
   type PlaceholderKind,
 } from "../../fixtures/format/mod.ts";
+import { binary } from "../wire/mod.ts";
 
 const encoder = new TextEncoder();
-const latin1 = new TextDecoder("latin1");
 
 /** Gives a value to a numbered placeholder. */
 export type ValueOf = (kind: PlaceholderKind, index: number) => string;
@@ -104,7 +104,7 @@ export interface Alias {
  * translate an id inside a message or leave it.
  */
 export function canonical(data: Uint8Array | string, aliases: readonly Alias[]): string {
-  let text = typeof data === "string" ? data : latin1.decode(data);
+  let text = typeof data === "string" ? data : binary(data);
   for (const { name, server, client } of aliases) {
     text = text.replaceAll(server, name);
     if (client !== undefined && client !== "") text = text.replaceAll(client, name);

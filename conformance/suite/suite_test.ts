@@ -57,6 +57,18 @@ Deno.test("a case opens a session, calls, and reads events as they come", async 
   assertEquals(verdicts, [{ check: "answer.test", status: "pass" }]);
 });
 
+Deno.test("a call that fails before it is waited for tells whoever waits for it", async () => {
+  const verdicts = await directly(async (context) => {
+    context.mock.use((_, reply) => reply.reset());
+    const call = { body: callRequest(1) };
+    const [sent, begun] = [context.send(call), context.begin(call)];
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const results = await Promise.allSettled([sent, begun]);
+    expectEqual(results.map(({ status }) => status), ["rejected", "rejected"], "what came of them");
+  });
+  assertEquals(verdicts, [{ check: "answer.test", status: "pass" }]);
+});
+
 Deno.test("what a case throws fails its checks, with the reason", async () => {
   const verdicts = await directly(async (context) => {
     context.mock.use((_, reply) => reply.reset());

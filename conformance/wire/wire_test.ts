@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
+  binary,
   BlockParser,
   framingOf,
   MessageReader,
@@ -73,6 +74,15 @@ for (
     await assertRejects(() => readOne(pieces(message, [])), WireError);
   });
 }
+
+Deno.test("MessageReader gives each byte of a head as the character of its number", async () => {
+  const bytes = Uint8Array.from({ length: 128 }, (_, at) => 128 + at);
+  const parts = [encoder.encode("HTTP/1.1 200 OK\r\nA: "), bytes, encoder.encode("\r\n\r\n")];
+  const reader = new MessageReader(() => Promise.resolve(parts.shift() ?? null));
+  const value = String.fromCharCode(...bytes);
+  assertEquals((await reader.head())?.fields, [["a", value]]);
+  assertEquals(binary(bytes), value);
+});
 
 Deno.test("parseHead() refuses a control character in a value", () => {
   assertThrows(() => parseHead("HTTP/1.1 200 OK\r\nA: b\nc"), WireError);

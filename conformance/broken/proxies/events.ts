@@ -36,7 +36,11 @@ export const EVENTS = ofGroup("events", [
   {
     name: "drops-the-last-event",
     describe: "drops the last event of a stream, if it is not the only one",
-    breaks: ["events.five-thousand-in-order", "events.each-in-its-own-chunk"],
+    breaks: [
+      "events.five-thousand-in-order",
+      "events.each-in-its-own-chunk",
+      "events.comments-never-dispatch",
+    ],
     make: () => ({
       front: onStreams(() => ({
         lookAheadMs: LOOK_AHEAD_MS,
@@ -94,7 +98,12 @@ export const EVENTS = ofGroup("events", [
   {
     name: "strips-event-ids",
     describe: "strips the ids of events",
-    breaks: ["events.ids-unique", "events.priming"],
+    breaks: [
+      "events.ids-unique",
+      "events.priming",
+      "events.resume-of-a-call",
+      "events.resume-of-a-get-stream",
+    ],
     make: () => ({
       front: onStreams(() => ({ stream: lines((line) => /^id(:|$)/.test(line) ? null : line) })),
     }),
@@ -219,6 +228,24 @@ export const EVENTS = ofGroup("events", [
     make: () => ({
       front: onStreams(() => ({
         stream: blocks((block) => block.length > 100_000 ? "" : block),
+      })),
+    }),
+  },
+  {
+    name: "never-ends-streams-cleanly",
+    describe: "breaks every stream off where it should end",
+    breaks: ["events.clean-end"],
+    make: () => ({
+      front: onStreams(() => ({ breaksOff: true, stream: { push: (piece) => [piece] } })),
+    }),
+  },
+  {
+    name: "takes-ids-with-nul",
+    describe: "takes NUL out of the ids of events",
+    breaks: ["events.id-with-nul"],
+    make: () => ({
+      front: onStreams(() => ({
+        stream: lines((line) => line.startsWith("id:") ? line.replaceAll("\0", "") : line),
       })),
     }),
   },

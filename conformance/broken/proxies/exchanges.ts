@@ -6,8 +6,10 @@
 
 import { Asked } from "../asked.ts";
 import { ofGroup } from "../broken_proxy.ts";
+import { replacing } from "../choices.ts";
 import type { AnswerChange, AnswerHead, Damage, Passing, Sides } from "../damage.ts";
 import { bytesOf, fieldOf, requestWith, textOf, withField } from "../message.ts";
+import { TcpEnd } from "../tcp.ts";
 
 /** Whether an answer is JSON. */
 function isJson({ fields }: AnswerHead): boolean {
@@ -65,12 +67,36 @@ function idAsNumber(value: unknown): unknown {
   return isNumeric ? { ...value, id: Number(value.id) } : value;
 }
 
+/** Sends a request to another host; the answer is thrown away. */
+async function follow(hostname: string, port: number, bytes: Uint8Array): Promise<void> {
+  const end = await TcpEnd.to({ hostname, port });
+  await end.write(bytes);
+  await end.read();
+  end.close();
+}
+
 /** The broken proxies that send requests more than once. */
 export const ONCE = ofGroup("once", [
   {
     name: "sends-calls-twice",
+    needsTimeouts: true,
     describe: "sends each call twice and throws one answer away",
-    breaks: ["once.answered", "once.answered-with-a-stream", "once.concurrent"],
+    breaks: [
+      "once.answered",
+      "once.answered-with-a-stream",
+      "once.concurrent",
+      "once.closed-inside-the-head",
+      "once.closed-inside-the-body",
+      "once.reset-inside-a-stream",
+      "once.no-http",
+      "once.timeout-before-the-head",
+      "once.timeout-inside-the-body",
+      "once.slow-answer",
+      "once.error-status",
+      "once.unused-connection-closed",
+      "once.client-leaves-before-the-answer",
+      "once.client-leaves-its-stream",
+    ],
     make: () => ({
       back: {
         request: ({ body, bytes }) =>
@@ -102,13 +128,20 @@ export const REQUEST = ofGroup("request", [
   {
     name: "rewrites-the-json-of-requests",
     describe: "parses requests and writes them anew: spaces, escapes and large numbers change",
-    breaks: ["request.ids", "request.spelling", "request.numbers"],
+    breaks: ["request.ids", "request.odd-ids", "request.spelling", "request.numbers"],
     make: () => ({ back: rewritingRequests() }),
   },
   {
     name: "sorts-the-keys-of-requests",
     describe: "sorts the keys of requests",
-    breaks: ["request.ids", "request.unknown-members"],
+    breaks: [
+      "request.ids",
+      "request.unknown-members",
+      "request.notifications-and-responses",
+      "request.chunked-body",
+      "request.bytewise",
+      "request.large-body",
+    ],
     make: () => ({
       back: rewritingRequests((value) =>
         typeof value === "object" && value !== null && !Array.isArray(value)
@@ -126,7 +159,7 @@ export const REQUEST = ofGroup("request", [
   {
     name: "strips-the-version",
     describe: "keeps MCP-Protocol-Version to itself",
-    breaks: ["request.mirrored-fields", "request.version-field"],
+    breaks: ["request.mirrored-fields", "request.version-field", "request.odd-version-field"],
     make: () => ({ back: withoutFields((name) => name === "mcp-protocol-version") }),
   },
   {
@@ -147,6 +180,38 @@ export const REQUEST = ofGroup("request", [
       },
     }),
   },
+  {
+    name: "calls-requests-text",
+    describe: "sends requests on as plain text",
+    breaks: ["request.content-type"],
+    make: () => ({ back: replacing("content-type", /json/i, "text/plain") }),
+  },
+  {
+    name: "gives-delete-a-body",
+    describe: "sends GET and DELETE on with a body",
+    breaks: ["request.get-and-delete"],
+    make: () => ({
+      back: {
+        request: (request) =>
+          /^(GET|DELETE)$/.test(request.method)
+            ? { send: requestWith(request, { body: bytesOf("{}") }) }
+            : undefined,
+      },
+    }),
+  },
+  {
+    name: "has-a-path-for-sessions",
+    describe: "sends DELETE on to a path of its own",
+    breaks: ["request.one-target"],
+    make: () => ({
+      back: {
+        request: (request) =>
+          request.method === "DELETE"
+            ? { send: requestWith(request, { startLine: "DELETE /mcp/session HTTP/1.1" }) }
+            : undefined,
+      },
+    }),
+  },
 ]);
 
 /** The broken proxies that change answers. */
@@ -154,7 +219,14 @@ export const ANSWER = ofGroup("answer", [
   {
     name: "rewrites-the-json-of-answers",
     describe: "parses answers and writes them anew: spaces, escapes and large numbers change",
-    breaks: ["answer.ids", "answer.bytes"],
+    breaks: [
+      "answer.ids",
+      "answer.bytes",
+      "answer.refusals",
+      "answer.failures",
+      "answer.missing-capability",
+      "answer.header-mismatch",
+    ],
     make: () => rewritingAnswers(),
   },
   {
@@ -221,6 +293,71 @@ export const ANSWER = ofGroup("answer", [
       front: onAnswers((head) =>
         isJson(head) ? { fields: withField(head.fields, "content-type", "text/plain") } : undefined
       ),
+    }),
+  },
+  {
+    name: "decodes-each-piece-of-json-alone",
+    describe: "decodes each piece of JSON by itself, also inside a character",
+    breaks: ["answer.chunked-json", "answer.large-json"],
+    make: () => ({
+      back: onAnswers((head) =>
+        isJson(head) && head.startLine.startsWith("HTTP/1.1")
+          ? { stream: { push: (piece) => [bytesOf(textOf(piece))] } }
+          : undefined
+      ),
+    }),
+  },
+  {
+    name: "claims-a-coding",
+    describe: "says that the body is gzip, since the client takes that, and leaves it as it is",
+    breaks: ["answer.coding"],
+    make: () => ({
+      front: onAnswers(({ fields }, request) =>
+        fieldOf(request.fields, "accept-encoding") === "gzip"
+          ? { fields: withField(fields, "content-encoding", "gzip") }
+          : undefined
+      ),
+    }),
+  },
+  {
+    name: "accepts-any-notification",
+    describe: "answers 202 to notifications that the server refused",
+    breaks: ["answer.refused-notification"],
+    make() {
+      const asked = new Asked();
+      const isNotification = ({ method, body }: Passing) =>
+        method === "POST" && !textOf(body).includes('"id"');
+      const accept = { status: 202, whole: () => new Uint8Array() };
+      return {
+        back: asked.back,
+        front: asked.where(({ status }, request) =>
+          status === 400 && isNotification(request) ? accept : undefined
+        ),
+      };
+    },
+  },
+  {
+    name: "makes-404-of-405",
+    describe: "answers 404 where the server has no stream to offer",
+    breaks: ["answer.not-allowed"],
+    make: () => ({
+      front: onAnswers(({ status }, request) =>
+        status === 405 && request.method === "GET" &&
+          fieldOf(request.fields, "mcp-session-id") !== undefined
+          ? { status: 404 }
+          : undefined
+      ),
+    }),
+  },
+  {
+    name: "follows-redirects",
+    describe: "calls the host to which the server redirects it",
+    breaks: ["answer.redirect"],
+    make: () => ({
+      back: onAnswers(({ fields }, { bytes }) => {
+        const to = /^http:\/\/(127\.0\.0\.1):(\d+)\//.exec(fieldOf(fields, "location") ?? "");
+        return to === null ? undefined : { wait: follow(to[1]!, Number(to[2]), bytes) };
+      }),
     }),
   },
 ]);

@@ -240,7 +240,8 @@ export const LIMITS = ofGroup("limits", [
     make: () => ({
       front: answering(
         ({ sound, bytes }) =>
-          !sound && bytes.length > 200_000 && !textOf(bytes.subarray(0, 16_384)).includes("\r\n\r\n"),
+          !sound && bytes.length > 200_000 &&
+          !textOf(bytes.subarray(0, 16_384)).includes("\r\n\r\n"),
         bare(500),
       ),
     }),

@@ -6,7 +6,7 @@
 
 import { binary, valuesOf } from "../../wire/mod.ts";
 import { ofGroup } from "../broken_proxy.ts";
-import { answering, bare, carrying, NOTHING, passing, said, SESSION } from "../choices.ts";
+import { answering, bare, NOTHING, passing, said, SESSION } from "../choices.ts";
 import type { Damage, Passing, RequestChange } from "../damage.ts";
 import { past } from "../link.ts";
 import { answerWith, requestWith, unbinary } from "../message.ts";
@@ -174,10 +174,9 @@ export const TARGETS = ofGroup("transport", [
   },
   {
     name: "forwards-offers-to-upgrade",
-    describe: "sends on to the server the client's offer to change the protocol",
+    describe: "hands an offer to change the protocol to the server",
     breaks: ["transport.upgrade-request"],
-    make: () =>
-      carrying(({ fields }) => fields.filter(([name]) => /^(upgrade|http2-settings)$/.test(name))),
+    make: () => ({ front: passing((request) => said(request, "http2-settings") !== undefined) }),
   },
   {
     name: "forwards-both-session-ids",
@@ -229,9 +228,7 @@ export const ANSWER_FRAMES = ofGroup("transport", [
     breaks: ["transport.answer-framings"],
     make: () => ({
       back: repairingAnswers((text) =>
-        /^content-length:/im.test(text)
-          ? text.replace(/\r\ntransfer-encoding: chunked/i, "")
-          : text
+        /^content-length:/im.test(text) ? text.replace(/\r\ntransfer-encoding: chunked/i, "") : text
       ),
     }),
   },

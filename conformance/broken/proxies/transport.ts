@@ -4,8 +4,9 @@
  * @module
  */
 
-import { binary, type Fields, joined } from "../../wire/mod.ts";
+import { binary, joined } from "../../wire/mod.ts";
 import { ofGroup } from "../broken_proxy.ts";
+import { carrying } from "../choices.ts";
 import type { Damage, RequestChange } from "../damage.ts";
 import { past } from "../link.ts";
 import { answerWith, fieldOf, requestWith, unbinary, withField } from "../message.ts";
@@ -72,7 +73,7 @@ export const TRANSPORT = ofGroup("transport", [
   {
     name: "ignores-odd-codings",
     describe: "takes any Transfer-Encoding for chunked",
-    breaks: ["transport.odd-transfer-coding"],
+    breaks: ["transport.odd-transfer-coding", "transport.other-coding"],
     make: () => ({
       front: repairing((head) =>
         has(head, /^transfer-encoding:/im) && !has(head, /^transfer-encoding: *chunked *$/im)
@@ -111,24 +112,11 @@ export const TRANSPORT = ofGroup("transport", [
     name: "forwards-nominated-fields",
     describe: "sends on to the server what Connection names",
     breaks: ["transport.hop-by-hop-request"],
-    make() {
-      let nominated: (readonly [string, string])[] = [];
-      return {
-        front: {
-          request({ fields }) {
-            const names = (fieldOf(fields, "connection") ?? "").toLowerCase().split(/ *, */);
-            nominated = fields.filter(([name]) => names.includes(name) && !name.startsWith("mcp-"));
-            return undefined;
-          },
-        },
-        back: {
-          request: (request) =>
-            nominated.length === 0
-              ? undefined
-              : { send: requestWith(request, { fields: [...request.fields, ...nominated] }) },
-        },
-      };
-    },
+    make: () =>
+      carrying(({ fields }) => {
+        const names = (fieldOf(fields, "connection") ?? "").toLowerCase().split(/ *, */);
+        return fields.filter(([name]) => names.includes(name) && !name.startsWith("mcp-"));
+      }),
   },
   {
     name: "drops-whatever-is-nominated",
@@ -229,23 +217,10 @@ export const TRANSPORT = ofGroup("transport", [
     name: "passes-claims-of-other-proxies",
     describe: "sends X-Forwarded-For and underscored names on to the server",
     breaks: ["transport.spoofed-forwarding", "transport.underscored-fields"],
-    make() {
-      let claims: Fields = [];
-      return {
-        front: {
-          request({ fields }) {
-            claims = fields.filter(([name]) => name === "x-forwarded-for" || name.includes("_"));
-            return undefined;
-          },
-        },
-        back: {
-          request: (request) =>
-            claims.length === 0
-              ? undefined
-              : { send: requestWith(request, { fields: [...request.fields, ...claims] }) },
-        },
-      };
-    },
+    make: () =>
+      carrying(({ fields }) =>
+        fields.filter(([name]) => name === "x-forwarded-for" || name.includes("_"))
+      ),
   },
   {
     name: "refuses-chunk-extensions",
