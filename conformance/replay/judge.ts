@@ -20,7 +20,7 @@ import {
   judgeTruncation,
 } from "./judge_events.ts";
 import { type ExchangePlan, fieldOf, mediaType } from "./plan.ts";
-import type { Outcome, Transcript } from "./transcript.ts";
+import { comparable, type Outcome, type Transcript } from "./transcript.ts";
 import { canonical } from "./values.ts";
 
 /** What is wrong; undefined where there was nothing to judge. */
@@ -173,11 +173,19 @@ function judgeFirstEvent(transcript: Transcript): Findings {
   return each(
     transcript,
     ({ given, plan }) => plan.isStream && (given?.blocks.length ?? 0) > 0,
-    ({ blocksLate, headLate }) =>
-      blocksLate.length === 0 || headLate
-        ? []
-        : [`event ${blocksLate[0]! + 1} was not delivered before the next one was sent`],
+    (outcome) => {
+      const { blocksLate, headLate } = outcome;
+      // What never came was not late, but lost; what waits with the head is the head's matter.
+      if (blocksLate.length === 0 || headLate || isIncomplete(outcome)) return [];
+      return [`event ${blocksLate[0]! + 1} was not delivered before the next one was sent`];
+    },
   );
+}
+
+/** Whether a stream is over for the client, and lacks events. */
+function isIncomplete({ given, got }: Outcome): boolean {
+  if (given === undefined || got === undefined || got.end === "open") return false;
+  return comparable(given.blocks, got.blocks).length < given.blocks.length;
 }
 
 function judgeHead(transcript: Transcript): Findings {

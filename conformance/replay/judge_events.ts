@@ -21,13 +21,9 @@ function name({ plan }: Outcome): string {
 }
 
 /** An event as text, the same for both sides; of an `endpoint` its data are the proxy's own. */
-function written({ event, data, retry }: Block, transcript: Transcript): string {
+function written({ event, data }: Block, transcript: Transcript): string {
   const own = event === "endpoint" ? "(an endpoint)" : data;
-  return JSON.stringify({
-    event,
-    data: own === null ? null : canonical(own, transcript.aliases),
-    retry: retry !== null,
-  });
+  return JSON.stringify({ event, data: own === null ? null : canonical(own, transcript.aliases) });
 }
 
 /** The texts of what was given and of what came; undefined where what came cannot be all. */
@@ -36,11 +32,7 @@ function sides(outcome: Outcome, transcript: Transcript): [string[], string[]] |
   const late = headLate || blocksLate.length > 0;
   // What was late when the stream was left is judged as late.
   if (late && got!.end === "open") return undefined;
-  const came = comparable(given!.blocks, got!.blocks).map((block, at) => {
-    // A proxy may have clients wait as long as it likes, also where the server did not say.
-    const retry = given!.blocks[at]?.retry === null ? null : block.retry;
-    return written({ ...block, retry }, transcript);
-  });
+  const came = comparable(given!.blocks, got!.blocks).map((block) => written(block, transcript));
   return [given!.blocks.map((block) => written(block, transcript)), came];
 }
 
@@ -56,8 +48,18 @@ export function judgeEvents(transcript: Transcript): Findings {
     return [
       ...missing.map((event) => `${name(outcome)} lacks ${event}`),
       ...added.map((event) => `${name(outcome)} has ${event}, which the server did not send`),
+      ...lostRetries(outcome),
     ];
   });
+}
+
+/** A proxy may have clients wait as long as it likes; where the server said how long, it has to say so. */
+function lostRetries(outcome: Outcome): string[] {
+  const { given, got } = outcome;
+  const [sent, came] = [given!.blocks, got!.blocks].map((blocks) =>
+    blocks.filter(({ retry }) => retry !== null).length
+  );
+  return came! < sent! ? [`${name(outcome)} says ${came} times how long to wait, not ${sent}`] : [];
 }
 
 /** Events keep their order. */

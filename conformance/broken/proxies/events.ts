@@ -31,6 +31,12 @@ function reordering(): StreamChange {
 
 const isEmptyOfData = (block: string) => /^data:? *\r?$/m.test(block) && !/^data: ?\S/m.test(block);
 
+/** The events of a piece that holds whole ones, the last one first. */
+function turnedAround(piece: string): string {
+  const events = piece.split("\n\n");
+  return events.pop() === "" ? events.toReversed().map((event) => `${event}\n\n`).join("") : piece;
+}
+
 /** The broken proxies of the group. */
 export const EVENTS = ofGroup("events", [
   {
@@ -133,6 +139,12 @@ export const EVENTS = ofGroup("events", [
     make: () => ({
       front: onStreams(() => ({ lookAheadMs: LOOK_AHEAD_MS, stream: reordering() })),
     }),
+  },
+  {
+    name: "turns-pieces-around",
+    describe: "sends the events of one write in the opposite order",
+    breaks: ["events.five-thousand-in-order"],
+    make: () => ({ front: onStreams(() => ({ stream: pieces(turnedAround) })) }),
   },
   {
     name: "repeats-events",

@@ -60,6 +60,11 @@ function rewritingAnswers(change?: (value: unknown) => unknown): Sides {
   return { back: asked.back, front };
 }
 
+/** The same JSON over several lines. */
+function indented(body: Uint8Array): Uint8Array {
+  return bytesOf(new TextDecoder().decode(body).replace(/^\{/, "{\n  "));
+}
+
 /** Turns an id that is a text of digits into a number. */
 function idAsNumber(value: unknown): unknown {
   if (typeof value !== "object" || value === null || !("id" in value)) return value;
@@ -228,6 +233,16 @@ export const ANSWER = ofGroup("answer", [
       "answer.header-mismatch",
     ],
     make: () => rewritingAnswers(),
+  },
+  {
+    name: "indents-the-json-of-answers",
+    describe: "writes the JSON of answers over several lines",
+    breaks: ["answer.bytes"],
+    make() {
+      const asked = new Asked();
+      const front = asked.where((head) => isJson(head) ? { whole: indented } : undefined);
+      return { back: asked.back, front };
+    },
   },
   {
     name: "answers-with-ids-as-numbers",
