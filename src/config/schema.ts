@@ -161,6 +161,9 @@ const limitsSchema = z.strictObject({
   connectionIdleTimeoutMs: milliseconds(75_000).describe(
     "How long a connection of a client is kept without a request, in milliseconds.",
   ),
+  clientWriteTimeoutMs: milliseconds(60_000).describe(
+    "How long a client may take nothing of its answer before it is dropped, in milliseconds.",
+  ),
   maxClientConnections: count(20_000, 1_000_000).describe(
     "Connections of clients at one time; further ones are answered with 503 and closed.",
   ),

@@ -49,6 +49,8 @@ export interface LimitsConfig {
   readonly requestHeadTimeoutMs: number;
   /** How long a connection of a client is kept without a request. */
   readonly connectionIdleTimeoutMs: number;
+  /** How long a client may take nothing of its answer. */
+  readonly clientWriteTimeoutMs: number;
   /** Connections of clients at one time. */
   readonly maxClientConnections: number;
   /** Sessions at one time. */

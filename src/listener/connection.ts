@@ -40,6 +40,8 @@ export interface ConnectionContext {
   readonly bodies: Deadlines;
   /** Deadlines of connections without a request. */
   readonly idle: Deadlines;
+  /** Deadlines of writes, each from when the client last took something. */
+  readonly writes: Deadlines;
   /** Deadlines of connections that are about to be closed. */
   readonly lingering: Deadlines;
   /** A connection is closed. */
@@ -57,6 +59,7 @@ export class ServerConnection {
   readonly #heads = new RequestHeadReader();
   readonly #onRead = (length: number | null) => this.#take(length);
   readonly #onBroken = () => this.close();
+  readonly #onStalled = () => this.#stalled();
   readonly #control: ExchangeControl;
   #early: Bytes[] = [];
   #earlyBytes = 0;
@@ -296,11 +299,28 @@ export class ServerConnection {
 
   async #write(bytes: Uint8Array): Promise<void> {
     try {
-      let at = await this.#conn.write(bytes);
-      while (at < bytes.length) at += await this.#conn.write(bytes.subarray(at));
+      let at = await this.#writeSome(bytes);
+      while (at < bytes.length) at += await this.#writeSome(bytes.subarray(at));
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  /** R53: a client that takes nothing for too long is dropped, and its answer given up. */
+  async #writeSome(bytes: Uint8Array): Promise<number> {
+    const deadline = this.#context.writes.start(this.#onStalled);
+    try {
+      return await this.#conn.write(bytes);
+    } finally {
+      deadline.cancel();
+    }
+  }
+
+  #stalled(): void {
+    if (this.#closed) return;
+    const sentence = "The client took nothing of its answer for too long.";
+    this.#context.events.cutShort(new ProxyError("client_closed", sentence));
+    this.close();
   }
 }

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Clock } from "../clock.ts";
-import { Fields, type Handler } from "../http/mod.ts";
+import { type AnswerSource, Fields, type Handler } from "../http/mod.ts";
 import { ManualClock, RawClient, TEST_LIMITS, testServer } from "../testing/mod.ts";
 import { LINGER_MS, Listener } from "./switchyard_server.ts";
 
@@ -124,7 +124,7 @@ Deno.test("R83 a client that neither reads nor closes is not waited for behind a
   assert(failed);
 });
 
-Deno.test("R83 one timer serves all connections", async () => {
+Deno.test("R83 one timer of each kind (heads, idleness, writes) serves all connections", async () => {
   const clock = new ManualClock();
   await using server = testServer(ok, {}, clock);
   const clients = await Promise.all(
@@ -132,7 +132,7 @@ Deno.test("R83 one timer serves all connections", async () => {
   );
   for (const client of clients) await client.write(GET);
   for (const client of clients) await client.readResponse();
-  assert(clock.timers <= 2, `${clock.timers} timers`);
+  assert(clock.timers <= 3, `${clock.timers} timers`);
   for (const client of clients) client.close();
 });
 
@@ -263,4 +263,61 @@ Deno.test("cut() closes what is under way, and the handler hears of it", async (
   await left.promise;
   await stopped;
   assert(await client.ended());
+});
+
+/** An answer without an end, and how often it was asked for more. */
+function endless() {
+  const given = Promise.withResolvers<void>();
+  const state = { pulled: 0 };
+  const source: AnswerSource = {
+    ended: false,
+    next: () => {
+      state.pulled++;
+      return [new Uint8Array(65_536)];
+    },
+    discard: given.resolve,
+  };
+  const handler: Handler = () =>
+    Promise.resolve({ status: 200, fields: new Fields(), body: source });
+  /** Resolves when the sockets are full: nothing is asked for any more. */
+  const full = async () => {
+    for (let before = -1; state.pulled !== before;) {
+      before = state.pulled;
+      await short(100);
+    }
+  };
+  return { handler, full, state, discarded: given.promise };
+}
+
+Deno.test("R53 a client that has stopped reading is dropped at its deadline, and told of", async () => {
+  const clock = new ManualClock();
+  const { handler, full, discarded } = endless();
+  await using server = testServer(handler, { clientWriteTimeoutMs: 1_000 }, clock);
+  using client = await RawClient.connect(server.origin);
+  await client.write(GET);
+  await client.readHead();
+  await full();
+  clock.advance(999);
+  await short();
+  assertEquals(server.events, []);
+  clock.advance(1);
+  await discarded;
+  assertEquals(server.events, ["cut short"]);
+});
+
+Deno.test("R53 a client that reads slowly is not dropped: each piece it takes begins the time anew", async () => {
+  const clock = new ManualClock();
+  const { handler, full, state } = endless();
+  await using server = testServer(handler, { clientWriteTimeoutMs: 1_000 }, clock);
+  using client = await RawClient.connect(server.origin);
+  await client.write(GET);
+  await client.readHead();
+  await full();
+  for (let round = 0; round < 3; round++) {
+    clock.advance(900);
+    const { pulled } = state;
+    while (state.pulled === pulled) await client.readChunk();
+    await full();
+  }
+  assertEquals(server.events, []);
 });

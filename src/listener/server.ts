@@ -24,6 +24,8 @@ export interface ServerLimits extends BodyLimits {
   readonly requestHeadTimeoutMs: number;
   /** How long a connection may stay without a request, in milliseconds. */
   readonly connectionIdleTimeoutMs: number;
+  /** How long a client may take nothing of what is written to it, in milliseconds. */
+  readonly clientWriteTimeoutMs: number;
 }
 
 /** What a server tells, for the log. */

@@ -57,6 +57,7 @@ export class Listener implements HttpServer {
       heads: new Deadlines(clock, limits.requestHeadTimeoutMs),
       bodies: new Deadlines(clock, limits.requestBodyTimeoutMs),
       idle: new Deadlines(clock, limits.connectionIdleTimeoutMs),
+      writes: new Deadlines(clock, limits.clientWriteTimeoutMs),
       lingering: new Deadlines(clock, LINGER_MS),
       gone: (connection) => this.#forget(connection),
     };
@@ -75,8 +76,8 @@ export class Listener implements HttpServer {
     while (this.#connections.size + this.#turnedAway.size > 0) {
       await new Promise<void>((resolve) => this.#whenEmpty = resolve);
     }
-    const { heads, bodies, idle, lingering } = this.#context;
-    for (const deadlines of [heads, bodies, idle, lingering]) deadlines.close();
+    const { heads, bodies, idle, writes, lingering } = this.#context;
+    for (const deadlines of [heads, bodies, idle, writes, lingering]) deadlines.close();
   }
 
   /** See `HttpServer`. */

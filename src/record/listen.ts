@@ -61,6 +61,7 @@ const LIMITS = {
   requestBodyTimeoutMs: 30_000,
   requestHeadTimeoutMs: 10_000,
   connectionIdleTimeoutMs: 75_000,
+  clientWriteTimeoutMs: 60_000,
   maxConnections: 1_024,
 };
 

@@ -59,6 +59,7 @@ const LIMITS = {
   requestBodyTimeoutMs: 5_000,
   requestHeadTimeoutMs: 5_000,
   connectionIdleTimeoutMs: 5_000,
+  clientWriteTimeoutMs: 5_000,
   maxConnections: 10,
 };
 

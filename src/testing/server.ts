@@ -22,6 +22,7 @@ export const TEST_LIMITS: ServerLimits = {
   maxConnections: 100,
   requestHeadTimeoutMs: 60_000,
   connectionIdleTimeoutMs: 60_000,
+  clientWriteTimeoutMs: 60_000,
   maxRequestBytes: 1_000_000,
   requestBodyTimeoutMs: 60_000,
 };
