@@ -48,6 +48,12 @@ export async function play(
   return conductor.transcript();
 }
 
+/** Waits in vain after which a replay waits hardly any more: what is so broken is known by then. */
+const MAX_VAIN_WAITS = 3;
+
+/** The patience of a replay that has waited in vain so often. */
+const LITTLE_PATIENCE_MS = 250;
+
 class Conductor {
   readonly #plan: Plan;
   readonly #context: Context;
@@ -60,6 +66,7 @@ class Conductor {
   /** Endpoints of HTTP+SSE by the number of their session. */
   readonly #endpoints = new Map<number, URL>();
   #closed = false;
+  #vainWaits = 0;
 
   constructor(plan: Plan, context: Context) {
     this.#plan = plan;
@@ -139,8 +146,15 @@ class Conductor {
     for (const live of this.#lives.values()) await live.close();
   }
 
-  get #patienceMs(): number {
-    return this.#context.patienceMs;
+  /** Waits until something holds; whether it does. The waits in vain of one replay are bounded. */
+  async #until(holds: () => boolean, limitMs = this.#context.patienceMs): Promise<boolean> {
+    const impatient = this.#vainWaits >= MAX_VAIN_WAITS;
+    const held = await this.#watch.until(
+      holds,
+      impatient ? Math.min(limitMs, LITTLE_PATIENCE_MS) : limitMs,
+    );
+    if (!held && limitMs > 0) this.#vainWaits++;
+    return held;
   }
 
   async #send(live: Live): Promise<void> {
@@ -171,7 +185,7 @@ class Conductor {
 
   async #respond(live: Live): Promise<void> {
     const reached = () => live.reply !== undefined || live.gotHead !== undefined || live.isOver;
-    await this.#watch.until(reached, this.#patienceMs);
+    await this.#until(reached);
     const { reply, plan } = live;
     // Where nothing reached the mock the proxy has answered by itself, or the judgements say so.
     if (reply === undefined) return;
@@ -182,10 +196,7 @@ class Conductor {
     live.givenHead = { status, fields: filled };
     await reply.head(status, filled);
     if (!plan.isStream || live.left) return;
-    const came = await this.#watch.until(
-      () => live.gotHead !== undefined || live.isOver,
-      this.#patienceMs,
-    );
+    const came = await this.#until(() => live.gotHead !== undefined || live.isOver);
     if (!came) live.headLate = true;
     this.#learn(live);
   }
@@ -196,10 +207,8 @@ class Conductor {
     await live.reply!.write(bytes);
     if (!live.plan.isStream || live.left || live.givenBlocks.length === before) return;
     const isLate = live.headLate || live.blocksLate.length > 0;
-    const came = await this.#watch.until(
-      () => live.hasAllBlocks || live.isOver,
-      isLate ? 0 : this.#patienceMs,
-    );
+    const whole = () => live.hasAllBlocks || live.isOver;
+    const came = isLate ? await this.#until(whole, 0) : await this.#until(whole);
     if (!came) {
       for (let at = before; at < live.givenBlocks.length; at++) {
         live.blocksLate.push(at);
@@ -212,7 +221,7 @@ class Conductor {
     if (how === "end") await live.reply!.end();
     else live.reply!.reset();
     live.served.resolve();
-    if (!live.left) await this.#watch.until(() => live.isOver, this.#patienceMs);
+    if (!live.left) await this.#until(() => live.isOver);
     this.#learn(live);
   }
 
@@ -220,7 +229,7 @@ class Conductor {
     if (live.skipped !== undefined || live.sent === undefined) return;
     // What leaves at once may be sent on or not: the recorded server had the request.
     const there = () => live.reply !== undefined || live.isOver || live.gotHead !== undefined;
-    await this.#watch.until(there, this.#patienceMs);
+    await this.#until(there);
     live.leave();
     if (live.reply === undefined) return;
     if (this.#plan.isModern && live.left) {
