@@ -13,16 +13,18 @@ const MAX_LENGTHS = 64;
 
 /**
  * A clock on which timers of the same length share one: for lengths that come again and again and are
- * nearly always cancelled. `close` forgets all that are set.
+ * nearly always cancelled. `close` forgets all that are set, and those that come later.
  */
 export function sharedTimers(clock: Clock): Clock & { close(): void } {
   const lengths = new Map<number, Deadlines>();
+  let closed = false;
   return {
     monotonicMs: () => clock.monotonicMs(),
     now: () => clock.now(),
     randomBytes: (length) => clock.randomBytes(length),
     after(delayMs, callback) {
       let deadlines = lengths.get(delayMs);
+      if (closed) return NEVER;
       if (deadlines === undefined) {
         if (lengths.size >= MAX_LENGTHS) return clock.after(delayMs, callback);
         deadlines = new Deadlines(clock, delayMs);
@@ -31,10 +33,14 @@ export function sharedTimers(clock: Clock): Clock & { close(): void } {
       return deadlines.start(callback);
     },
     close() {
+      closed = true;
       for (const deadlines of lengths.values()) deadlines.close();
     },
   };
 }
+
+/** A deadline that is not kept. */
+const NEVER: Timer = { cancel: () => {} };
 
 /** A deadline that has not passed. */
 interface Waiting {
@@ -48,6 +54,7 @@ export class Deadlines {
   readonly #delayMs: number;
   readonly #waiting = new Set<Waiting>();
   #timer: Timer | undefined;
+  #closed = false;
 
   /** Deadlines `delayMs` after each start. */
   constructor(clock: Clock, delayMs: number) {
@@ -60,8 +67,9 @@ export class Deadlines {
     return this.#waiting.size;
   }
 
-  /** Has `onPassed` called once when the time is up. */
+  /** Has `onPassed` called once when the time is up; after `close`, never. */
   start(onPassed: () => void): Timer {
+    if (this.#closed) return NEVER;
     const waiting = { atMs: this.#clock.monotonicMs() + this.#delayMs, onPassed };
     this.#waiting.add(waiting);
     this.#timer ??= this.#clock.after(this.#delayMs, () => this.#fire());
@@ -69,8 +77,9 @@ export class Deadlines {
     return { cancel: () => void this.#waiting.delete(waiting) };
   }
 
-  /** Forgets all of them, and the timer. */
+  /** Forgets all of them and the timer: what ends late must leave no timer behind. */
   close(): void {
+    this.#closed = true;
     this.#waiting.clear();
     this.#timer?.cancel();
     this.#timer = undefined;

@@ -146,7 +146,10 @@ async function failuresOfSound(
   for (const one of cases) {
     if (one.checks.some((id) => MEASURES_SOCKETS.has(id))) continue;
     let failures = await failuresOf(stage, one, {}, TIMEOUT_PATIENCE_MS);
-    if (failures.size > 0) failures = await failuresOf(stage, one, {}, SECOND_PATIENCE_MS);
+    // A busy machine may have the proxy itself run into its timeouts of a second.
+    for (let again = 0; again < 3 && failures.size > 0; again++) {
+      failures = await failuresOf(stage, one, {}, SECOND_PATIENCE_MS);
+    }
     for (const [id, message] of failures) failed.set(id, message);
   }
   return failed;
