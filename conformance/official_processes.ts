@@ -43,6 +43,7 @@ export class Processes {
     const child = new Deno.Command(Deno.execPath(), {
       args: [...options.args],
       cwd: options.cwd,
+      clearEnv: true,
       env: { ...childEnvironment(), ...options.env },
       stdin: "null",
       stdout: "piped",
@@ -118,13 +119,21 @@ export class Processes {
 }
 
 /**
- * What the children get on top of this environment: loopback past any HTTP proxy (Deno's fetch
+ * What the children get: this environment, without its coverage, and loopback past any HTTP proxy (Deno's fetch
  * asks even for 127.0.0.1), plain text, and no look for a newer Deno.
  */
 function childEnvironment(): Record<string, string> {
+  // What is stopped while it writes its coverage leaves a file that cannot be read.
+  const own = Object.entries(Deno.env.toObject()).filter(([name]) => !name.includes("COVERAGE"));
   const noProxy = Deno.env.get("NO_PROXY") ?? Deno.env.get("no_proxy");
   const hosts = noProxy ? `${noProxy},${LOOPBACK_HOSTS}` : LOOPBACK_HOSTS;
-  return { NO_PROXY: hosts, no_proxy: hosts, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
+  return {
+    ...Object.fromEntries(own),
+    NO_PROXY: hosts,
+    no_proxy: hosts,
+    NO_COLOR: "1",
+    DENO_NO_UPDATE_CHECK: "1",
+  };
 }
 
 function signal(child: Deno.ChildProcess, name: Deno.Signal): void {
