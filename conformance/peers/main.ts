@@ -31,7 +31,7 @@ import {
 const RESULTS_FILE = new URL("../RESULTS.md", import.meta.url);
 
 /** Long enough for a gateway that starts a process for each session; much of what fails waits as long. */
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS = 2_000;
 
 /** The longest that one target may take. */
 const TARGET_DEADLINE_MS = 30 * 60_000;
