@@ -428,7 +428,8 @@ async function earlyAnswer(context: Context): Promise<void> {
   };
   context.mock.use(modernByKey({ subject: script }));
   await context.send(modernCall(context, "subject"));
-  await (await late.promise).raw(answerText(POISON));
+  const reply = await context.within(late.promise, "the answer of the server");
+  await reply.raw(answerText(POISON));
   for (let at = 0; at < 5; at++) {
     const key = `behind ${at}`;
     const answer = await context.send(modernCall(context, key));

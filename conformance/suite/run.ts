@@ -7,6 +7,12 @@
 import type { Assumption, Case, Verdict } from "./check.ts";
 import { Context, type ContextOptions } from "./context.ts";
 
+/**
+ * A case may take so many times the patience of the run. Whatever it waits for has a limit of its
+ * own; this one holds where a check or a proxy found a way around that.
+ */
+const CASE_PATIENCE = 60;
+
 /** What came of one case. */
 export interface CaseResult {
   readonly id: string;
@@ -48,7 +54,8 @@ export async function runCase(one: Case, options: RunOptions): Promise<CaseResul
   let verdicts: readonly Verdict[];
   try {
     await using context = new Context(options);
-    verdicts = await one.run(context);
+    const limitMs = CASE_PATIENCE * options.patienceMs;
+    verdicts = await context.within(one.run(context), "the end of the case", limitMs);
   } catch (error) {
     const message = error instanceof Error ? `${error.message}` : String(error);
     verdicts = one.checks.map((check) => ({ check, status: "fail", message }));

@@ -77,6 +77,26 @@ Deno.test("what a case throws fails its checks, with the reason", async () => {
   assertEquals(verdicts.map(({ status }) => status), ["fail"]);
 });
 
+Deno.test("a case that never ends fails, and the next one runs", async () => {
+  await using mock = await MockUpstream.listen();
+  const url = new URL(`http://${mock.host}/mcp`);
+  const never = scenarioCase({
+    id: "faults.test",
+    group: "faults",
+    title: "a test",
+    source: "none",
+    run: () => new Promise(() => {}),
+  });
+  const { verdicts } = await runCase(never, {
+    target: { url, sseUrl: url },
+    mock,
+    patienceMs: 1,
+    assume: [],
+  });
+  const message = "the end of the case did not come within 60 ms";
+  assertEquals(verdicts, [{ check: "faults.test", status: "fail", message }]);
+});
+
 Deno.test("a case whose assumption is not made is skipped", async () => {
   await using mock = await MockUpstream.listen();
   const url = new URL(`http://${mock.host}/mcp`);
