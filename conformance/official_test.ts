@@ -125,6 +125,15 @@ Deno.test("diffResults() asks the proxy itself to pass dns-rebinding-protection"
   assertEquals(diffResults([passed], [failed]).length, 1);
 });
 
+Deno.test("diffResults() asks the proxy to prime streams, also where the server does not", () => {
+  const check = "server-sse-priming-event/ServerSendsPrimingEvent";
+  const primed = result("server-sse-polling", check, "SUCCESS");
+  const bare = { ...primed, status: "WARNING" as const };
+  assertEquals(diffResults([bare], [primed]), []);
+  assertEquals(diffResults([bare], [bare]).length, 1);
+  assertEquals(diffResults([primed], [bare]).length, 1);
+});
+
 Deno.test("Processes starts, waits for and stops a process", async () => {
   const processes = new Processes();
   const port = freePort();

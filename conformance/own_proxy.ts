@@ -22,8 +22,17 @@ export interface OwnProxy extends AsyncDisposable {
   log(): string;
 }
 
+/** Settings beside those that the suite assumes. */
+export type OwnSettings = Readonly<Record<string, unknown>>;
+
+/** The same proxy, passing event streams as bytes: between relays that break them it repairs nothing. */
+export const PASSING_BYTES: OwnSettings = { eventLog: { store: "off" } };
+
 /** Starts the proxy in front of `upstream`. */
-export async function startOwnProxy(upstream: string): Promise<OwnProxy> {
+export async function startOwnProxy(
+  upstream: string,
+  settings: OwnSettings = {},
+): Promise<OwnProxy> {
   const processes = new Processes();
   const config = await Deno.makeTempFile({ prefix: "switchyard-conformance-", suffix: ".json" });
   const end = async () => {
@@ -31,7 +40,7 @@ export async function startOwnProxy(upstream: string): Promise<OwnProxy> {
     await Deno.remove(config);
   };
   try {
-    await Deno.writeTextFile(config, JSON.stringify(configFor(upstream)));
+    await Deno.writeTextFile(config, JSON.stringify({ ...configFor(upstream), ...settings }));
     const process = processes.start({
       args: [
         "run",
@@ -57,7 +66,7 @@ export async function startOwnProxy(upstream: string): Promise<OwnProxy> {
   }
 }
 
-function configFor(url: string): unknown {
+function configFor(url: string): OwnSettings {
   return {
     listen: "127.0.0.1:0",
     logLevel: "warn",

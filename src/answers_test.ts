@@ -171,6 +171,8 @@ Deno.test("R65 a refused connection and an unknown name give 502 without the add
   }
 });
 
+const END = '{"jsonrpc":"2.0","id":1,"result":{}}';
+
 Deno.test("R51 each event reaches the client before the next one is sent", async () => {
   const step = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   await using upstream = scriptedUpstream(async (_, connection) => {
@@ -179,7 +181,7 @@ Deno.test("R51 each event reaches the client before the next one is sent", async
       await connection.write(chunk(`data: ${index}\n\n`));
       await promise;
     }
-    await connection.write(chunk("data: end\n\n") + "0\r\n\r\n");
+    await connection.write(chunk(`data: ${END}\n\n`) + "0\r\n\r\n");
   });
   await withProxy({ upstream: upstream.url }, async (proxy) => {
     using client = await RawClient.connect(proxy.origin);
@@ -191,7 +193,7 @@ Deno.test("R51 each event reaches the client before the next one is sent", async
     step[0]!.resolve();
     assertEquals(await client.readChunk(), "data: 1\n\n");
     step[1]!.resolve();
-    assertEquals(await client.readChunk(), "data: end\n\n");
+    assertEquals(await client.readChunk(), `data: ${END}\n\n`);
     assertEquals(await client.readChunk(), null);
     assertEquals(upstream.requests.length, 1);
   });

@@ -8,9 +8,12 @@ import { adminHandler } from "./admin/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { sharedTimers } from "./deadlines.ts";
 import { type Config, ConfigError, type RouteConfig } from "./config/mod.ts";
-import { type DoorRules, Exchanges, streamableHttpFront } from "./front/mod.ts";
+import { ProxyError } from "./errors.ts";
+import { type EventLog, MemoryEventLog, SqliteEventLog } from "./event_log/mod.ts";
+import { type DoorRules, Exchanges, streamableHttpFront, Streams } from "./front/mod.ts";
 import { createHandler, type Route } from "./handler.ts";
 import type { Handler } from "./http/mod.ts";
+import { LiveStreams } from "./relay/mod.ts";
 import { SessionTable } from "./session/mod.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 import {
@@ -56,6 +59,8 @@ export function createApp(options: AppOptions): App {
     evictIdleMs: config.limits.sessionEvictIdleMs,
   });
   const exchanges = new Exchanges();
+  const log = createEventLog(config, clock);
+  const live = new LiveStreams();
   const upstreams: Upstream[] = [];
   const timers = sharedTimers(clock);
   const routes = new Map<string, Route>();
@@ -63,11 +68,20 @@ export function createApp(options: AppOptions): App {
     const upstream = createUpstream(route, timers, options.httpClient);
     upstreams.push(upstream);
     const limits = config.limits;
+    const streams = new Streams({
+      log,
+      limits: { ...limits, clock: timers },
+      backOff: route.upstream.reconnect,
+      live,
+      upstream,
+      sessions,
+    });
     const front = streamableHttpFront({
       route: route.name,
       upstream,
       sessions,
       exchanges,
+      streams,
       limits: { ...limits, maxDepth: limits.maxJsonDepth },
     });
     routes.set(route.path, { name: route.name, front });
@@ -90,10 +104,18 @@ export function createApp(options: AppOptions): App {
       exchanges.drain();
     },
     close: async () => {
+      live.close(new ProxyError("upstream_closed", "The proxy is stopping."));
       await Promise.all(upstreams.map((upstream) => upstream.close()));
       timers.close();
+      await log?.close();
     },
   };
+}
+
+function createEventLog({ eventLog }: Config, clock: Clock): EventLog | undefined {
+  if (eventLog.store === "off") return undefined;
+  if (eventLog.store === "memory") return new MemoryEventLog(clock, eventLog);
+  return new SqliteEventLog(clock, eventLog, eventLog.path!);
 }
 
 function createUpstream(

@@ -43,6 +43,7 @@ export const ERROR_TABLE = {
   bad_host: presentation(400, -31400, "client", false),
   forbidden_host: presentation(403, -31403, "client", false),
   forbidden_origin: presentation(403, -31403, "client", false),
+  event_not_found: presentation(400, -31400, "client", false),
   route_not_found: presentation(404, -31404, "client", false),
   session_not_found: presentation(404, -31404, "client", false),
   method_not_allowed: presentation(405, -31405, "client", false),

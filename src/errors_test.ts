@@ -12,6 +12,7 @@ Deno.test("each kind of error has its HTTP status and JSON-RPC code", () => {
     ["bad_host", 400, -31400],
     ["forbidden_host", 403, -31403],
     ["forbidden_origin", 403, -31403],
+    ["event_not_found", 400, -31400],
     ["route_not_found", 404, -31404],
     ["session_not_found", 404, -31404],
     ["method_not_allowed", 405, -31405],

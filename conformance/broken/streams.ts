@@ -13,6 +13,11 @@ export function isStream({ fields }: AnswerHead): boolean {
   return fieldOf(fields, "content-type")?.toLowerCase().startsWith("text/event-stream") ?? false;
 }
 
+/** Whether an event is the proxy's own error in place of an answer that did not come. */
+export function tellsOfFailure(block: string): boolean {
+  return block.includes('"code":-31502');
+}
+
 /** Does something to each event stream on its way to the client. */
 export function onStreams(change: (head: AnswerHead) => AnswerChange): Damage {
   return { answer: (head) => isStream(head) ? change(head) : undefined };

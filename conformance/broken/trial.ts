@@ -5,7 +5,7 @@
  */
 
 import { MockUpstream } from "../mock/mod.ts";
-import { OWN_ASSUMPTIONS, startOwnProxy } from "../own_proxy.ts";
+import { OWN_ASSUMPTIONS, PASSING_BYTES, startOwnProxy } from "../own_proxy.ts";
 import { type Assumption, type Case, type Group, runCase, type RunOptions } from "../suite/mod.ts";
 import type { BrokenProxy } from "./broken_proxy.ts";
 import type { Sides } from "./damage.ts";
@@ -134,7 +134,7 @@ export async function failuresWithoutRelays(
   cases: readonly Case[],
 ): Promise<ReadonlyMap<string, string>> {
   await using mock = await MockUpstream.listen();
-  await using proxy = await startOwnProxy(`http://${mock.host}/mcp`);
+  await using proxy = await startOwnProxy(`http://${mock.host}/mcp`, PASSING_BYTES);
   return await failuresOfSound({ target: proxy.target, mock }, cases);
 }
 

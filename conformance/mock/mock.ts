@@ -60,6 +60,9 @@ export class MockUpstream implements AsyncDisposable {
   #waiters: Waiter[] = [];
   #connections = 0;
   #epoch = 0;
+  /** Sessions of this case, and those of the cases before it. */
+  readonly #sessions = new Set<string>();
+  readonly #pastSessions = new Set<string>();
 
   private constructor(server: Server) {
     this.#server = server;
@@ -127,9 +130,15 @@ export class MockUpstream implements AsyncDisposable {
     });
   }
 
-  /** Forgets everything, and cuts the answers that are not complete; idle connections stay. */
+  /**
+   * Forgets everything, and cuts the answers that are not complete; idle connections stay. A proxy that
+   * opens broken streams again may still come for those of a case that is over: such requests get 404,
+   * and no case sees them.
+   */
   reset(): void {
     this.#epoch++;
+    for (const id of this.#sessions) this.#pastSessions.add(id);
+    this.#sessions.clear();
     this.#script = refuse;
     this.#requests = [];
     this.#problems = [];
@@ -190,9 +199,14 @@ export class MockUpstream implements AsyncDisposable {
       field: (name) => valueOf(fields, name),
       values: (name) => valuesOf(fields, name),
     };
-    this.#note(request);
     const asksForEnd = /\bclose\b/i.test(request.field("connection") ?? "");
-    return await this.#answer(request, socket) && !asksForEnd;
+    const session = request.field("mcp-session-id");
+    if (session !== undefined && this.#pastSessions.has(session)) {
+      return await this.#answer(request, socket, sessionOver) && !asksForEnd;
+    }
+    if (session !== undefined) this.#sessions.add(session);
+    this.#note(request);
+    return await this.#answer(request, socket, this.#script) && !asksForEnd;
   }
 
   #note(request: MockRequest): void {
@@ -204,13 +218,20 @@ export class MockUpstream implements AsyncDisposable {
     });
   }
 
+  #assigned(session: string): void {
+    this.#sessions.add(session);
+    this.#pastSessions.delete(session);
+  }
+
   /** Whether the connection can take another request. */
-  async #answer(request: MockRequest, socket: Socket): Promise<boolean> {
+  async #answer(request: MockRequest, socket: Socket, script: MockScript): Promise<boolean> {
     const epoch = this.#epoch;
-    const reply = new Reply(socket, request.method);
+    const reply = new Reply(socket, request.method, (name, value) => {
+      if (name.toLowerCase() === "mcp-session-id") this.#assigned(value);
+    });
     this.#replies.add(reply);
     try {
-      await this.#script(request, reply);
+      await script(request, reply);
       // A script may leave a stream open for its check to go on with.
       await Promise.race([reply.done, reply.gone]);
     } catch (error) {
@@ -225,6 +246,9 @@ export class MockUpstream implements AsyncDisposable {
 
 /** What answers where no check is running: a request that comes late belongs to nobody. */
 const refuse: MockScript = (_, reply) => reply.json({ error: "no check is running" }, 503);
+
+/** What answers in a session of a case that is over. */
+const sessionOver: MockScript = (_, reply) => reply.json({ error: "this session is over" }, 404);
 
 function parsed(text: string): unknown {
   try {

@@ -34,6 +34,7 @@ export interface EventToSend {
 
 /** The answer to one request. */
 export class Reply {
+  readonly #onField: (name: string, value: string) => void;
   readonly #socket: Socket;
   readonly #method: string;
   readonly #done = Promise.withResolvers<void>();
@@ -44,8 +45,13 @@ export class Reply {
   #finished = false;
   #keepAlive = true;
 
-  constructor(socket: Socket, method: string) {
+  constructor(
+    socket: Socket,
+    method: string,
+    onField: (name: string, value: string) => void = () => {},
+  ) {
     this.#socket = socket;
+    this.#onField = onField;
     this.#method = method;
     socket.on("close", this.#onClose);
     if (socket.destroyed) this.#gone.resolve();
@@ -95,6 +101,7 @@ export class Reply {
     this.#keepAlive = !fields.some(([name, value]) =>
       name.toLowerCase() === "connection" && value.toLowerCase() === "close"
     );
+    for (const [name, value] of fields) this.#onField(name, value);
     const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`);
     if (this.#chunked) lines.push("transfer-encoding: chunked\r\n");
     await this.raw(`HTTP/1.1 ${status} ${REASONS[status] ?? "Status"}\r\n${lines.join("")}\r\n`);

@@ -32,7 +32,9 @@ function sides(outcome: Outcome, transcript: Transcript): [string[], string[]] |
   const late = headLate || blocksLate.length > 0;
   // What was late when the stream was left is judged as late.
   if (late && got!.end === "open") return undefined;
-  const came = comparable(given!.blocks, got!.blocks).map((block) => written(block, transcript));
+  const own = comparable(given!.blocks, got!.blocks);
+  const came = (endsWithError(outcome) ? own.slice(0, -1) : own)
+    .map((block) => written(block, transcript));
   return [given!.blocks.map((block) => written(block, transcript)), came];
 }
 
@@ -127,6 +129,17 @@ export function judgeEnds(transcript: Transcript): Findings {
   });
 }
 
+/** Whether a stream that broke off ends, for the client, with an error in place of the answer. */
+function endsWithError({ given, got }: Outcome): boolean {
+  if (given!.end !== "abort") return false;
+  try {
+    const last: unknown = JSON.parse(got!.blocks.at(-1)?.data ?? "");
+    return typeof last === "object" && last !== null && "error" in last && "id" in last;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether the last event answers a request: what ends before is polling (2025-11-25). */
 function holdsResponse({ given }: Outcome): boolean {
   try {
@@ -138,12 +151,15 @@ function holdsResponse({ given }: Outcome): boolean {
   }
 }
 
-/** A stream that broke off shows it, unless the client goes on elsewhere. */
+/**
+ * A stream that broke off shows it, unless the client goes on elsewhere: it breaks off too, or ends with an
+ * error in place of the answer.
+ */
 export function judgeTruncation(transcript: Transcript): Findings {
   const own = streams(transcript).filter(({ given, left }) => given!.end === "abort" && !left);
   if (own.length === 0) return undefined;
   return own.flatMap((outcome) =>
-    outcome.got!.end === "complete"
+    outcome.got!.end === "complete" && !endsWithError(outcome)
       ? [`${name(outcome)} ended as if it were whole; the server's broke off`]
       : []
   );

@@ -92,9 +92,20 @@ export interface Transcript {
  */
 export function comparable(given: readonly Block[], got: readonly Block[]): readonly Block[] {
   const own = got.filter(counts);
-  const [first] = own;
-  const added = first !== undefined && isPriming(first) && !(given[0] && isPriming(given[0]));
-  return added ? own.slice(1) : own;
+  const isFirstAdded = primings(own) > primings(given) || lacksRetry(given[0], own[0]);
+  return isFirstAdded ? own.slice(1) : own;
+}
+
+/** Whether the server's priming event says how long to wait and this one, which it therefore is not, does not. */
+function lacksRetry(given: Block | undefined, got: Block | undefined): boolean {
+  if (given === undefined || got === undefined) return false;
+  return isPriming(given) && isPriming(got) && given.retry !== null && got.retry === null;
+}
+
+/** How many events at the start only prime. */
+function primings(blocks: readonly Block[]): number {
+  const at = blocks.findIndex((block) => !isPriming(block));
+  return at === -1 ? blocks.length : at;
 }
 
 function isPriming({ data, id }: Block): boolean {

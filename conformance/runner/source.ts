@@ -29,7 +29,7 @@ export const OWN_SOURCE: TargetSource = {
   name: "switchyard",
   assume: OWN_ASSUMPTIONS,
   command: "deno task conformance",
-  start: startOwnProxy,
+  start: (upstream) => startOwnProxy(upstream),
 };
 
 /** A proxy that runs already, and forwards to the port of the mock. */

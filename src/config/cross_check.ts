@@ -1,5 +1,6 @@
 /**
- * What no single setting shows: two routes on one path, an address open to the network.
+ * What no single setting shows: two routes on one path, an address open to the network, a
+ * store without its file.
  *
  * Works on the config as it was written, so that these problems are told together with the others.
  *
@@ -30,6 +31,7 @@ export function crossCheck(
     ...repeated(raw, "name"),
     ...halfCertificates(raw),
     ...http2OverUnix(raw),
+    ...sqliteWithoutFile(raw),
   ];
 }
 
@@ -68,6 +70,12 @@ function http2OverUnix(raw: Readonly<Record<string, unknown>>): ConfigProblem[] 
     const found = "true beside a unix: address";
     return [{ path: `${path}.http2`, found, wanted: "false, or an http:// or https:// URL" }];
   });
+}
+
+function sqliteWithoutFile({ eventLog }: Readonly<Record<string, unknown>>): ConfigProblem[] {
+  if (!isRecord(eventLog) || eventLog.store !== "sqlite" || eventLog.path !== undefined) return [];
+  const wanted = "a file such as /var/lib/switchyard/events.db, which the store sqlite needs";
+  return [{ path: "eventLog.path", found: "nothing", wanted }];
 }
 
 /** R100: an address that is not loopback needs an explicit word. */

@@ -153,3 +153,53 @@ Deno.test("the flag and the variable name the folder for recordings, the file it
     "record.maxBytes: found 524289, wanted at most 524288",
   ]);
 });
+
+Deno.test("the event log is in memory unless the config says otherwise; sqlite needs a file", async () => {
+  const flags = { upstream: "http://localhost:1/mcp" };
+  const defaults = {
+    store: "memory",
+    maxEvents: 100_000,
+    maxBytes: 67_108_864,
+    maxStreamEvents: 2_000,
+    maxStreamBytes: 4_194_304,
+    maxStreams: 20_000,
+    maxAgeMs: 600_000,
+  };
+  const { eventLog } = await load(undefined, { flags });
+  assertEquals<unknown>({ ...eventLog }, defaults);
+  const text = '{"eventLog":{"store":"sqlite","path":"e.db","maxStreamEvents":5}}';
+  assertEquals<unknown>(
+    { ...(await load(text, { flags })).eventLog },
+    { ...defaults, store: "sqlite", path: "e.db", maxStreamEvents: 5 },
+  );
+  assertEquals((await load('{"eventLog":{"store":"off"}}', { flags })).eventLog.store, "off");
+  assertEquals(await problems('{"eventLog":{"store":"sqlite"}}', { flags }), [
+    "eventLog.path: found nothing, wanted a file such as /var/lib/switchyard/events.db, which the store sqlite needs",
+  ]);
+  assertEquals(
+    await problems('{"eventLog":{"store":"disk","path":"","maxAgeMs":0,"maxEvent":1}}', { flags }),
+    [
+      'eventLog.store: found "disk", wanted memory, sqlite or off',
+      'eventLog.path: found "", wanted a file',
+      "eventLog.maxAgeMs: found 0, wanted at least 1 ms",
+      "eventLog.maxEvent: found a key that does not exist, wanted a known key: did you mean maxEvents?",
+    ],
+  );
+});
+
+Deno.test("limits of event streams: what is looked into, comments, how long a client may be away", async () => {
+  const flags = { upstream: "http://localhost:1/mcp" };
+  const pick = async (text: string | undefined) => {
+    const { limits } = await load(text, { flags });
+    return [limits.maxEventBytes, limits.keepAliveMs, limits.resumeWindowMs];
+  };
+  assertEquals(await pick(undefined), [16_777_216, 15_000, 300_000]);
+  const text = '{"limits":{"maxEventBytes":1,"keepAliveMs":0,"resumeWindowMs":0}}';
+  assertEquals(await pick(text), [1, 0, 0]);
+  const bad = '{"limits":{"maxEventBytes":0,"keepAliveMs":-1,"resumeWindowMs":2147483648}}';
+  assertEquals(await problems(bad, { flags }), [
+    "limits.maxEventBytes: found 0, wanted at least 1",
+    "limits.keepAliveMs: found -1, wanted at least 0 ms",
+    "limits.resumeWindowMs: found 2147483648, wanted at most 2147483647 ms, the longest timer there is",
+  ]);
+});

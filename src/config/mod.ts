@@ -19,4 +19,11 @@ export {
 } from "./load.ts";
 export { ConfigError, type ConfigProblem, didYouMean, formatProblem } from "./problems.ts";
 export { type ListenAddress, parseAddress } from "./schema.ts";
-export type { Config, LimitsConfig, RecordConfig, RouteConfig, UpstreamConfig } from "./types.ts";
+export type {
+  Config,
+  EventLogConfig,
+  LimitsConfig,
+  RecordConfig,
+  RouteConfig,
+  UpstreamConfig,
+} from "./types.ts";

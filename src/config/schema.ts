@@ -124,6 +124,17 @@ const upstreamSchema = z.strictObject({
     "How long an unused connection is kept, in milliseconds; less where the server says so. Keep it " +
       "below the server's own keep-alive time (5000 for Node).",
   ),
+  reconnect: z.strictObject({
+    attempts: z.int({ error: "a whole number" }).min(0, { error: "at least 0" })
+      .max(100, { error: "at most 100" }).default(8)
+      .describe("How often in a row, until an event comes; 0 for never."),
+    initialDelayMs: milliseconds(200).describe(
+      "The first wait is random up to this many milliseconds, each further one up to twice as long.",
+    ),
+    maxDelayMs: milliseconds(30_000).describe(
+      "The longest random wait, and the longest that the server may ask for with retry, in milliseconds.",
+    ),
+  }).prefault({}).describe("Opening an event stream of a session again that broke off."),
   http2: z.boolean({ error: "true or false" }).default(false)
     .describe("Speaks HTTP/2 to the server; over http:// without negotiation."),
   tls: z.strictObject({
@@ -176,7 +187,46 @@ const limitsSchema = z.strictObject({
     "When maxSessions is reached, the longest idle session gives way if it has been idle this " +
       "long, in milliseconds; otherwise new sessions are refused with 503.",
   ),
+  maxEventBytes: count(16_777_216, 1_073_741_824)
+    .describe("Largest event of an SSE stream that is looked into, in bytes."),
+  keepAliveMs: milliseconds(15_000, 0).describe(
+    "An event stream that is silent for so long is sent a comment, so that nothing on the way takes it " +
+      "for dead, in milliseconds; 0 sends none.",
+  ),
+  resumeWindowMs: milliseconds(300_000, 0).describe(
+    "How long a stream whose client has gone is kept going so that the client can resume it, in " +
+      "milliseconds; 0 ends it at once.",
+  ),
 }).describe("Limits on what clients may use.");
+
+const eventLogSchema = z.strictObject({
+  store: z.enum(["memory", "sqlite", "off"], { error: "memory, sqlite or off" }).default("memory")
+    .describe(
+      "Where events are kept for clients that come back: in memory, in a file that a restart does not " +
+        "lose (sqlite), or nowhere (off).",
+    ),
+  path: z.string().min(1, { error: "a file" }).optional().describe(
+    "File of the store sqlite, for this proxy alone; made if there is none. Needs the permission to " +
+      "write it.",
+  ),
+  maxEvents: count(100_000, 100_000_000)
+    .describe("Events held of all streams; beyond it the oldest go."),
+  maxBytes: count(67_108_864, 1_099_511_627_776).describe(
+    "Bytes held of all streams, with 256 for each event; beyond it the oldest events go.",
+  ),
+  maxStreamEvents: count(2_000, 100_000_000)
+    .describe("Events held of one stream; beyond it its oldest go."),
+  maxStreamBytes: count(4_194_304, 1_099_511_627_776).describe(
+    "Bytes held of one stream, with 256 for each event; beyond it its oldest events go, and a larger " +
+      "event is not kept.",
+  ),
+  maxStreams: count(20_000, 10_000_000).describe(
+    "Streams of which events are held; beyond it the one that was silent for longest goes.",
+  ),
+  maxAgeMs: milliseconds(600_000).describe("How long an event is held, in milliseconds."),
+}).describe(
+  "Keeps events of streams, so that a client whose connection broke gets what it missed.",
+);
 
 const recordSchema = z.strictObject({
   dir: z.string().min(1, { error: "a folder" }).describe(
@@ -221,6 +271,7 @@ export const configSchema = z.strictObject({
     "After SIGTERM or SIGINT, the longest time that requests in flight may take to finish, in milliseconds.",
   ),
   limits: limitsSchema.prefault({}),
+  eventLog: eventLogSchema.prefault({}),
   record: recordSchema.optional(),
   routes: z.array(routeSchema).max(1_000, { error: "at most 1000 routes" }).default([])
     .describe("The endpoints, each with the server behind it."),

@@ -29,6 +29,8 @@ export interface Config {
   readonly drainTimeoutMs: number;
   /** What clients may use. */
   readonly limits: LimitsConfig;
+  /** Which events are kept for clients that come back. */
+  readonly eventLog: EventLogConfig;
   /** Where the traffic is recorded; nowhere where it is left out. */
   readonly record?: RecordConfig | undefined;
   /** The endpoints, at least one where the proxy is to serve. */
@@ -59,6 +61,32 @@ export interface LimitsConfig {
   readonly sessionIdleTimeoutMs: number;
   /** How long the longest idle session must have been idle to give way. */
   readonly sessionEvictIdleMs: number;
+  /** Largest event of an SSE stream that is looked into. */
+  readonly maxEventBytes: number;
+  /** How long an event stream may be silent before it is sent a comment; 0 for ever. */
+  readonly keepAliveMs: number;
+  /** How long a stream whose client has gone is kept going. */
+  readonly resumeWindowMs: number;
+}
+
+/** Keeping the events of streams for clients that come back. */
+export interface EventLogConfig {
+  /** Where they are kept. */
+  readonly store: "memory" | "sqlite" | "off";
+  /** The file of the store `sqlite`. */
+  readonly path?: string | undefined;
+  /** Events of all streams. */
+  readonly maxEvents: number;
+  /** Bytes of all streams, with what each event costs beside its own. */
+  readonly maxBytes: number;
+  /** Events of one stream. */
+  readonly maxStreamEvents: number;
+  /** Bytes of one stream, with what each event costs beside its own. */
+  readonly maxStreamBytes: number;
+  /** Streams. */
+  readonly maxStreams: number;
+  /** How long an event is held. */
+  readonly maxAgeMs: number;
 }
 
 /** Recording what clients send and get. */
@@ -107,6 +135,15 @@ export interface UpstreamConfig {
   readonly queueTimeoutMs: number;
   /** How long an unused connection is kept. */
   readonly keepAliveMs: number;
+  /** Opening an event stream again that broke off. */
+  readonly reconnect: {
+    /** How often in a row. */
+    readonly attempts: number;
+    /** Longest first wait. */
+    readonly initialDelayMs: number;
+    /** Longest wait. */
+    readonly maxDelayMs: number;
+  };
   /** Whether the server is spoken to in HTTP/2. */
   readonly http2: boolean;
   /** Certificates. */

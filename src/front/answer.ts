@@ -5,9 +5,9 @@
  */
 
 import { errorBody, ProxyError } from "../errors.ts";
-import type { CancelSignal, ClientAnswer, Fields } from "../http/mod.ts";
+import type { AnswerSource, CancelSignal, ClientAnswer, Fields } from "../http/mod.ts";
 import { streamFields } from "../sse/mod.ts";
-import type { UpstreamAnswer } from "../upstream/mod.ts";
+import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
 
 /** What the client waits for. */
 export type Expected = "message" | "acceptance" | "stream" | "termination";
@@ -19,8 +19,10 @@ export interface AnswerContext {
   readonly sessionId: string | undefined;
   /** The exact text of the request's id, for an error. */
   readonly idText: string | undefined;
-  /** Aborted when the client has gone. */
+  /** Aborted when nobody waits for the answer any more. */
   readonly signal: CancelSignal;
+  /** What the client reads of an event stream. */
+  readonly stream: (body: UpstreamBody) => AnswerSource;
 }
 
 /** A JSON body up to this many bytes is answered whole, a larger one is streamed. */
@@ -51,7 +53,7 @@ export function toAnswer(
       answer.body.discard();
       return { status: answer.status, fields: withoutType(answer.headers), body: null };
     case "stream":
-      if (answer.kind === "sse") return eventStream(answer);
+      if (answer.kind === "sse") return eventStream(answer, context);
       throw refuseAnswer(answer, context, "The upstream server did not answer with a stream.");
     case "message":
       return messageResponse(answer, context);
@@ -62,7 +64,7 @@ function messageResponse(
   answer: UpstreamAnswer,
   context: AnswerContext,
 ): ClientAnswer | Promise<ClientAnswer> {
-  if (answer.status === 200 && answer.kind === "sse") return eventStream(answer);
+  if (answer.status === 200 && answer.kind === "sse") return eventStream(answer, context);
   if (answer.status !== 200 || answer.kind !== "json") {
     throw refuseAnswer(
       answer,
@@ -104,9 +106,10 @@ async function collect(
   }
 }
 
-/** The answer as a stream of events: bytes as they come, held back nowhere. */
-function eventStream(answer: UpstreamAnswer): ClientAnswer {
-  return { status: answer.status, fields: streamFields(answer.headers), body: answer.body };
+/** The answer as a stream of events, held back nowhere. */
+function eventStream(answer: UpstreamAnswer, { stream }: AnswerContext): ClientAnswer {
+  const { status, headers, body } = answer;
+  return { status, fields: streamFields(headers), body: stream(body) };
 }
 
 /**

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { Fields } from "../http/mod.ts";
 import { ManualClock } from "../testing/mod.ts";
-import { AnswerBody, type UpstreamAnswer } from "../upstream/mod.ts";
+import { AnswerBody, type UpstreamAnswer, type UpstreamBody } from "../upstream/mod.ts";
 import { toAnswer } from "./answer.ts";
 
 function setUp(status: number) {
@@ -20,6 +20,7 @@ function setUp(status: number) {
     sessionId: undefined,
     idText: "1",
     signal: gone.signal,
+    stream: (of: UpstreamBody) => of,
   };
   return { answer, body, calls, context, gone };
 }

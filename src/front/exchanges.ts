@@ -4,12 +4,18 @@
  * @module
  */
 
-import type { UpstreamBody } from "../upstream/mod.ts";
+/** An answer under way. */
+export interface Followed {
+  /** Ends it cleanly. */
+  end(): void;
+  /** Calls back once when it is over, at once if it is over already. */
+  whenOver(callback: () => void): void;
+}
 
 /** The answers under way on all routes. Each leaves the set by itself when it is over. */
 export class Exchanges {
-  readonly #all = new Set<UpstreamBody>();
-  readonly #subscriptions = new Set<UpstreamBody>();
+  readonly #all = new Set<Followed>();
+  readonly #subscriptions = new Set<Followed>();
   #draining = false;
 
   /** How many answers are under way. */
@@ -26,7 +32,7 @@ export class Exchanges {
    * Follows an answer to its end. A subscription (a GET stream, `subscriptions/listen`) has no end
    * of its own: while the proxy stops it is ended at once, which clients take as a sign to reconnect.
    */
-  follow(body: UpstreamBody, isSubscription: boolean): void {
+  follow(body: Followed, isSubscription: boolean): void {
     this.#all.add(body);
     if (isSubscription) this.#subscriptions.add(body);
     body.whenOver(() => {

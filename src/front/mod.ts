@@ -9,7 +9,7 @@
 
 export { allowedOrigin, checkHost, type DoorRules, targetPath } from "./door.ts";
 export { preflight, withCors } from "./cors.ts";
-export { Exchanges } from "./exchanges.ts";
+export { Exchanges, type Followed } from "./exchanges.ts";
 export { refusal } from "./refusal.ts";
 export {
   type Front,
@@ -17,3 +17,4 @@ export {
   type RequestFacts,
   streamableHttpFront,
 } from "./streamable_http.ts";
+export { type StreamContext, Streams, type StreamsOptions } from "./streams.ts";

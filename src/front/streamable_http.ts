@@ -17,14 +17,24 @@ import {
   type EraHeaders,
 } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import { type ClientAnswer, type ClientRequest, detached, type FieldReader } from "../http/mod.ts";
+import {
+  type ClientAnswer,
+  type ClientRequest,
+  detached,
+  type FieldReader,
+  Fields,
+  NEVER_ABORTED,
+} from "../http/mod.ts";
 import { type JsonLimits, parseBody, type ParsedBody } from "../json/mod.ts";
+import { Attachment } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
+import { EVENT_STREAM, streamFields } from "../sse/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import { type Expected, toAnswer } from "./answer.ts";
-import type { Exchanges } from "./exchanges.ts";
+import type { Exchanges, Followed } from "./exchanges.ts";
 import { requireAcceptAnswer, requireAcceptStream, requireJsonBody } from "./media.ts";
 import { watchNegotiation } from "./negotiation.ts";
+import type { Streams } from "./streams.ts";
 
 /** What the front of one route works with. */
 export interface FrontOptions {
@@ -36,6 +46,8 @@ export interface FrontOptions {
   readonly sessions: SessionTable;
   /** The answers under way on all routes. */
   readonly exchanges: Exchanges;
+  /** How event streams reach clients. */
+  readonly streams: Streams;
   /** What clients may use. */
   readonly limits: LimitsConfig & JsonLimits;
 }
@@ -62,6 +74,8 @@ interface Passage {
   readonly session: Session | undefined;
   readonly expected: Expected;
   readonly idText: string | undefined;
+  /** The exact texts of the ids of all requests in it. */
+  readonly requestIds: readonly string[];
   /** Whether the answer is a stream without an end of its own. */
   readonly isSubscription: boolean;
   /** Whether the answer may open a session. */
@@ -119,7 +133,7 @@ function postPassage(
 ): Passage {
   const first = body.messages[0]!;
   const idText = body.batch || first.kind !== "request" ? undefined : first.idText;
-  const expectsMessage = body.messages.some((message) => message.kind === "request");
+  const requestIds = requestIdsOf(body);
   const isModern = classified.era === "modern";
   try {
     // Modern requests have no session: the id is ignored and never minted (2026-07-28
@@ -132,8 +146,9 @@ function postPassage(
       request,
       query,
       session,
-      expected: expectsMessage ? "message" : "acceptance",
+      expected: requestIds.length > 0 ? "message" : "acceptance",
       idText,
+      requestIds,
       isSubscription: isModern && first.method === "subscriptions/listen",
       opensSession,
     };
@@ -151,6 +166,11 @@ async function listen(
   facts.era = classifyBodyless("GET", eraHeaders(request.headers)).era;
   requireAcceptStream(request.headers);
   const passage = bodylessPassage(options, request, query, "stream");
+  const { session } = passage;
+  const known = session && options.streams.resume(session, request.headers);
+  if (session !== undefined && known !== undefined) {
+    return comeBack(options, session, known);
+  }
   return await pass(options, passage, (call) => options.upstream.listen(call));
 }
 
@@ -181,9 +201,18 @@ function bodylessPassage(
     session: findSession(options, request.headers),
     expected,
     idText: undefined,
+    requestIds: [],
     isSubscription: expected === "stream",
     opensSession: false,
   };
+}
+
+/** The answer to a client that comes back to a stream which the proxy holds. */
+function comeBack(options: FrontOptions, session: Session, attachment: Attachment): ClientAnswer {
+  attachment.whenOver(options.sessions.use(session));
+  options.exchanges.follow(attachment, true);
+  const fields = new Fields(["content-type", EVENT_STREAM, "mcp-session-id", session.id]);
+  return { status: 200, fields: streamFields(fields), body: attachment };
 }
 
 /** Sends a request on and turns what comes back into the client's answer. */
@@ -194,22 +223,33 @@ async function pass(
 ): Promise<ClientAnswer> {
   const { request, session } = passage;
   const release = session === undefined ? () => {} : options.sessions.use(session);
+  const keeps = session !== undefined && options.streams.keeps;
+  // R54: in a session that can be resumed a client that goes away has not cancelled anything.
+  const signal = keeps ? NEVER_ABORTED : request.signal;
+  const call: UpstreamCall = {
+    headers: request.headers,
+    sessionId: session?.upstreamId,
+    query: passage.query,
+    signal,
+    ...(keeps ? { lastEventId: null } : {}),
+  };
   try {
-    const answer = await send({
-      headers: request.headers,
-      sessionId: session?.upstreamId,
-      query: passage.query,
-      signal: request.signal,
-    });
-    answer.body.whenOver(release);
-    options.exchanges.follow(answer.body, passage.isSubscription);
+    const answer = await send(call);
     const known = settleSession(options, passage, answer);
+    let followed: Followed = answer.body;
     const found = toAnswer(answer, {
       expected: passage.expected,
       sessionId: known?.id,
       idText: passage.idText,
-      signal: request.signal,
+      signal,
+      stream: (body) => {
+        const passing = options.streams.begin(body, { ...passage, session: known, call });
+        if (passing instanceof Attachment) followed = passing;
+        return passing;
+      },
     });
+    followed.whenOver(release);
+    options.exchanges.follow(followed, passage.isSubscription);
     return found instanceof Promise ? await found : found;
   } catch (error) {
     release();
@@ -225,6 +265,9 @@ function settleSession(
 ): Session | undefined {
   const { session } = passage;
   if (session !== undefined) {
+    if (answer.status === 405 && passage.expected === "stream") {
+      options.streams.listenRefused(session);
+    }
     if (answer.status !== 404) return session;
     options.sessions.close(session);
     return undefined;
@@ -234,6 +277,10 @@ function settleSession(
   const opened = options.sessions.open(options.route, detached(answer.sessionId!));
   watchNegotiation(answer, (revision) => opened.revision = revision);
   return opened;
+}
+
+function requestIdsOf({ messages }: ParsedBody): string[] {
+  return messages.flatMap(({ kind, idText }) => kind === "request" ? [idText!] : []);
 }
 
 function findSession(options: FrontOptions, headers: FieldReader): Session | undefined {

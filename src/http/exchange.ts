@@ -21,6 +21,13 @@ export interface CancelSignal {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
+/** Of something that goes on whoever waits for it. */
+export const NEVER_ABORTED: CancelSignal = {
+  aborted: false,
+  addEventListener: () => {},
+  removeEventListener: () => {},
+};
+
 /** A request of a client. */
 export interface ClientRequest {
   /** The method, as the client wrote it. */

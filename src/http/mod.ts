@@ -15,5 +15,6 @@ export {
   type ClientRequest,
   type Handler,
   jsonAnswer,
+  NEVER_ABORTED,
   streamOf,
 } from "./exchange.ts";

@@ -123,7 +123,9 @@ async function reconnect({ client, relay }: Setup): Promise<void> {
   const resumed = relay.arrived.items.filter(({ method, headers }) =>
     method === "GET" && headers.has("last-event-id")
   );
-  assertEquals(resumed.map(({ headers }) => headers.get("last-event-id")), [tokens[0]!]);
+  // The client came back with an event id of the proxy's, which the server never sees (R77).
+  assertEquals(resumed.length, 1);
+  assert(!tokens.includes(resumed[0]!.headers.get("last-event-id")!));
 }
 
 /** Cases in which the server speaks first. */

@@ -25,6 +25,8 @@ export interface Session {
   inFlight: number;
   /** When the session was last used, on the clock's monotonic scale. */
   lastUsedMs: number;
+  /** Called once when the session is forgotten, for whatever reason. */
+  onEnd: (() => void) | undefined;
 }
 
 /** Limits of the table. */
@@ -65,7 +67,7 @@ export class SessionTable {
     if (this.#sessions.size < this.#options.maxSessions) return;
     const oldest = this.#oldestIdle();
     if (oldest !== undefined && this.#idleMs(oldest) >= this.#options.evictIdleMs) {
-      this.#sessions.delete(oldest.id);
+      this.close(oldest);
       return;
     }
     throw new ProxyError(
@@ -84,6 +86,7 @@ export class SessionTable {
       revision: undefined,
       inFlight: 0,
       lastUsedMs: this.#clock.monotonicMs(),
+      onEnd: undefined,
     };
     // Several initialize requests may have passed ensureRoom before the first was answered.
     if (this.#sessions.size >= this.#options.maxSessions) this.#dropOldest();
@@ -123,7 +126,7 @@ export class SessionTable {
 
   /** Forgets a session. */
   close(session: Session): void {
-    this.#sessions.delete(session.id);
+    if (this.#sessions.delete(session.id)) session.onEnd?.();
   }
 
   #touch(session: Session): void {
@@ -142,7 +145,7 @@ export class SessionTable {
   /** Drops sessions past their idle lifetime; those in use are passed over. */
   #dropIdle(): void {
     for (const session of this.#sessions.values()) {
-      if (this.#isIdle(session)) this.#sessions.delete(session.id);
+      if (this.#isIdle(session)) this.close(session);
       else if (this.#idleMs(session) < this.#options.idleTimeoutMs) return;
     }
   }
@@ -156,6 +159,6 @@ export class SessionTable {
 
   #dropOldest(): void {
     const oldest = this.#oldestIdle() ?? this.#sessions.values().next().value;
-    if (oldest !== undefined) this.#sessions.delete(oldest.id);
+    if (oldest !== undefined) this.close(oldest);
   }
 }

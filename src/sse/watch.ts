@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createParser } from "eventsource-parser";
+import { EventParser } from "./parser.ts";
 
 /**
  * A watcher to be fed the bytes of a stream. It calls `onData` with the data of each event, and stops
@@ -14,11 +14,14 @@ export function watchEvents(
   onData: (data: string) => void,
   maxBytes: number,
 ): (bytes: Uint8Array) => void {
-  const decoder = new TextDecoder();
-  const parser = createParser({ onEvent: (event) => onData(event.data) });
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const parser = new EventParser({ maxEventBytes: maxBytes });
   let seenBytes = 0;
   return (bytes) => {
     seenBytes += bytes.length;
-    if (seenBytes <= maxBytes) parser.feed(decoder.decode(bytes, { stream: true }));
+    if (seenBytes > maxBytes) return;
+    for (const { data } of parser.feed(bytes)) {
+      if (data !== undefined) onData(decoder.decode(data));
+    }
   };
 }

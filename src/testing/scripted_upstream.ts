@@ -98,6 +98,7 @@ async function serveConnection(
 ): Promise<void> {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   const scripts: Promise<void>[] = [];
+  connection.setNoDelay(true);
   const scripted: ScriptedConnection = {
     number,
     closed,

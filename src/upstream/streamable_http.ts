@@ -42,7 +42,7 @@ export function streamableHttpUpstream(
     const answer = await client.send({
       method,
       path: targetOf(options, call.query),
-      fields: [...clientFields(call, options, replaced), "accept", accept, ...fixed],
+      fields: [...clientFields(method, call, options, replaced), "accept", accept, ...fixed],
       body,
       signal: call.signal,
       timeouts: options.timeouts,
@@ -71,17 +71,23 @@ function fixedFields(headers: Readonly<Record<string, string>>): string[] {
 }
 
 function clientFields(
+  method: string,
   call: UpstreamCall,
   options: StreamableHttpOptions,
   replaced: ReadonlySet<string>,
 ): string[] {
   const fields = requestFields(call.headers, options.forwardCredentials);
+  const hasOwnId = call.lastEventId !== undefined;
   const kept: string[] = [];
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at]!;
     if (name === "accept" || replaced.has(name)) continue;
+    if (hasOwnId && name === "last-event-id") continue;
+    // A stream that answers a POST is resumed with the fields of that POST.
+    if (hasOwnId && method === "GET" && name === "content-type") continue;
     kept.push(name, fields[at + 1]!);
   }
+  if (typeof call.lastEventId === "string") kept.push("last-event-id", call.lastEventId);
   if (call.sessionId !== undefined) kept.push("mcp-session-id", call.sessionId);
   return kept;
 }

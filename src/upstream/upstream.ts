@@ -14,6 +14,8 @@ export interface UpstreamCall {
   readonly sessionId: string | undefined;
   /** The client's query string with its `?`, or empty. */
   readonly query: string;
+  /** The event behind which the upstream is to go on; null for none, left out for what the client named. */
+  readonly lastEventId?: string | null;
   /** Aborted when the client has gone or the proxy stops. */
   readonly signal: CancelSignal;
 }

@@ -8,7 +8,7 @@ import { binary } from "../../wire/mod.ts";
 import { ofGroup } from "../broken_proxy.ts";
 import type { StreamChange } from "../damage.ts";
 import { bytesOf, unbinary, withField } from "../message.ts";
-import { blocks, lines, onStreams, pieces } from "../streams.ts";
+import { blocks, lines, onStreams, pieces, tellsOfFailure } from "../streams.ts";
 
 /** Long enough to see whether a stream ends behind a piece, in ms. */
 const LOOK_AHEAD_MS = 20;
@@ -50,7 +50,9 @@ export const EVENTS = ofGroup("events", [
     make: () => ({
       front: onStreams(() => ({
         lookAheadMs: LOOK_AHEAD_MS,
-        stream: blocks((block, { last, number }) => last && number > 0 ? "" : block),
+        stream: blocks((block, { last, number }) =>
+          last && number > 0 && !tellsOfFailure(block) ? "" : block
+        ),
       })),
     }),
   },

@@ -17,7 +17,7 @@ import type {
   Surroundings,
 } from "../damage.ts";
 import { bytesOf, fieldOf, requestWith } from "../message.ts";
-import { isStream } from "../streams.ts";
+import { blocks, isStream, tellsOfFailure } from "../streams.ts";
 
 /** Ends, when one client leaves, the calls of others that are under way. */
 function endingOthers(): Sides {
@@ -205,12 +205,15 @@ function servingFew(): Sides {
 export const FAULTS = ofGroup("faults", [
   {
     name: "hides-truncation",
-    describe: "ends an answer that was cut as if it had been complete",
+    describe:
+      "ends an answer that was cut as if it had been complete, without an error in its place",
     breaks: ["faults.truncated-stream", "faults.reset-stream"],
     make: () => ({
       front: {
         answer: (head: AnswerHead) =>
-          isStream(head) ? { hideCut: true, stream: { push: (piece) => [piece] } } : undefined,
+          isStream(head)
+            ? { hideCut: true, stream: blocks((block) => tellsOfFailure(block) ? "" : block) }
+            : undefined,
       },
     }),
   },

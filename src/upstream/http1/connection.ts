@@ -52,6 +52,7 @@ export class Connection {
   readonly #onRead = (length: number | null) => length === null ? null : this.#buffer.taken(length);
   #pending: Promise<Bytes | null> | undefined;
   #closed = false;
+  #reason: ProxyError | undefined;
   #idle = false;
   #used = false;
   #isWritten = false;
@@ -77,10 +78,11 @@ export class Connection {
     this.#read().then(() => this.#idle && this.close(), () => this.#idle && this.close());
   }
 
-  /** Closes it; harmless when it is closed. */
-  close(): void {
+  /** Closes it; harmless when it is closed. An answer under way fails with `reason`, where one is given. */
+  close(reason?: ProxyError): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#reason = reason;
     this.#resume?.();
     this.#conn.close();
     this.#events.gone(this);
@@ -104,7 +106,7 @@ export class Connection {
       return await this.#answer(call, progress);
     } catch (error) {
       this.close();
-      throw toFailure(givenUp ?? error, progress);
+      throw toFailure(givenUp ?? this.#reason ?? error, progress);
     } finally {
       this.#used = true;
     }
@@ -182,7 +184,7 @@ export class Connection {
         if (decoder.done) return this.#finish(framing, body, used < piece.length, written);
       }
     } catch (error) {
-      body.fail(toFailure(error, { requestSent: true, answerBegun: true }));
+      body.fail(toFailure(this.#reason ?? error, { requestSent: true, answerBegun: true }));
       this.close();
     }
   }

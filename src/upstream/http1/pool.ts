@@ -63,7 +63,9 @@ export class Pool implements ConnectionEvents {
   close(): void {
     this.#closed = true;
     this.#sweep?.cancel();
-    for (const connection of this.#all) connection.close();
+    for (const connection of this.#all) {
+      connection.close(new ProxyError("upstream_closed", STOPPING));
+    }
     for (const waiting of this.#waiting) waiting.take(undefined);
   }
 
@@ -194,6 +196,8 @@ export class Pool implements ConnectionEvents {
   }
 }
 
+const STOPPING = "The proxy is stopping.";
+
 const NOTHING_SENT = { requestSent: false, answerBegun: false };
 
 function saturated(): ProxyError {
@@ -205,6 +209,5 @@ function saturated(): ProxyError {
 }
 
 function stopping(): ProxyError {
-  const sentence = "The proxy is stopping.";
-  return new ProxyError("upstream_unreachable", sentence, { progress: NOTHING_SENT });
+  return new ProxyError("upstream_unreachable", STOPPING, { progress: NOTHING_SENT });
 }

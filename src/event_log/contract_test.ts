@@ -1,0 +1,476 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import type { Clock } from "../clock.ts";
+import { ManualClock } from "../testing/mod.ts";
+import {
+  EVENT_OVERHEAD_BYTES,
+  type EventLog,
+  type EventLogLimits,
+  type LoggedEvent,
+  MemoryEventLog,
+  type Replay,
+  SqliteEventLog,
+} from "./mod.ts";
+
+const LIMITS: EventLogLimits = {
+  maxEvents: 1_000,
+  maxBytes: 1_000_000,
+  maxStreamEvents: 100,
+  maxStreamBytes: 100_000,
+  maxAgeMs: 1_000,
+  maxStreams: 10,
+};
+
+/** Both logs answer at once, which spares the tests their awaits. */
+interface SyncLog extends EventLog {
+  append(stream: string, events: readonly LoggedEvent[]): void;
+  after(stream: string, seq: number, maxBytes: number): Replay;
+  forget(stream: string): void;
+  close(): void;
+}
+
+interface Store {
+  readonly name: string;
+  readonly appends: number;
+  readonly modelRuns: number;
+  open(clock: Clock, limits: EventLogLimits, directory: string): SyncLog;
+}
+
+const STORES: readonly Store[] = [
+  {
+    name: "memory",
+    appends: 1_000_000,
+    modelRuns: 300,
+    open: (clock, limits) => new MemoryEventLog(clock, limits),
+  },
+  {
+    name: "sqlite",
+    appends: 20_000,
+    modelRuns: 40,
+    open: (clock, limits, directory) =>
+      new SqliteEventLog(clock, limits, `${directory}/${crypto.randomUUID()}.db`),
+  },
+];
+
+interface Bench {
+  readonly store: Store;
+  readonly clock: ManualClock;
+  /** A log with `LIMITS` but for those given. */
+  open(limits?: Partial<EventLogLimits>): SyncLog;
+}
+
+/** Registers a test for each of the stores. */
+function test(name: string, run: (bench: Bench) => void): void {
+  for (const store of STORES) {
+    Deno.test(`${store.name}: ${name}`, () => {
+      const directory = Deno.makeTempDirSync();
+      const clock = new ManualClock();
+      const logs: SyncLog[] = [];
+      const open = (limits = {}) => {
+        logs.push(store.open(clock, { ...LIMITS, ...limits }, directory));
+        return logs.at(-1)!;
+      };
+      try {
+        run({ store, clock, open });
+        assertEquals(clock.timers, 0, "the log has set a timer");
+      } finally {
+        for (const log of logs) log.close();
+        Deno.removeSync(directory, { recursive: true });
+      }
+    });
+  }
+}
+
+function textOf(stream: string, seq: number): string {
+  return `${stream}:${seq};`;
+}
+
+function event(stream: string, seq: number, size?: number): LoggedEvent {
+  const text = textOf(stream, seq);
+  return { seq, bytes: new TextEncoder().encode(text.padEnd(size ?? 0, "x")) };
+}
+
+function events(stream: string, from: number, to: number, size?: number): LoggedEvent[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => event(stream, from + index, size));
+}
+
+/** What a log answers, short: the numbers, and whether there is a gap and more. */
+function answer(log: SyncLog, stream: string, seq: number, maxBytes = 1_000_000) {
+  const replay = log.after(stream, seq, maxBytes);
+  for (const { seq, bytes } of replay.events) {
+    const text = new TextDecoder().decode(bytes);
+    assertEquals(text.slice(0, textOf(stream, seq).length), textOf(stream, seq));
+  }
+  return [replay.events.map(({ seq }) => seq), replay.gap, replay.more];
+}
+
+const NOTHING = [[], true, false];
+
+test("after() gives the events behind the one that a client has", ({ open }) => {
+  const log = open();
+  log.append("a", events("a", 1, 3));
+  log.append("a", [event("a", 4)]);
+  assertEquals(answer(log, "a", 0), [[1, 2, 3, 4], false, false]);
+  assertEquals(answer(log, "a", 2), [[3, 4], false, false]);
+  assertEquals(answer(log, "a", 3), [[4], false, false]);
+  assertEquals(answer(log, "a", 4), [[], false, false]);
+});
+
+test("R80 an unknown stream and a forged number are a gap, never the whole stream", ({ open }) => {
+  const log = open();
+  log.append("a", events("a", 1, 3));
+  for (const seq of [4, 1e9, -1, 1.5, NaN, Infinity, -Infinity, 2 ** 53]) {
+    assertEquals(answer(log, "a", seq), NOTHING, String(seq));
+  }
+  assertEquals(answer(log, "b", 0), NOTHING);
+  for (const name of ["__proto__", "constructor", ""]) assertEquals(answer(log, name, 0), NOTHING);
+});
+
+test("R80 events that have gone are a gap ahead of what is held", ({ open }) => {
+  const log = open({ maxStreamEvents: 3 });
+  log.append("a", events("a", 1, 10));
+  assertEquals(answer(log, "a", 0), [[8, 9, 10], true, false]);
+  assertEquals(answer(log, "a", 6), [[8, 9, 10], true, false]);
+  assertEquals(answer(log, "a", 7), [[8, 9, 10], false, false]);
+  assertEquals(answer(log, "a", 10), [[], false, false]);
+});
+
+test("R79 the number of another stream gives nothing of that stream", ({ open }) => {
+  const log = open();
+  for (let seq = 1; seq <= 5; seq++) {
+    log.append("a", [event("a", seq)]);
+    log.append("b", [event("b", seq)]);
+  }
+  log.append("b", events("b", 6, 9));
+  assertEquals(answer(log, "a", 8), NOTHING);
+  assertEquals(answer(log, "a", 2), [[3, 4, 5], false, false]);
+  log.forget("a");
+  assertEquals(answer(log, "a", 2), NOTHING);
+  assertEquals(answer(log, "b", 8), [[9], false, false]);
+});
+
+test("after() gives as much as fits, and one event in any case", ({ open }) => {
+  const log = open();
+  log.append("a", events("a", 1, 4, 100));
+  log.append("a", events("a", 5, 6, 100));
+  assertEquals(answer(log, "a", 0, 300), [[1, 2, 3], false, true]);
+  assertEquals(answer(log, "a", 0, 299), [[1, 2], false, true]);
+  assertEquals(answer(log, "a", 3, 200), [[4, 5], false, true]);
+  assertEquals(answer(log, "a", 3, 0), [[4], false, true]);
+  assertEquals(answer(log, "a", 2, 400), [[3, 4, 5, 6], false, false]);
+  assertEquals(answer(log, "a", 5, 0), [[6], false, false]);
+});
+
+test("the bytes of a stream are bounded, what each event costs beside them included", ({ open }) => {
+  const log = open({ maxStreamBytes: 3 * (100 + EVENT_OVERHEAD_BYTES) });
+  for (let seq = 1; seq <= 3; seq++) log.append("a", [event("a", seq, 100)]);
+  assertEquals(log.size.bytes, 3 * (100 + EVENT_OVERHEAD_BYTES));
+  assertEquals(answer(log, "a", 0), [[1, 2, 3], false, false]);
+  log.append("a", [event("a", 4, 101)]);
+  assertEquals(answer(log, "a", 0), [[3, 4], true, false]);
+  assertEquals(log.size, { streams: 1, events: 2, bytes: 201 + 2 * EVENT_OVERHEAD_BYTES });
+});
+
+test("the oldest events of all streams go first when the total is reached", ({ open }) => {
+  for (
+    const limits of [{ maxEvents: 4 }, { maxBytes: 4 * (100 + EVENT_OVERHEAD_BYTES) }]
+  ) {
+    const log = open(limits);
+    log.append("a", events("a", 1, 2, 100));
+    log.append("b", [event("b", 1, 100)]);
+    log.append("a", [event("a", 3, 100)]);
+    log.append("b", [event("b", 2, 100)]);
+    assertEquals(answer(log, "a", 0), [[2, 3], true, false]);
+    log.append("b", events("b", 3, 4, 100));
+    assertEquals(answer(log, "a", 0), [[3], true, false]);
+    assertEquals(answer(log, "b", 0), [[2, 3, 4], true, false]);
+    log.append("c", events("c", 1, 9, 100));
+    assertEquals(answer(log, "c", 0), [[6, 7, 8, 9], true, false]);
+    assertEquals(log.size.events, 4);
+    assertEquals(answer(log, "b", 4), [[], false, false]);
+  }
+});
+
+test("events go when they are too old, without a timer", ({ open, clock }) => {
+  const log = open();
+  log.append("a", [event("a", 1)]);
+  clock.advance(500);
+  log.append("a", [event("a", 2)]);
+  clock.advance(499);
+  assertEquals(answer(log, "a", 0), [[1, 2], false, false]);
+  clock.advance(1);
+  assertEquals(answer(log, "a", 0), [[2], true, false]);
+  clock.advance(500);
+  log.append("b", []);
+  assertEquals(log.size, { streams: 2, events: 0, bytes: 0 });
+  // Who has all there was misses nothing.
+  assertEquals(answer(log, "a", 2), [[], false, false]);
+  assertEquals(answer(log, "a", 1), [[], true, false]);
+});
+
+test("an event that is larger than its stream may be is not kept", ({ open }) => {
+  const log = open({ maxStreamBytes: 1_000 + EVENT_OVERHEAD_BYTES });
+  log.append("a", [event("a", 1), event("a", 2, 1_001), event("a", 3)]);
+  assertEquals(answer(log, "a", 0), [[1, 3], true, false]);
+  assertEquals(answer(log, "a", 0, 0), [[1], false, true]);
+  assertEquals(answer(log, "a", 1), [[3], true, false]);
+  assertEquals(answer(log, "a", 2), [[3], false, false]);
+  log.append("a", [event("a", 4, 1_001)]);
+  assertEquals(answer(log, "a", 3), [[], true, false]);
+  assertEquals(answer(log, "a", 4), [[], false, false]);
+  log.append("a", [event("a", 5, 1_000)]);
+  assertEquals(answer(log, "a", 4), [[5], false, false]);
+});
+
+test("an event that is larger than the whole log may be drives nothing out", ({ open }) => {
+  const log = open({ maxBytes: 1_000 });
+  log.append("a", [event("a", 1)]);
+  log.append("b", [event("b", 1, 1_001)]);
+  assertEquals(answer(log, "a", 0), [[1], false, false]);
+  assertEquals(answer(log, "b", 0), NOTHING);
+});
+
+test("the stream that was not written to for longest gives way", ({ open }) => {
+  const log = open({ maxStreams: 2 });
+  log.append("a", [event("a", 1)]);
+  log.append("b", [event("b", 1)]);
+  log.append("a", [event("a", 2)]);
+  log.append("c", [event("c", 1)]);
+  assertEquals(answer(log, "b", 0), NOTHING);
+  assertEquals(answer(log, "a", 0), [[1, 2], false, false]);
+  assertEquals(log.size.streams, 2);
+  // A stream that gave way and goes on has lost its beginning.
+  log.append("b", [event("b", 2)]);
+  assertEquals(answer(log, "b", 0), [[2], true, false]);
+  assertEquals(answer(log, "b", 1), [[2], false, false]);
+});
+
+test("a stream is known once it was begun without events", ({ open }) => {
+  const log = open();
+  log.append("a", []);
+  assertEquals(answer(log, "a", 0), [[], false, false]);
+  assertEquals(answer(log, "a", 1), NOTHING);
+});
+
+test("forget() drops a stream; one of the same name begins anew", ({ open }) => {
+  const log = open();
+  log.append("a", events("a", 1, 5));
+  log.append("b", events("b", 1, 2));
+  log.forget("a");
+  log.forget("unknown");
+  assertEquals(answer(log, "a", 5), NOTHING);
+  assertEquals(log.size.events, 2);
+  log.append("a", [event("a", 1)]);
+  assertEquals(answer(log, "a", 0), [[1], false, false]);
+});
+
+test("numbers that do not rise are refused as a whole, those left out are a gap", ({ open }) => {
+  const log = open();
+  log.append("a", events("a", 1, 2));
+  for (const seqs of [[2], [3, 3], [4, 3], [0], [1.5], [2 ** 53]]) {
+    assertThrows(() => log.append("a", seqs.map((seq) => event("a", seq))), RangeError);
+    assertThrows(() => log.append("new", [event("new", 0)]), RangeError);
+  }
+  assertEquals(answer(log, "a", 0), [[1, 2], false, false]);
+  assertEquals(log.size.streams, 1);
+  log.append("a", [event("a", 4), event("a", 6)]);
+  assertEquals(answer(log, "a", 0), [[1, 2, 4, 6], true, false]);
+  assertEquals(answer(log, "a", 2), [[4, 6], true, false]);
+  assertEquals(answer(log, "a", 4), [[6], true, false]);
+  assertEquals(answer(log, "a", 5), [[6], false, false]);
+});
+
+test("what was appended does not change with the buffer it came in", ({ open }) => {
+  const log = open();
+  const buffer = new TextEncoder().encode("....a:1;a:2;....");
+  log.append("a", [{ seq: 1, bytes: buffer.subarray(4, 8) }]);
+  log.append("a", [
+    { seq: 2, bytes: buffer.subarray(8, 12) },
+    { seq: 3, bytes: new Uint8Array() },
+    { seq: 4, bytes: buffer.subarray(4, 12) },
+  ]);
+  buffer.fill(0);
+  const found = log.after("a", 0, 1_000).events.map(({ bytes }) => new TextDecoder().decode(bytes));
+  assertEquals(found, ["a:1;", "a:2;", "", "a:1;a:2;"]);
+});
+
+test("a log that is closed holds nothing and takes nothing", ({ open }) => {
+  const log = open();
+  log.append("a", events("a", 1, 5));
+  log.close();
+  log.close();
+  log.append("a", [event("a", 6)]);
+  log.forget("a");
+  assertEquals(answer(log, "a", 0), NOTHING);
+  assertEquals(log.size, { streams: 0, events: 0, bytes: 0 });
+});
+
+test("R86 a stream that never ends stays within its bounds", ({ open, store, clock }) => {
+  const log = open({ maxStreamEvents: 2_000, maxStreamBytes: 2_000 * 600 });
+  const bytes = new TextEncoder().encode("a:x".padEnd(100, "."));
+  for (let seq = 1; seq <= store.appends; seq++) {
+    log.append("a", [{ seq, bytes }]);
+    if (seq % 100 === 0) clock.advance(1);
+    if (log.size.events > 2_000) throw new Error(`${log.size.events} events`);
+  }
+  assertEquals(log.size.events, 1_000);
+  assertEquals(log.size.bytes, 1_000 * (100 + EVENT_OVERHEAD_BYTES));
+  assertEquals(log.after("a", store.appends - 2, 1_000).events.map(({ seq }) => seq), [
+    store.appends - 1,
+    store.appends,
+  ]);
+});
+
+/** One event, as the model has it: everything in one list, everything by searching it. */
+interface ModelEvent {
+  readonly stream: string;
+  readonly seq: number;
+  readonly size: number;
+  readonly atMs: number;
+}
+
+/** A log without any cleverness. */
+class Model {
+  events: ModelEvent[] = [];
+  newest = new Map<string, number>();
+
+  constructor(readonly clock: Clock, readonly limits: EventLogLimits) {}
+
+  append(stream: string, seqs: readonly (readonly [seq: number, size: number])[]) {
+    this.expire();
+    const last = this.newest.get(stream) ?? 0;
+    this.newest.delete(stream);
+    while (this.newest.size >= this.limits.maxStreams) this.forget([...this.newest.keys()][0]!);
+    this.newest.set(stream, seqs.at(-1)?.[0] ?? last);
+    const atMs = this.clock.monotonicMs();
+    for (const [seq, bytes] of seqs) {
+      const size = bytes + EVENT_OVERHEAD_BYTES;
+      if (size <= this.limits.maxStreamBytes) this.events.push({ stream, seq, size, atMs });
+    }
+    this.trim((event) => event.stream === stream, "maxStreamEvents", "maxStreamBytes");
+    this.trim(() => true, "maxEvents", "maxBytes");
+  }
+
+  trim(
+    which: (event: ModelEvent) => boolean,
+    most: "maxEvents" | "maxStreamEvents",
+    mostBytes: "maxBytes" | "maxStreamBytes",
+  ) {
+    for (;;) {
+      const some = this.events.filter(which);
+      const bytes = some.reduce((sum, { size }) => sum + size, 0);
+      if (some.length <= this.limits[most] && bytes <= this.limits[mostBytes]) return;
+      this.events.splice(this.events.indexOf(some[0]!), 1);
+    }
+  }
+
+  expire() {
+    const now = this.clock.monotonicMs();
+    this.events = this.events.filter(({ atMs }) => now - atMs < this.limits.maxAgeMs);
+  }
+
+  after(stream: string, seq: number, maxBytes: number) {
+    this.expire();
+    const newest = this.newest.get(stream);
+    if (newest === undefined || seq > newest) return NOTHING;
+    const found: number[] = [];
+    let bytes = 0;
+    let more = false;
+    for (const event of this.events) {
+      if (event.stream !== stream || event.seq <= seq) continue;
+      bytes += event.size - EVENT_OVERHEAD_BYTES;
+      more = found.length > 0 && bytes > maxBytes;
+      if (more) break;
+      found.push(event.seq);
+    }
+    const upTo = more ? found.at(-1)! : newest;
+    let gap = false;
+    for (let each = seq + 1; each <= upTo; each++) gap ||= !found.includes(each);
+    return [found, gap, more];
+  }
+
+  forget(stream: string) {
+    this.newest.delete(stream);
+    this.events = this.events.filter((event) => event.stream !== stream);
+  }
+
+  get size() {
+    const bytes = this.events.reduce((sum, { size }) => sum + size, 0);
+    return { streams: this.newest.size, events: this.events.length, bytes };
+  }
+}
+
+const STREAM = fc.constantFrom("a", "b", "c", "d");
+const SIZE = fc.oneof(
+  { arbitrary: fc.integer({ min: 6, max: 60 }), weight: 9 },
+  fc.integer({ min: 3_000, max: 8_000 }),
+);
+const COMMAND = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant("append" as const),
+      stream: STREAM,
+      skip: fc.oneof({ arbitrary: fc.constant(0), weight: 9 }, fc.integer({ min: 1, max: 3 })),
+      sizes: fc.array(SIZE, { maxLength: 9 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("after" as const),
+      stream: STREAM,
+      back: fc.integer({ min: -2, max: 12 }),
+      maxBytes: fc.integer({ min: 0, max: 9_000 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("forget" as const), stream: STREAM }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("advance" as const),
+      ms: fc.integer({ min: 1, max: 40 }),
+    }),
+  },
+);
+
+const SMALL_LIMITS = fc.record({
+  maxEvents: fc.integer({ min: 1, max: 20 }),
+  maxBytes: fc.integer({ min: 8_000, max: 16_000 }),
+  maxStreamEvents: fc.integer({ min: 1, max: 12 }),
+  maxStreamBytes: fc.integer({ min: 600, max: 7_000 }),
+  maxAgeMs: fc.integer({ min: 1, max: 100 }),
+  maxStreams: fc.integer({ min: 1, max: 4 }),
+});
+
+test("any sequence of calls has the outcome that a naive log has", ({ open, clock, store }) => {
+  const commands = fc.array(COMMAND, { maxLength: 60, size: "max" });
+  fc.assert(
+    fc.property(SMALL_LIMITS, commands, (limits, commands) => {
+      const log = open(limits);
+      const model = new Model(clock, limits);
+      for (const command of commands) {
+        if (command.kind === "append") {
+          const { stream, skip, sizes } = command;
+          const from = (model.newest.get(stream) ?? 0) + 1 + skip;
+          log.append(stream, sizes.map((size, index) => event(stream, from + index, size)));
+          model.append(stream, sizes.map((size, index) => [from + index, size]));
+        } else if (command.kind === "after") {
+          const { stream, back, maxBytes } = command;
+          const seq = Math.max(0, (model.newest.get(stream) ?? 0) - back);
+          assertEquals(answer(log, stream, seq, maxBytes), model.after(stream, seq, maxBytes));
+          assertEquals(log.size, model.size);
+        } else if (command.kind === "forget") {
+          log.forget(command.stream);
+          model.forget(command.stream);
+        } else clock.advance(command.ms);
+      }
+      for (const stream of ["a", "b", "c", "d"]) {
+        assertEquals(answer(log, stream, 0), model.after(stream, 0, 1_000_000));
+      }
+      assertEquals(log.size, model.size);
+      log.close();
+    }),
+    { numRuns: store.modelRuns },
+  );
+});

@@ -1,0 +1,14 @@
+/**
+ * Events of streams, kept for clients that come back: ids, limits, a log in memory and one in a file.
+ *
+ * May import `clock.ts`, `errors.ts` and `http`.
+ *
+ * @module
+ */
+
+export type { EventLog, EventLogLimits, EventLogSize, LoggedEvent, Replay } from "./log.ts";
+export { EVENT_OVERHEAD_BYTES } from "./ledger.ts";
+export { type EventId, eventId, newStreamId, parseEventId, STREAM_ID_BYTES } from "./ids.ts";
+export { MemoryEventLog } from "./memory.ts";
+export { SqliteEventLog } from "./sqlite.ts";
+export { EventLogError } from "./sqlite_file.ts";

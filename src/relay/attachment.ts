@@ -1,0 +1,125 @@
+/**
+ * What one client reads of an event stream: the place between whoever relays and the connection.
+ *
+ * @module
+ */
+
+import type { ProxyError } from "../errors.ts";
+import type { AnswerSource, Bytes } from "../http/mod.ts";
+
+/** Bytes that may wait for a client before whoever pushes has to stop. */
+export const HIGH_WATER_BYTES = 65_536;
+
+/** What an attachment tells the stream it belongs to. */
+export interface AttachmentEvents {
+  /** The client has gone, or wants no more. */
+  left(attachment: Attachment): void;
+  /** What waited has been taken. */
+  drained(attachment: Attachment): void;
+}
+
+/** A client's end of a stream. At most `HIGH_WATER_BYTES` and one push wait here. */
+export class Attachment implements AnswerSource {
+  readonly #events: AttachmentEvents;
+  #queue: Bytes[] = [];
+  #queuedBytes = 0;
+  #over = false;
+  #failure: ProxyError | undefined;
+  #reader: PromiseWithResolvers<readonly Bytes[] | null> | undefined;
+  #pushed = false;
+  #whenOver: (() => void)[] = [];
+
+  /** An end that nobody reads yet. */
+  constructor(events: AttachmentEvents) {
+    this.#events = events;
+  }
+
+  /** Whether so much waits that nothing more should be pushed. */
+  get full(): boolean {
+    return this.#queuedBytes >= HIGH_WATER_BYTES;
+  }
+
+  /** Whether the client waits for the next bytes. */
+  get waiting(): boolean {
+    return this.#reader !== undefined;
+  }
+
+  /** Whether nothing was pushed since the last time this was asked. */
+  quiet(): boolean {
+    const quiet = !this.#pushed && this.#queuedBytes === 0;
+    this.#pushed = false;
+    return quiet;
+  }
+
+  /** Hands bytes to the client. */
+  push(bytes: Bytes): void {
+    if (this.#over || bytes.length === 0) return;
+    this.#pushed = true;
+    const reader = this.#reader;
+    if (reader !== undefined) {
+      this.#reader = undefined;
+      return reader.resolve([bytes]);
+    }
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+  }
+
+  /** Ends it: cleanly, or, with an error, as one that broke off. What waits is still handed out. */
+  finish(failure?: ProxyError): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#failure = failure;
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (failure === undefined) reader?.resolve(null);
+    else reader?.reject(failure);
+    const callbacks = this.#whenOver;
+    this.#whenOver = [];
+    for (const callback of callbacks) callback();
+  }
+
+  /** Ends it here and now, as if the client had left. */
+  end(): void {
+    if (this.#over) return;
+    this.finish();
+    this.#events.left(this);
+  }
+
+  /** Calls back once when it is over for whatever reason, at once if it is over already. */
+  whenOver(callback: () => void): void {
+    if (this.#over) callback();
+    else this.#whenOver.push(callback);
+  }
+
+  /** See `AnswerSource`. */
+  next(): readonly Bytes[] | null | Promise<readonly Bytes[] | null> {
+    if (this.#queue.length > 0) {
+      const taken = this.#queue;
+      this.#queue = [];
+      this.#queuedBytes = 0;
+      this.#events.drained(this);
+      return taken;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#over) return null;
+    this.#reader = Promise.withResolvers();
+    // Whoever waits for room may push now, so the reader has to be there first.
+    const { promise } = this.#reader;
+    this.#events.drained(this);
+    return promise;
+  }
+
+  /** See `AnswerSource`. */
+  get ended(): boolean {
+    return this.#over && this.#failure === undefined && this.#queue.length === 0;
+  }
+
+  /** See `AnswerSource`. */
+  discard(): void {
+    if (this.#over && this.#queue.length === 0) return;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.finish();
+    this.#events.left(this);
+  }
+}

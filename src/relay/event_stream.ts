@@ -1,0 +1,345 @@
+/**
+ * One event stream of a session, which outlives the connections it is carried on: to the client, who
+ * may go away and resume it, and to the upstream, whose connection may break and is opened again.
+ *
+ * Every event gets an id of the proxy's that names the stream and the event's number in it, and goes
+ * into the event log before the client gets it. Source: 2025-11-25 basic/transports, "Resumability and
+ * Redelivery"; R54, R57, R58, R79, R80.
+ *
+ * @module
+ */
+
+import type { Timer } from "../clock.ts";
+import { ProxyError, toProxyError } from "../errors.ts";
+import { eventId, type EventLog } from "../event_log/mod.ts";
+import type { Bytes } from "../http/mod.ts";
+import { encodeEvent, EventParser, EventTooLargeError, type SseEvent } from "../sse/mod.ts";
+import type { UpstreamBody } from "../upstream/mod.ts";
+import { Attachment, HIGH_WATER_BYTES } from "./attachment.ts";
+import { errorText, noAnswer } from "./failure.ts";
+import { keepAlive } from "./keep_alive.ts";
+import { Pending } from "./pending.ts";
+import { framed, type Outgoing } from "./framing.ts";
+import type { Reconnect } from "./reconnect.ts";
+import type { RelayLimits } from "./limits.ts";
+
+/** What a stream works with. */
+export interface EventStreamOptions {
+  /** The stream's random name, which its event ids carry. */
+  readonly name: string;
+  /** The exact texts of the ids of the requests that it answers; none for one the server speaks first on. */
+  readonly requestIds: readonly string[];
+  /** Whether the client knows priming events and polls a stream that was closed (since 2025-11-25). */
+  readonly clientPolls: boolean;
+  /** Where events are kept. */
+  readonly log: EventLog;
+  /** Bounds, and time. */
+  readonly limits: RelayLimits;
+  /** Opens the upstream stream again. */
+  readonly reconnect: Reconnect;
+  /** Told when nobody reads it any more, or when somebody does again. */
+  readonly onAttended: (stream: EventStream, attended: boolean) => void;
+  /** Told once when it is gone for good. */
+  readonly onOver: (stream: EventStream) => void;
+}
+
+/** How one connection to the upstream ended: cleanly, or by what. */
+type Ending = { readonly broken: ProxyError | undefined };
+
+/** A stream, from its first byte to the end of the time in which it may be resumed. */
+export class EventStream {
+  readonly #options: EventStreamOptions;
+  readonly #pending: Pending;
+  #attached: Attachment | undefined;
+  /** Whether the attached client is still given what is in the log. */
+  #behind = false;
+  #keepAlive: Timer | undefined;
+  #window: Timer | undefined;
+  #body: UpstreamBody | undefined;
+  /** Number of the newest event. */
+  #seq = 0;
+  /** Number of the newest event that a client has taken. */
+  #taken = 0;
+  #upstreamId: string | undefined;
+  #retryMs: number | undefined;
+  /** Nothing more will come from upstream. */
+  #finished = false;
+  #over = false;
+  #waiting: (() => void)[] = [];
+
+  /** A stream that nothing has come on. */
+  constructor(options: EventStreamOptions) {
+    this.#options = options;
+    this.#pending = new Pending(options.requestIds);
+  }
+
+  /** Its name. */
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** Whether the server speaks first on it; otherwise it answers requests. */
+  get isSubscription(): boolean {
+    return this.#options.requestIds.length === 0;
+  }
+
+  /** Whether a client reads it. */
+  get attended(): boolean {
+    return this.#attached !== undefined;
+  }
+
+  /** Number of the newest event that a client has taken. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Begins with the first upstream connection, for the client that asked. */
+  start(body: UpstreamBody): Attachment {
+    void this.#options.log.append(this.name, []);
+    const attachment = this.#attach();
+    if (this.#options.clientPolls) attachment.push(primingEvent(this.name));
+    this.#run(body);
+    return attachment;
+  }
+
+  /**
+   * Goes on behind the event `seq`: with what is in the log, then with what comes. Whoever read it before
+   * reads no more.
+   *
+   * @returns undefined where there is no such event
+   */
+  resume(seq: number): Attachment | undefined {
+    if (this.#over || seq > this.#seq) return undefined;
+    const attachment = this.#attach();
+    this.#behind = true;
+    this.#catchUp(attachment, seq);
+    return attachment;
+  }
+
+  /**
+   * Ends it for good; for the client cleanly or, with a failure, as broken off. Harmless when it is over.
+   */
+  end(failure?: ProxyError): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#window?.cancel();
+    this.#detach()?.finish(failure);
+    this.#body?.discard();
+    this.#options.reconnect.stop();
+    void this.#options.log.forget(this.name);
+    this.#stir();
+    this.#options.onOver(this);
+  }
+
+  #attach(): Attachment {
+    this.#detach()?.finish();
+    this.#window?.cancel();
+    const attachment = new Attachment({
+      left: (left) => this.#left(left),
+      drained: (by) => this.#drained(by),
+    });
+    const { clock, keepAliveMs } = this.#options.limits;
+    this.#attached = attachment;
+    this.#keepAlive = keepAlive(clock, keepAliveMs, attachment);
+    this.#options.onAttended(this, true);
+    this.#stir();
+    return attachment;
+  }
+
+  #detach(): Attachment | undefined {
+    const attachment = this.#attached;
+    this.#attached = undefined;
+    this.#behind = false;
+    this.#keepAlive?.cancel();
+    return attachment;
+  }
+
+  /** The client has gone: the stream goes on without it for a while. */
+  #left(attachment: Attachment): void {
+    if (attachment === this.#attached) this.#unattended();
+  }
+
+  #unattended(): void {
+    this.#detach();
+    const { clock, resumeWindowMs } = this.#options.limits;
+    this.#window = clock.after(resumeWindowMs, () => this.end());
+    this.#options.onAttended(this, false);
+    this.#stir();
+  }
+
+  #drained(attachment: Attachment): void {
+    if (attachment !== this.#attached) return;
+    if (!this.#behind) this.#taken = this.#seq;
+    this.#stir();
+  }
+
+  /** Has who waits look again. */
+  #stir(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    while (!this.#over && !condition()) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  /** Gives a client what is in the log behind `seq`; never rejects. */
+  async #catchUp(attachment: Attachment, seq: number): Promise<void> {
+    const isCurrent = () => attachment === this.#attached;
+    try {
+      for (let at = seq; at < this.#seq && isCurrent();) {
+        const { events, gap } = await this.#options.log.after(this.name, at, HIGH_WATER_BYTES);
+        if (!isCurrent()) return;
+        const last = events.at(-1)?.seq ?? this.#seq;
+        if (gap) attachment.push(gapComment(at, last));
+        for (const { bytes } of events) attachment.push(bytes);
+        at = last;
+        this.#taken = Math.max(this.#taken, at);
+        await this.#until(() => !attachment.full || !isCurrent());
+      }
+    } catch (error) {
+      attachment.finish(toProxyError(error));
+    }
+    if (!isCurrent()) return;
+    this.#behind = false;
+    if (this.#finished) this.#closeClient();
+    this.#stir();
+  }
+
+  /** Relays one upstream connection after the other; never rejects. */
+  async #run(first: UpstreamBody): Promise<void> {
+    let body: UpstreamBody | undefined = first;
+    try {
+      while (body !== undefined && !this.#over) {
+        this.#body = body;
+        const ending: Ending = await this.#relay(body);
+        body = this.#over ? undefined : await this.#next(ending);
+      }
+    } catch (error) {
+      await this.#fail(toProxyError(error));
+    }
+    if (this.#over) return body?.discard();
+    this.#finished = true;
+    if (this.#attached !== undefined && !this.#behind) this.#closeClient();
+    this.#options.reconnect.failed();
+  }
+
+  /** The client has got all there is. It may still have lost the last of it. */
+  #closeClient(failure?: ProxyError): void {
+    this.#attached?.finish(failure);
+    this.#unattended();
+  }
+
+  async #relay(body: UpstreamBody): Promise<Ending> {
+    const parser = new EventParser({ maxEventBytes: this.#options.limits.maxEventBytes });
+    try {
+      for (;;) {
+        if (this.#mustWait()) await this.#until(() => !this.#mustWait());
+        const coming = body.next();
+        const pieces = coming instanceof Promise ? await coming : coming;
+        if (pieces === null || this.#over) return { broken: undefined };
+        for (const piece of pieces) {
+          const passing = this.#pass(parser.feed(piece));
+          if (passing !== undefined) await passing;
+        }
+      }
+    } catch (error) {
+      body.discard();
+      if (error instanceof EventTooLargeError) {
+        await this.#pass(error.events);
+        throw tooLarge(error);
+      }
+      return { broken: toProxyError(error) };
+    }
+  }
+
+  /** Whether the client has to read before more is taken from upstream (R49). */
+  #mustWait(): boolean {
+    return this.#attached !== undefined && (this.#behind || this.#attached.full);
+  }
+
+  /** Sends events of the upstream on. */
+  #pass(events: readonly SseEvent[]): void | Promise<void> {
+    if (events.length === 0) return;
+    const passing: Outgoing[] = [];
+    for (const event of events) {
+      if (event.id !== undefined) this.#upstreamId = event.id === "" ? undefined : event.id;
+      if (event.retry !== undefined) this.#retryMs = event.retry;
+      if (event.data !== undefined) this.#pending.settle(event.data);
+      passing.push(event);
+    }
+    this.#options.reconnect.delivered();
+    return this.#emit(passing);
+  }
+
+  /** Numbers events, has them logged, and gives them to the client. */
+  #emit(events: readonly Outgoing[]): void | Promise<void> {
+    const { bytes, logged, seq } = framed(this.name, this.#seq, events);
+    this.#seq = seq;
+    if (logged.length === 0) return this.#give(bytes);
+    const kept = this.#options.log.append(this.name, logged);
+    if (kept instanceof Promise) return kept.then(() => this.#give(bytes));
+    this.#give(bytes);
+  }
+
+  #give(bytes: Bytes): void {
+    const attachment = this.#attached;
+    if (attachment === undefined || this.#behind) return;
+    const waits = attachment.waiting;
+    attachment.push(bytes);
+    if (waits) this.#taken = this.#seq;
+  }
+
+  /** What follows an upstream connection: another one, or undefined for the end. */
+  async #next({ broken }: Ending): Promise<UpstreamBody | undefined> {
+    if (!this.isSubscription && this.#pending.size === 0) return undefined;
+    const { clientPolls, reconnect } = this.#options;
+    const resumable = this.#upstreamId !== undefined;
+    if (!this.isSubscription && !resumable) throw broken ?? noAnswer();
+    if (broken === undefined && (clientPolls || this.isSubscription)) {
+      // The server has closed the connection and not the stream: the client comes back for the rest.
+      if (this.#attached !== undefined) {
+        await this.#until(() => !this.#behind);
+        if (this.#attached !== undefined) this.#closeClient();
+      }
+      await this.#until(() => this.attended);
+      if (this.#over) return undefined;
+      return await reconnect.again(this.#upstreamId, undefined, () => this.#over);
+    }
+    return await reconnect.after(this.#upstreamId, this.#retryMs, () => this.#over);
+  }
+
+  /** The upstream cannot go on: whoever waits for an answer is told (R58). */
+  async #fail(error: ProxyError): Promise<void> {
+    if (this.#over) return;
+    if (this.isSubscription) {
+      await this.#until(() => !this.#behind);
+      this.#attached?.finish(error);
+      return this.end();
+    }
+    const events = this.#pending.takeAll().map((idText): Outgoing => ({
+      event: "message",
+      data: errorText(error, idText),
+    }));
+    await this.#emit(events);
+  }
+}
+
+/** An event without data that gives the client an id to come back with (2025-11-25 basic/transports). */
+function primingEvent(name: string): Bytes {
+  return encodeEvent({ id: eventId(name, 0), data: "" });
+}
+
+function gapComment(after: number, upTo: number): Bytes {
+  const text = ` gap: of the events ${after + 1} to ${upTo} some are no longer held`;
+  return encodeEvent({ comments: [text] });
+}
+
+function tooLarge(error: EventTooLargeError): ProxyError {
+  const sentence = `The upstream server sent an event of more than ${error.maxEventBytes} bytes, ` +
+    "which is the limit here.";
+  return new ProxyError("upstream_protocol", sentence, { cause: error });
+}

@@ -1,0 +1,26 @@
+/**
+ * What a client is told on a stream whose answer cannot come any more.
+ *
+ * @module
+ */
+
+import { errorBody, ProxyError } from "../errors.ts";
+import type { Bytes } from "../http/mod.ts";
+
+const encoder = new TextEncoder();
+
+/** The end of a stream without the answer that was asked for. */
+export function noAnswer(): ProxyError {
+  const sentence = "The upstream server ended its stream without an answer to this request.";
+  return new ProxyError("upstream_closed", sentence);
+}
+
+/** A JSON-RPC error response as an event. */
+export function errorEvent(error: ProxyError, idText: string): Bytes {
+  return encoder.encode(`event: message\ndata: ${errorText(error, idText)}\n\n`);
+}
+
+/** A JSON-RPC error response to one request. */
+export function errorText(error: ProxyError, idText: string): string {
+  return errorBody(error.withId(idText));
+}

@@ -1,0 +1,16 @@
+/**
+ * Event streams on their way to clients: as bytes, or event by event with ids of the proxy's, kept going
+ * when either side breaks off.
+ *
+ * May import `clock`, `errors`, `event_log`, `http`, `intercept`, `sse`, `upstream`.
+ *
+ * @module
+ */
+
+export { Attachment } from "./attachment.ts";
+export { type BackOff, delayBefore } from "./back_off.ts";
+export { EventStream } from "./event_stream.ts";
+export { type LiveStream, LiveStreams } from "./live_streams.ts";
+export type { RelayLimits } from "./limits.ts";
+export { type PassingOptions, PassingStream, type Pieces } from "./passing_stream.ts";
+export { type NewStream, SessionStreams, type SessionStreamsOptions } from "./session_streams.ts";

@@ -1,0 +1,137 @@
+/**
+ * An event stream that passes as bytes: nobody looks into its events.
+ *
+ * What is added to the bytes: comments while it is silent (R52), and an error in place of an answer that
+ * never came (R58).
+ *
+ * @module
+ */
+
+import type { Clock, Timer } from "../clock.ts";
+import { toProxyError } from "../errors.ts";
+import type { AnswerSource, Bytes } from "../http/mod.ts";
+import { errorEvent, noAnswer } from "./failure.ts";
+import { keepAlive } from "./keep_alive.ts";
+import { StreamTail } from "./tail.ts";
+
+/** How a stream passes. */
+export interface PassingOptions {
+  /** Time; one whose timers are shared. */
+  readonly clock: Clock;
+  /** The longest silence, in milliseconds; 0 for any. */
+  readonly keepAliveMs: number;
+  /** The exact text of the id of the request that the stream answers; undefined where it answers none. */
+  readonly idText: string | undefined;
+}
+
+/** What comes next of a stream, null at its end. */
+export type Pieces = readonly Bytes[] | null;
+
+/** The same stream for one client. */
+export class PassingStream implements AnswerSource {
+  readonly #source: AnswerSource;
+  readonly #idText: string | undefined;
+  readonly #tail = new StreamTail();
+  readonly #keepAlive: Timer;
+  #coming: Promise<Pieces> | undefined;
+  #reader: PromiseWithResolvers<Pieces> | undefined;
+  #passed = false;
+  #over = false;
+
+  /** Passes `source` on, which it owns from now on. */
+  constructor(source: AnswerSource, { clock, keepAliveMs, idText }: PassingOptions) {
+    this.#source = source;
+    this.#idText = idText;
+    this.#keepAlive = keepAlive(clock, keepAliveMs, this);
+  }
+
+  /** See `AnswerSource`. */
+  next(): Pieces | Promise<Pieces> {
+    if (this.#over) return null;
+    try {
+      const coming = this.#coming ?? this.#source.next();
+      if (!(coming instanceof Promise)) return this.#pass(coming);
+      this.#coming = coming;
+      return this.#await(coming);
+    } catch (error) {
+      return this.#broken(error);
+    }
+  }
+
+  /** See `AnswerSource`. */
+  get ended(): boolean {
+    return this.#over;
+  }
+
+  /** See `AnswerSource`. */
+  discard(): void {
+    this.#end();
+    this.#source.discard();
+  }
+
+  /** Whether the client waits between two events, and nothing has passed since this was last asked. */
+  quiet(): boolean {
+    const quiet = !this.#passed && this.#reader !== undefined && this.#tail.between;
+    this.#passed = false;
+    return quiet;
+  }
+
+  /** Gives the waiting client a comment. */
+  push(bytes: Bytes): void {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    reader?.resolve([bytes]);
+  }
+
+  #await(coming: Promise<Pieces>): Promise<Pieces> {
+    const reader = this.#reader = Promise.withResolvers<Pieces>();
+    const settle = (give: () => Pieces): void => {
+      // One that got a comment asks again, and finds what is coming then.
+      if (this.#reader !== reader) return;
+      this.#reader = undefined;
+      this.#coming = undefined;
+      try {
+        reader.resolve(give());
+      } catch (error) {
+        reader.reject(error);
+      }
+    };
+    coming.then(
+      (pieces) => settle(() => this.#pass(pieces)),
+      (error) => settle(() => this.#broken(error)),
+    );
+    return reader.promise;
+  }
+
+  #pass(pieces: Pieces): Pieces {
+    this.#passed = true;
+    if (pieces !== null) {
+      for (const piece of pieces) this.#tail.feed(piece);
+      return pieces;
+    }
+    this.#end();
+    if (this.#isAnswered()) return null;
+    if (!this.#tail.between) throw noAnswer();
+    return [errorEvent(noAnswer(), this.#idText!)];
+  }
+
+  #broken(error: unknown): Pieces {
+    this.#end();
+    const told = toProxyError(error);
+    if (this.#isAnswered() || !this.#tail.between) throw told;
+    return [errorEvent(told, this.#idText!)];
+  }
+
+  /** Whether the client waits for no answer any more, or can ask for the rest with an event id. */
+  #isAnswered(): boolean {
+    return this.#idText === undefined || this.#tail.last !== "other" || this.#tail.sawId;
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#keepAlive.cancel();
+    const reader = this.#reader;
+    this.#reader = undefined;
+    reader?.resolve(null);
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Opening an upstream stream again, with the last event id that came.
+ *
+ * Source: 2025-11-25 basic/transports, "Resumability and Redelivery"; R57, R58, R69, R89.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { ProxyError, toProxyError } from "../errors.ts";
+import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
+import { type BackOff, delayBefore } from "./back_off.ts";
+
+/** What reconnecting needs. */
+export interface ReconnectOptions {
+  /** Time and randomness. */
+  readonly clock: Clock;
+  /** Bounds. */
+  readonly backOff: BackOff;
+  /** GET with this `Last-Event-ID`, or without one. */
+  readonly listen: (lastEventId: string | undefined) => Promise<UpstreamAnswer>;
+  /** Told when the upstream does not know the session any more. */
+  readonly onSessionGone: () => void;
+}
+
+/** Statuses with which a server may refuse now what it takes later. */
+const LATER: ReadonlySet<number> = new Set([409, 425, 429, 500, 502, 503, 504]);
+
+/** The attempts for one stream. */
+export class Reconnect {
+  readonly #options: ReconnectOptions;
+  #attempt = 0;
+  #stop: (() => void) | undefined;
+  #sessionGone = false;
+
+  /** No attempt was made yet. */
+  constructor(options: ReconnectOptions) {
+    this.#options = options;
+  }
+
+  /** Something came: the next break is a new one. */
+  delivered(): void {
+    this.#attempt = 0;
+  }
+
+  /** The client has been told of a failure; what it means for the session follows. */
+  failed(): void {
+    if (this.#sessionGone) this.#options.onSessionGone();
+  }
+
+  /** Ends a wait. */
+  stop(): void {
+    this.#stop?.();
+  }
+
+  /**
+   * The body of the stream that goes on behind `lastEventId`, after a wait; undefined where it is not
+   * wanted any more.
+   *
+   * @throws {ProxyError} when the upstream does not take it up again
+   */
+  async after(
+    lastEventId: string | undefined,
+    retryMs: number | undefined,
+    isOver: () => boolean,
+  ): Promise<UpstreamBody | undefined> {
+    const { clock, backOff } = this.#options;
+    let failure: ProxyError | undefined;
+    while (this.#attempt < backOff.attempts) {
+      const random = clock.randomBytes(1)[0]! / 256;
+      await this.#wait(delayBefore(this.#attempt++, retryMs, random, backOff));
+      if (isOver()) return undefined;
+      const opened = await this.#open(lastEventId);
+      if (!(opened instanceof ProxyError)) return opened;
+      if (!opened.retrySafe) throw opened;
+      failure = opened;
+    }
+    throw failure ?? gone("and was not asked for the rest of it");
+  }
+
+  /** The same at once, and with waits where that fails: for a client that has waited itself. */
+  async again(
+    lastEventId: string | undefined,
+    retryMs: number | undefined,
+    isOver: () => boolean,
+  ): Promise<UpstreamBody | undefined> {
+    const opened = await this.#open(lastEventId);
+    if (!(opened instanceof ProxyError)) return opened;
+    if (!opened.retrySafe) throw opened;
+    return await this.after(lastEventId, retryMs, isOver);
+  }
+
+  async #open(lastEventId: string | undefined): Promise<UpstreamBody | ProxyError> {
+    let answer: UpstreamAnswer;
+    try {
+      answer = await this.#options.listen(lastEventId);
+    } catch (error) {
+      const { message } = toProxyError(error);
+      return new ProxyError("upstream_unreachable", message, { cause: error });
+    }
+    const { status, kind, body } = answer;
+    if (status === 200 && kind === "sse") return body;
+    body.discard();
+    if (LATER.has(status)) {
+      const sentence =
+        `The upstream server answers ${status} when asked for the rest of its stream.`;
+      return new ProxyError("upstream_unreachable", sentence);
+    }
+    this.#sessionGone = status === 404;
+    return gone(`and answers ${status} when asked for the rest of it`);
+  }
+
+  async #wait(delayMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.clock.after(delayMs, resolve);
+      this.#stop = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#stop = undefined;
+  }
+}
+
+function gone(how: string): ProxyError {
+  return new ProxyError("upstream_closed", `The upstream server broke its stream off ${how}.`);
+}

@@ -1,0 +1,133 @@
+/**
+ * The event streams of one session.
+ *
+ * @module
+ */
+
+import { ProxyError } from "../errors.ts";
+import { type EventLog, newStreamId, parseEventId } from "../event_log/mod.ts";
+import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
+import type { Attachment } from "./attachment.ts";
+import type { BackOff } from "./back_off.ts";
+import { EventStream } from "./event_stream.ts";
+import type { LiveStreams } from "./live_streams.ts";
+import type { RelayLimits } from "./limits.ts";
+import { Reconnect } from "./reconnect.ts";
+
+/** Streams of a session that nobody reads, kept so that they can be resumed; the oldest gives way. */
+export const MAX_UNATTENDED_STREAMS = 64;
+
+/** What the streams of a session share. */
+export interface SessionStreamsOptions {
+  /** Where events are kept. */
+  readonly log: EventLog;
+  /** Bounds, and time. */
+  readonly limits: RelayLimits;
+  /** Bounds of reconnecting. */
+  readonly backOff: BackOff;
+  /** Those of all sessions. */
+  readonly live: LiveStreams;
+}
+
+/** A stream to begin. */
+export interface NewStream {
+  /** The first upstream connection. */
+  readonly body: UpstreamBody;
+  /** The exact texts of the ids of the requests that it answers; none for one the server speaks first on. */
+  readonly requestIds: readonly string[];
+  /** Whether the client knows priming events and polls a stream that was closed (since 2025-11-25). */
+  readonly clientPolls: boolean;
+  /** GET with this `Last-Event-ID`, or without one. */
+  readonly listen: (lastEventId: string | undefined) => Promise<UpstreamAnswer>;
+  /** Told when the upstream does not know the session any more. */
+  readonly onSessionGone: () => void;
+}
+
+/** The streams of one session by their names. */
+export class SessionStreams {
+  readonly #options: SessionStreamsOptions;
+  readonly #streams = new Map<string, EventStream>();
+  /** Those that nobody reads, the longest first. */
+  readonly #unattended = new Set<EventStream>();
+  #closed = false;
+  /** Whether the upstream said that it offers no stream on which it speaks first (R89). */
+  listenRefused = false;
+
+  /** None yet. */
+  constructor(options: SessionStreamsOptions) {
+    this.#options = options;
+  }
+
+  /** How many there are, those that nobody reads included. */
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** Begins a stream. */
+  open({ body, requestIds, clientPolls, listen, onSessionGone }: NewStream): Attachment {
+    const { log, limits, backOff, live } = this.#options;
+    const stream = new EventStream({
+      name: newStreamId(limits.clock),
+      requestIds,
+      clientPolls,
+      log,
+      limits,
+      reconnect: new Reconnect({ clock: limits.clock, backOff, listen, onSessionGone }),
+      onAttended: (which, attended) => this.#attended(which, attended),
+      onOver: (which) => {
+        this.#streams.delete(which.name);
+        this.#unattended.delete(which);
+        this.#options.live.remove(which);
+      },
+    });
+    this.#streams.set(stream.name, stream);
+    live.add(stream);
+    const attachment = stream.start(body);
+    if (this.#closed) stream.end();
+    return attachment;
+  }
+
+  /**
+   * What came behind the event that a client names in `Last-Event-ID`, and what comes, on that event's
+   * stream and no other.
+   *
+   * @throws {ProxyError} `event_not_found` where the session has no such event (R79, R80)
+   */
+  resume(lastEventId: string): Attachment {
+    const id = parseEventId(lastEventId);
+    const attachment = id && this.#streams.get(id.stream)?.resume(id.seq);
+    if (attachment !== undefined) return attachment;
+    throw new ProxyError(
+      "event_not_found",
+      "This session has no event with the id in Last-Event-ID, or holds its stream no longer; open a " +
+        "stream without it.",
+    );
+  }
+
+  /**
+   * The stream on which the server speaks first, for a client that comes back without an event id: with
+   * what it has not taken yet. Undefined where there is none, or where it is being read.
+   */
+  comeBack(): Attachment | undefined {
+    for (const stream of this.#unattended) {
+      if (stream.isSubscription) return stream.resume(stream.taken);
+    }
+    return undefined;
+  }
+
+  /** Ends all of them. */
+  close(): void {
+    this.#closed = true;
+    for (const stream of [...this.#streams.values()]) stream.end();
+  }
+
+  #attended(stream: EventStream, attended: boolean): void {
+    this.#options.live.attended(stream, attended);
+    this.#unattended.delete(stream);
+    if (attended) return;
+    this.#unattended.add(stream);
+    if (this.#unattended.size > MAX_UNATTENDED_STREAMS) {
+      this.#unattended.values().next().value?.end();
+    }
+  }
+}
