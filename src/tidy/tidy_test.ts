@@ -19,11 +19,12 @@ const MAX_MODULE_LINES = 500;
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["errors.ts", "front", "http"],
   cli: ["clock.ts", "config", "record", "server.ts", "telemetry"],
-  config: ["telemetry", "upstream"],
+  config: ["intercept", "telemetry", "upstream"],
   era: ["errors.ts", "json"],
   front: ["config", "era", "errors.ts", "http", "json", "session", "sse", "upstream"],
   http: [],
   http1: ["http"],
+  intercept: ["clock.ts", "errors.ts", "http", "json", "telemetry"],
   json: ["errors.ts"],
   listener: ["clock.ts", "deadlines.ts", "errors.ts", "http", "http1"],
   record: [
