@@ -8,6 +8,8 @@
  * @module
  */
 
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { builtins } from "./builtins.ts";
 import type { BuiltinDeps } from "./deps.ts";
 import type { PipelineEntry } from "./guard.ts";
@@ -67,6 +69,9 @@ async function build(config: ConfigInterceptor, deps: BuildOptions): Promise<Int
 /**
  * Imports a module and makes its interceptor.
  *
+ * A module is imported once for the whole process: an interceptor that it exports as it is, rather
+ * than as a function, is shared by all routes that name it.
+ *
  * @param path As the config has it; a relative one begins at `baseDir`.
  * @throws {InterceptorLoadError} where it cannot be imported, fails, or exports something else.
  */
@@ -81,13 +86,7 @@ export async function loadUserModule(
 }
 
 async function importDefault(path: string, baseDir: string): Promise<unknown> {
-  const base = new URL(`file://${baseDir.endsWith("/") ? baseDir : `${baseDir}/`}`);
-  const url = path.startsWith("file:") ? new URL(path) : new URL(encodeURI(path), base);
-  if (url.protocol !== "file:") {
-    throw new InterceptorLoadError(
-      `The interceptor module ${path} is not a local file; download it and name the file.`,
-    );
-  }
+  const url = path.startsWith("file://") ? new URL(path) : pathToFileURL(resolve(baseDir, path));
   let module: { readonly default?: unknown };
   try {
     module = await import(url.href);

@@ -14,4 +14,5 @@ export { type TestProxy, testProxy, type TestProxyOptions, withProxy } from "./p
 export { jsonAnswer, type ReceivedRequest, scriptedUpstream } from "./scripted_upstream.ts";
 export type { ScriptedConnection, ScriptedUpstream } from "./scripted_upstream.ts";
 export * as messages from "./messages.ts";
+export { builtinUnderTest } from "./builtin.ts";
 export { entry, interceptContext, keptLog, pipelineDeps } from "./intercept.ts";

@@ -74,6 +74,9 @@ function keyOf(context: InterceptContext, by: RateLimitOptions["by"]): string {
   return `principal ${context.principal}`;
 }
 
+/** What sums of fractions may lack: whoever waits as told must not be refused again for it. */
+const ROUNDING = 1e-6;
+
 interface Bucket {
   tokens: number;
   atMs: number;
@@ -98,7 +101,7 @@ class Buckets {
     const nowMs = this.#clock.monotonicMs();
     const bucket = this.#find(key, nowMs);
     this.#refill(bucket, nowMs);
-    if (bucket.tokens >= 1) {
+    if (bucket.tokens >= 1 - ROUNDING) {
       bucket.tokens -= 1;
       return 0;
     }
