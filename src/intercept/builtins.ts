@@ -14,21 +14,19 @@ import { createRewrite, rewriteOptions } from "./builtin/rewrite.ts";
 import type { BuiltinDeps } from "./deps.ts";
 import type { Interceptor } from "./types.ts";
 
-/** A built-in interceptor. */
-export interface Builtin {
-  /** What it is for, for the JSON Schema. */
-  readonly description: string;
-  /** Its options. */
-  readonly schema: z.ZodType;
-  /** Makes one; the options are checked once more. */
-  readonly create: (options: unknown, deps: BuiltinDeps) => Interceptor;
-}
-
+/**
+ * A built-in interceptor: what it is for, its options, and how it is made of them; they are checked
+ * once more.
+ */
 function builtin<S extends z.ZodType>(
   description: string,
   schema: S,
   create: (options: z.output<S>, deps: BuiltinDeps) => Interceptor,
-): Builtin {
+): {
+  readonly description: string;
+  readonly schema: z.ZodType;
+  readonly create: (options: unknown, deps: BuiltinDeps) => Interceptor;
+} {
   return { description, schema, create: (options, deps) => create(schema.parse(options), deps) };
 }
 
@@ -40,7 +38,7 @@ export const builtins = {
   record: builtin("Writes messages to a file, redacted.", recordOptions, createRecord),
   redact: builtin("Takes secrets out of messages.", redactOptions, createRedact),
   rewrite: builtin("Renames tools and prompts, edits calls.", rewriteOptions, createRewrite),
-} as const satisfies Readonly<Record<string, Builtin>>;
+};
 
 /** The name of a built-in interceptor. */
 export type BuiltinName = keyof typeof builtins;

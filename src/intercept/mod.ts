@@ -10,7 +10,7 @@
  */
 
 export { ExactNumber, MAX_MESSAGE_DEPTH, parseMessages, stringifyMessage } from "./codec.ts";
-export { type Builtin, type BuiltinName, builtins } from "./builtins.ts";
+export { type BuiltinName, builtins } from "./builtins.ts";
 export { DEFAULT_TIMEOUT_MS, type GuardOptions, type PipelineEntry, type Soon } from "./guard.ts";
 export { type BuiltinDeps, fileLines, type LineWriter } from "./deps.ts";
 export {

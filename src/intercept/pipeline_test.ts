@@ -1,9 +1,15 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { entry, interceptContext, pipelineDeps } from "../testing/mod.ts";
-import { parseMessages, stringifyMessage } from "./codec.ts";
-import type { PipelineEntry, Soon } from "./guard.ts";
-import { createPipeline } from "./pipeline.ts";
+import {
+  entry,
+  errorOf,
+  interceptContext,
+  messageOf as message,
+  now,
+  pipelineUnderTest as pipeline,
+} from "../testing/mod.ts";
+import { stringifyMessage } from "./codec.ts";
+import type { PipelineEntry } from "./guard.ts";
 import type { Interceptor, JsonRpcMessage } from "./types.ts";
 import { MAX_EXPANSION } from "./verdict.ts";
 
@@ -13,27 +19,6 @@ const RESPONSE = '{"jsonrpc":"2.0","id":"a","result":{"n":1.0}}';
 const NUMBERS: readonly string[] = [REQUEST, NOTE, RESPONSE];
 
 const CONTEXT = interceptContext();
-
-function message(text: string): JsonRpcMessage {
-  return parseMessages(text).messages[0]!;
-}
-
-function pipeline(...entries: PipelineEntry[]) {
-  const deps = pipelineDeps();
-  return { ...deps, ...createPipeline(entries, deps) };
-}
-
-/** What is there at once. */
-function now<T>(value: Soon<T>): T {
-  assert(!(value instanceof Promise));
-  return value;
-}
-
-/** The code of an error response, and its id as text. */
-function errorOf(response: JsonRpcMessage | undefined): unknown[] {
-  const { id, error } = response as { id: unknown; error: { code: number } };
-  return [JSON.stringify(id), error.code];
-}
 
 Deno.test("a pipeline tells what it looks at", () => {
   const seen = (interceptor: Partial<Interceptor>) => {
@@ -252,67 +237,6 @@ Deno.test("R48 an expanded request or response is kept exactly once, with notifi
   }
 });
 
-const RUBBISH: readonly unknown[] = [
-  null,
-  1,
-  "pass",
-  [],
-  {},
-  { pass: true },
-  { drop: 1 },
-  { drop: "" },
-  { replace: null },
-  { replace: 1 },
-  { replace: [] },
-  { replace: {} },
-  { replace: { jsonrpc: "2.0", method: "m", params: { f() {} } } },
-  { replace: { jsonrpc: "2.0", method: "m", params: { at: new Date() } } },
-  { replace: { jsonrpc: "2.0", method: "m", params: { n: NaN } } },
-  { replace: { jsonrpc: "2.0", method: "m", params: { n: 1n } } },
-  { replace: { jsonrpc: "2.0", method: "m", params: [undefined] } },
-  { drop: "a", replace: {} },
-  { answer: { result: {} } },
-  { expand: [] },
-];
-
-Deno.test("R48 rubbish is an error that names the interceptor and says what it may return", () => {
-  for (const verdict of RUBBISH) {
-    const { clientMessage, log } = pipeline(entry({ clientMessage: () => verdict as never }));
-    assertEquals(clientMessage(message(NOTE), CONTEXT), { kind: "drop" });
-    const [[level, , fields]] = log.lines as [[string, string, Record<string, unknown>]];
-    assertEquals([level, fields.interceptor, fields.hook], ["warn", "x", "clientMessage"]);
-    assert(typeof fields.why === "string" && fields.why.length > 20, String(fields.why));
-  }
-  for (const answer of [{}, 1, { result: undefined }, { error: {} }, { result: 1, error: 1 }]) {
-    const { clientMessage, log } = pipeline(entry({ clientMessage: () => ({ answer } as never) }));
-    const outcome = clientMessage(message(REQUEST), CONTEXT) as { message: JsonRpcMessage };
-    assertEquals(errorOf(outcome.message), ["9007199254740993", -31500]);
-    assertEquals(log.lines.length, 1);
-  }
-});
-
-Deno.test("R48 rubbish that refers to itself, or throws when it is read, is an error too", async () => {
-  const circle: Record<string, unknown> = { jsonrpc: "2.0", method: "m" };
-  circle.params = circle;
-  const trap = {
-    get replace() {
-      throw new Error("trap");
-    },
-  };
-  const thenable = {
-    get then() {
-      throw new Error("trap");
-    },
-  };
-  for (const verdict of [{ replace: circle }, trap, thenable]) {
-    for (const given of [verdict, Promise.resolve(verdict === thenable ? trap : verdict)]) {
-      const { clientMessage, log } = pipeline(entry({ clientMessage: () => given as never }));
-      assertEquals(await clientMessage(message(NOTE), CONTEXT), { kind: "drop" });
-      assertEquals(log.lines.length, 1);
-    }
-  }
-});
-
 Deno.test("R88 an interceptor that hangs has failed at its deadline, and what it says later is lost", async () => {
   const { promise, resolve } = Promise.withResolvers<{ drop: string }>();
   const { clientMessage, clock, log } = pipeline(entry({ clientMessage: () => promise }));
@@ -441,55 +365,6 @@ Deno.test("a response of the client on which an interceptor failed is an error f
   const outcome = clientMessage(message(RESPONSE), CONTEXT) as { message: JsonRpcMessage };
   assertEquals(errorOf(outcome.message), ['"a"', -31500]);
   assertEquals([(outcome as { kind?: string }).kind], ["send"]);
-});
-
-Deno.test("R44 events that interceptors make cannot break out of their frame", () => {
-  const made = (draft: unknown) => {
-    const { event, log } = pipeline(entry({ event: () => ({ replace: draft }) as never }));
-    const outcome = event({ id: "1", event: "message", data: "x" }, CONTEXT);
-    return { ...now(outcome), failures: log.lines.length };
-  };
-  assertEquals(made({ data: "a\r\nb\rc\nd\n\nevent: x" }).events, [
-    { id: "1", event: "message", data: "a\nb\nc\nd\n\nevent: x" },
-  ]);
-  assertEquals(made({ event: "e", data: "" }).events, [{ id: "1", event: "e", data: "" }]);
-  for (const event of ["a\nid: 9", "a\rb", "a\0b", 1]) {
-    assertEquals([made({ event, data: "x" }).failures, made({ event, data: "x" }).events], [1, []]);
-  }
-  for (const draft of [{}, null, "x", { data: 1 }]) assertEquals(made(draft).failures, 1);
-});
-
-Deno.test("events expand in order, the id on the last one; a dropped one leaves no trace", () => {
-  const { event } = pipeline(entry({
-    event: ({ data }) =>
-      data === "drop" ? { drop: "Why." } : { expand: [{ data: "1" }, { event: "b", data: "2" }] },
-  }));
-  assertEquals(event({ id: "7", event: "a", data: "x" }, CONTEXT), {
-    events: [{ event: "a", data: "1" }, { id: "7", event: "b", data: "2" }],
-    changed: true,
-    replies: [],
-  });
-  assertEquals(event({ id: "7", data: "drop" }, CONTEXT), {
-    events: [],
-    changed: true,
-    replies: [],
-  });
-});
-
-Deno.test("R47 a dropped event with messages in it: who waits for one of them gets an error", () => {
-  const { event } = pipeline(entry({ event: () => ({ drop: "Why." }) }));
-  const drop = (data: string) => now(event({ id: "7", event: "message", data }, CONTEXT));
-  const single = drop(RESPONSE);
-  assertEquals([single.events.length, single.events[0]!.id, single.events[0]!.event], [
-    1,
-    "7",
-    "message",
-  ]);
-  assertEquals(errorOf(JSON.parse(single.events[0]!.data)), ['"a"', -31403]);
-  const batch = drop(`[${NOTE},${RESPONSE},${REQUEST},${RESPONSE}]`);
-  assertEquals(batch.events.map(({ id }) => id), [undefined, "7"]);
-  assertEquals(batch.replies.map(errorOf), [["9007199254740993", -31403]]);
-  for (const data of ["", "no json", "1", "[]", NOTE]) assertEquals(drop(data).events, []);
 });
 
 Deno.test("close() closes all, and one that fails or hangs keeps nobody", async () => {

@@ -58,12 +58,12 @@ const userModule = z.strictObject({
 });
 
 /** One interceptor of a config. */
-export const interceptorSchema: z.ZodType<ConfigInterceptor> = z.discriminatedUnion(
+export const interceptorSchema = z.discriminatedUnion(
   "use",
   [userModule, first!, ...others],
   { error: `${Object.keys(builtins).join(", ")}, or a module` },
 ) as unknown as z.ZodType<ConfigInterceptor>;
 
 /** The interceptors of a config, or of one of its routes. */
-export const interceptorsSchema: z.ZodType<readonly ConfigInterceptor[]> = z
+export const interceptorsSchema = z
   .array(interceptorSchema).max(100, { error: "at most 100 interceptors" });

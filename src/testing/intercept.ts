@@ -4,7 +4,15 @@
  * @module
  */
 
-import type { InterceptContext, PipelineEntry } from "../intercept/mod.ts";
+import { assert } from "@std/assert";
+import {
+  createPipeline,
+  type InterceptContext,
+  type JsonRpcMessage,
+  parseMessages,
+  type PipelineEntry,
+  type Soon,
+} from "../intercept/mod.ts";
 import type { LogFields, Logger } from "../telemetry/mod.ts";
 import { nullLogger } from "../telemetry/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
@@ -45,7 +53,25 @@ export function entry(
   return { interceptor: { name: "x", ...interceptor }, timeoutMs: 100, onError };
 }
 
-/** What a pipeline is given in tests. */
-export function pipelineDeps() {
-  return { clock: new ManualClock(), log: keptLog() };
+/** A pipeline of these, with a clock that stands still and the lines it logged. */
+export function pipelineUnderTest(...entries: PipelineEntry[]) {
+  const deps = { clock: new ManualClock(), log: keptLog() };
+  return { ...deps, ...createPipeline(entries, deps) };
+}
+
+/** A message of a text. */
+export function messageOf(text: string): JsonRpcMessage {
+  return parseMessages(text).messages[0]!;
+}
+
+/** What is there at once, and no promise. */
+export function now<T>(value: Soon<T>): T {
+  assert(!(value instanceof Promise));
+  return value;
+}
+
+/** The id of an error response, as text, and its code. */
+export function errorOf(response: JsonRpcMessage | undefined): unknown[] {
+  const { id, error } = response as { id: unknown; error: { code: number } };
+  return [JSON.stringify(id), error.code];
 }

@@ -15,4 +15,5 @@ export { jsonAnswer, type ReceivedRequest, scriptedUpstream } from "./scripted_u
 export type { ScriptedConnection, ScriptedUpstream } from "./scripted_upstream.ts";
 export * as messages from "./messages.ts";
 export { builtinUnderTest } from "./builtin.ts";
-export { entry, interceptContext, keptLog, pipelineDeps } from "./intercept.ts";
+export { entry, errorOf, interceptContext, keptLog, messageOf } from "./intercept.ts";
+export { now, pipelineUnderTest } from "./intercept.ts";
