@@ -7,7 +7,7 @@
  */
 
 import { z } from "zod";
-import { interceptorsSchema } from "../intercept/mod.ts";
+import { configSchemas } from "../intercept/mod.ts";
 import { LOG_LEVELS } from "../telemetry/mod.ts";
 import { parseTarget } from "../upstream/mod.ts";
 import type { Config } from "./types.ts";
@@ -144,7 +144,7 @@ const routeSchema = z.strictObject({
   }).optional().describe("Name in logs and on the admin page; made from the path if left out."),
   path: routePath.describe("Path of the MCP endpoint that clients use, such as /github/mcp."),
   upstream: upstreamSchema,
-  interceptors: interceptorsSchema.default([]).describe(
+  interceptors: configSchemas.interceptors.default([]).describe(
     "Interceptors of this route, in the order in which messages of the client pass them; those of " +
       "the server pass them the other way round.",
   ),
@@ -227,7 +227,7 @@ export const configSchema = z.strictObject({
   ),
   limits: limitsSchema.prefault({}),
   record: recordSchema.optional(),
-  interceptors: interceptorsSchema.default([]).describe(
+  interceptors: configSchemas.interceptors.default([]).describe(
     "Interceptors of all routes; on the way to the server they come before those of a route.",
   ),
   routes: z.array(routeSchema).max(1_000, { error: "at most 1000 routes" }).default([])

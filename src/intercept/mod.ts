@@ -26,6 +26,6 @@ export {
   InterceptorLoadError,
   loadUserModule,
 } from "./registry.ts";
-export { type ConfigInterceptor, interceptorSchema, interceptorsSchema } from "./schema.ts";
+export { type ConfigInterceptor, configSchemas } from "./schema.ts";
 export type * from "./types.ts";
 export { MAX_EXPANSION } from "./verdict.ts";

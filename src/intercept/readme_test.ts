@@ -5,7 +5,7 @@ import { parseMessages, stringifyMessage } from "./codec.ts";
 import { fileLines } from "./deps.ts";
 import { createPipeline } from "./pipeline.ts";
 import { buildEntries } from "./registry.ts";
-import { interceptorsSchema } from "./schema.ts";
+import { configSchemas } from "./schema.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -36,7 +36,7 @@ Deno.test("the interceptor that the README shows does what the README says, in t
   await inFolder(async (baseDir) => {
     const { routes } = parseJsonc(await block("jsonc")) as { routes: { interceptors: unknown }[] };
     const deps = { clock: new ManualClock(), log: keptLog(), openLines: fileLines };
-    const configs = interceptorsSchema.parse(routes[0]!.interceptors);
+    const configs = configSchemas.interceptors.parse(routes[0]!.interceptors);
     const pipeline = createPipeline(await buildEntries(configs, { ...deps, baseDir }), deps);
     const context = interceptContext({ method: "tools/call" });
     const send = async (text: string) => {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { keptLog, ManualClock } from "../testing/mod.ts";
 import { fileLines } from "./deps.ts";
 import { buildEntries, InterceptorLoadError, loadUserModule } from "./registry.ts";
-import { type ConfigInterceptor, interceptorsSchema } from "./schema.ts";
+import { type ConfigInterceptor, configSchemas } from "./schema.ts";
 
 async function withModules(
   files: Readonly<Record<string, string>>,
@@ -20,7 +20,7 @@ async function withModules(
 }
 
 function parse(...configs: unknown[]): readonly ConfigInterceptor[] {
-  return interceptorsSchema.parse(configs);
+  return configSchemas.interceptors.parse(configs);
 }
 
 function options(baseDir: string) {
@@ -103,7 +103,7 @@ Deno.test("buildEntries() makes all in their order, and closes what it made wher
 
 Deno.test("a config names a built-in interceptor or a local module, and says so where it does not", () => {
   const wanted = (config: unknown) => {
-    const { error } = interceptorsSchema.safeParse([config]);
+    const { error } = configSchemas.interceptors.safeParse([config]);
     return error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
   };
   assertEquals(wanted({ module: "../x.ts", options: [1] }), undefined);

@@ -57,13 +57,13 @@ const userModule = z.strictObject({
   ...common,
 });
 
-/** One interceptor of a config. */
-export const interceptorSchema = z.discriminatedUnion(
+const interceptorSchema: z.ZodType<ConfigInterceptor> = z.discriminatedUnion(
   "use",
   [userModule, first!, ...others],
   { error: `${Object.keys(builtins).join(", ")}, or a module` },
 ) as unknown as z.ZodType<ConfigInterceptor>;
 
-/** The interceptors of a config, or of one of its routes. */
-export const interceptorsSchema = z
-  .array(interceptorSchema).max(100, { error: "at most 100 interceptors" });
+/** Schemas for the config: `interceptors` of a route, or of all routes. */
+export const configSchemas = {
+  interceptors: z.array(interceptorSchema).max(100, { error: "at most 100 interceptors" }),
+};
