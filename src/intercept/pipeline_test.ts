@@ -8,7 +8,7 @@ import {
   now,
   pipelineUnderTest as pipeline,
 } from "../testing/mod.ts";
-import { stringifyMessage } from "./codec.ts";
+import { ExactNumber, stringifyMessage } from "./codec.ts";
 import type { PipelineEntry } from "./guard.ts";
 import type { Interceptor, JsonRpcMessage } from "./types.ts";
 import { MAX_EXPANSION } from "./verdict.ts";
@@ -109,6 +109,16 @@ Deno.test("R24 a replacement keeps jsonrpc, kind and the exact id, or it is an e
     );
     assertEquals(log.lines.map(([level, what]) => [level, what]), [["warn", "interceptor failed"]]);
   }
+});
+
+Deno.test("R24 an id that is made anew, but the same to the letter, is the same", () => {
+  const renewed = (source: string) => {
+    const id = new ExactNumber(source);
+    const hook = (m: JsonRpcMessage) => ({ replace: { ...m, id, params: {} } });
+    return now(pipeline(entry({ clientMessage: hook })).clientMessage(message(REQUEST), CONTEXT));
+  };
+  assertEquals(renewed("9007199254740993").kind, "send");
+  assertEquals(renewed("9007199254740993.0").kind, "answer");
 });
 
 Deno.test("a replaced message is a copy: who made it cannot change it later, nor the one that came", () => {
@@ -306,7 +316,8 @@ Deno.test("R48 R88 property: a faulty interceptor touches the one message alone,
         serverMessage(original, CONTEXT),
         event({ id: "7", data: stringifyMessage(original) }, CONTEXT),
       ]);
-      clock.advance(100);
+      // A deadline that passes first would make a hang of every async fault.
+      if (kind === "hang") clock.advance(100);
       const outcomes = await Promise.all(waiting.map((three) => Promise.all(three)));
       outcomes.forEach(([toServer, toClient, events], index) => {
         const original = originals[index]!;

@@ -6,6 +6,7 @@ import {
   messageOf as message,
   pipelineUnderTest as pipeline,
 } from "../testing/mod.ts";
+import { MAX_MESSAGE_DEPTH } from "./codec.ts";
 import type { JsonRpcMessage } from "./types.ts";
 
 const REQUEST = '{"jsonrpc":"2.0","id":9007199254740993,"method":"tools/call","params":{"n":1.0}}';
@@ -50,6 +51,19 @@ Deno.test("R48 rubbish is an error that names the interceptor and says what it m
     assertEquals(errorOf(outcome.message), ["9007199254740993", -31500]);
     assertEquals(log.lines.length, 1);
   }
+});
+
+Deno.test("R26 what an interceptor makes is nested no deeper than what it is shown", () => {
+  const made = (depth: number) => {
+    let params: Record<string, unknown> = {};
+    for (let n = 0; n < depth; n++) params = { params };
+    const replace = { jsonrpc: "2.0", method: "m", params };
+    const { clientMessage, log } = pipeline(entry({ clientMessage: () => ({ replace }) }));
+    clientMessage(message(NOTE), CONTEXT);
+    return log.lines.map(([, , { why }]) => why);
+  };
+  assertEquals(made(MAX_MESSAGE_DEPTH - 2), []);
+  assertEquals(made(MAX_MESSAGE_DEPTH - 1), ["gave a value nested more than 512 deep"]);
 });
 
 Deno.test("R48 rubbish that refers to itself, or throws when it is read, is an error too", async () => {

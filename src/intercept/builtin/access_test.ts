@@ -4,7 +4,7 @@ import { builtinUnderTest } from "../../testing/mod.ts";
 const OPTIONS = {
   tools: { allow: ["get_*", "echo"], deny: ["get_secret*"] },
   prompts: { deny: ["admin"] },
-  resources: { allow: ["file:///public/*", "http://exact.example", "db://t/{id}"] },
+  resources: { allow: ["file:///public/*", "db://t/{id}", "db://{a}/x/*"] },
 };
 
 function call(method: string, params: object) {
@@ -90,9 +90,10 @@ Deno.test("access: what is denied is taken out of lists, and the rest of the res
     list("resources/list", { resources: [{ uri: "file:///x" }, { uri: "file:///public/y" }] }),
     [{ id: 1, result: { resources: [{ uri: "file:///public/y" }] } }],
   );
-  const templates = [{ uriTemplate: "db://t/{id}" }, { uriTemplate: "file:///{path}" }];
+  const templates = ["db://t/{id}", "db://{a}/x/{b}", "file:///{path}"]
+    .map((uriTemplate) => ({ uriTemplate }));
   assertEquals(list("resources/templates/list", { resourceTemplates: templates }), [
-    { id: 1, result: { resourceTemplates: [templates[0]] } },
+    { id: 1, result: { resourceTemplates: templates.slice(0, 2) } },
   ]);
   assertEquals(list("tools/list", { tools: [{ name: "echo" }] }), "same");
   assertEquals(

@@ -28,7 +28,12 @@ Deno.test("redact: a schema that describes such a member stays whole", () => {
 
 Deno.test("redact: paths take the whole value, * any member, [*] any element", () => {
   const { client, server } = builtinUnderTest("redact", {
-    paths: ["params.arguments.card", "params.arguments.*.cvc", "result.content[*].text"],
+    paths: [
+      "params.arguments.card",
+      "params.arguments.l.*",
+      "params.arguments.*.cvc",
+      "result.content[*].text",
+    ],
   });
   assertEquals(
     client(call({ arguments: { card: { n: 1 }, x: { cvc: 1, y: { cvc: 1 } }, l: [{ cvc: 1 }] } })),
