@@ -41,6 +41,7 @@ export function fileLines(path: string, log: Logger): LineWriter {
   let dropped = 0;
   let closed = false;
   let running: Promise<void> | undefined;
+  let closing: Promise<void> | undefined;
 
   async function drain(): Promise<void> {
     while (waiting !== "") {
@@ -49,6 +50,13 @@ export function fileLines(path: string, log: Logger): LineWriter {
       for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
     }
     running = undefined;
+  }
+
+  async function close(): Promise<void> {
+    closed = true;
+    await running;
+    file.close();
+    if (dropped > 0) log.warn("lines of an interceptor dropped", { path, count: dropped });
   }
 
   return {
@@ -63,12 +71,6 @@ export function fileLines(path: string, log: Logger): LineWriter {
         log.error("the file of an interceptor cannot be written", { path, error });
       });
     },
-    async close() {
-      if (closed && running === undefined) return;
-      closed = true;
-      await running;
-      file.close();
-      if (dropped > 0) log.warn("lines of an interceptor dropped", { path, count: dropped });
-    },
+    close: () => closing ??= close(),
   };
 }

@@ -166,3 +166,19 @@ Deno.test("fileLines() drops what the disk does not take in time, and counts it"
     assertEquals(log.lines.length, 1);
   });
 });
+
+Deno.test({
+  name: "fileLines() on a disk that is full says so, and troubles nobody",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const log = keptLog();
+    const lines = fileLines("/dev/full", log);
+    lines.write("x");
+    await lines.close();
+    await lines.close();
+    lines.write("y");
+    assertEquals(log.lines.map(([level, what]) => [level, what]), [
+      ["error", "the file of an interceptor cannot be written"],
+    ]);
+  },
+});

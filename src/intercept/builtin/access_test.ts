@@ -4,7 +4,7 @@ import { builtinUnderTest } from "../../testing/mod.ts";
 const OPTIONS = {
   tools: { allow: ["get_*", "echo"], deny: ["get_secret*"] },
   prompts: { deny: ["admin"] },
-  resources: { allow: ["file:///public/*", "db://t/{id}", "db://{a}/x/*"] },
+  resources: { allow: ["file:///public/*", "db://t/{id}", "db://t/{id}/*"] },
 };
 
 function call(method: string, params: object) {
@@ -90,7 +90,7 @@ Deno.test("access: what is denied is taken out of lists, and the rest of the res
     list("resources/list", { resources: [{ uri: "file:///x" }, { uri: "file:///public/y" }] }),
     [{ id: 1, result: { resources: [{ uri: "file:///public/y" }] } }],
   );
-  const templates = ["db://t/{id}", "db://{a}/x/{b}", "file:///{path}"]
+  const templates = ["db://t/{id}", "db://t/{id}/{b}", "file:///{path}"]
     .map((uriTemplate) => ({ uriTemplate }));
   assertEquals(list("resources/templates/list", { resourceTemplates: templates }), [
     { id: 1, result: { resourceTemplates: templates.slice(0, 2) } },
