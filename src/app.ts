@@ -10,9 +10,16 @@ import { sharedTimers } from "./deadlines.ts";
 import { type Config, ConfigError, type RouteConfig } from "./config/mod.ts";
 import { ProxyError } from "./errors.ts";
 import { type EventLog, MemoryEventLog, SqliteEventLog } from "./event_log/mod.ts";
-import { type DoorRules, Exchanges, streamableHttpFront, Streams } from "./front/mod.ts";
+import {
+  type DoorRules,
+  Exchanges,
+  type InterceptorsOptions,
+  streamableHttpFront,
+  Streams,
+} from "./front/mod.ts";
 import { createHandler, type Route } from "./handler.ts";
 import type { Handler } from "./http/mod.ts";
+import type { Pipelines } from "./interceptors.ts";
 import { LiveStreams } from "./relay/mod.ts";
 import { SessionTable } from "./session/mod.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
@@ -36,6 +43,8 @@ export interface AppOptions {
   readonly logger?: Logger;
   /** Makes the connections to upstreams; the bench puts others in its place. */
   readonly httpClient?: HttpClientFactory;
+  /** The interceptors of the config (`loadPipelines`); they are the app's from now on. */
+  readonly pipelines?: Pipelines;
 }
 
 /** A wired proxy that does not listen yet. */
@@ -50,7 +59,11 @@ export interface App {
   close(): Promise<void>;
 }
 
-/** Wires a proxy for one config, which stays as it is for the app's lifetime. */
+/**
+ * Wires a proxy for one config, which stays as it is for the app's lifetime.
+ *
+ * @throws {TypeError} where the config has interceptors that were not given: none may be passed over
+ */
 export function createApp(options: AppOptions): App {
   const { config, clock = systemClock, logger = nullLogger } = options;
   const sessions = new SessionTable(clock, {
@@ -82,6 +95,7 @@ export function createApp(options: AppOptions): App {
       sessions,
       exchanges,
       streams,
+      interceptors: interceptorsOf(route, config, upstream, options),
       limits: { ...limits, maxDepth: limits.maxJsonDepth },
     });
     routes.set(route.path, { name: route.name, front });
@@ -108,8 +122,26 @@ export function createApp(options: AppOptions): App {
       await Promise.all(upstreams.map((upstream) => upstream.close()));
       timers.close();
       await log?.close();
+      const pipelines = [...options.pipelines?.values() ?? []];
+      await Promise.all(pipelines.map((pipeline) => pipeline.close()));
     },
   };
+}
+
+function interceptorsOf(
+  route: RouteConfig,
+  { interceptors, limits }: Config,
+  upstream: Upstream,
+  { pipelines, logger = nullLogger }: AppOptions,
+): InterceptorsOptions | undefined {
+  const pipeline = pipelines?.get(route.path);
+  if (pipeline !== undefined) {
+    return { route: route.name, pipeline, upstream, logger, maxBytes: limits.maxEventBytes };
+  }
+  if (interceptors.length + route.interceptors.length === 0) return undefined;
+  throw new TypeError(
+    `The interceptors of ${route.path} were not loaded; give loadPipelines(config).`,
+  );
 }
 
 function createEventLog({ eventLog }: Config, clock: Clock): EventLog | undefined {

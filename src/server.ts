@@ -7,6 +7,7 @@
 import { createApp } from "./app.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, parseAddress } from "./config/mod.ts";
+import { loadPipelines } from "./interceptors.ts";
 import type { Handler } from "./http/mod.ts";
 import {
   denoServer,
@@ -64,7 +65,8 @@ export class ListenError extends Error {
 export async function serve(options: ServeOptions): Promise<RunningProxy> {
   const { config, clock = systemClock, logger = nullLogger } = options;
   const recording = config.record && await recordRun(config.record, { config, clock, logger });
-  const app = createApp(options);
+  const pipelines = await loadPipelines(config, { clock, logger });
+  const app = createApp({ ...options, pipelines });
   const servers: HttpServer[] = [];
   try {
     const handler = recording?.tap(app.handler) ?? app.handler;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { dirname, resolve } from "node:path";
 import { parse as parseJsonc } from "@std/jsonc";
 import { crossCheck } from "./cross_check.ts";
 import { ConfigError, type ConfigProblem, toProblems } from "./problems.ts";
@@ -77,7 +78,23 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   if (!result.success) problems.push(...toProblems(result.error, raw, configSchema, sourceOf));
   problems.push(...crossCheck(raw, sources.needsRoutes, sourceOf));
   if (problems.length > 0 || !result.success) throw new ConfigError(problems);
-  return result.data;
+  return withModules(result.data, sources.file);
+}
+
+/** The same config, with the paths of modules counted from the folder of its file. */
+function withModules(config: Config, file: string | undefined): Config {
+  const folder = file === undefined ? Deno.cwd() : dirname(resolve(file));
+  const located = (interceptors: Config["interceptors"]) =>
+    interceptors.map((one) =>
+      one.module === undefined || one.module.startsWith("file:")
+        ? one
+        : { ...one, module: resolve(folder, one.module) }
+    );
+  return {
+    ...config,
+    interceptors: located(config.interceptors),
+    routes: config.routes.map((route) => ({ ...route, interceptors: located(route.interceptors) })),
+  };
 }
 
 /** The overrides in the environment, read through `get`. */

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { assertEquals, assertRejects } from "@std/assert";
 import { type ConfigSources, environmentOverrides, loadConfig } from "./load.ts";
 import { ConfigError } from "./problems.ts";
@@ -201,5 +202,45 @@ Deno.test("limits of event streams: what is looked into, comments, how long a cl
     "limits.maxEventBytes: found 0, wanted at least 1",
     "limits.keepAliveMs: found -1, wanted at least 0 ms",
     "limits.resumeWindowMs: found 2147483648, wanted at most 2147483647 ms, the longest timer there is",
+  ]);
+});
+
+Deno.test("interceptors of a route and of all routes are checked with their options", async () => {
+  const config = await load(
+    `{"interceptors":[{"use":"log"}],"routes":[{"path":"/mcp","upstream":{"url":"http://x/mcp"},
+      "interceptors":[{"module":"./m.ts","options":{"a":1},"onError":"pass"},
+        {"use":"access","options":{"tools":{"allow":["a*"]}},"timeoutMs":9}]}]}`,
+  );
+  assertEquals(config.interceptors, [
+    { use: "log", options: { direction: "both" }, timeoutMs: 5000, onError: "fail" },
+  ]);
+  assertEquals(config.routes[0]!.interceptors, [
+    { module: resolve("m.ts"), options: { a: 1 }, timeoutMs: 5000, onError: "pass" },
+    {
+      use: "access",
+      options: { tools: { allow: ["a*"], deny: [] } },
+      timeoutMs: 9,
+      onError: "fail",
+    },
+  ]);
+  const none = await load(`{"routes":[${ROUTE}]}`);
+  assertEquals([none.interceptors, none.routes[0]!.interceptors], [[], []]);
+});
+
+Deno.test("what is wrong with an interceptor is told with its path and the key that was meant", async () => {
+  const text = `{"routes":[${ROUTE.slice(0, -1)},"interceptors":[
+    {"use":"acces"},{"use":"access","options":{"tools":{"alow":[]}}},
+    {"use":"log","timeoutMS":1},{"module":"npm:x"},{}]}]}`;
+  assertEquals(await problems(text), [
+    'routes[0].interceptors[0].use: found "acces", wanted access, log, rate_limit, record, redact, ' +
+    "rewrite, or a module",
+    "routes[0].interceptors[1].options.tools.alow: found a key that does not exist, wanted a known " +
+    "key: did you mean allow?",
+    "routes[0].interceptors[2].timeoutMS: found a key that does not exist, wanted a known key: did " +
+    "you mean timeoutMs?",
+    'routes[0].interceptors[3].module: found "npm:x", wanted a path that begins with ./, ../ or /, ' +
+    "of a TypeScript or JavaScript module",
+    "routes[0].interceptors[4].module: found nothing, wanted the path of a module, or use with the " +
+    "name of a built-in interceptor",
   ]);
 });

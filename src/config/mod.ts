@@ -1,7 +1,8 @@
 /**
  * The config: schema, loading from file, environment and flags, and problems in words.
  *
- * May import `telemetry` (for the names of the log levels) and `upstream` (for how an address reads).
+ * May import `intercept` (for the options of interceptors), `telemetry` (for the names of the log
+ * levels) and `upstream` (for how an address reads).
  *
  * @module
  */

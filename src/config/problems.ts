@@ -108,11 +108,19 @@ function wantedText(issue: z.core.$ZodIssue): string {
 
 /** The keys that the object schema at `path` knows. */
 function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let node: unknown = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  let nodes = [z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as SchemaNode];
   for (const part of path) {
-    const here = node as { properties?: Record<string, unknown>; items?: unknown };
-    node = typeof part === "number" ? here.items : here.properties?.[String(part)];
-    if (node === undefined) return [];
+    nodes = nodes.flatMap((node) =>
+      (typeof part === "number" ? node.items : node.properties?.[String(part)]) ?? []
+    ).flatMap((node) => node.oneOf ?? node.anyOf ?? node);
   }
-  return Object.keys((node as { properties?: Record<string, unknown> }).properties ?? {});
+  return [...new Set(nodes.flatMap((node) => Object.keys(node.properties ?? {})))];
+}
+
+/** The part of a JSON Schema that is read here. */
+interface SchemaNode {
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly items?: SchemaNode;
+  readonly oneOf?: readonly SchemaNode[];
+  readonly anyOf?: readonly SchemaNode[];
 }

@@ -7,6 +7,7 @@
  */
 
 import { z } from "zod";
+import { configSchemas } from "../intercept/mod.ts";
 import { LOG_LEVELS } from "../telemetry/mod.ts";
 import { parseTarget } from "../upstream/mod.ts";
 import type { Config } from "./types.ts";
@@ -154,6 +155,10 @@ const routeSchema = z.strictObject({
   }).optional().describe("Name in logs and on the admin page; made from the path if left out."),
   path: routePath.describe("Path of the MCP endpoint that clients use, such as /github/mcp."),
   upstream: upstreamSchema,
+  interceptors: configSchemas.interceptors.default([]).describe(
+    "Interceptors of this route, in the order in which messages of the client pass them; those of " +
+      "the server pass them the other way round.",
+  ),
 }).describe("One endpoint and the server behind it.")
   .transform((route) => ({ ...route, name: route.name ?? route.path }));
 
@@ -273,6 +278,9 @@ export const configSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
   eventLog: eventLogSchema.prefault({}),
   record: recordSchema.optional(),
+  interceptors: configSchemas.interceptors.default([]).describe(
+    "Interceptors of all routes; on the way to the server they come before those of a route.",
+  ),
   routes: z.array(routeSchema).max(1_000, { error: "at most 1000 routes" }).default([])
     .describe("The endpoints, each with the server behind it."),
 }) satisfies z.ZodType<Config>;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { ConfigInterceptor } from "../intercept/mod.ts";
 import type { LogLevel } from "../telemetry/mod.ts";
 
 /** A complete config: defaults filled in, everything checked. Never changed after it is loaded. */
@@ -33,6 +34,8 @@ export interface Config {
   readonly eventLog: EventLogConfig;
   /** Where the traffic is recorded; nowhere where it is left out. */
   readonly record?: RecordConfig | undefined;
+  /** Interceptors of all routes; on the way to the server they come before those of a route. */
+  readonly interceptors: readonly ConfigInterceptor[];
   /** The endpoints, at least one where the proxy is to serve. */
   readonly routes: readonly RouteConfig[];
 }
@@ -105,6 +108,8 @@ export interface RouteConfig {
   readonly path: string;
   /** The server behind it. */
   readonly upstream: UpstreamConfig;
+  /** Interceptors of this route, in the order in which messages of the client pass them. */
+  readonly interceptors: readonly ConfigInterceptor[];
 }
 
 /** The server behind a route. */

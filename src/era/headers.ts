@@ -37,6 +37,14 @@ export function decodeHeaderValue(value: string): string | undefined {
   }
 }
 
+/** A text as the value of a mirrored header: as it is, or in base64 sentinel form ("Value Encoding"). */
+export function encodeHeaderValue(text: string): string {
+  const isPlain = /^(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/.test(text);
+  if (isPlain && !(text.startsWith(SENTINEL_PREFIX) && text.endsWith(SENTINEL_SUFFIX))) return text;
+  const binary = Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte));
+  return `${SENTINEL_PREFIX}${btoa(binary.join(""))}${SENTINEL_SUFFIX}`;
+}
+
 /**
  * Checks `Mcp-Method` and `Mcp-Name` of a modern request against its body.
  *

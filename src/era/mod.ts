@@ -8,7 +8,7 @@
 
 export { type Classified, classifyBodyless, classifyPost, type Era } from "./classify.ts";
 export type { EraHeaders } from "./classify.ts";
-export { decodeHeaderValue, NAME_SOURCE } from "./headers.ts";
+export { decodeHeaderValue, encodeHeaderValue, NAME_SOURCE } from "./headers.ts";
 export {
   ASSUMED_REVISION,
   BATCH_REVISION,

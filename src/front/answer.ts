@@ -6,6 +6,7 @@
 
 import { errorBody, ProxyError } from "../errors.ts";
 import type { AnswerSource, CancelSignal, ClientAnswer, Fields } from "../http/mod.ts";
+import { type Rewritten, tooLargeToInspect } from "./interceptors.ts";
 import { streamFields } from "../sse/mod.ts";
 import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
 
@@ -21,8 +22,18 @@ export interface AnswerContext {
   readonly idText: string | undefined;
   /** Aborted when nobody waits for the answer any more. */
   readonly signal: CancelSignal;
+  /** The interceptors that look at it, if any. */
+  readonly interceptors?: AnswerInterceptors | undefined;
   /** What the client reads of an event stream. */
   readonly stream: (body: UpstreamBody) => AnswerSource;
+}
+
+/** What looks at JSON answers. */
+export interface AnswerInterceptors {
+  /** The largest one that is looked into, in bytes; undefined where none is. */
+  readonly maxBytes: number | undefined;
+  /** What has become of one; undefined where it passes as it came. */
+  json(body: Uint8Array): Promise<Rewritten | undefined>;
 }
 
 /** A JSON body up to this many bytes is answered whole, a larger one is streamed. */
@@ -72,9 +83,60 @@ function messageResponse(
       "The upstream server answered with neither JSON nor an event stream.",
     );
   }
+  const maxBytes = context.interceptors?.maxBytes;
+  if (maxBytes !== undefined) return inspected(answer, context, maxBytes);
   const whole = answer.body.wholeNow(WHOLE_BODY_BYTES);
   if (whole !== undefined) return jsonResponse(answer, context, whole);
   return collect(answer, context.signal).then((body) => jsonResponse(answer, context, body));
+}
+
+/** JSON that interceptors look into, and may make a stream of. */
+async function inspected(
+  answer: UpstreamAnswer,
+  context: AnswerContext,
+  maxBytes: number,
+): Promise<ClientAnswer> {
+  const body = await collect(answer, context.signal, (from) => readWithin(from, maxBytes));
+  if (body === null || body.length > maxBytes) {
+    answer.body.discard();
+    throw tooLargeToInspect(maxBytes).withId(context.idText);
+  }
+  return rewritten(jsonResponse(answer, context, body), body, context);
+}
+
+async function rewritten(
+  found: ClientAnswer,
+  body: Uint8Array<ArrayBuffer>,
+  { interceptors }: AnswerContext,
+): Promise<ClientAnswer> {
+  const changed = await interceptors?.json(body);
+  if (changed === undefined) return found;
+  if (changed.contentType === undefined) return { ...found, body: changed.body };
+  found.fields.set("content-type", changed.contentType);
+  return { ...found, fields: streamFields(found.fields), body: changed.body };
+}
+
+/** A body of any size up to `maxBytes`; null where it is larger. */
+async function readWithin(
+  body: UpstreamBody,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (let coming = await body.next(); coming !== null; coming = await body.next()) {
+    for (const piece of coming) {
+      pieces.push(piece);
+      length += piece.length;
+    }
+    if (length > maxBytes) return null;
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }
 
 /** JSON: its whole body, or null for one that is streamed because it is large. */
@@ -93,6 +155,7 @@ function jsonResponse(
 async function collect(
   answer: UpstreamAnswer,
   signal: CancelSignal,
+  read = (body: UpstreamBody) => body.bytesWithin(WHOLE_BODY_BYTES),
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   const whole = answer.body.wholeNow(WHOLE_BODY_BYTES);
   if (whole !== undefined) return whole;
@@ -100,7 +163,7 @@ async function collect(
   if (signal.aborted) giveUp();
   signal.addEventListener("abort", giveUp, { once: true });
   try {
-    return await answer.body.bytesWithin(WHOLE_BODY_BYTES);
+    return await read(answer.body);
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
@@ -123,7 +186,12 @@ async function errorResponse(
   const { status, headers } = answer;
   const body = answer.kind === "json" ? await collect(answer, context.signal) : null;
   answer.body.discard();
-  if (body !== null && mayPass(body, status)) return { status, fields: headers, body };
+  if (body !== null && mayPass(body, status)) {
+    const found: ClientAnswer = { status, fields: headers, body };
+    return context.interceptors?.maxBytes === undefined
+      ? found
+      : await rewritten(found, body, context);
+  }
   headers.set("content-type", "application/json");
   headers.delete("content-encoding");
   const sentence = `The upstream server refused the request with HTTP status ${status}.`;

@@ -17,4 +17,5 @@ export {
   type RequestFacts,
   streamableHttpFront,
 } from "./streamable_http.ts";
+export type { InterceptorsOptions } from "./interceptors.ts";
 export { type StreamContext, Streams, type StreamsOptions } from "./streams.ts";

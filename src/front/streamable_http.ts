@@ -14,6 +14,7 @@ import {
   type Classified,
   classifyBodyless,
   classifyPost,
+  type Era,
   type EraHeaders,
 } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
@@ -31,6 +32,8 @@ import type { Session, SessionTable } from "../session/mod.ts";
 import { EVENT_STREAM, streamFields } from "../sse/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import { type Expected, toAnswer } from "./answer.ts";
+import type { Inbound } from "./interception.ts";
+import { answeredHere, type InterceptorsOptions, RequestInterceptors } from "./interceptors.ts";
 import type { Exchanges, Followed } from "./exchanges.ts";
 import { requireAcceptAnswer, requireAcceptStream, requireJsonBody } from "./media.ts";
 import { watchNegotiation } from "./negotiation.ts";
@@ -48,6 +51,8 @@ export interface FrontOptions {
   readonly exchanges: Exchanges;
   /** How event streams reach clients. */
   readonly streams: Streams;
+  /** What looks at messages; left out where nothing does. */
+  readonly interceptors?: InterceptorsOptions | undefined;
   /** What clients may use. */
   readonly limits: LimitsConfig & JsonLimits;
 }
@@ -70,6 +75,8 @@ export type Front = (
 /** One request on its way through the front. */
 interface Passage {
   readonly request: ClientRequest;
+  /** The header fields as they go on. */
+  readonly headers: FieldReader;
   readonly query: string;
   readonly session: Session | undefined;
   readonly expected: Expected;
@@ -80,6 +87,10 @@ interface Passage {
   readonly isSubscription: boolean;
   /** Whether the answer may open a session. */
   readonly opensSession: boolean;
+  /** The era of the request. */
+  readonly era: Era;
+  /** The method of the one request in it. */
+  readonly method: string | undefined;
 }
 
 /** A front for one route. */
@@ -115,13 +126,54 @@ async function post(
   const classified = classifyPost(body, eraHeaders(request.headers));
   facts.era = classified.era;
   const passage = postPassage(options, request, query, body, classified);
-  return await pass(
-    options,
-    passage,
-    passage.expected === "message"
-      ? (call) => options.upstream.exchange(call, bytes)
-      : (call) => options.upstream.notify(call, bytes),
+  const interceptors = interceptorsFor(options, passage);
+  const inbound = await interceptors?.inbound(bytes, request.headers);
+  if (inbound === undefined) return await sendPost(options, passage, bytes, interceptors);
+  if (inbound.body === null) return answerHere(passage, inbound, body.batch);
+  if (inbound.body === bytes) return await sendPost(options, passage, bytes, interceptors);
+  const sent = parseBody(inbound.body, options.limits);
+  const changed: Passage = { ...passage, headers: inbound.headers, ...expectationOf(sent) };
+  const answer = await sendPost(options, changed, inbound.body, interceptors);
+  const isAnsweredHere = changed.expected === "acceptance" && inbound.answers.length > 0;
+  return isAnsweredHere && answer.status < 300 ? answerHere(passage, inbound, body.batch) : answer;
+}
+
+async function sendPost(
+  options: FrontOptions,
+  passage: Passage,
+  bytes: Uint8Array,
+  interceptors: RequestInterceptors | undefined,
+): Promise<ClientAnswer> {
+  const { upstream } = options;
+  const send = passage.expected === "message" ? upstream.exchange : upstream.notify;
+  return await pass(options, passage, (call) => send(call, bytes), interceptors);
+}
+
+/** The answer to messages of which none went on. */
+function answerHere(passage: Passage, inbound: Inbound, batch: boolean): ClientAnswer {
+  const { session } = passage;
+  const named = session === undefined ? [] : ["mcp-session-id", session.id];
+  if (inbound.answers.length === 0) return { status: 202, fields: new Fields(named), body: null };
+  const fields = new Fields(["content-type", "application/json", ...named]);
+  return { status: 200, fields, body: answeredHere(inbound, batch) };
+}
+
+function interceptorsFor(
+  options: FrontOptions,
+  { session, era, method, idText }: Passage,
+): RequestInterceptors | undefined {
+  if (options.interceptors === undefined) return undefined;
+  const revision = session?.revision;
+  const subject = { era, revision, sessionId: session?.id, method, idText };
+  return new RequestInterceptors(options.interceptors, subject);
+}
+
+/** What a client waits for that has sent this. */
+function expectationOf(body: ParsedBody): Pick<Passage, "expected" | "requestIds"> {
+  const requestIds = body.messages.flatMap(({ kind, idText }) =>
+    kind === "request" ? [idText!] : []
   );
+  return { expected: requestIds.length > 0 ? "message" : "acceptance", requestIds };
 }
 
 function postPassage(
@@ -133,7 +185,6 @@ function postPassage(
 ): Passage {
   const first = body.messages[0]!;
   const idText = body.batch || first.kind !== "request" ? undefined : first.idText;
-  const requestIds = requestIdsOf(body);
   const isModern = classified.era === "modern";
   try {
     // Modern requests have no session: the id is ignored and never minted (2026-07-28
@@ -146,11 +197,13 @@ function postPassage(
       request,
       query,
       session,
-      expected: requestIds.length > 0 ? "message" : "acceptance",
+      headers: request.headers,
+      ...expectationOf(body),
       idText,
-      requestIds,
       isSubscription: isModern && first.method === "subscriptions/listen",
       opensSession,
+      era: classified.era,
+      method: body.batch ? undefined : first.method,
     };
   } catch (error) {
     throw toProxyError(error).withId(idText);
@@ -163,15 +216,17 @@ async function listen(
   query: string,
   facts: RequestFacts,
 ): Promise<ClientAnswer> {
-  facts.era = classifyBodyless("GET", eraHeaders(request.headers)).era;
+  const { era } = classifyBodyless("GET", eraHeaders(request.headers));
+  facts.era = era;
   requireAcceptStream(request.headers);
-  const passage = bodylessPassage(options, request, query, "stream");
+  const passage = bodylessPassage(options, request, query, "stream", era);
   const { session } = passage;
   const known = session && options.streams.resume(session, request.headers);
   if (session !== undefined && known !== undefined) {
     return comeBack(options, session, known);
   }
-  return await pass(options, passage, (call) => options.upstream.listen(call));
+  const interceptors = interceptorsFor(options, passage);
+  return await pass(options, passage, (call) => options.upstream.listen(call), interceptors);
 }
 
 async function terminate(
@@ -180,8 +235,9 @@ async function terminate(
   query: string,
   facts: RequestFacts,
 ): Promise<ClientAnswer> {
-  facts.era = classifyBodyless("DELETE", eraHeaders(request.headers)).era;
-  const passage = bodylessPassage(options, request, query, "termination");
+  const { era } = classifyBodyless("DELETE", eraHeaders(request.headers));
+  facts.era = era;
+  const passage = bodylessPassage(options, request, query, "termination", era);
   const answer = await pass(options, passage, (call) => options.upstream.terminate(call));
   if (answer.status < 300 && passage.session !== undefined) {
     options.sessions.close(passage.session);
@@ -194,16 +250,20 @@ function bodylessPassage(
   request: ClientRequest,
   query: string,
   expected: "stream" | "termination",
+  era: Era,
 ): Passage {
   return {
     request,
     query,
+    headers: request.headers,
     session: findSession(options, request.headers),
     expected,
     idText: undefined,
     requestIds: [],
     isSubscription: expected === "stream",
     opensSession: false,
+    era,
+    method: undefined,
   };
 }
 
@@ -220,6 +280,7 @@ async function pass(
   options: FrontOptions,
   passage: Passage,
   send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
+  interceptors?: RequestInterceptors,
 ): Promise<ClientAnswer> {
   const { request, session } = passage;
   const release = session === undefined ? () => {} : options.sessions.use(session);
@@ -227,7 +288,7 @@ async function pass(
   // R54: in a session that can be resumed a client that goes away has not cancelled anything.
   const signal = keeps ? NEVER_ABORTED : request.signal;
   const call: UpstreamCall = {
-    headers: request.headers,
+    headers: passage.headers,
     sessionId: session?.upstreamId,
     query: passage.query,
     signal,
@@ -242,8 +303,18 @@ async function pass(
       sessionId: known?.id,
       idText: passage.idText,
       signal,
+      interceptors: interceptors && {
+        maxBytes: interceptors.maxBytes,
+        json: (body) => interceptors.json(body, call),
+      },
       stream: (body) => {
-        const passing = options.streams.begin(body, { ...passage, session: known, call });
+        const passing = options.streams.begin(body, {
+          ...passage,
+          session: known,
+          call,
+          inspect: interceptors?.inspect(call),
+          first: interceptors?.first(),
+        });
         if (passing instanceof Attachment) followed = passing;
         return passing;
       },
@@ -277,10 +348,6 @@ function settleSession(
   const opened = options.sessions.open(options.route, detached(answer.sessionId!));
   watchNegotiation(answer, (revision) => opened.revision = revision);
   return opened;
-}
-
-function requestIdsOf({ messages }: ParsedBody): string[] {
-  return messages.flatMap(({ kind, idText }) => kind === "request" ? [idText!] : []);
 }
 
 function findSession(options: FrontOptions, headers: FieldReader): Session | undefined {

@@ -11,7 +11,10 @@ import { type AnswerSource, type FieldReader, NEVER_ABORTED } from "../http/mod.
 import {
   type Attachment,
   type BackOff,
+  type Inspect,
+  InspectedStream,
   type LiveStreams,
+  type Outgoing,
   PassingStream,
   type RelayLimits,
   SessionStreams,
@@ -50,6 +53,10 @@ export interface StreamContext {
   readonly requestIds: readonly string[];
   /** Whether it has no end of its own. */
   readonly isSubscription: boolean;
+  /** What becomes of an event; left out where all pass as they came. */
+  readonly inspect?: Inspect | undefined;
+  /** Events ahead of all others. */
+  readonly first?: readonly Outgoing[] | undefined;
 }
 
 /** The event streams of one route. */
@@ -69,18 +76,23 @@ export class Streams {
 
   /** What a client reads of a stream that the upstream began. */
   begin(body: UpstreamBody, context: StreamContext): AnswerSource {
-    const { session, call, idText, requestIds, isSubscription } = context;
+    const { session, call, idText, requestIds, isSubscription, inspect, first } = context;
     const streams = session && this.#of(session);
     if (streams === undefined) {
-      const { clock, keepAliveMs } = this.#options.limits;
+      const { clock, keepAliveMs, maxEventBytes } = this.#options.limits;
+      const source = inspect === undefined
+        ? body
+        : new InspectedStream(body, { maxEventBytes, inspect, first });
       // A subscription that ends without a word may be asked for again (2026-07-28 basic/patterns/subscriptions).
       const awaited = isSubscription ? undefined : idText;
-      return new PassingStream(body, { clock, keepAliveMs, idText: awaited });
+      return new PassingStream(source, { clock, keepAliveMs, idText: awaited });
     }
     const { upstream, sessions } = this.#options;
     return streams.open({
       body,
       requestIds,
+      inspect,
+      first,
       clientPolls: (session?.revision ?? "") >= POLLING_REVISION,
       listen: (lastEventId) =>
         upstream.listen({

@@ -18,6 +18,7 @@ import type { UpstreamBody } from "../upstream/mod.ts";
 import { Attachment, HIGH_WATER_BYTES } from "./attachment.ts";
 import { errorText, noAnswer } from "./failure.ts";
 import { keepAlive } from "./keep_alive.ts";
+import { type Inspect, inspectAll, tooLarge } from "./inspect.ts";
 import { Pending } from "./pending.ts";
 import { framed, type Outgoing } from "./framing.ts";
 import type { Reconnect } from "./reconnect.ts";
@@ -35,6 +36,10 @@ export interface EventStreamOptions {
   readonly log: EventLog;
   /** Bounds, and time. */
   readonly limits: RelayLimits;
+  /** What becomes of an event of the upstream; left out where all pass as they came. */
+  readonly inspect?: Inspect | undefined;
+  /** Events ahead of all others. */
+  readonly first?: readonly Outgoing[] | undefined;
   /** Opens the upstream stream again. */
   readonly reconnect: Reconnect;
   /** Told when nobody reads it any more, or when somebody does again. */
@@ -98,6 +103,7 @@ export class EventStream {
     void this.#options.log.append(this.name, []);
     const attachment = this.#attach();
     if (this.#options.clientPolls) attachment.push(primingEvent(this.name));
+    void this.#emit(this.#options.first ?? []);
     this.#run(body);
     return attachment;
   }
@@ -264,19 +270,34 @@ export class EventStream {
   /** Sends events of the upstream on. */
   #pass(events: readonly SseEvent[]): void | Promise<void> {
     if (events.length === 0) return;
-    const passing: Outgoing[] = [];
-    for (const event of events) {
-      if (event.id !== undefined) this.#upstreamId = event.id === "" ? undefined : event.id;
-      if (event.retry !== undefined) this.#retryMs = event.retry;
-      if (event.data !== undefined) this.#pending.settle(event.data);
-      passing.push(event);
-    }
     this.#options.reconnect.delivered();
+    const { inspect } = this.#options;
+    if (inspect !== undefined) {
+      const inspected = inspectAll(events, inspect);
+      if (inspected instanceof Promise) {
+        return inspected.then((passing) => this.#noteAndEmit(events, passing));
+      }
+      return this.#noteAndEmit(events, inspected);
+    }
+    return this.#noteAndEmit(events, events);
+  }
+
+  /** Notes what came and sends on what has become of it; both or neither, should the stream break. */
+  #noteAndEmit(
+    events: readonly SseEvent[],
+    passing: readonly Outgoing[],
+  ): void | Promise<void> {
+    for (const { id, retry, data } of events) {
+      if (id !== undefined) this.#upstreamId = id === "" ? undefined : id;
+      if (retry !== undefined) this.#retryMs = retry;
+      if (data !== undefined) this.#pending.settle(data);
+    }
     return this.#emit(passing);
   }
 
   /** Numbers events, has them logged, and gives them to the client. */
   #emit(events: readonly Outgoing[]): void | Promise<void> {
+    if (events.length === 0) return;
     const { bytes, logged, seq } = framed(this.name, this.#seq, events);
     this.#seq = seq;
     if (logged.length === 0) return this.#give(bytes);
@@ -336,10 +357,4 @@ function primingEvent(name: string): Bytes {
 function gapComment(after: number, upTo: number): Bytes {
   const text = ` gap: of the events ${after + 1} to ${upTo} some are no longer held`;
   return encodeEvent({ comments: [text] });
-}
-
-function tooLarge(error: EventTooLargeError): ProxyError {
-  const sentence = `The upstream server sent an event of more than ${error.maxEventBytes} bytes, ` +
-    "which is the limit here.";
-  return new ProxyError("upstream_protocol", sentence, { cause: error });
 }

@@ -10,6 +10,8 @@
 export { Attachment } from "./attachment.ts";
 export { type BackOff, delayBefore } from "./back_off.ts";
 export { EventStream } from "./event_stream.ts";
+export type { Outgoing } from "./framing.ts";
+export { type Inspect, type InspectedOptions, InspectedStream } from "./inspect.ts";
 export { type LiveStream, LiveStreams } from "./live_streams.ts";
 export type { RelayLimits } from "./limits.ts";
 export { type PassingOptions, PassingStream, type Pieces } from "./passing_stream.ts";

@@ -10,6 +10,8 @@ import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
 import type { Attachment } from "./attachment.ts";
 import type { BackOff } from "./back_off.ts";
 import { EventStream } from "./event_stream.ts";
+import type { Outgoing } from "./framing.ts";
+import type { Inspect } from "./inspect.ts";
 import type { LiveStreams } from "./live_streams.ts";
 import type { RelayLimits } from "./limits.ts";
 import { Reconnect } from "./reconnect.ts";
@@ -37,6 +39,10 @@ export interface NewStream {
   readonly requestIds: readonly string[];
   /** Whether the client knows priming events and polls a stream that was closed (since 2025-11-25). */
   readonly clientPolls: boolean;
+  /** What becomes of an event of the upstream; left out where all pass as they came. */
+  readonly inspect?: Inspect | undefined;
+  /** Events ahead of all others. */
+  readonly first?: readonly Outgoing[] | undefined;
   /** GET with this `Last-Event-ID`, or without one. */
   readonly listen: (lastEventId: string | undefined) => Promise<UpstreamAnswer>;
   /** Told when the upstream does not know the session any more. */
@@ -64,12 +70,11 @@ export class SessionStreams {
   }
 
   /** Begins a stream. */
-  open({ body, requestIds, clientPolls, listen, onSessionGone }: NewStream): Attachment {
+  open({ body, listen, onSessionGone, ...stream }: NewStream): Attachment {
     const { log, limits, backOff, live } = this.#options;
-    const stream = new EventStream({
+    const opened = new EventStream({
+      ...stream,
       name: newStreamId(limits.clock),
-      requestIds,
-      clientPolls,
       log,
       limits,
       reconnect: new Reconnect({ clock: limits.clock, backOff, listen, onSessionGone }),
@@ -80,10 +85,10 @@ export class SessionStreams {
         this.#options.live.remove(which);
       },
     });
-    this.#streams.set(stream.name, stream);
-    live.add(stream);
-    const attachment = stream.start(body);
-    if (this.#closed) stream.end();
+    this.#streams.set(opened.name, opened);
+    live.add(opened);
+    const attachment = opened.start(body);
+    if (this.#closed) opened.end();
     return attachment;
   }
 

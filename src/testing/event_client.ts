@@ -14,6 +14,8 @@ export interface ClientStream extends Disposable {
   readonly headers: ReadonlyMap<string, string>;
   /** The next event; null at the proper end, "cut" where it broke off. */
   next(): Promise<ReadEvent | null | "cut">;
+  /** All events of a stream that has a length. */
+  whole(): Promise<readonly ReadEvent[]>;
   /** All events to the end. */
   rest(): Promise<readonly ReadEvent[]>;
 }
@@ -24,6 +26,10 @@ export interface ReadEvent extends Omit<SseEvent, "data"> {
 }
 
 const decoder = new TextDecoder();
+
+function told(event: SseEvent): ReadEvent {
+  return { ...event, data: event.data && decoder.decode(event.data) };
+}
 
 /** Opens a session through the proxy; the result is its id. */
 export async function openSession(origin: string, revision?: string): Promise<string> {
@@ -68,12 +74,16 @@ export async function begin(origin: string, request: string | Uint8Array): Promi
       events.push(...parser.feed(new TextEncoder().encode(chunk)));
     }
     const event = events.shift()!;
-    return { ...event, data: event.data && decoder.decode(event.data) };
+    return told(event);
   };
   return {
     status,
     headers,
     next,
+    async whole() {
+      const { bytes } = await client.readBody(status, headers);
+      return parser.feed(bytes).map(told);
+    },
     async rest() {
       const all: ReadEvent[] = [];
       for (;;) {

@@ -17,3 +17,6 @@ export { jsonAnswer, type ReceivedRequest, scriptedUpstream } from "./scripted_u
 export type { ScriptedConnection, ScriptedUpstream } from "./scripted_upstream.ts";
 export * as streams from "./streams.ts";
 export * as messages from "./messages.ts";
+export { builtinUnderTest } from "./builtin.ts";
+export { entry, errorOf, interceptContext, keptLog, messageOf } from "./intercept.ts";
+export { now, pipelineUnderTest } from "./intercept.ts";

@@ -60,7 +60,7 @@ export class RawClient implements Disposable {
   /** The next answer, whole. */
   async readResponse(): Promise<RawResponse> {
     const { status, headers } = await this.readHead();
-    const { bytes, complete } = await this.#readBody(status, headers);
+    const { bytes, complete } = await this.readBody(status, headers);
     return { status, headers, bytes, text: decoder.decode(bytes), complete };
   }
 
@@ -94,7 +94,8 @@ export class RawClient implements Disposable {
     this.close();
   }
 
-  async #readBody(
+  /** The body behind a head. */
+  async readBody(
     status: number,
     headers: ReadonlyMap<string, string>,
   ): Promise<{ bytes: Uint8Array; complete: boolean }> {

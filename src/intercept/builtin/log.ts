@@ -1,0 +1,48 @@
+/**
+ * Logs that a message passed: what kind, which method, how large. No contents, no ids (R96).
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { stringifyMessage } from "../codec.ts";
+import { hasId, kindOf } from "../message.ts";
+import { methodForLog } from "../shape.ts";
+import type { InterceptContext, Interceptor, JsonRpcMessage } from "../types.ts";
+
+/** Options of `log`. */
+export const logOptions = z.strictObject({
+  direction: z.enum(["both", "client", "server"], { error: "both, client or server" })
+    .default("both").describe("Whose messages are logged."),
+});
+
+/** Options of `log`, filled in. */
+export type LogOptions = z.output<typeof logOptions>;
+
+/** An interceptor that logs each message. */
+export function createLog({ direction }: LogOptions): Interceptor {
+  const write = (from: "client" | "server") => (message: JsonRpcMessage, ctx: InterceptContext) =>
+    ctx.log({
+      from,
+      kind: kindOf(message),
+      method: methodForLog(Object.hasOwn(message, "method") ? message.method : ctx.method),
+      id: idKind(message),
+      outcome: outcomeOf(message),
+      characters: stringifyMessage(message).length,
+    });
+  return {
+    name: "log",
+    ...(direction === "server" ? {} : { clientMessage: write("client") }),
+    ...(direction === "client" ? {} : { serverMessage: write("server") }),
+  };
+}
+
+function idKind(message: JsonRpcMessage): string | undefined {
+  if (!hasId(message)) return undefined;
+  return typeof message.id === "string" ? "string" : message.id === null ? "null" : "number";
+}
+
+function outcomeOf(message: JsonRpcMessage): string | undefined {
+  if (kindOf(message) !== "response") return undefined;
+  return Object.hasOwn(message, "error") ? "error" : "result";
+}

@@ -1,0 +1,151 @@
+/**
+ * From the config to interceptors: the built-in ones by name, a user's own by importing its module.
+ *
+ * A local module may be imported wherever reading it is allowed (`--allow-read`, which `-P` grants);
+ * `--allow-import` is for remote ones, which the config does not take. It runs with the permissions
+ * of the proxy.
+ *
+ * @module
+ */
+
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { builtins } from "./builtins.ts";
+import type { BuiltinDeps } from "./deps.ts";
+import type { PipelineEntry } from "./guard.ts";
+import type { ConfigInterceptor } from "./schema.ts";
+import type { Interceptor } from "./types.ts";
+
+/** An interceptor could not be made. The message says which, what was found and what is wanted. */
+export class InterceptorLoadError extends Error {
+  /** Told in the sentence `message`. */
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "InterceptorLoadError";
+  }
+}
+
+/** What interceptors are made with. */
+export interface BuildOptions extends BuiltinDeps {
+  /** Folder at which relative paths of modules begin: that of the config file. */
+  readonly baseDir: string;
+}
+
+/**
+ * Makes the interceptors of a config, in their order, each anew.
+ *
+ * @throws {InterceptorLoadError} for the first one that cannot be made; those before it are closed.
+ */
+export async function buildEntries(
+  configs: readonly ConfigInterceptor[],
+  options: BuildOptions,
+): Promise<PipelineEntry[]> {
+  const entries: PipelineEntry[] = [];
+  try {
+    for (const config of configs) {
+      const { timeoutMs, onError } = config;
+      entries.push({ interceptor: await build(config, options), timeoutMs, onError });
+    }
+  } catch (error) {
+    await Promise.allSettled(entries.map(async ({ interceptor }) => await interceptor.close?.()));
+    throw error;
+  }
+  return entries;
+}
+
+async function build(config: ConfigInterceptor, deps: BuildOptions): Promise<Interceptor> {
+  const { use = "module" } = config;
+  if (use === "module") return await loadUserModule(config.module!, deps.baseDir, config.options);
+  try {
+    return builtins[use].create(config.options, deps);
+  } catch (cause) {
+    throw new InterceptorLoadError(
+      `The interceptor ${use} cannot start: ${reasonOf(cause)}. Mend its options.`,
+      cause,
+    );
+  }
+}
+
+/**
+ * Imports a module and makes its interceptor.
+ *
+ * A module is imported once for the whole process: an interceptor that it exports as it is, rather
+ * than as a function, is shared by all routes that name it.
+ *
+ * @param path As the config has it; a relative one begins at `baseDir`.
+ * @throws {InterceptorLoadError} where it cannot be imported, fails, or exports something else.
+ */
+export async function loadUserModule(
+  path: string,
+  baseDir: string,
+  options?: unknown,
+): Promise<Interceptor> {
+  const exported = await importDefault(path, baseDir);
+  const made = typeof exported === "function" ? await make(path, exported, options) : exported;
+  return checkedInterceptor(path, made);
+}
+
+async function importDefault(path: string, baseDir: string): Promise<unknown> {
+  const url = path.startsWith("file://") ? new URL(path) : pathToFileURL(resolve(baseDir, path));
+  let module: { readonly default?: unknown };
+  try {
+    module = await import(url.href);
+  } catch (cause) {
+    throw new InterceptorLoadError(
+      `The interceptor module ${path} cannot be imported: ${reasonOf(cause)}. ` +
+        "Name an existing module without errors, and allow the proxy to read it (--allow-read).",
+      cause,
+    );
+  }
+  if (module.default === undefined) {
+    throw new InterceptorLoadError(
+      `The interceptor module ${path} has no default export; export an interceptor, or a function ` +
+        "that makes one of its options.",
+    );
+  }
+  return module.default;
+}
+
+// deno-lint-ignore ban-types -- nothing is known of what a user's module exports
+async function make(path: string, factory: Function, options: unknown): Promise<unknown> {
+  try {
+    return await factory(options);
+  } catch (cause) {
+    throw new InterceptorLoadError(
+      `The function that the interceptor module ${path} exports failed: ${reasonOf(cause)}. ` +
+        "Mend it, or the options it is given.",
+      cause,
+    );
+  }
+}
+
+const HOOKS = ["clientMessage", "serverMessage", "event"] as const;
+
+function checkedInterceptor(path: string, made: unknown): Interceptor {
+  const wrong = whatIsWrong(made);
+  if (wrong === undefined) return made as Interceptor;
+  throw new InterceptorLoadError(
+    `The interceptor module ${path} gives ${wrong}; wanted is an object with a name of 1 to 64 ` +
+      `letters, digits, spaces, ., _, : or -, and at least one of the functions ${
+        HOOKS.join(", ")
+      }.`,
+  );
+}
+
+function whatIsWrong(made: unknown): string | undefined {
+  if (typeof made !== "object" || made === null) return `a value of type ${typeof made}`;
+  const candidate = made as Record<string, unknown>;
+  if (typeof candidate.name !== "string" || !/^[\w .:-]{1,64}$/.test(candidate.name)) {
+    return "an interceptor without a proper name";
+  }
+  const odd = [...HOOKS, "close"].find((hook) =>
+    candidate[hook] !== undefined && typeof candidate[hook] !== "function"
+  );
+  if (odd !== undefined) return `an interceptor whose ${odd} is no function`;
+  if (HOOKS.every((hook) => candidate[hook] === undefined)) return "an interceptor without hooks";
+  return undefined;
+}
+
+function reasonOf(cause: unknown): string {
+  return (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, "");
+}
