@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
+  eventClient,
   exchange,
   jsonAnswer,
   jsonPost,
@@ -321,6 +322,54 @@ Deno.test("R56 an answer that is compressed all the same passes with its header"
     const response = await postText(proxy.origin, messages.ping());
     assertEquals(response.headers.get("content-encoding"), "gzip");
     assertEquals(response.bytes, packed);
+  });
+});
+
+Deno.test("R56 a stream that is compressed all the same passes as it came, also in a session", async () => {
+  const text = 'id: 1\ndata: {"jsonrpc":"2.0","id":1,"result":{}}\n\n';
+  const packed = new Uint8Array(
+    await new Response(
+      new Blob([text]).stream().pipeThrough(new CompressionStream("gzip")),
+    ).arrayBuffer(),
+  );
+  await using upstream = scriptedUpstream(async (request, connection) => {
+    if (new TextDecoder().decode(request.body).includes("initialize")) {
+      const named = { "mcp-session-id": "inner" };
+      return await connection.write(jsonAnswer(messages.initializeResult(), named));
+    }
+    await connection.write(
+      "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n" +
+        `content-length: ${packed.length}\r\n\r\n`,
+    );
+    await connection.write(packed);
+  });
+  await withProxy({ upstream: upstream.url }, async ({ origin }) => {
+    const session = { "mcp-session-id": await eventClient.openSession(origin) };
+    const response = await postText(origin, messages.ping(), session);
+    assertEquals(response.headers.get("content-encoding"), "gzip");
+    assertEquals(response.bytes, packed);
+  });
+  const config = { interceptors: [{ use: "log" }] };
+  await withProxy({ upstream: upstream.url, config }, async ({ origin }) => {
+    assertEquals((await postText(origin, messages.ping())).status, 502);
+  });
+});
+
+Deno.test("R55 a client that goes away under back-pressure leaves nothing behind", async () => {
+  const closed = Promise.withResolvers<void>();
+  await using upstream = scriptedUpstream(async (_, connection) => {
+    await connection.write("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n");
+    connection.closed.then(closed.resolve);
+    const piece = new TextEncoder().encode(`: ${"x".repeat(65_000)}\n\n`);
+    for (;;) await connection.write(piece);
+  });
+  await withProxy({ upstream: upstream.url }, async ({ origin }) => {
+    const client = await RawClient.connect(origin);
+    await client.write(jsonPost(messages.ping()));
+    await client.readHead();
+    client.close();
+    // The sanitizers of the test see to the rest.
+    await closed.promise;
   });
 });
 

@@ -83,7 +83,7 @@ function messageResponse(
       "The upstream server answered with neither JSON nor an event stream.",
     );
   }
-  const maxBytes = context.interceptors?.maxBytes;
+  const maxBytes = refuseUnseen(answer, context) ? undefined : context.interceptors?.maxBytes;
   if (maxBytes !== undefined) return inspected(answer, context, maxBytes);
   const whole = answer.body.wholeNow(WHOLE_BODY_BYTES);
   if (whole !== undefined) return jsonResponse(answer, context, whole);
@@ -170,9 +170,31 @@ async function collect(
 }
 
 /** The answer as a stream of events, held back nowhere. */
-function eventStream(answer: UpstreamAnswer, { stream }: AnswerContext): ClientAnswer {
+function eventStream(answer: UpstreamAnswer, context: AnswerContext): ClientAnswer {
   const { status, headers, body } = answer;
-  return { status, fields: streamFields(headers), body: stream(body) };
+  // In what is compressed nothing can be read, and to it nothing can be added.
+  const isOpaque = refuseUnseen(answer, context);
+  return { status, fields: streamFields(headers), body: isOpaque ? body : context.stream(body) };
+}
+
+function isCompressed(headers: Fields): boolean {
+  const coding = headers.get("content-encoding");
+  return coding !== null && coding.toLowerCase() !== "identity";
+}
+
+/**
+ * Whether an answer is compressed, although the upstream was told not to (R56): it passes as it came.
+ *
+ * @throws {ProxyError} `upstream_protocol` where interceptors would have to look into it
+ */
+function refuseUnseen(answer: UpstreamAnswer, context: AnswerContext): boolean {
+  if (!isCompressed(answer.headers)) return false;
+  if (context.interceptors === undefined) return true;
+  throw refuseAnswer(
+    answer,
+    context,
+    "The upstream server compressed its answer, which interceptors cannot look into.",
+  );
 }
 
 /**
@@ -184,7 +206,8 @@ async function errorResponse(
   context: AnswerContext,
 ): Promise<ClientAnswer> {
   const { status, headers } = answer;
-  const body = answer.kind === "json" ? await collect(answer, context.signal) : null;
+  const isReadable = answer.kind === "json" && !(isCompressed(headers) && context.interceptors);
+  const body = isReadable ? await collect(answer, context.signal) : null;
   answer.body.discard();
   if (body !== null && mayPass(body, status)) {
     const found: ClientAnswer = { status, fields: headers, body };
