@@ -84,6 +84,7 @@ export function createApp(options: AppOptions): App {
     const streams = new Streams({
       log,
       limits: { ...limits, clock: timers },
+      clock,
       backOff: route.upstream.reconnect,
       live,
       upstream,

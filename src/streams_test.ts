@@ -259,6 +259,24 @@ Deno.test("a stream may be resumed for so long and no longer", async () => {
   });
 });
 
+Deno.test("R58 a session that ends under a call ends it with an error", async () => {
+  await using upstream = eventServer();
+  await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {
+    const session = await openSession(origin);
+    using stream = await call(origin, session, 7);
+    const server = await upstream.stream(0);
+    await stream.next();
+    const client = await RawClient.connect(origin);
+    await client.write(
+      `DELETE /mcp HTTP/1.1\r\nhost: localhost\r\nmcp-session-id: ${session}\r\n\r\n`,
+    );
+    const [told] = await stream.rest();
+    assertEquals(JSON.parse(told!.data!).id, 7);
+    await server.closed;
+    client.close();
+  });
+});
+
 Deno.test("the end of a session ends its streams on both sides", async () => {
   await using upstream = eventServer();
   await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import type { EventLog } from "../event_log/mod.ts";
 import { type AnswerSource, type FieldReader, NEVER_ABORTED } from "../http/mod.ts";
@@ -29,8 +30,10 @@ const POLLING_REVISION = "2025-11-25";
 export interface StreamsOptions {
   /** Where events are kept; without it nothing can be resumed. */
   readonly log: EventLog | undefined;
-  /** Bounds, and time. */
+  /** Bounds, and time for waits that are all of a few lengths. */
   readonly limits: RelayLimits;
+  /** Time for waits of any length, and randomness. */
+  readonly clock: Clock;
   /** Bounds of reconnecting to the upstream. */
   readonly backOff: BackOff;
   /** Streams of all sessions. */
@@ -131,11 +134,11 @@ export class Streams {
   }
 
   #of(session: Session): SessionStreams | undefined {
-    const { log, limits, backOff, live } = this.#options;
+    const { log, limits, clock, backOff, live } = this.#options;
     if (log === undefined) return undefined;
     let streams = this.#ofSession.get(session);
     if (streams === undefined) {
-      streams = new SessionStreams({ log, limits, backOff, live });
+      streams = new SessionStreams({ log, limits, clock, backOff, live });
       this.#ofSession.set(session, streams);
       session.onEnd = () => streams?.close();
     }

@@ -13,10 +13,16 @@ import type { Timer } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
 import { eventId, type EventLog } from "../event_log/mod.ts";
 import type { Bytes } from "../http/mod.ts";
-import { encodeEvent, EventParser, EventTooLargeError, type SseEvent } from "../sse/mod.ts";
+import {
+  encodeEvent,
+  encodeEvents,
+  EventParser,
+  EventTooLargeError,
+  type SseEvent,
+} from "../sse/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
 import { Attachment, HIGH_WATER_BYTES } from "./attachment.ts";
-import { errorText, noAnswer } from "./failure.ts";
+import { ended, errorText, noAnswer } from "./failure.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { type Inspect, inspectAll, tooLarge } from "./inspect.ts";
 import { Pending } from "./pending.ts";
@@ -123,12 +129,14 @@ export class EventStream {
   }
 
   /**
-   * Ends it for good; for the client cleanly or, with a failure, as broken off. Harmless when it is over.
+   * Ends it for good: with a failure, as broken off; otherwise cleanly, with an error for each request
+   * that has no answer. Harmless when it is over.
    */
   end(failure?: ProxyError): void {
     if (this.#over) return;
     this.#over = true;
     this.#window?.cancel();
+    if (failure === undefined) this.#attached?.push(encodeEvents(this.#errors(ended())));
     this.#detach()?.finish(failure);
     this.#body?.discard();
     this.#options.reconnect.stop();
@@ -341,11 +349,15 @@ export class EventStream {
       this.#attached?.finish(error);
       return this.end();
     }
-    const events = this.#pending.takeAll().map((idText): Outgoing => ({
+    await this.#emit(this.#errors(error));
+  }
+
+  /** An error for each request that has no answer. */
+  #errors(error: ProxyError): readonly Outgoing[] {
+    return this.#pending.takeAll().map((idText): Outgoing => ({
       event: "message",
       data: errorText(error, idText),
     }));
-    await this.#emit(events);
   }
 }
 

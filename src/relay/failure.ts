@@ -15,6 +15,12 @@ export function noAnswer(): ProxyError {
   return new ProxyError("upstream_closed", sentence);
 }
 
+/** The end of the session, or of the time for which a stream is kept, before the answer. */
+export function ended(): ProxyError {
+  const sentence = "The session ended before this request was answered.";
+  return new ProxyError("upstream_closed", sentence);
+}
+
 /** A JSON-RPC error response as an event. */
 export function errorEvent(error: ProxyError, idText: string): Bytes {
   return encoder.encode(`event: message\ndata: ${errorText(error, idText)}\n\n`);

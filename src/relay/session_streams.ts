@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { type EventLog, newStreamId, parseEventId } from "../event_log/mod.ts";
 import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
@@ -23,8 +24,10 @@ export const MAX_UNATTENDED_STREAMS = 64;
 export interface SessionStreamsOptions {
   /** Where events are kept. */
   readonly log: EventLog;
-  /** Bounds, and time. */
+  /** Bounds, and time for waits that are all of a few lengths. */
   readonly limits: RelayLimits;
+  /** Time for waits of any length, and randomness. */
+  readonly clock: Clock;
   /** Bounds of reconnecting. */
   readonly backOff: BackOff;
   /** Those of all sessions. */
@@ -71,13 +74,13 @@ export class SessionStreams {
 
   /** Begins a stream. */
   open({ body, listen, onSessionGone, ...stream }: NewStream): Attachment {
-    const { log, limits, backOff, live } = this.#options;
+    const { log, limits, clock, backOff, live } = this.#options;
     const opened = new EventStream({
       ...stream,
-      name: newStreamId(limits.clock),
+      name: newStreamId(clock),
       log,
       limits,
-      reconnect: new Reconnect({ clock: limits.clock, backOff, listen, onSessionGone }),
+      reconnect: new Reconnect({ clock, backOff, listen, onSessionGone }),
       onAttended: (which, attended) => this.#attended(which, attended),
       onOver: (which) => {
         this.#streams.delete(which.name);

@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   era: ["errors.ts", "json"],
   event_log: ["clock.ts", "errors.ts", "http"],
   front: [
+    "clock.ts",
     "config",
     "era",
     "errors.ts",
