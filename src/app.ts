@@ -113,6 +113,8 @@ export function createApp(options: AppOptions): App {
       sessions: sessions.size,
       answersUnderWay: exchanges.size,
       subscriptions: exchanges.subscriptions,
+      streams: { held: live.size, unattended: live.unattended },
+      eventLog: log?.size ?? null,
     })),
     drain() {
       state.draining = true;

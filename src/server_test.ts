@@ -95,6 +95,8 @@ Deno.test("the admin pages tell health and status, behind the same door", async 
     const status = JSON.parse((await get("/status")).text);
     assertEquals(status.routes, [{ name: "/mcp", path: "/mcp" }]);
     assertEquals([status.sessions, status.answersUnderWay, status.subscriptions], [0, 0, 0]);
+    assertEquals(status.streams, { held: 0, unattended: 0 });
+    assertEquals(status.eventLog, { streams: 0, events: 0, bytes: 0 });
     assert(!JSON.stringify(status).includes(new URL(upstream.url).host));
     assertEquals((await get("/nothing")).status, 404);
     assertEquals((await get("/status", "evil.test")).status, 403);

@@ -24,6 +24,14 @@ export interface Snapshot {
   readonly answersUnderWay: number;
   /** Of those, the streams without an end of their own. */
   readonly subscriptions: number;
+  /** Event streams of sessions that can be resumed, and how many of them nobody reads. */
+  readonly streams: { readonly held: number; readonly unattended: number };
+  /** What the event log holds; null where there is none. */
+  readonly eventLog: {
+    readonly streams: number;
+    readonly events: number;
+    readonly bytes: number;
+  } | null;
 }
 
 type Page = (snapshot: Snapshot) => ClientAnswer;
