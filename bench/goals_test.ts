@@ -28,7 +28,7 @@ function lineOf(lines: readonly string[], start: string): string {
 
 Deno.test("goalLines() names every target, also those that were not measured", () => {
   const lines = goalLines({ facts }, []);
-  assertEquals(lines.slice(2).length, 6);
+  assertEquals(lines.slice(2).length, 11);
   for (const line of lines.slice(2)) assertMatch(line, /-\s+not measured$/);
 });
 
@@ -44,10 +44,18 @@ Deno.test("goalLines() tells met, not met and uncertain apart, candidates beside
       ],
     }],
     throughput: [{ target: "proxy", count: 1, perSecond: 1, toNginx: estimate(0.61, 0.7, 0.8) }],
-    rss: {
+    sse: [{
+      plan: { rounds: 2, events: 9, writeBytes: 1 },
+      rows: [
+        { target: "raw", count: 1, perSecond: 1, toNginx: estimate(0.7, 0.75, 0.79) },
+        { target: "logged", count: 1, perSecond: 1, toNginx: estimate(0.4, 0.5, 0.6) },
+        { target: "fetch", count: 1, perSecond: 1, toNginx: estimate(0.1, 0.2, 0.3) },
+      ],
+    }],
+    rss: [{
       streams: 10,
-      rows: [{ target: "proxy", beforeKiB: 0, openKiB: 0, closedKiB: 0, perStreamKiB: 33 }],
-    },
+      rows: [{ target: "logged", beforeKiB: 0, openKiB: 0, closedKiB: 0, perStreamKiB: 33 }],
+    }],
   };
   const lines = goalLines(report, ["fetch"]);
   assertMatch(
@@ -57,5 +65,10 @@ Deno.test("goalLines() tells met, not met and uncertain apart, candidates beside
   assertMatch(lineOf(lines, "p95 to direct, 5 ms"), /\smet, uncertain\s+1\.300$/);
   assertMatch(lineOf(lines, "p95 to direct, 20 ms"), /not measured\s+-$/);
   assertMatch(lineOf(lines, "requests/s to nginx"), />= 0\.6\s+0\.70 \[0\.61, 0\.80\]\s+met\s+-$/);
-  assertMatch(lineOf(lines, "KiB an idle stream"), /<= 32\s+33\.0\s+NOT MET\s+-$/);
+  const events = lines.filter((line) => line.startsWith("events/s to nginx, raw, one a write"));
+  assertMatch(events[0] ?? "", />= 0\.7\s+0\.75 \[0\.70, 0\.79\]\s+met\s+-$/);
+  assertMatch(events[1] ?? "", />= 0\.8\s+0\.75 \[0\.70, 0\.79\]\s+NOT MET\s+-$/);
+  assertMatch(lineOf(lines, "events/s to nginx, logged"), />= 0\.4\s+0\.50 .*\smet\s+0\.20$/);
+  assertMatch(lineOf(lines, "events/s to nginx, inspected"), /not measured\s+-$/);
+  assertMatch(lineOf(lines, "KiB an idle stream, logged, of 10"), /<= 32\s+33\.0\s+NOT MET\s+-$/);
 });

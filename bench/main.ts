@@ -7,12 +7,12 @@
 import { Cleanup, cleanUpOnSignals } from "./cleanup.ts";
 import { Watchdog } from "./http_client.ts";
 import { CANDIDATES, type Options, parseOptions, repeatCommand, usage } from "./options.ts";
-import { MEMORY_IS_TOLD, readOpenFileLimit } from "./memory.ts";
+import { memoryPlan, memorySections } from "./memory_sections.ts";
 import { note, print } from "./print.ts";
 import { type Report, reportLines, type RunFacts, type StreamSummary } from "./report.ts";
-import { fittingStreams, measureRss, type RssRow, type RssSummary } from "./rss.ts";
 import {
   type Bench,
+  measureFirstEvents,
   measureLatency,
   measureStreams,
   measureThroughput,
@@ -20,7 +20,15 @@ import {
 } from "./sections.ts";
 import { seededRandom } from "./stats.ts";
 import { type LatencySummary, summariseLatency, summariseRates } from "./summary.ts";
-import { DIRECT, NGINX, startTargets } from "./targets.ts";
+import {
+  availableModes,
+  DIRECT,
+  NGINX,
+  PROXY,
+  startTargets,
+  targetsOfCalls,
+  targetsOfStreams,
+} from "./targets.ts";
 
 function factsOf(options: Options, skipped: readonly string[]): RunFacts {
   return {
@@ -61,76 +69,66 @@ async function streams(bench: Bench, options: Options): Promise<StreamSummary[]>
   return summaries;
 }
 
-/** Starts every target anew, since memory that was used before is reused unseen. */
-async function rss(
-  bench: Bench & { readonly cleanup: Cleanup },
-  options: Options,
-  streams: number,
-): Promise<RssSummary> {
-  const cleanup = new Cleanup();
-  await bench.cleanup.add(() => cleanup.run());
-  const rows: RssRow[] = [];
-  try {
-    const fresh = { ...options, idleStreams: streams, upstreamPort: 0, proxyUrl: undefined };
-    const { targets } = await startTargets(fresh, cleanup);
-    for (const target of targets) {
-      if (target.name === DIRECT || target.pid === undefined) continue;
-      note(`rss, ${target.name} ...`);
-      rows.push(await measureRss(target, target.pid, streams, bench.watchdog));
-    }
-  } finally {
-    await cleanup.run();
-  }
-  return { streams, rows };
+/** The time that the first event of a stream takes, of pausing clients. */
+async function firstEvents(bench: Bench, options: Options): Promise<LatencySummary> {
+  note("first-event ...");
+  const { rounds, calls, pauseMs } = options;
+  const plan = { serviceMs: 0, rounds, calls, connections: 1, pauseMs };
+  const measured = await measureFirstEvents(bench, plan);
+  return summariseLatency(plan, measured, DIRECT, NGINX, bench.random);
 }
 
-/** How many idle streams there can be, and a line where that is not what was asked for. */
-async function idleStreamsOf(options: Options): Promise<{ streams: number; said: string[] }> {
-  if (!options.sections.includes("rss")) return { streams: 0, said: [] };
-  if (!MEMORY_IS_TOLD) return { streams: 0, said: ["rss: SKIPPED, only Linux has /proc"] };
-  const limit = await readOpenFileLimit();
-  const streams = fittingStreams(options.idleStreams, limit);
-  const said: string[] = [];
-  if (streams < options.idleStreams) {
-    said.push(
-      `rss: ${streams} streams in place of ${options.idleStreams}, for ${limit} open files`,
-    );
-  }
-  if (options.proxyUrl !== undefined) said.push("rss: not of foreign, whose process is not known");
-  return { streams, said };
-}
-
-async function runSections(
-  bench: Bench & { readonly cleanup: Cleanup },
+/** The sections in which all targets run at one time, from first to last. */
+async function timedSections(
+  bench: Bench,
   options: Options,
-  facts: RunFacts,
-  idleStreams: number,
-): Promise<Report> {
-  let report: Report = { facts };
-  if (options.sections.includes("latency")) {
-    report = { ...report, latency: await latency(bench, options) };
+): Promise<Omit<Report, "facts">> {
+  const { sections } = options;
+  const calls = { ...bench, targets: targetsOfCalls(bench.targets) };
+  const ofStreams = { ...bench, targets: targetsOfStreams(bench.targets) };
+  let report: Omit<Report, "facts"> = {};
+  if (sections.includes("latency")) {
+    report = { ...report, latency: await latency(calls, options) };
   }
-  if (options.sections.includes("throughput")) {
+  if (sections.includes("throughput")) {
     note("throughput ...");
-    const measured = await measureThroughput(bench, options.slices);
+    const measured = await measureThroughput(calls, options.slices);
     report = { ...report, throughput: summariseRates(measured, DIRECT, NGINX, bench.random) };
   }
-  if (options.sections.includes("sse")) {
-    report = { ...report, sse: await streams(bench, options) };
+  if (sections.includes("sse")) report = { ...report, sse: await streams(ofStreams, options) };
+  if (sections.includes("first-event")) {
+    report = { ...report, firstEvent: await firstEvents(ofStreams, options) };
   }
-  if (idleStreams > 0) report = { ...report, rss: await rss(bench, options, idleStreams) };
   return report;
 }
 
-async function run(options: Options, cleanup: Cleanup): Promise<void> {
-  const { targets, skipped } = await startTargets(options, cleanup);
-  const { streams, said } = await idleStreamsOf(options);
-  const facts = factsOf(options, [...skipped, ...said]);
+/** What the timed sections need of the targets. */
+function timedTargets({ targets, modes, sections }: Options): Pick<Options, "targets" | "modes"> {
+  const ofCalls = sections.includes("latency") || sections.includes("throughput");
+  const ofStreams = sections.includes("sse") || sections.includes("first-event");
+  return {
+    targets: ofCalls ? targets : targets.filter((name) => name !== PROXY),
+    modes: ofStreams ? modes : [],
+  };
+}
+
+async function run(given: Options, cleanup: Cleanup): Promise<void> {
+  const asked = given.targets.includes(PROXY) ? given.modes : [];
+  const available = await availableModes(asked, cleanup);
+  const options = { ...given, modes: available.modes };
+  const timedCleanup = new Cleanup();
+  await cleanup.add(() => timedCleanup.run());
+  const timed = { ...options, ...timedTargets(options), streams: 0 };
+  const { targets, skipped } = await startTargets(timed, timedCleanup);
+  const memory = await memoryPlan(options);
+  const facts = factsOf(given, [...skipped, ...available.skipped, ...memory.said]);
   facts.skipped.forEach(note);
   const watchdog = new Watchdog();
   await cleanup.add(() => watchdog.close());
   const bench = { targets, watchdog, random: seededRandom(options.seed), cleanup };
-  const report = await runSections(bench, options, facts, streams);
+  const times = await timedSections(bench, options);
+  await timedCleanup.run();
+  const report: Report = { facts, ...times, ...await memorySections(bench, options, memory) };
   if (options.json) print(JSON.stringify(report, null, 2));
   else reportLines(report).forEach(print);
 }

@@ -5,6 +5,8 @@ import {
   CALL_TOOL,
   type CallTemplate,
   callTemplate,
+  deleteBytes,
+  DRIP_TOOL,
   type Endpoint,
   EventCounter,
   FIRST_REQUEST_ID,
@@ -29,6 +31,13 @@ const EXCHANGE_DEADLINE_MS = 15_000;
 /** A call's answer is never shorter than this. */
 const LEAST_ANSWER_BYTES = 250;
 
+/** How long a stream took to its first event and to its end, and the bytes of its body. */
+interface StreamTimes {
+  readonly firstEventMs: number;
+  readonly elapsedMs: number;
+  readonly bytes: number;
+}
+
 /** A client that has initialized. */
 export class McpClient {
   readonly #target: Target;
@@ -42,12 +51,17 @@ export class McpClient {
     this.#http = http;
   }
 
-  /** Connects, initializes, and says that it is initialized. */
-  static async open(target: Target, watchdog: Watchdog): Promise<McpClient> {
-    const http = await named(
-      target,
-      HttpClient.connect(target.endpoint, watchdog, EXCHANGE_DEADLINE_MS),
-    );
+  /**
+   * Connects, initializes, and says that it is initialized.
+   *
+   * @param deadlineMs the longest an exchange may take
+   */
+  static async open(
+    target: Target,
+    watchdog: Watchdog,
+    deadlineMs = EXCHANGE_DEADLINE_MS,
+  ): Promise<McpClient> {
+    const http = await named(target, HttpClient.connect(target.endpoint, watchdog, deadlineMs));
     const client = new McpClient(target, http);
     await client.#initialize();
     return client;
@@ -98,23 +112,64 @@ export class McpClient {
    * @returns the time from the first byte written to the last byte read, in milliseconds
    */
   async stream(events: number, writeBytes: number): Promise<number> {
-    const asked = { events, writeBytes };
-    const template = callTemplate(this.#target.endpoint, this.#sessionId, STREAM_TOOL, asked);
+    const { elapsedMs } = await this.#streamed(STREAM_TOOL, { events, writeBytes }, events + 1);
+    return elapsedMs;
+  }
+
+  /**
+   * Asks for an event stream of one notification and the response.
+   *
+   * @returns the time from the first byte written to the end of the first event, in milliseconds
+   */
+  async firstEvent(): Promise<number> {
+    const { firstEventMs } = await this.#streamed(STREAM_TOOL, { events: 1, writeBytes: 1 }, 2);
+    return firstEventMs;
+  }
+
+  /**
+   * Asks for one large notification that comes in chunks of one byte, and the response.
+   *
+   * @returns the time from the first byte written to the last byte read, in milliseconds
+   */
+  async drip(eventBytes: number): Promise<number> {
+    const { elapsedMs, bytes } = await this.#streamed(DRIP_TOOL, { eventBytes }, 2);
+    if (bytes >= eventBytes) return elapsedMs;
+    throw new ExchangeError(`${this.#target.name}: ${bytes} bytes of an event of ${eventBytes}`);
+  }
+
+  async #streamed(
+    tool: string,
+    asked: Readonly<Record<string, number>>,
+    events: number,
+  ): Promise<StreamTimes> {
+    const template = callTemplate(this.#target.endpoint, this.#sessionId, tool, asked);
     setRequestId(template, this.#nextId++);
     const counter = new EventCounter();
+    let firstMs = 0;
+    let bytes = 0;
     const startMs = performance.now();
-    const answer = await this.#exchange(template.bytes, (bytes) => counter.push(bytes));
+    const answer = await this.#exchange(template.bytes, (piece) => {
+      counter.push(piece);
+      bytes += piece.length;
+      if (firstMs === 0 && counter.events > 0) firstMs = performance.now();
+    });
     const elapsedMs = performance.now() - startMs;
     const streamed = answer.status === 200 && answer.contentType.startsWith("text/event-stream");
-    this.#expect(streamed, answer, "to the call for a stream");
+    this.#expect(streamed, answer, "where a stream was asked for");
     const seen = counter.events;
-    this.#expect(seen === events + 1, answer, `with ${seen} events in place of ${events + 1}`);
-    return elapsedMs;
+    this.#expect(seen === events, answer, `with ${seen} events in place of ${events}`);
+    return { firstEventMs: firstMs - startMs, elapsedMs, bytes };
   }
 
   /** The session it was given. */
   get sessionId(): string | undefined {
     return this.#sessionId;
+  }
+
+  /** Ends the session; streams of it that a proxy keeps for clients that come back end with it. */
+  async endSession(): Promise<void> {
+    const answer = await this.#exchange(deleteBytes(this.#target.endpoint, this.#sessionId));
+    this.#expect(answer.status >= 200 && answer.status < 300, answer, "to the end of a session");
   }
 
   /** Closes the connection. */

@@ -12,6 +12,12 @@ export const CALL_TOOL = "bench_call";
 /** Tool of the mock that streams `events` notifications, some `writeBytes` in each write. */
 export const STREAM_TOOL = "bench_stream";
 
+/** Tool of the mock that sends one notification of `eventBytes` in chunks of one byte. */
+export const DRIP_TOOL = "bench_drip";
+
+/** Tool of the mock that streams notifications until the client goes. */
+export const ENDLESS_TOOL = "bench_endless";
+
 /** First request id of a client; all ids have as many digits as this. */
 export const FIRST_REQUEST_ID = 1_000_000;
 
@@ -50,6 +56,11 @@ function sessionFields(sessionId: string | undefined): string {
 export function getBytes(endpoint: Endpoint, sessionId: string | undefined): Uint8Array {
   const start = startOf("GET", endpoint);
   return encoder.encode(`${start}accept: text/event-stream\r\n${sessionFields(sessionId)}\r\n`);
+}
+
+/** A DELETE, which ends a session. */
+export function deleteBytes(endpoint: Endpoint, sessionId: string | undefined): Uint8Array {
+  return encoder.encode(`${startOf("DELETE", endpoint)}${sessionFields(sessionId)}\r\n`);
 }
 
 /** A whole POST: head and JSON body. */

@@ -1,12 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { MEMORY_IS_TOLD, openFileLimit, readResidentKiB, residentKiB } from "./memory.ts";
+import { MEMORY_IS_TOLD, openFileLimit, peakKiB, readResidentKiB, residentKiB } from "./memory.ts";
 import { fittingStreams } from "./rss.ts";
 
-Deno.test("residentKiB() reads VmRSS, and a process without one has ended", () => {
-  assertEquals(
-    residentKiB("Name:\tx\nVmHWM:\t  900 kB\nVmRSS:\t  123456 kB\nThreads:\t1\n"),
-    123456,
-  );
+Deno.test("residentKiB() reads VmRSS, peakKiB() VmHWM, and without them it has ended", () => {
+  const status = "Name:\tx\nVmHWM:\t  900 kB\nVmRSS:\t  123456 kB\nThreads:\t1\n";
+  assertEquals(residentKiB(status), 123456);
+  assertEquals(peakKiB(status), 900);
   assertThrows(() => residentKiB("Name:\tx\nState:\tZ (zombie)\n"), Error, "ended");
 });
 

@@ -2,7 +2,13 @@
  * What the mock upstream answers: a pure core, as small as an MCP server of the session era can be.
  */
 
-import { CALL_TOOL, PROTOCOL_VERSION, STREAM_TOOL } from "./mcp_messages.ts";
+import {
+  CALL_TOOL,
+  DRIP_TOOL,
+  ENDLESS_TOOL,
+  PROTOCOL_VERSION,
+  STREAM_TOOL,
+} from "./mcp_messages.ts";
 
 /** Longest service time a caller may ask for. */
 export const MAX_SERVICE_MS = 10_000;
@@ -12,6 +18,9 @@ export const MAX_EVENTS = 1_000_000;
 
 /** Largest write a caller may ask for in a stream. */
 export const MAX_WRITE_BYTES = 1024 * 1024;
+
+/** Largest event a caller may ask for in chunks of one byte. */
+export const MAX_DRIPPED_BYTES = 64 * 1024 * 1024;
 
 /** Sessions held; a bench opens a few hundred. */
 export const MAX_SESSIONS = 10_000;
@@ -23,7 +32,10 @@ export interface MockRequest {
   readonly body: string;
 }
 
-/** A whole HTTP answer after a delay, an event stream, or a stream that says one thing and is silent. */
+/**
+ * A whole HTTP answer after a delay, an event stream, one event in chunks of one byte, events without
+ * end, or a stream that says one thing and is silent.
+ */
 export type MockAnswer =
   | { readonly kind: "whole"; readonly message: string; readonly delayMs: number }
   | {
@@ -32,6 +44,8 @@ export type MockAnswer =
     readonly events: number;
     readonly writeBytes: number;
   }
+  | { readonly kind: "drip"; readonly id: unknown; readonly eventBytes: number }
+  | { readonly kind: "endless" }
   | { readonly kind: "idle" };
 
 /** The sessions opened so far, and how to name the next. */
@@ -58,11 +72,13 @@ interface RpcRequest {
       readonly serviceMs?: unknown;
       readonly events?: unknown;
       readonly writeBytes?: unknown;
+      readonly eventBytes?: unknown;
     };
   };
 }
 
-const TOOLS = [CALL_TOOL, STREAM_TOOL].map((name) => ({ name, inputSchema: { type: "object" } }));
+const TOOLS = [CALL_TOOL, STREAM_TOOL, DRIP_TOOL, ENDLESS_TOOL]
+  .map((name) => ({ name, inputSchema: { type: "object" } }));
 
 /** Decides the answer to one request. */
 export function answerTo(request: MockRequest, sessions: Sessions): MockAnswer {
@@ -122,6 +138,11 @@ function toolCall(message: RpcRequest): MockAnswer {
     const writeBytes = bounded(given?.writeBytes, MAX_WRITE_BYTES);
     return { kind: "stream", id: message.id, events, writeBytes };
   }
+  if (name === DRIP_TOOL) {
+    const eventBytes = bounded(given?.eventBytes, MAX_DRIPPED_BYTES);
+    return { kind: "drip", id: message.id, eventBytes };
+  }
+  if (name === ENDLESS_TOOL) return { kind: "endless" };
   return json({ jsonrpc: "2.0", id: message.id, error: { code: -32602, message: "Unknown tool" } });
 }
 
@@ -151,50 +172,4 @@ function whole(status: number, reason: string, fields = ""): MockAnswer {
     message: `HTTP/1.1 ${status} ${reason}\r\n${fields}${length}\r\n`,
     delayMs: 0,
   };
-}
-
-/** The head of an event stream. */
-export const STREAM_HEAD =
-  "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n" +
-  "transfer-encoding: chunked\r\n\r\n";
-
-const encoder = new TextEncoder();
-
-function event(message: unknown): string {
-  return `data: ${JSON.stringify(message)}\n\n`;
-}
-
-function chunk(text: string): Uint8Array {
-  return encoder.encode(`${text.length.toString(16)}\r\n${text}\r\n`);
-}
-
-/**
- * The notifications of a stream as ready-made chunks, each of whole events.
- *
- * @param chunkBytes a chunk ends with the event that reaches this; 1 makes a chunk of every event
- */
-export function streamChunks(events: number, chunkBytes: number): Uint8Array[] {
-  const chunks: Uint8Array[] = [];
-  let text = "";
-  for (let index = 1; index <= events; index++) {
-    text += event({
-      jsonrpc: "2.0",
-      method: "notifications/message",
-      params: { level: "info", data: index },
-    });
-    if (text.length < chunkBytes && index < events) continue;
-    chunks.push(chunk(text));
-    text = "";
-  }
-  return chunks;
-}
-
-/** The response that ends a stream, and the last chunk. */
-export function streamEnd(id: unknown): Uint8Array {
-  const response = chunk(event({ jsonrpc: "2.0", id, result: { content: [], isError: false } }));
-  const last = encoder.encode("0\r\n\r\n");
-  const end = new Uint8Array(response.length + last.length);
-  end.set(response);
-  end.set(last, response.length);
-  return end;
 }

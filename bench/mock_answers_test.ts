@@ -1,14 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { BodyDecoder } from "./http_message.ts";
-import { CALL_TOOL, EventCounter, initializeBody, STREAM_TOOL } from "./mcp_messages.ts";
+import { CALL_TOOL, DRIP_TOOL, ENDLESS_TOOL, initializeBody, STREAM_TOOL } from "./mcp_messages.ts";
 import {
   answerTo,
+  MAX_DRIPPED_BYTES,
   MAX_EVENTS,
   MAX_SERVICE_MS,
   type MockAnswer,
   type Sessions,
-  streamChunks,
-  streamEnd,
 } from "./mock_answers.ts";
 
 function newSessions(): Sessions {
@@ -73,19 +71,10 @@ Deno.test("answerTo() echoes the id of a call and takes its time, within bounds"
     events: MAX_EVENTS,
     writeBytes: 9,
   });
-});
-
-Deno.test("streamChunks() and streamEnd() make one chunked body of that many events and one", () => {
-  const chunks = [...streamChunks(1000, 4096), streamEnd(7)];
-  assert(chunks.length > 10);
-  const counter = new EventCounter();
-  const body = new BodyDecoder("chunked");
-  for (const bytes of chunks) {
-    assert(!body.done);
-    assertEquals(body.push(bytes, (data) => counter.push(data)), bytes.length);
-  }
-  assert(body.done);
-  assertEquals(counter.events, 1001);
-  assertEquals(streamChunks(0, 4096).length, 0);
-  assertEquals(streamChunks(10, 1).length, 10);
+  assertEquals(call(3, DRIP_TOOL, { eventBytes: 1e12 }), {
+    kind: "drip",
+    id: 3,
+    eventBytes: MAX_DRIPPED_BYTES,
+  });
+  assertEquals(call(4, ENDLESS_TOOL, {}), { kind: "endless" });
 });

@@ -8,19 +8,22 @@
 
 import { framingOf } from "./http_message.ts";
 import { BodyCollector, HttpReader, writeAll } from "./http_reader.ts";
+import { answerTo, type MockAnswer, type Sessions } from "./mock_answers.ts";
 import {
-  answerTo,
-  type MockAnswer,
-  type Sessions,
+  drippedWrites,
+  endlessChunk,
   STREAM_HEAD,
   streamChunks,
   streamEnd,
-} from "./mock_answers.ts";
+} from "./mock_streams.ts";
 import { print } from "./print.ts";
 
 const BUFFER_BYTES = 16 * 1024;
 const MAX_BODY_BYTES = 16 * 1024;
 const MAX_CONNECTIONS = 32_768;
+
+/** The longest an endless stream is, should nobody end it. */
+const MAX_ENDLESS_MS = 120_000;
 
 const WANTED = new Set(["content-length", "transfer-encoding", "mcp-session-id"]);
 
@@ -45,7 +48,24 @@ async function writeStream(connection: Deno.Conn, answer: StreamAnswer): Promise
   await writeAll(connection, streamEnd(answer.id));
 }
 
-/** Answers one request; false where the peer has closed. */
+async function writeDripped(
+  connection: Deno.Conn,
+  { id, eventBytes }: Extract<MockAnswer, { readonly kind: "drip" }>,
+): Promise<void> {
+  await writeAll(connection, streamHead);
+  for (const bytes of drippedWrites(eventBytes)) await writeAll(connection, bytes);
+  await writeAll(connection, streamEnd(id));
+}
+
+/** Writes until the client goes, which is an error of the write. */
+async function writeEndless(connection: Deno.Conn): Promise<void> {
+  await writeAll(connection, streamHead);
+  const chunk = endlessChunk();
+  const endMs = performance.now() + MAX_ENDLESS_MS;
+  while (performance.now() < endMs) await writeAll(connection, chunk);
+}
+
+/** Answers one request; false where no further one follows on the connection. */
 async function serveOne(
   connection: Deno.Conn,
   reader: HttpReader,
@@ -64,6 +84,14 @@ async function serveOne(
   if (answer.kind === "stream") {
     await writeStream(connection, answer);
     return true;
+  }
+  if (answer.kind === "drip") {
+    await writeDripped(connection, answer);
+    return true;
+  }
+  if (answer.kind === "endless") {
+    await writeEndless(connection);
+    return false;
   }
   if (answer.kind === "idle") {
     await writeAll(connection, streamHead);

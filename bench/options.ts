@@ -1,9 +1,18 @@
 /** The flags: parsed, checked, and written back as the command that repeats a run. */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { type Mode, MODES } from "./modes.ts";
 
 /** Sections of the bench, in the order they run. */
-export const SECTIONS = ["latency", "throughput", "sse", "rss"] as const;
+export const SECTIONS = [
+  "latency",
+  "throughput",
+  "sse",
+  "first-event",
+  "rss",
+  "dripped",
+  "stalled",
+] as const;
 
 /** One section. */
 export type Section = typeof SECTIONS[number];
@@ -33,13 +42,15 @@ function flag(name: string, least: number, most: number, usual: string, help: st
 
 /** Flags of one number. */
 const NUMBERS = {
-  pauseMs: flag("pause-ms", 0, 10_000, "2", "latency: pause of a connection before each call"),
-  rounds: flag("rounds", 10, 100_000, "100", "latency: rounds, a block of calls to each target"),
-  calls: flag("calls", 1, 1000, "5", "latency: calls in a block, on each connection"),
+  pauseMs: flag("pause-ms", 0, 10_000, "2", "latency, first-event: pause before each call"),
+  rounds: flag("rounds", 10, 100_000, "100", "latency, first-event: rounds of a block of calls"),
+  calls: flag("calls", 1, 1000, "5", "latency, first-event: calls in a block"),
   slices: flag("slices", 2, 1000, "12", "throughput: slices of 250 ms for each target"),
   streamRounds: flag("stream-rounds", 2, 1000, "10", "sse: rounds of some 100 ms for each target"),
   events: flag("events", 1, 1_000_000, "50000", "sse: events in a stream"),
-  idleStreams: flag("idle-streams", 10, 15_000, "2000", "rss: idle streams through each target"),
+  drippedRounds: flag("dripped-rounds", 1, 100, "5", "dripped: events of each size"),
+  // A client that takes nothing for a minute is dropped by the proxy.
+  stalledMs: flag("stalled-ms", 200, 50_000, "10000", "stalled: how long nothing is read"),
   seed: flag("seed", 0, 0xffff_ffff, "1", "seed of the order of targets and of the bootstrap"),
   upstreamPort: flag("upstream-port", 0, 65_535, "0", "port of the mock upstream; 0: any free one"),
 } as const;
@@ -49,6 +60,8 @@ const LISTS = {
   connections: flag("connections", 1, 256, "1,8", "latency: connections, each with a session"),
   serviceMs: flag("service-ms", 0, 10_000, "0,5,20", "latency: how long the upstream takes"),
   writeBytes: flag("write-bytes", 1, 1_048_576, "16384,1", "sse: size of a write; 1: one event"),
+  idleStreams: flag("idle-streams", 10, 15_000, "1000,5000", "rss: streams through each target"),
+  drippedKib: flag("dripped-kib", 1, 16_000, "1024,2560,5120,10240", "dripped: sizes of the event"),
 } as const;
 
 /** What to run, with every bound. */
@@ -58,6 +71,7 @@ export interface Options
     Readonly<Record<keyof typeof LISTS, readonly number[]>> {
   readonly sections: readonly Section[];
   readonly targets: readonly StartedTarget[];
+  readonly modes: readonly Mode[];
   readonly proxyUrl: string | undefined;
   readonly json: boolean;
 }
@@ -77,6 +91,7 @@ export function usage(): string {
     "deno task bench [flags]",
     line("--only LIST", `of ${SECTIONS.join(",")} (all)`),
     line("--targets LIST", `of ${STARTED_TARGETS.join(",")}, beside direct (${USUAL_TARGETS})`),
+    line("--modes LIST", `of ${MODES.join(",")}: the proxy in the sections of streams (all)`),
     line(
       "--candidates",
       `${CANDIDATES.join(", ")} too: the same proxy on another client or server`,
@@ -147,11 +162,13 @@ function mapValues<K extends string, T>(
 }
 
 /** Parses the flags, and reports every problem at once. */
-export function parseOptions(args: readonly string[]): Parsed {
+export function parseOptions(argv: readonly string[]): Parsed {
   const problems: string[] = [];
+  // `deno task bench -- --json` passes the dashes on, and what follows them would be no flag.
+  const args = argv[0] === "--" ? argv.slice(1) : argv;
   const numeric = [...Object.values(NUMBERS), ...Object.values(LISTS)];
   const given = parseArgs(args, {
-    string: ["only", "targets", "proxy-url", ...numeric.map((spec) => spec.flag)],
+    string: ["only", "targets", "modes", "proxy-url", ...numeric.map((spec) => spec.flag)],
     boolean: ["candidates", "json", "help"],
     unknown: (arg) => {
       problems.push(`${arg}: no such flag; --help names them`);
@@ -166,6 +183,7 @@ export function parseOptions(args: readonly string[]): Parsed {
     ...mapValues(LISTS, (spec) => numbersOf(spec, given[spec.flag], problems)),
     sections: choose("only", given["only"], SECTIONS, SECTIONS, problems),
     targets: STARTED_TARGETS.filter((one) => chosen.includes(one) || candidates.includes(one)),
+    modes: choose("modes", given["modes"], MODES, MODES, problems),
     proxyUrl: proxyUrlOf(given["proxy-url"], problems),
     json: given["json"] === true,
   };
@@ -181,6 +199,7 @@ export function repeatCommand(options: Options): string {
   add("only", options.sections, SECTIONS);
   if (String(options.targets) === String(STARTED_TARGETS)) parts.push("--candidates");
   else add("targets", options.targets, USUAL_TARGETS);
+  add("modes", options.modes, MODES);
   add("proxy-url", options.proxyUrl, undefined);
   for (const key of Object.keys(LISTS) as (keyof typeof LISTS)[]) {
     add(LISTS[key].flag, options[key], LISTS[key].usual);

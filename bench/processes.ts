@@ -76,6 +76,40 @@ export function listeningUrl(line: string): URL {
   return new URL(found[1]);
 }
 
+/** How a process ended. */
+export interface Ended {
+  readonly success: boolean;
+  /** The last line it wrote, without the end of the line. */
+  readonly lastLine: string;
+}
+
+/**
+ * Runs Deno on a script that ends by itself, and registers its end should it not.
+ *
+ * @param name for messages
+ * @param args arguments of `deno`
+ * @param directory the working directory
+ */
+export async function runToEnd(
+  name: string,
+  args: readonly string[],
+  directory: URL,
+  cleanup: Cleanup,
+): Promise<Ended> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd: directory,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  await cleanup.add(() => endProcess(child));
+  const { success, stdout, stderr } = await withDeadline(child.output(), START_DEADLINE_MS, name);
+  const decoder = new TextDecoder();
+  const lines = `${decoder.decode(stderr)}\n${decoder.decode(stdout)}`.trimEnd().split(/\r?\n/);
+  return { success, lastLine: lines.at(-1) ?? "" };
+}
+
 /**
  * Starts Deno on a script that prints where it listens, and registers its end.
  *

@@ -1,8 +1,10 @@
 /** The tables: pure text. */
 
 import { goalLines } from "./goals.ts";
+import type { DrippedSummary } from "./dripped.ts";
 import type { RssSummary } from "./rss.ts";
 import { type StreamPlan, THROUGHPUT_CONNECTIONS } from "./sections.ts";
+import type { StalledSummary } from "./stalled.ts";
 import type { Estimate, LatencySummary, RateRow } from "./summary.ts";
 import { alignedTable } from "./table.ts";
 
@@ -31,7 +33,10 @@ export interface Report {
   readonly latency?: readonly LatencySummary[];
   readonly throughput?: readonly RateRow[];
   readonly sse?: readonly StreamSummary[];
-  readonly rss?: RssSummary;
+  readonly firstEvent?: LatencySummary;
+  readonly rss?: readonly RssSummary[];
+  readonly dripped?: DrippedSummary;
+  readonly stalled?: StalledSummary;
 }
 
 function estimate(figure: Estimate | undefined, digits: number, sign = ""): string {
@@ -65,6 +70,26 @@ export function latencyLines({ plan, rows }: LatencySummary): string[] {
   ];
 }
 
+/** The table of first events, with its heading. */
+export function firstEventLines({ plan, rows }: LatencySummary): string[] {
+  return [
+    `first-event: from the call to the first event, upstream 0 ms, 1 connection, ` +
+    `pause ${plan.pauseMs} ms, ${plan.rounds} rounds of ${plan.calls} calls`,
+    ...alignedTable([
+      ["target", "calls", "p50 ms", "p95 ms", "added p50 us", "added p95 us", "p50 to nginx's"],
+      ...rows.map((row) => [
+        row.target,
+        String(row.calls),
+        row.p50Ms.toFixed(3),
+        row.p95Ms.toFixed(3),
+        estimate(row.addedP50Us, 0, "+"),
+        estimate(row.addedP95Us, 0, "+"),
+        estimate(row.addedToNginx, 2),
+      ]),
+    ]),
+  ];
+}
+
 /** One table of rates, with its heading. */
 export function rateLines(heading: string, unit: string, rows: readonly RateRow[]): string[] {
   return [
@@ -82,9 +107,12 @@ export function rateLines(heading: string, unit: string, rows: readonly RateRow[
   ];
 }
 
+function mebibytes(kibibytes: number): string {
+  return (kibibytes / 1024).toFixed(1);
+}
+
 /** The table of memory, with its heading. */
 export function rssLines({ streams, rows }: RssSummary): string[] {
-  const mebibytes = (kibibytes: number): string => (kibibytes / 1024).toFixed(1);
   return [
     `rss: ${streams} idle event streams through each target, in a process just started`,
     ...alignedTable([
@@ -95,6 +123,39 @@ export function rssLines({ streams, rows }: RssSummary): string[] {
         mebibytes(row.openKiB),
         mebibytes(row.closedKiB),
         row.perStreamKiB.toFixed(1),
+      ]),
+    ]),
+  ];
+}
+
+/** The table of large events, with its heading. */
+export function drippedLines({ plan, rows }: DrippedSummary): string[] {
+  return [
+    `dripped: one event in chunks of one byte, ${plan.rounds} of each size, in a process just started`,
+    ...alignedTable([
+      ["target", "MiB", "median ms", "ms per MiB", "to smallest", "peak grown MiB"],
+      ...rows.map((row) => [
+        row.target,
+        mebibytes(row.sizeKiB),
+        row.medianMs.toFixed(1),
+        row.msPerMiB.toFixed(1),
+        row.toSmallest.toFixed(2),
+        row.grownKiB === undefined ? "-" : mebibytes(row.grownKiB),
+      ]),
+    ]),
+  ];
+}
+
+/** The table of stalled readers, with its heading. */
+export function stalledLines({ stalledMs, rows }: StalledSummary): string[] {
+  return [
+    `stalled: an endless stream of which nothing is read for ${stalledMs} ms; most memory, grown by`,
+    ...alignedTable([
+      ["target", "before MiB", "first half MiB", "second half MiB", "client gone MiB"],
+      ...rows.map(({ target, beforeKiB, firstHalfKiB, secondHalfKiB, goneKiB }) => [
+        target,
+        mebibytes(beforeKiB),
+        ...[firstHalfKiB, secondHalfKiB, goneKiB].map((most) => mebibytes(most - beforeKiB)),
       ]),
     ]),
   ];
@@ -121,7 +182,10 @@ export function reportLines(report: Report): string[] {
     const heading = `sse: POST answered by ${plan.events} events, ${writes}, 1 connection`;
     lines.push("", ...rateLines(heading, "events", rows));
   }
-  if (report.rss !== undefined) lines.push("", ...rssLines(report.rss));
+  if (report.firstEvent !== undefined) lines.push("", ...firstEventLines(report.firstEvent));
+  for (const summary of report.rss ?? []) lines.push("", ...rssLines(summary));
+  if (report.dripped !== undefined) lines.push("", ...drippedLines(report.dripped));
+  if (report.stalled !== undefined) lines.push("", ...stalledLines(report.stalled));
   lines.push("", ...goalLines(report, facts.candidates));
   lines.push(
     "",

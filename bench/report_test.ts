@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { reportLines } from "./report.ts";
 import { seededRandom } from "./stats.ts";
 import { summariseLatency, summariseRates } from "./summary.ts";
@@ -64,4 +64,43 @@ Deno.test("reportLines() shows what was skipped, the sections asked for and how 
   assertStringIncludes(text, "latency: upstream 5 ms, 1 connection, pause 2 ms, 50 rounds");
   assertStringIncludes(text, "repeat: deno task bench --seed 1");
   assert(!text.includes("throughput:"));
+  assert(!text.includes("dripped:"));
+});
+
+Deno.test("reportLines() shows memory in MiB, as what it grew by", () => {
+  const facts = {
+    command: "deno task bench",
+    deno: "2.9.5",
+    platform: "linux x86_64",
+    cores: 2,
+    loadAverage: 0.5,
+    skipped: [],
+    candidates: [],
+  };
+  const grown = { beforeKiB: 10_240, firstHalfKiB: 12_288, secondHalfKiB: 12_800, goneKiB: 10_240 };
+  const lines = reportLines({
+    facts,
+    firstEvent: summariseLatency(
+      plan,
+      [{ name: "direct", rounds: roundsOf(10) }, { name: "raw", rounds: roundsOf(20) }],
+      "direct",
+      "nginx",
+      seededRandom(1),
+    ),
+    dripped: {
+      plan: { sizesKiB: [2560], rounds: 3 },
+      rows: [
+        { target: "direct", sizeKiB: 2560, medianMs: 50, msPerMiB: 20, toSmallest: 1 },
+        { target: "raw", sizeKiB: 2560, medianMs: 75, msPerMiB: 30, toSmallest: 1, grownKiB: 512 },
+      ],
+    },
+    stalled: { stalledMs: 1000, rows: [{ target: "raw", ...grown }] },
+  });
+  const below = (heading: string): string[] => {
+    const at = lines.findIndex((line) => line.startsWith(heading));
+    return lines.slice(at + 2, at + 4).map((line) => line.replaceAll(/ +/g, " "));
+  };
+  assertEquals(below("dripped:"), ["direct 2.5 50.0 20.0 1.00 -", "raw 2.5 75.0 30.0 1.00 0.5"]);
+  assertEquals(below("stalled:")[0], "raw 10.0 2.0 2.5 0.0");
+  assertMatch(below("first-event:")[1] ?? "", /^raw 100 20\.\d+ 20\.\d+ \+\d+ \[.*\] \+\d+ \[/);
 });

@@ -37,12 +37,24 @@ export function fittingStreams(asked: number, openFiles: number): number {
 }
 
 /** The resident memory once the process has had the time to settle. */
-async function settledKiB(pid: number): Promise<number> {
+export async function settledKiB(pid: number): Promise<number> {
   for (let poll = 1; poll < POLLS; poll++) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     await readResidentKiB(pid);
   }
   return await readResidentKiB(pid);
+}
+
+/** Opens and closes streams, in a session that is ended: none is kept for a client that comes back. */
+async function warmUp(target: Target, streams: number, watchdog: Watchdog): Promise<void> {
+  const client = await McpClient.open(target, watchdog);
+  try {
+    const idle = await IdleStreams.open(target, client.sessionId, streams);
+    await idle.close();
+    await client.endSession();
+  } finally {
+    client.close();
+  }
 }
 
 /** Measures a target that was just started: `pid` is its process. */
@@ -52,13 +64,11 @@ export async function measureRss(
   streams: number,
   watchdog: Watchdog,
 ): Promise<RssRow> {
+  await warmUp(target, Math.min(streams, WARM_UP_STREAMS), watchdog);
   const client = await McpClient.open(target, watchdog);
   try {
-    const { sessionId } = client;
-    const warmUp = await IdleStreams.open(target, sessionId, Math.min(streams, WARM_UP_STREAMS));
-    await warmUp.close();
     const beforeKiB = await settledKiB(pid);
-    const idle = await IdleStreams.open(target, sessionId, streams);
+    const idle = await IdleStreams.open(target, client.sessionId, streams);
     let openKiB: number;
     try {
       openKiB = await settledKiB(pid);

@@ -101,12 +101,17 @@ async function warmUp(party: Party): Promise<void> {
   }));
 }
 
-/** Times calls of pausing clients: for every target, for every round, milliseconds of each call. */
-export function measureLatency(bench: Bench, plan: LatencyPlan): Promise<Measured<number[]>[]> {
+/** Times what pausing clients do, in blocks: for every target, for every round, milliseconds of each. */
+function measurePausing(
+  bench: Bench,
+  plan: LatencyPlan,
+  warmUp: (party: Party) => Promise<void>,
+  once: (client: McpClient) => Promise<number>,
+): Promise<Measured<number[]>[]> {
   const block = async (client: McpClient, elapsedMs: number[]): Promise<void> => {
     for (let call = 0; call < plan.calls; call++) {
       if (plan.pauseMs > 0) await sleep(plan.pauseMs);
-      elapsedMs.push(await client.call(plan.serviceMs));
+      elapsedMs.push(await once(client));
     }
   };
   return withParties(bench, plan.connections, async (parties) => {
@@ -117,6 +122,21 @@ export function measureLatency(bench: Bench, plan: LatencyPlan): Promise<Measure
       return elapsedMs;
     });
   });
+}
+
+/** Times calls of pausing clients. */
+export function measureLatency(bench: Bench, plan: LatencyPlan): Promise<Measured<number[]>[]> {
+  return measurePausing(bench, plan, warmUp, (client) => client.call(plan.serviceMs));
+}
+
+/** Times what pausing clients wait for the first event of a stream that is sent at once. */
+export function measureFirstEvents(bench: Bench, plan: LatencyPlan): Promise<Measured<number[]>[]> {
+  const warmUpStreams = async ({ clients }: Party): Promise<void> => {
+    for (let stream = 0; stream < WARM_UP_CALLS; stream++) {
+      for (const client of clients) await client.firstEvent();
+    }
+  };
+  return measurePausing(bench, plan, warmUpStreams, (client) => client.firstEvent());
 }
 
 /** Counts calls of clients that never pause, in slices that alternate between the targets. */

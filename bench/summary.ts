@@ -26,6 +26,7 @@ export interface LatencyRow {
   readonly p95Ms: number;
   readonly p99Ms: number;
   readonly addedP50Us?: Estimate;
+  readonly addedP95Us?: Estimate;
   readonly p95Ratio?: Estimate;
   /** What is added at the median, as a ratio to what nginx adds. */
   readonly addedToNginx?: Estimate;
@@ -58,8 +59,10 @@ export function summariseLatency(
   const samplesOf = (wanted: string) => sorted.find(({ name }) => name === wanted)?.samples;
   const direct = samplesOf(baseline) ?? sortSamples([]);
   const scale = samplesOf(nginx);
-  const added = (samples: SortedSamples, weights?: Uint32Array): number =>
-    (percentile(samples, 0.5, weights) - percentile(direct, 0.5, weights)) * 1000;
+  const addedAt = (fraction: number) => (samples: SortedSamples, weights?: Uint32Array): number =>
+    (percentile(samples, fraction, weights) - percentile(direct, fraction, weights)) * 1000;
+  const added = addedAt(0.5);
+  const addedLate = addedAt(0.95);
   const rows = sorted.map(({ name, samples }): LatencyRow => {
     const figures = {
       target: name,
@@ -76,6 +79,7 @@ export function summariseLatency(
     const compared = {
       ...figures,
       addedP50Us: estimate((weights) => added(samples, weights)),
+      addedP95Us: estimate((weights) => addedLate(samples, weights)),
       p95Ratio: estimate((weights) =>
         percentile(samples, 0.95, weights) / percentile(direct, 0.95, weights)
       ),

@@ -4,14 +4,18 @@ import type { Cleanup } from "./cleanup.ts";
 import type { Target } from "./mcp_client.ts";
 import { type Endpoint, endpointOf } from "./mcp_messages.ts";
 import { startNginx } from "./nginx.ts";
+import { type Mode, modeConfig, MODES } from "./modes.ts";
 import { CANDIDATES, type Options } from "./options.ts";
-import { type Listener, startListener } from "./processes.ts";
+import { type Listener, runToEnd, startListener } from "./processes.ts";
 
 /** Name of the upstream itself, which every ratio has below the line. */
 export const DIRECT = "direct";
 
 /** Name of nginx among the targets. */
 export const NGINX = "nginx";
+
+/** Name of the proxy as the README starts it; in the sections of streams each mode stands for it. */
+export const PROXY = "proxy";
 
 /** Connections of nginx beside those of idle streams. */
 const NGINX_CONNECTIONS = 1024;
@@ -39,6 +43,34 @@ function startProxy(upstream: Endpoint, cleanup: Cleanup): Promise<Listener> {
   return startListener("the proxy", args, repository, cleanup);
 }
 
+/** The config of a mode as a file, which is removed at the end. */
+async function configFile(mode: Mode, upstreamUrl: string, cleanup: Cleanup): Promise<string> {
+  const file = await Deno.makeTempFile({ prefix: "switchyard-bench-", suffix: ".json" });
+  await cleanup.add(() => Deno.remove(file));
+  await Deno.writeTextFile(file, modeConfig(mode, upstreamUrl));
+  return file;
+}
+
+async function startMode(mode: Mode, upstream: Endpoint, cleanup: Cleanup): Promise<Listener> {
+  const file = await configFile(mode, urlOf(upstream), cleanup);
+  const args = ["run", "-P", V8_FLAGS, "main.ts", "serve", "--config", file];
+  return startListener(`the proxy, ${mode}`, args, repository, cleanup);
+}
+
+/** The modes that the proxy of this tree has, and a line for each that it has not. */
+export async function availableModes(
+  modes: readonly Mode[],
+  cleanup: Cleanup,
+): Promise<{ readonly modes: readonly Mode[]; readonly skipped: readonly string[] }> {
+  if (!modes.includes("inspected")) return { modes, skipped: [] };
+  const file = await configFile("inspected", "http://127.0.0.1:9/mcp", cleanup);
+  const args = ["run", "-P", "main.ts", "check-config", "--config", file];
+  const { success, lastLine } = await runToEnd("check-config", args, repository, cleanup);
+  if (success) return { modes, skipped: [] };
+  const skipped = [`inspected: SKIPPED, the config was refused: ${lastLine}`];
+  return { modes: modes.filter((mode) => mode !== "inspected"), skipped };
+}
+
 function startCandidate(client: string, upstream: Endpoint, cleanup: Cleanup): Promise<Listener> {
   const args = ["run", "-P=test", V8_FLAGS, "bench/candidates/serve.ts"];
   args.push("--client", client, "--upstream", urlOf(upstream));
@@ -50,25 +82,38 @@ function urlOf({ hostname, port, path }: Endpoint): string {
 }
 
 /** What to start. */
-export type TargetOptions = Pick<
-  Options,
-  "targets" | "upstreamPort" | "proxyUrl" | "idleStreams"
->;
+export type TargetOptions = Pick<Options, "targets" | "modes" | "upstreamPort" | "proxyUrl"> & {
+  /** Streams that nginx has to carry. */
+  readonly streams: number;
+};
+
+/** The targets of sections with calls that are answered at once: the proxy as it is. */
+export function targetsOfCalls(targets: readonly Target[]): Target[] {
+  return targets.filter(({ name }) => !MODES.some((mode) => mode === name));
+}
+
+/** The targets of sections with streams: the proxy in each of its modes. */
+export function targetsOfStreams(targets: readonly Target[]): Target[] {
+  return targets.filter(({ name }) => name !== PROXY);
+}
 
 /** Starts the mock first and then every target that was asked for, each registered for its end. */
 export async function startTargets(options: TargetOptions, cleanup: Cleanup): Promise<Started> {
   const { endpoint: upstream } = await startMock(options.upstreamPort, cleanup);
   const targets: Target[] = [{ name: DIRECT, endpoint: upstream }];
   const skipped: string[] = [];
-  if (options.targets.includes("proxy")) {
-    targets.push({ name: "proxy", ...await startProxy(upstream, cleanup) });
+  if (options.targets.includes(PROXY)) {
+    targets.push({ name: PROXY, ...await startProxy(upstream, cleanup) });
+  }
+  for (const mode of options.modes) {
+    targets.push({ name: mode, ...await startMode(mode, upstream, cleanup) });
   }
   for (const client of CANDIDATES) {
     if (!options.targets.includes(client)) continue;
     targets.push({ name: client, ...await startCandidate(client, upstream, cleanup) });
   }
   if (options.targets.includes("nginx")) {
-    const connections = NGINX_CONNECTIONS + 2 * options.idleStreams;
+    const connections = NGINX_CONNECTIONS + 2 * options.streams;
     const nginx = await startNginx(upstream, connections, cleanup);
     if ("endpoint" in nginx) targets.push({ name: NGINX, ...nginx });
     else skipped.push(`nginx: SKIPPED, ${nginx.skipped}`);
