@@ -119,7 +119,7 @@ export class Ledger<P> {
     let newest = this.#streams.get(name)?.newest ?? 0;
     for (const { seq } of events) {
       if (!Number.isSafeInteger(seq) || seq <= newest) {
-        throw new RangeError(`Event ${seq} of a stream cannot follow event ${newest}.`);
+        throw notRising(seq, newest);
       }
       newest = seq;
     }
@@ -145,6 +145,34 @@ export class Ledger<P> {
     this.#enter(stream, events, from, events.length, nowMs);
     this.#trim(stream);
     return stream;
+  }
+
+  /**
+   * Enters events whose numbers follow each other from `seq` on.
+   *
+   * @param keep has all their bytes kept; what it returns hangs on their run
+   * @returns false, and nothing done, where one of them is too large to be kept
+   * @throws {RangeError} when a `seq` does not rise.
+   */
+  appendRun(
+    name: string,
+    seq: number,
+    ends: readonly number[],
+    nowMs: number,
+    keep: (stream: StreamBook<P>) => P,
+  ): boolean {
+    for (let at = 0, begin = 0; at < ends.length; begin = ends[at++]!) {
+      if (ends[at]! - begin > this.#maxEventBytes) return false;
+    }
+    const newest = this.#streams.get(name)?.newest ?? 0;
+    if (!Number.isSafeInteger(seq) || seq <= newest) throw notRising(seq, newest);
+    this.expire(nowMs);
+    const stream = this.#use(name);
+    stream.newest = seq + ends.length - 1;
+    this.#link(newRun(stream, seq, [...ends], nowMs, keep(stream)));
+    this.#count(stream, ends.length, ends.at(-1)! + ends.length * EVENT_OVERHEAD_BYTES);
+    this.#trim(stream);
+    return true;
   }
 
   /** Which events of a stream stand behind `seq`. */
@@ -313,6 +341,10 @@ export class Ledger<P> {
     // A run that is garbage but old would otherwise hold all that came after it until it is collected.
     run.older = run.newer = undefined;
   }
+}
+
+function notRising(seq: number, newest: number): RangeError {
+  return new RangeError(`Event ${seq} of a stream cannot follow event ${newest}.`);
 }
 
 function newRun<P>(

@@ -71,6 +71,16 @@ export interface EventLog {
    */
   append(stream: string, events: readonly LoggedEvent[]): void | Promise<void>;
   /**
+   * The same for events whose numbers follow each other: `bytes` has all of them from `seq` on, and `ends`
+   * says where each ends. What is oldest may go before it is kept, as with `append`.
+   */
+  appendRun(
+    stream: string,
+    seq: number,
+    bytes: Bytes,
+    ends: readonly number[],
+  ): void | Promise<void>;
+  /**
    * What is held of a stream behind the event `seq`, 0 for all: as many events as fit in `maxBytes`,
    * and one in any case. A stream or an event that the log does not know is a gap without events, never
    * the whole stream (R80).
@@ -82,6 +92,18 @@ export interface EventLog {
   readonly size: EventLogSize;
   /** Lets go of everything that the process holds; what is in a file stays there. */
   close(): void | Promise<void>;
+}
+
+/** A run of events one by one. */
+export function eventsOfRun(
+  seq: number,
+  bytes: Bytes,
+  ends: readonly number[],
+): readonly LoggedEvent[] {
+  return ends.map((end, at) => ({
+    seq: seq + at,
+    bytes: bytes.subarray(at === 0 ? 0 : ends[at - 1], end),
+  }));
 }
 
 /** The answer about a stream or an event that a log does not know. */

@@ -17,6 +17,7 @@ import {
   type EventLog,
   type EventLogLimits,
   type EventLogSize,
+  eventsOfRun,
   type LoggedEvent,
   type Replay,
   UNKNOWN,
@@ -105,6 +106,19 @@ export class MemoryEventLog implements EventLog {
   /** See `EventLog`. */
   append(stream: string, events: readonly LoggedEvent[]): void {
     if (!this.#closed) this.#ledger.append(stream, events, this.#clock.monotonicMs());
+  }
+
+  /** See `EventLog`. */
+  appendRun(stream: string, seq: number, bytes: Bytes, ends: readonly number[]): void {
+    if (this.#closed || ends.length === 0) return this.append(stream, []);
+    const kept = this.#ledger.appendRun(stream, seq, ends, this.#clock.monotonicMs(), (book) => {
+      const buffer = bufferFor(book, bytes.length);
+      const at = buffer.end;
+      buffer.bytes.set(bytes, at - buffer.begin);
+      buffer.end += bytes.length;
+      return { buffer, at };
+    });
+    if (!kept) this.append(stream, eventsOfRun(seq, bytes, ends));
   }
 
   /** See `EventLog`. */

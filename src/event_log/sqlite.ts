@@ -13,11 +13,13 @@
 
 import { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../clock.ts";
+import type { Bytes } from "../http/mod.ts";
 import { type Keeper, Ledger, type Run, type StreamBook } from "./ledger.ts";
 import {
   type EventLog,
   type EventLogLimits,
   type EventLogSize,
+  eventsOfRun,
   type LoggedEvent,
   type Replay,
   UNKNOWN,
@@ -98,6 +100,11 @@ export class SqliteEventLog implements EventLog {
       this.#ledger.forget(stream);
       throw error;
     }
+  }
+
+  /** See `EventLog`. */
+  appendRun(stream: string, seq: number, bytes: Bytes, ends: readonly number[]): void {
+    this.append(stream, eventsOfRun(seq, bytes, ends));
   }
 
   /** See `EventLog`. */

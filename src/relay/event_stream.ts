@@ -306,10 +306,15 @@ export class EventStream {
   /** Numbers events, has them logged, and gives them to the client. */
   #emit(events: readonly Outgoing[]): void | Promise<void> {
     if (events.length === 0) return;
-    const { bytes, logged, seq } = framed(this.name, this.#seq, events);
+    const before = this.#seq;
+    const framed = this.#framer.frame(before, events, oneLine);
+    const { bytes, seq } = framed;
     this.#seq = seq;
-    if (logged.length === 0) return this.#give(bytes);
-    const kept = this.#options.log.append(this.name, logged);
+    if (seq === before) return this.#give(bytes);
+    const { log } = this.#options;
+    const kept = framed.isRun
+      ? log.appendRun(this.name, before + 1, bytes, framed.ends)
+      : log.append(this.name, framed.logged);
     if (kept instanceof Promise) return kept.then(() => this.#give(bytes));
     this.#give(bytes);
   }

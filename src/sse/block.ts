@@ -39,6 +39,8 @@ export class BlockReader {
   #lastName = "";
   #lastNameBytes: Uint8Array = new Uint8Array(0);
   #movedBytes = 0;
+  /** Whether an event had data of several lines since this was last set to false. */
+  isMultiline = false;
 
   /** How many bytes were moved; tests hold this against the length (R43). */
   get movedBytes(): number {
@@ -108,6 +110,7 @@ export class BlockReader {
       this.#dataEnd = end;
       return;
     }
+    this.isMultiline = true;
     bytes[this.#dataEnd++] = LF;
     bytes.copyWithin(this.#dataEnd, start, end);
     this.#dataEnd += end - start;

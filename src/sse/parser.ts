@@ -60,6 +60,14 @@ export class EventParser {
     return this.#kept.length > 0 || (this.#bomBytes > 0 && this.#bomBytes < BOM.length);
   }
 
+  /**
+   * Whether data of the last piece's events may have a line break in it. Mostly none has, and who writes
+   * them on need not look.
+   */
+  get multiline(): boolean {
+    return this.#block.isMultiline;
+  }
+
   /** How many bytes were looked at or copied so far; tests hold this against the length (R43). */
   get workBytes(): number {
     return this.#workBytes + this.#kept.copiedBytes + this.#block.movedBytes;
@@ -81,6 +89,7 @@ export class EventParser {
    */
   feed(bytes: Uint8Array): readonly SseEvent[] {
     const events: SseEvent[] = [];
+    this.#block.isMultiline = false;
     if (this.#failed) throw new EventTooLargeError(this.#maxEventBytes, events);
     if (bytes.length === 0) return events;
     let at = 0;

@@ -157,6 +157,16 @@ function workPerByte(stream: Uint8Array, length: number): number {
   return parser.workBytes / stream.length;
 }
 
+Deno.test("multiline tells whether data of the last piece has line breaks", () => {
+  const parser = new EventParser({ maxEventBytes: 1_000 });
+  const told = ["data: a\n\n", "data: a\ndata: b\n\n", "data: c\n\n", "data: d\n", "data: e\n\n"]
+    .map((piece) => {
+      parser.feed(new TextEncoder().encode(piece));
+      return parser.multiline;
+    });
+  assertEquals(told, [false, true, false, false, true]);
+});
+
 Deno.test("R43 10 MiB in pieces of 1 byte take work linear in their length", () => {
   const stream = utf8(`data: ${"x".repeat(10_485_760)}\n\n`);
   // Looked at, with the place behind, 2; kept, 1; moved by growth, up to 2; searched for LF and CR, 2.
