@@ -11,7 +11,7 @@
 
 import type { Timer } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import { eventId, type EventLog } from "../event_log/mod.ts";
+import { eventId, type EventLog, type LoggedEvent } from "../event_log/mod.ts";
 import type { Bytes } from "../http/mod.ts";
 import { encodeEvent, EventParser, EventTooLargeError, type SseEvent } from "../sse/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
@@ -60,6 +60,8 @@ export class EventStream {
   #seq = 0;
   /** Number of the newest event that a client has taken. */
   #taken = 0;
+  /** Settles when the events that are numbered are in the log, where that takes a while. */
+  #keeping: Promise<void> | undefined;
   #upstreamId: string | undefined;
   #retryMs: number | undefined;
   /** Nothing more will come from upstream. */
@@ -95,7 +97,7 @@ export class EventStream {
 
   /** Begins with the first upstream connection, for the client that asked. */
   start(body: UpstreamBody): Attachment {
-    void this.#options.log.append(this.name, []);
+    void this.#keep([]);
     const attachment = this.#attach();
     if (this.#options.clientPolls) attachment.push(primingEvent(this.name));
     this.#run(body);
@@ -112,6 +114,7 @@ export class EventStream {
     if (this.#over || seq > this.#seq) return undefined;
     const attachment = this.#attach();
     this.#behind = true;
+    this.#taken = Math.max(this.#taken, seq);
     this.#catchUp(attachment, seq);
     return attachment;
   }
@@ -126,7 +129,7 @@ export class EventStream {
     this.#detach()?.finish(failure);
     this.#body?.discard();
     this.#options.reconnect.stop();
-    void this.#options.log.forget(this.name);
+    void this.#forget();
     this.#stir();
     this.#options.onOver(this);
   }
@@ -167,10 +170,10 @@ export class EventStream {
     this.#stir();
   }
 
+  /** Also one that is over may have had something left to take. */
   #drained(attachment: Attachment): void {
-    if (attachment !== this.#attached) return;
-    if (!this.#behind) this.#taken = this.#seq;
-    this.#stir();
+    this.#taken = Math.max(this.#taken, attachment.taken);
+    if (attachment === this.#attached) this.#stir();
   }
 
   /** Has who waits look again. */
@@ -190,18 +193,20 @@ export class EventStream {
   async #catchUp(attachment: Attachment, seq: number): Promise<void> {
     const isCurrent = () => attachment === this.#attached;
     try {
-      for (let at = seq; at < this.#seq && isCurrent();) {
+      for (let at = seq; isCurrent() && (at < this.#seq || this.#keeping !== undefined);) {
+        await this.#keeping;
+        const newest = this.#seq;
         const { events, gap } = await this.#options.log.after(this.name, at, HIGH_WATER_BYTES);
         if (!isCurrent()) return;
-        const last = events.at(-1)?.seq ?? this.#seq;
+        const last = events.at(-1)?.seq ?? newest;
         if (gap) attachment.push(gapComment(at, last));
-        for (const { bytes } of events) attachment.push(bytes);
+        for (const { seq, bytes } of events) attachment.push(bytes, seq);
         at = last;
-        this.#taken = Math.max(this.#taken, at);
         await this.#until(() => !attachment.full || !isCurrent());
       }
     } catch (error) {
-      attachment.finish(toProxyError(error));
+      // What the log holds cannot be read now; the client may try again.
+      if (isCurrent()) return this.#closeClient(toProxyError(error));
     }
     if (!isCurrent()) return;
     this.#behind = false;
@@ -221,7 +226,7 @@ export class EventStream {
     } catch (error) {
       await this.#fail(toProxyError(error));
     }
-    if (this.#over) return body?.discard();
+    if (this.#over) body?.discard();
     this.#finished = true;
     if (this.#attached !== undefined && !this.#behind) this.#closeClient();
     this.#options.reconnect.failed();
@@ -277,20 +282,39 @@ export class EventStream {
 
   /** Numbers events, has them logged, and gives them to the client. */
   #emit(events: readonly Outgoing[]): void | Promise<void> {
+    if (this.#over) return;
     const { bytes, logged, seq } = framed(this.name, this.#seq, events);
     this.#seq = seq;
-    if (logged.length === 0) return this.#give(bytes);
-    const kept = this.#options.log.append(this.name, logged);
-    if (kept instanceof Promise) return kept.then(() => this.#give(bytes));
-    this.#give(bytes);
+    const kept = logged.length === 0 ? undefined : this.#keep(logged);
+    if (kept === undefined) return this.#give(bytes);
+    return this.#keeping = kept.then(() => {
+      this.#keeping = undefined;
+      this.#give(bytes);
+    });
+  }
+
+  /** Has the log keep events. Those that it could not take are a gap for who comes back for them. */
+  #keep(events: readonly LoggedEvent[]): Promise<void> | undefined {
+    try {
+      return this.#options.log.append(this.name, events)?.catch(() => {});
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #forget(): Promise<void> {
+    try {
+      await this.#options.log.forget(this.name);
+    } catch {
+      // It goes when it is too old.
+    }
   }
 
   #give(bytes: Bytes): void {
     const attachment = this.#attached;
     if (attachment === undefined || this.#behind) return;
-    const waits = attachment.waiting;
-    attachment.push(bytes);
-    if (waits) this.#taken = this.#seq;
+    attachment.push(bytes, this.#seq);
+    this.#taken = Math.max(this.#taken, attachment.taken);
   }
 
   /** What follows an upstream connection: another one, or undefined for the end. */

@@ -15,5 +15,6 @@ export { TEST_LIMITS, type TestServer, testServer } from "./server.ts";
 export { type TestProxy, testProxy, type TestProxyOptions, withProxy } from "./proxy.ts";
 export { jsonAnswer, type ReceivedRequest, scriptedUpstream } from "./scripted_upstream.ts";
 export type { ScriptedConnection, ScriptedUpstream } from "./scripted_upstream.ts";
+export * as relay from "./relay.ts";
 export * as streams from "./streams.ts";
 export * as messages from "./messages.ts";
