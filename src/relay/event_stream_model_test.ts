@@ -181,8 +181,9 @@ class Run {
       if (isOver()) break;
       await this.step({ kind: "pass", ms: 25 });
       if (this.#reader.ending === undefined && times % 4 !== 3) continue;
-      if (this.#lastId === undefined && this.#setting.isCall) this.told = "no event to come back to";
-      else await this.step({ kind: this.#lastId === undefined ? "comeBack" : "resume" });
+      if (this.#lastId === undefined && this.#setting.isCall) {
+        this.told = "no event to come back to";
+      } else await this.step({ kind: this.#lastId === undefined ? "comeBack" : "resume" });
     }
     assert(isOver(), `${this.#seen} of ${this.#setting.sizes.length} events, and no word about it`);
   }
@@ -219,7 +220,9 @@ class Run {
   /** Compares what the client has read with the upstream's sequence. */
   #look(): void {
     const { events, ending } = this.#reader;
-    for (const { id, data, comments } of (events as relay.SourceReader["events"][number][]).splice(0)) {
+    for (
+      const { id, data, comments } of (events as relay.SourceReader["events"][number][]).splice(0)
+    ) {
       if (id === undefined) {
         assertEquals(data, undefined);
         const gap = /^ gap: of the events (\d+) to (\d+) some/.exec(comments[0]!);

@@ -11,6 +11,7 @@ export * as eventClient from "./event_client.ts";
 export { type EventServer, eventServer, type ServerStream } from "./event_server.ts";
 export { ManualClock } from "./manual_clock.ts";
 export { exchange, jsonPost, postText, RawClient, type RawResponse } from "./raw_client.ts";
+export { type ResetServer, resetServer, seeded } from "./reset_server.ts";
 export { TEST_LIMITS, type TestServer, testServer } from "./server.ts";
 export { type TestProxy, testProxy, type TestProxyOptions, withProxy } from "./proxy.ts";
 export { jsonAnswer, type ReceivedRequest, scriptedUpstream } from "./scripted_upstream.ts";
