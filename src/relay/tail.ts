@@ -92,7 +92,9 @@ export class StreamTail {
     let data: string | undefined;
     for (const line of texts.join("").split(/\r\n|\n|\r/)) {
       if (line.startsWith("id:") || line === "id") this.#sawId = true;
-      else if (line.startsWith("data:") || line === "data") data = `${data ?? ""}${line.slice(5)}\n`;
+      else if (line.startsWith("data:") || line === "data") {
+        data = `${data ?? ""}${line.slice(5)}\n`;
+      }
     }
     if (data === undefined) return false;
     this.#last = isAnswer(data) ? "answer" : "other";

@@ -60,8 +60,25 @@ function hasId(text: string): boolean {
 const end = fc.constantFrom("\n", "\r\n", "\r");
 const content = fc.oneof(
   fc.constantFrom(
-    ...[`data: ${ANSWER}`, `data:${OTHER}`, "data: no json", "data", "data:", "id: 7", "id", "retry: 5"],
-    ...[": a comment", ":", "event: message", "data: \ud83d\ude80\u2028", "idle: 1", "database", "\u20ac"],
+    ...[
+      `data: ${ANSWER}`,
+      `data:${OTHER}`,
+      "data: no json",
+      "data",
+      "data:",
+      "id: 7",
+      "id",
+      "retry: 5",
+    ],
+    ...[
+      ": a comment",
+      ":",
+      "event: message",
+      "data: \ud83d\ude80\u2028",
+      "idle: 1",
+      "database",
+      "\u20ac",
+    ],
   ),
   fc.string({ unit: "binary", maxLength: 10 }).map((text) => `x${text.replaceAll(/[\r\n]/g, "")}`),
 );
@@ -69,7 +86,10 @@ const block = fc.tuple(
   fc.array(fc.tuple(content, end), { maxLength: 4 }),
   fc.array(end, { minLength: 1, maxLength: 3 }),
 ).map(([lines, blank]) => lines.map(([text, at]) => text + at).join("") + blank.join(""));
-const stream = fc.tuple(fc.array(block, { maxLength: 8 }), fc.constantFrom("", "data: half", "id: 1\r"))
+const stream = fc.tuple(
+  fc.array(block, { maxLength: 8 }),
+  fc.constantFrom("", "data: half", "id: 1\r"),
+)
   .map(([blocks, rest]) => blocks.join("") + rest);
 
 /** The pieces of these lengths, the last of which is repeated. */
@@ -170,8 +190,23 @@ Deno.test("R43 R46 an event of up to 64 KiB in 1-byte pieces is looked into once
 });
 
 Deno.test("isAnswer() knows a response, a batch with one, and nothing else", () => {
-  const answers = [ANSWER, `[${OTHER},${ANSWER}]`, '{"id":1,"error":{}}', ' {"id":null,"error":{}} '];
-  const others = [OTHER, `[${OTHER}]`, '"result"', '{"result":1}', '{"id":1,"result":', "null", "[]", "", '{"id":1,"method":"error"}'];
+  const answers = [
+    ANSWER,
+    `[${OTHER},${ANSWER}]`,
+    '{"id":1,"error":{}}',
+    ' {"id":null,"error":{}} ',
+  ];
+  const others = [
+    OTHER,
+    `[${OTHER}]`,
+    '"result"',
+    '{"result":1}',
+    '{"id":1,"result":',
+    "null",
+    "[]",
+    "",
+    '{"id":1,"method":"error"}',
+  ];
   assertEquals(answers.map(isAnswer), answers.map(() => true));
   assertEquals(others.map(isAnswer), others.map(() => false));
 });
