@@ -83,7 +83,12 @@ export function createApp(options: AppOptions): App {
     const limits = config.limits;
     const streams = new Streams({
       log,
-      limits: { ...limits, clock: timers },
+      limits: {
+        ...limits,
+        clock: timers,
+        maxAheadBytes: config.eventLog.maxStreamBytes,
+        maxAheadEvents: config.eventLog.maxStreamEvents,
+      },
       clock,
       backOff: route.upstream.reconnect,
       live,

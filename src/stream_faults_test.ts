@@ -195,6 +195,26 @@ Deno.test("R57 the stream on which the server speaks first is opened again, with
   });
 });
 
+Deno.test("R57 an event id goes back to the upstream byte for byte, whatever it is made of", async () => {
+  await using upstream = eventServer();
+  await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {
+    const session = await openSession(origin);
+    using stream = await call(origin, session, 7);
+    const first = await upstream.stream(0);
+    await first.send(event("caf\u00e9 \u20ac\u{1f680}", progress(1)));
+    for (let at = 0; at < 2; at++) await stream.next();
+    first.breakOff();
+    const second = await upstream.stream(1);
+    const bytes = new TextEncoder().encode("caf\u00e9 \u20ac\u{1f680}");
+    // That is how the scripted upstream reads bytes.
+    const asRead = new TextDecoder("latin1").decode(bytes);
+    assertEquals(second.request.field("last-event-id"), asRead);
+    await second.send(event(null, result(7)));
+    await second.end();
+    assertEquals((await stream.rest()).map(({ data }) => data), [result(7)]);
+  });
+});
+
 Deno.test("R42 an event over its cap ends the call with an error that says so", async () => {
   await using upstream = eventServer();
   const config = { limits: { maxEventBytes: 1_024 } };

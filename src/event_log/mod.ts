@@ -12,3 +12,4 @@ export { type EventId, eventId, newStreamId, parseEventId, STREAM_ID_BYTES } fro
 export { MemoryEventLog } from "./memory.ts";
 export { SqliteEventLog } from "./sqlite.ts";
 export { EventLogError } from "./sqlite_file.ts";
+export { eventsOfRun } from "./log.ts";

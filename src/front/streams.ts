@@ -102,7 +102,7 @@ export class Streams {
           ...call,
           sessionId: session!.upstreamId,
           signal: NEVER_ABORTED,
-          lastEventId: lastEventId ?? null,
+          lastEventId: lastEventId === undefined ? null : utf8Field(lastEventId),
         }),
       onSessionGone: () => sessions.close(session!),
     });
@@ -144,4 +144,11 @@ export class Streams {
     }
     return streams;
   }
+}
+
+/** Text as the value of a header field, a character for each byte of its UTF-8 (WHATWG HTML 9.2.3). */
+function utf8Field(text: string): string {
+  let value = "";
+  for (const byte of new TextEncoder().encode(text)) value += String.fromCharCode(byte);
+  return value;
 }

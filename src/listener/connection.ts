@@ -234,7 +234,14 @@ export class ServerConnection {
     }
     exchange.source = source;
     for (;;) {
-      let coming = source.next();
+      let coming;
+      try {
+        coming = source.next();
+      } catch (error) {
+        // What has broken off already breaks off behind its head: without one it would be no answer.
+        if (head !== undefined) await this.#write(head);
+        throw error;
+      }
       if (coming instanceof Promise) {
         // The head does not wait for the first byte of the body.
         if (head !== undefined) await this.#write(head);

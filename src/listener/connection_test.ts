@@ -270,6 +270,16 @@ Deno.test("R59 a source that breaks off is seen as a truncation, behind all that
   assertEquals(server.events, ["cut short"]);
 });
 
+Deno.test("R59 a source that has broken off already is a truncation behind the head, not a silence", async () => {
+  const { body, fail } = source();
+  fail();
+  await using server = testServer(() => Promise.resolve(answer(body)));
+  using client = await RawClient.connect(server.origin);
+  await client.write(GET);
+  assertEquals((await client.readHead()).status, 200);
+  assertEquals(await client.readChunk(), "cut");
+});
+
 Deno.test("R49 a client that does not read holds the source up", async () => {
   let pulled = 0;
   const given = Promise.withResolvers<void>();

@@ -27,6 +27,9 @@ export class Attachment implements AnswerSource {
   #failure: ProxyError | undefined;
   #reader: PromiseWithResolvers<readonly Bytes[] | null> | undefined;
   #pushed = false;
+  /** The number of the newest event that was pushed. */
+  #pushedSeq = 0;
+  #takenSeq = 0;
   #whenOver: (() => void)[] = [];
 
   /** An end that nobody reads yet. */
@@ -39,9 +42,9 @@ export class Attachment implements AnswerSource {
     return this.#queuedBytes >= HIGH_WATER_BYTES;
   }
 
-  /** Whether the client waits for the next bytes. */
-  get waiting(): boolean {
-    return this.#reader !== undefined;
+  /** The number of the newest event that the client has taken; 0 for none. */
+  get taken(): number {
+    return this.#takenSeq;
   }
 
   /** Whether nothing was pushed since the last time this was asked. */
@@ -51,13 +54,19 @@ export class Attachment implements AnswerSource {
     return quiet;
   }
 
-  /** Hands bytes to the client. */
-  push(bytes: Bytes): void {
+  /**
+   * Hands bytes to the client.
+   *
+   * @param seq the number of the newest event in them, where there is one
+   */
+  push(bytes: Bytes, seq = this.#pushedSeq): void {
     if (this.#over || bytes.length === 0) return;
     this.#pushed = true;
+    this.#pushedSeq = seq;
     const reader = this.#reader;
     if (reader !== undefined) {
       this.#reader = undefined;
+      this.#takenSeq = seq;
       return reader.resolve([bytes]);
     }
     this.#queue.push(bytes);
@@ -97,6 +106,7 @@ export class Attachment implements AnswerSource {
       const taken = this.#queue;
       this.#queue = [];
       this.#queuedBytes = 0;
+      this.#takenSeq = this.#pushedSeq;
       this.#events.drained(this);
       return taken;
     }

@@ -11,7 +11,7 @@
 
 import type { Timer } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import { eventId, type EventLog } from "../event_log/mod.ts";
+import { EVENT_OVERHEAD_BYTES, eventId, type EventLog } from "../event_log/mod.ts";
 import type { Bytes } from "../http/mod.ts";
 import {
   encodeEvent,
@@ -26,7 +26,7 @@ import { ended, errorText, noAnswer } from "./failure.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { type Inspect, inspectAll, tooLarge } from "./inspect.ts";
 import { Pending } from "./pending.ts";
-import { framed, type Outgoing } from "./framing.ts";
+import { type Framed, Framer, type Outgoing } from "./framing.ts";
 import type { Reconnect } from "./reconnect.ts";
 import type { RelayLimits } from "./limits.ts";
 
@@ -67,10 +67,15 @@ export class EventStream {
   #keepAlive: Timer | undefined;
   #window: Timer | undefined;
   #body: UpstreamBody | undefined;
+  readonly #framer: Framer;
   /** Number of the newest event. */
   #seq = 0;
+  /** What the log counts of the events that came while nobody was there. */
+  #aheadBytes = 0;
   /** Number of the newest event that a client has taken. */
   #taken = 0;
+  /** Settles when the events that are numbered are in the log, where that takes a while. */
+  #keeping: Promise<void> | undefined;
   #upstreamId: string | undefined;
   #retryMs: number | undefined;
   /** Nothing more will come from upstream. */
@@ -82,6 +87,7 @@ export class EventStream {
   constructor(options: EventStreamOptions) {
     this.#options = options;
     this.#pending = new Pending(options.requestIds);
+    this.#framer = new Framer(options.name);
   }
 
   /** Its name. */
@@ -106,7 +112,7 @@ export class EventStream {
 
   /** Begins with the first upstream connection, for the client that asked. */
   start(body: UpstreamBody): Attachment {
-    void this.#options.log.append(this.name, []);
+    void this.#keep((log) => log.append(this.name, []));
     const attachment = this.#attach();
     if (this.#options.clientPolls) attachment.push(primingEvent(this.name));
     void this.#emit(this.#options.first ?? []);
@@ -124,6 +130,7 @@ export class EventStream {
     if (this.#over || seq > this.#seq) return undefined;
     const attachment = this.#attach();
     this.#behind = true;
+    this.#taken = Math.max(this.#taken, seq);
     this.#catchUp(attachment, seq);
     return attachment;
   }
@@ -140,7 +147,7 @@ export class EventStream {
     this.#detach()?.finish(failure);
     this.#body?.discard();
     this.#options.reconnect.stop();
-    void this.#options.log.forget(this.name);
+    void this.#forget();
     this.#stir();
     this.#options.onOver(this);
   }
@@ -154,6 +161,7 @@ export class EventStream {
     });
     const { clock, keepAliveMs } = this.#options.limits;
     this.#attached = attachment;
+    this.#aheadBytes = 0;
     this.#keepAlive = keepAlive(clock, keepAliveMs, attachment);
     this.#options.onAttended(this, true);
     this.#stir();
@@ -181,10 +189,10 @@ export class EventStream {
     this.#stir();
   }
 
+  /** Also one that is over may have had something left to take. */
   #drained(attachment: Attachment): void {
-    if (attachment !== this.#attached) return;
-    if (!this.#behind) this.#taken = this.#seq;
-    this.#stir();
+    this.#taken = Math.max(this.#taken, attachment.taken);
+    if (attachment === this.#attached) this.#stir();
   }
 
   /** Has who waits look again. */
@@ -204,18 +212,20 @@ export class EventStream {
   async #catchUp(attachment: Attachment, seq: number): Promise<void> {
     const isCurrent = () => attachment === this.#attached;
     try {
-      for (let at = seq; at < this.#seq && isCurrent();) {
+      for (let at = seq; isCurrent() && (at < this.#seq || this.#keeping !== undefined);) {
+        await this.#keeping;
+        const newest = this.#seq;
         const { events, gap } = await this.#options.log.after(this.name, at, HIGH_WATER_BYTES);
         if (!isCurrent()) return;
-        const last = events.at(-1)?.seq ?? this.#seq;
+        const last = events.at(-1)?.seq ?? newest;
         if (gap) attachment.push(gapComment(at, last));
-        for (const { bytes } of events) attachment.push(bytes);
+        for (const { seq, bytes } of events) attachment.push(bytes, seq);
         at = last;
-        this.#taken = Math.max(this.#taken, at);
         await this.#until(() => !attachment.full || !isCurrent());
       }
     } catch (error) {
-      attachment.finish(toProxyError(error));
+      // What the log holds cannot be read now; the client may try again.
+      if (isCurrent()) return this.#closeClient(toProxyError(error));
     }
     if (!isCurrent()) return;
     this.#behind = false;
@@ -235,7 +245,7 @@ export class EventStream {
     } catch (error) {
       await this.#fail(toProxyError(error));
     }
-    if (this.#over) return body?.discard();
+    if (this.#over) body?.discard();
     this.#finished = true;
     if (this.#attached !== undefined && !this.#behind) this.#closeClient();
     this.#options.reconnect.failed();
@@ -256,7 +266,7 @@ export class EventStream {
         const pieces = coming instanceof Promise ? await coming : coming;
         if (pieces === null || this.#over) return { broken: undefined };
         for (const piece of pieces) {
-          const passing = this.#pass(parser.feed(piece));
+          const passing = this.#pass(parser.feed(piece), !parser.multiline);
           if (passing !== undefined) await passing;
         }
       }
@@ -270,61 +280,94 @@ export class EventStream {
     }
   }
 
-  /** Whether the client has to read before more is taken from upstream (R49). */
+  /**
+   * Whether the client has to read before more is taken from upstream (R49), or to come back before the log
+   * would lose what it has not seen.
+   */
   #mustWait(): boolean {
-    return this.#attached !== undefined && (this.#behind || this.#attached.full);
+    if (this.#attached !== undefined) return this.#behind || this.#attached.full;
+    const { maxAheadBytes, maxAheadEvents } = this.#options.limits;
+    return this.#aheadBytes >= maxAheadBytes || this.#seq - this.#taken >= maxAheadEvents;
   }
 
   /** Sends events of the upstream on. */
-  #pass(events: readonly SseEvent[]): void | Promise<void> {
+  #pass(events: readonly SseEvent[], oneLine = false): void | Promise<void> {
     if (events.length === 0) return;
     this.#options.reconnect.delivered();
     const { inspect } = this.#options;
     if (inspect !== undefined) {
       const inspected = inspectAll(events, inspect);
       if (inspected instanceof Promise) {
-        return inspected.then((passing) => this.#noteAndEmit(events, passing));
+        return inspected.then((passing) => this.#noteAndEmit(events, passing, oneLine));
       }
-      return this.#noteAndEmit(events, inspected);
+      return this.#noteAndEmit(events, inspected, oneLine);
     }
-    return this.#noteAndEmit(events, events);
+    return this.#noteAndEmit(events, events, oneLine);
   }
 
   /** Notes what came and sends on what has become of it; both or neither, should the stream break. */
   #noteAndEmit(
     events: readonly SseEvent[],
     passing: readonly Outgoing[],
+    oneLine: boolean,
   ): void | Promise<void> {
     for (const { id, retry, data } of events) {
       if (id !== undefined) this.#upstreamId = id === "" ? undefined : id;
       if (retry !== undefined) this.#retryMs = retry;
       if (data !== undefined) this.#pending.settle(data);
     }
-    return this.#emit(passing);
+    return this.#emit(passing, oneLine);
   }
 
   /** Numbers events, has them logged, and gives them to the client. */
-  #emit(events: readonly Outgoing[]): void | Promise<void> {
-    if (events.length === 0) return;
+  #emit(events: readonly Outgoing[], oneLine = false): void | Promise<void> {
+    if (this.#over || events.length === 0) return;
     const before = this.#seq;
     const framed = this.#framer.frame(before, events, oneLine);
-    const { bytes, seq } = framed;
-    this.#seq = seq;
-    if (seq === before) return this.#give(bytes);
-    const { log } = this.#options;
-    const kept = framed.isRun
-      ? log.appendRun(this.name, before + 1, bytes, framed.ends)
-      : log.append(this.name, framed.logged);
-    if (kept instanceof Promise) return kept.then(() => this.#give(bytes));
-    this.#give(bytes);
+    this.#seq = framed.seq;
+    this.#notTaken(framed, before);
+    const kept = framed.seq === before
+      ? undefined
+      : this.#keep((log) =>
+        framed.isRun
+          ? log.appendRun(this.name, before + 1, framed.bytes, framed.ends)
+          : log.append(this.name, framed.logged)
+      );
+    if (kept === undefined) return this.#give(framed.bytes);
+    return this.#keeping = kept.then(() => {
+      this.#keeping = undefined;
+      this.#give(framed.bytes);
+    });
+  }
+
+  /** Has the log keep events. Those that it could not take are a gap for who comes back for them. */
+  #keep(append: (log: EventLog) => void | Promise<void>): Promise<void> | undefined {
+    try {
+      return append(this.#options.log)?.catch(() => {});
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Counts what the log has to hold for a client that is not there. */
+  #notTaken({ bytes, seq }: Framed, before: number): void {
+    if (this.#attached !== undefined) return;
+    this.#aheadBytes += bytes.length + (seq - before) * EVENT_OVERHEAD_BYTES;
+  }
+
+  async #forget(): Promise<void> {
+    try {
+      await this.#options.log.forget(this.name);
+    } catch {
+      // It goes when it is too old.
+    }
   }
 
   #give(bytes: Bytes): void {
     const attachment = this.#attached;
     if (attachment === undefined || this.#behind) return;
-    const waits = attachment.waiting;
-    attachment.push(bytes);
-    if (waits) this.#taken = this.#seq;
+    attachment.push(bytes, this.#seq);
+    this.#taken = Math.max(this.#taken, attachment.taken);
   }
 
   /** What follows an upstream connection: another one, or undefined for the end. */

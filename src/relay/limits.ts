@@ -16,4 +16,8 @@ export interface RelayLimits {
   readonly keepAliveMs: number;
   /** How long a stream may be resumed after its client has gone, in milliseconds. */
   readonly resumeWindowMs: number;
+  /** Bytes, as the event log counts them, that may come for a client that is not there. */
+  readonly maxAheadBytes: number;
+  /** Events that may come for a client that is not there. */
+  readonly maxAheadEvents: number;
 }

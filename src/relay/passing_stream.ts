@@ -78,6 +78,7 @@ export class PassingStream implements AnswerSource {
 
   /** Gives the waiting client a comment. */
   push(bytes: Bytes): void {
+    this.#passed = true;
     const reader = this.#reader;
     this.#reader = undefined;
     reader?.resolve([bytes]);

@@ -13,15 +13,13 @@ const CR = 13;
 /** An event longer than this, that came in several pieces, is not looked into. */
 const MAX_HELD_BYTES = 65_536;
 
-const decoder = new TextDecoder();
-
 /** Follows the bytes of one stream. */
 export class StreamTail {
   /** The pieces of an event that is not over; empty between events. */
   #held: Bytes[] = [];
   #heldBytes = 0;
-  /** The three bytes before the next piece. */
-  #before: readonly number[] = [0, 0, 0];
+  /** The three bytes before the next piece; a stream begins where a line does. */
+  #before: readonly number[] = [0, 0, LF];
   #last: "answer" | "other" | "unknown" = "other";
   #sawId = false;
 
@@ -30,12 +28,15 @@ export class StreamTail {
     return this.#heldBytes === 0;
   }
 
-  /** What the last whole event was; unknown where it was too long to be looked into. */
+  /** What the last whole event with data was; unknown where it was too long to be looked into. */
   get last(): "answer" | "other" | "unknown" {
     return this.#last;
   }
 
-  /** Whether an event with an id was seen among those that were looked at: the last of each piece. */
+  /**
+   * Whether an id was seen among what was looked at: the last event with data of each piece, and what
+   * stands behind it.
+   */
   get sawId(): boolean {
     return this.#sawId;
   }
@@ -45,10 +46,7 @@ export class StreamTail {
     const { length } = bytes;
     const end = this.#blankLineEnd(bytes, length);
     if (end > 0) {
-      const start = this.#blankLineEnd(bytes, textEnd(bytes, end));
-      if (start > 0) this.#look([bytes.subarray(start, end)]);
-      else if (this.#heldBytes > MAX_HELD_BYTES) this.#last = "unknown";
-      else this.#look([...this.#held, bytes.subarray(0, end)]);
+      this.#lookBack(bytes, end);
       this.#held = [];
       this.#heldBytes = 0;
     }
@@ -58,6 +56,17 @@ export class StreamTail {
       else this.#held = [];
     }
     this.#before = [-3, -2, -1].map((back) => this.#at(bytes, length + back));
+  }
+
+  /** Looks into what ends at the blank line before `end`, and so on back until there is data. */
+  #lookBack(bytes: Bytes, end: number): void {
+    for (let upTo = end;;) {
+      const start = this.#blankLineEnd(bytes, textEnd(bytes, upTo));
+      if (start === 0 && this.#heldBytes > MAX_HELD_BYTES) return void (this.#last = "unknown");
+      const held = start === 0 ? this.#held : [];
+      if (this.#look([...held, bytes.subarray(start, upTo)]) || start === 0) return;
+      upTo = start;
+    }
   }
 
   /** Index behind the last blank line that ends before `end`; 0 where there is none. */
@@ -76,15 +85,20 @@ export class StreamTail {
     return index >= 0 ? bytes[index]! : this.#before[3 + index] ?? 0;
   }
 
-  #look(pieces: readonly Bytes[]): void {
-    const text = pieces.map((piece) => decoder.decode(piece)).join("");
-    let data = "";
-    for (const line of text.split(/\r\n|\n|\r/)) {
+  /** Whether there is data, without which it is no event. */
+  #look(pieces: readonly Bytes[]): boolean {
+    const decoder = new TextDecoder();
+    const texts = pieces.map((piece) => decoder.decode(piece, { stream: true }));
+    let data: string | undefined;
+    for (const line of texts.join("").split(/\r\n|\n|\r/)) {
       if (line.startsWith("id:") || line === "id") this.#sawId = true;
-      else if (line.startsWith("data:")) data += line.slice(5) + "\n";
+      else if (line.startsWith("data:") || line === "data") {
+        data = `${data ?? ""}${line.slice(5)}\n`;
+      }
     }
-    // A comment is no event.
-    if (data !== "") this.#last = isAnswer(data) ? "answer" : "other";
+    if (data === undefined) return false;
+    this.#last = isAnswer(data) ? "answer" : "other";
+    return true;
   }
 }
 

@@ -1,0 +1,237 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ProxyError } from "../errors.ts";
+import { MemoryEventLog } from "../event_log/mod.ts";
+import { ManualClock, relay, streams } from "../testing/mod.ts";
+import type { UpstreamAnswer } from "../upstream/mod.ts";
+import type { Attachment } from "./attachment.ts";
+import { LiveStreams } from "./live_streams.ts";
+import { MAX_UNATTENDED_STREAMS, SessionStreams } from "./session_streams.ts";
+
+const { event, progress, result } = streams;
+
+const LOG = { maxStreamEvents: 100, maxEvents: 2_000, maxStreams: 5_000 };
+
+function setUp(maxInAll?: number) {
+  const clock = new ManualClock();
+  const log = new MemoryEventLog(clock, { ...relay.ROOMY_LOG, ...LOG });
+  const live = new LiveStreams(maxInAll);
+  const limits = {
+    clock,
+    maxEventBytes: 1_000_000,
+    keepAliveMs: 0,
+    resumeWindowMs: 1_000,
+    maxAheadBytes: 1_000_000,
+    maxAheadEvents: 1_000,
+  };
+  const backOff = { attempts: 1, initialDelayMs: 1, maxDelayMs: 1 };
+  const newSession = () => new SessionStreams({ log, limits, clock, backOff, live });
+  const session = newSession();
+  let gone = 0;
+  let status = 405;
+  function open(to = session, requestIds: readonly string[] = ["7"]) {
+    const upstream = relay.filledBody(clock);
+    const attachment = to.open({
+      body: upstream.body,
+      requestIds,
+      clientPolls: true,
+      listen: (): Promise<UpstreamAnswer> =>
+        Promise.resolve(relay.answerWith(relay.filledBody(clock).body, status, "json")),
+      onSessionGone: () => gone++,
+    });
+    return { upstream, attachment, reader: relay.sourceReader(attachment) };
+  }
+  return {
+    clock,
+    log,
+    live,
+    session,
+    newSession,
+    open,
+    gone: () => gone,
+    refuseWith: (code: number) => status = code,
+  };
+}
+
+/** The data of what a client reads now. */
+async function read(attachment: Attachment): Promise<(string | undefined)[]> {
+  const reader = relay.sourceReader(attachment);
+  await reader.readAll();
+  return reader.events.map(({ data }) => data);
+}
+
+/** A call, answered and read to its end; the result is the id of its priming event. */
+async function answered(one: ReturnType<ReturnType<typeof setUp>["open"]>): Promise<string> {
+  one.upstream.send(event(null, result(7)));
+  one.upstream.body.finish();
+  await relay.settled();
+  await one.reader.readAll();
+  return one.reader.events[0]!.id!;
+}
+
+Deno.test("R86 a session holds so many streams that nobody reads, and the oldest gives way", async () => {
+  const { session, open, live, log } = setUp();
+  const reading = open();
+  const ids: string[] = [];
+  for (let number = 0; number < MAX_UNATTENDED_STREAMS + 3; number++) {
+    ids.push(await answered(open()));
+  }
+  assertEquals([session.size, live.size], [MAX_UNATTENDED_STREAMS + 1, MAX_UNATTENDED_STREAMS + 1]);
+  assertEquals(log.size.streams, session.size);
+  for (const id of ids.slice(0, 3)) assertThrows(() => session.resume(id), ProxyError);
+  assertEquals(await read(session.resume(ids[3]!)), [result(7)]);
+  // Who reads is not touched by it.
+  reading.upstream.send(event(null, progress(1)));
+  await reading.reader.readAll();
+  assertEquals(reading.reader.events.map(({ data }) => data), ["", progress(1)]);
+  session.close();
+});
+
+Deno.test("R86 all sessions together hold so many, and the oldest of all gives way", async () => {
+  const { session, newSession, open, live } = setUp(4);
+  const other = newSession();
+  const first = await answered(open());
+  for (let number = 0; number < 4; number++) await answered(open(other));
+  assertEquals([session.size, other.size, live.size, live.unattended], [0, 4, 4, 4]);
+  assertThrows(() => session.resume(first), ProxyError);
+  other.close();
+});
+
+Deno.test("R86 20,000 calls of one session leave log and streams within their bounds", async () => {
+  const { session, open, live, log, clock } = setUp();
+  for (let number = 0; number < 20_000; number++) {
+    const { upstream, attachment } = open();
+    upstream.send(event(null, progress(number)) + event(null, result(7)));
+    upstream.body.finish();
+    // Enough turns for the end to have come; every tenth client leaves before it.
+    if (number % 10 === 0) attachment.discard();
+    while (!attachment.ended) {
+      await Promise.resolve();
+      if (!attachment.ended) void attachment.next();
+    }
+    if (number % 1_000 === 0) await relay.settled();
+    assert(session.size <= MAX_UNATTENDED_STREAMS + 1, `${session.size} streams`);
+  }
+  await relay.settled();
+  const { streams: logged, events } = log.size;
+  assertEquals([session.size, live.size, logged], Array(3).fill(MAX_UNATTENDED_STREAMS));
+  assert(events <= 2 * MAX_UNATTENDED_STREAMS, `${events} events`);
+  assertEquals(clock.timers, MAX_UNATTENDED_STREAMS);
+  clock.advance(1_000);
+  assertEquals([session.size, live.size, clock.timers], [0, 0, 0]);
+  assertEquals(log.size, { streams: 0, events: 0, bytes: 0 });
+});
+
+Deno.test("close() ends all streams on both sides, and those that are opened later", async () => {
+  const { session, open, clock, log, live } = setUp();
+  const [read, left] = [open(), open()];
+  left.attachment.discard();
+  session.close();
+  await read.reader.readAll();
+  assertEquals([read.reader.ending, read.upstream.aborted, left.upstream.aborted], [
+    null,
+    true,
+    true,
+  ]);
+  const late = open();
+  await late.reader.readAll();
+  assertEquals([late.reader.ending, late.upstream.aborted], [null, true]);
+  assertEquals([session.size, live.size, live.unattended, clock.timers], [0, 0, 0, 0]);
+  assertEquals(log.size.streams, 0);
+});
+
+Deno.test("resume() takes a stream over that is being read: one client reads, the other sees its end", async () => {
+  const { session, open } = setUp();
+  const { upstream, reader } = open();
+  upstream.send(event("u", progress(1)));
+  await reader.readAll();
+  const second = session.resume(reader.events[0]!.id!);
+  upstream.send(event("u", progress(2)));
+  await reader.readAll();
+  assertEquals([reader.ending, reader.events.length], [null, 2]);
+  assertEquals(await read(second), [progress(1), progress(2)]);
+  session.close();
+});
+
+Deno.test("R79 R80 resume() knows the events of its session alone, and none that has not been", async () => {
+  const { session, newSession, open } = setUp();
+  const { upstream, reader } = open();
+  upstream.send(event("u", progress(1)));
+  await reader.readAll();
+  const id = reader.events[1]!.id!;
+  const unknown = [id.replace(/\d+$/, "2"), `${"A".repeat(22)}.0`, "", "u", `${id} `, `${id}.1`];
+  for (const text of unknown) {
+    const error = assertThrows(() => session.resume(text), ProxyError);
+    assertEquals(error.kind, "event_not_found");
+  }
+  assertThrows(() => newSession().resume(id), ProxyError);
+  assertEquals(reader.ending, undefined);
+  session.close();
+});
+
+Deno.test("comeBack() gives the server's own stream behind what was taken, the longest unattended first", async () => {
+  const { session, open } = setUp();
+  const call = open();
+  call.attachment.discard();
+  assertEquals(session.comeBack(), undefined);
+  const [first, second] = [open(session, []), open(session, [])];
+  assertEquals(session.comeBack(), undefined);
+  for (const one of [second, first]) {
+    one.upstream.send(event(null, progress(1)));
+    await one.reader.readAll();
+    one.attachment.discard();
+  }
+  for (const [step, one] of [[2, second], [3, first]] as const) {
+    one.upstream.send(event(null, progress(step)));
+    await relay.settled();
+    assertEquals(await read(session.comeBack()!), [progress(step)]);
+  }
+  assertEquals(session.comeBack(), undefined);
+  session.close();
+});
+
+Deno.test("comeBack() gives nothing twice that was taken behind the end of the stream's connection", async () => {
+  const { session, open } = setUp();
+  const { upstream, reader } = open(undefined, []);
+  upstream.send(event("u", progress(1)));
+  await relay.settled();
+  upstream.body.finish();
+  await relay.settled();
+  await reader.readAll();
+  assertEquals([reader.events.at(-1)!.data, reader.ending], [progress(1), null]);
+  assertEquals(await read(session.comeBack()!), []);
+  session.close();
+});
+
+Deno.test("comeBack() gives again what waited for a client that left without taking it", async () => {
+  const { session, open } = setUp();
+  const { upstream, attachment } = open(undefined, []);
+  upstream.send(event("u", progress(1)));
+  await relay.settled();
+  attachment.discard();
+  const second = session.comeBack()!;
+  await relay.settled();
+  second.discard();
+  assertEquals(await read(session.comeBack()!), [progress(1)]);
+  session.close();
+});
+
+for (const requestIds of [[], ["7"]]) {
+  const what = requestIds.length === 0 ? "subscription" : "call";
+  Deno.test(`R58 a 404 to the resumption of a ${what} ends the session, behind what the client is told`, async () => {
+    const { open, gone, refuseWith, clock, session } = setUp();
+    refuseWith(404);
+    const { upstream, reader } = open(undefined, requestIds);
+    upstream.send(event("u", progress(1)));
+    await reader.readAll();
+    upstream.body.fail(new ProxyError("upstream_closed", "broken"));
+    for (let times = 0; times < 3; times++) {
+      await relay.settled();
+      clock.advance(1);
+    }
+    await reader.readAll();
+    if (requestIds.length === 0) assert(reader.ending instanceof ProxyError);
+    else assert(reader.events.at(-1)!.data!.includes('"error"'));
+    assertEquals(gone(), 1);
+    session.close();
+  });
+}
