@@ -20,7 +20,7 @@ import {
 import { createHandler, type Route } from "./handler.ts";
 import type { Handler } from "./http/mod.ts";
 import type { Pipelines } from "./interceptors.ts";
-import { LiveStreams } from "./relay/mod.ts";
+import { LiveStreams, type RelayLimits } from "./relay/mod.ts";
 import { SessionTable } from "./session/mod.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 import {
@@ -83,12 +83,7 @@ export function createApp(options: AppOptions): App {
     const limits = config.limits;
     const streams = new Streams({
       log,
-      limits: {
-        ...limits,
-        clock: timers,
-        maxAheadBytes: config.eventLog.maxStreamBytes,
-        maxAheadEvents: config.eventLog.maxStreamEvents,
-      },
+      limits: relayLimits(config, timers),
       clock,
       backOff: route.upstream.reconnect,
       live,
@@ -150,6 +145,15 @@ function interceptorsOf(
   throw new TypeError(
     `The interceptors of ${route.path} were not loaded; give loadPipelines(config).`,
   );
+}
+
+function relayLimits({ limits, eventLog }: Config, clock: Clock): RelayLimits {
+  return {
+    ...limits,
+    clock,
+    maxAheadBytes: eventLog.maxStreamBytes,
+    maxAheadEvents: eventLog.maxStreamEvents,
+  };
 }
 
 function createEventLog({ eventLog }: Config, clock: Clock): EventLog | undefined {

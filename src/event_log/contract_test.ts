@@ -5,11 +5,9 @@ import { ManualClock } from "../testing/mod.ts";
 import { inRuns, type SyncLog } from "../testing/event_log.ts";
 import {
   EVENT_OVERHEAD_BYTES,
-  type EventLog,
   type EventLogLimits,
   type LoggedEvent,
   MemoryEventLog,
-  type Replay,
   SqliteEventLog,
 } from "./mod.ts";
 

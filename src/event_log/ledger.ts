@@ -302,7 +302,10 @@ export class Ledger<P> {
   #trim(stream: StreamBook<P>): void {
     const { maxEvents, maxBytes, maxStreamEvents, maxStreamBytes } = this.#limits;
     while (stream.events > maxStreamEvents || stream.bytes > maxStreamBytes) {
-      this.#drop(stream.runs.at(0)!, 1);
+      const run = stream.runs.at(0)!;
+      // As many as it is sure that they go: whoever keeps the bytes is told once.
+      const excess = Math.max(stream.events - maxStreamEvents, 1);
+      this.#drop(run, Math.min(excess, run.ends.length - run.gone));
     }
     while (this.#events > maxEvents || this.#bytes > maxBytes) this.#drop(this.#oldest!, 1);
   }

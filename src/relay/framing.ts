@@ -13,8 +13,9 @@ export type Outgoing = OutEvent;
 
 const LF = 0x0a;
 const CR = 0x0d;
-const DIGIT_0 = 0x30;
-const DATA = new TextEncoder().encode("data: ");
+const DIGIT_9 = 0x39;
+const ENCODER = new TextEncoder();
+const DATA = ENCODER.encode("data: ");
 
 /** Room for what an event has beside its data and its name: id, number, field names, line ends. */
 const BESIDE_BYTES = 80;
@@ -78,11 +79,13 @@ export class Framer {
   #nameLine: Uint8Array = new Uint8Array();
   #buffer: Bytes = new Uint8Array();
   #length = 0;
+  #lastNumber = -1;
+  #lastDigits: Uint8Array = new Uint8Array([DIGIT_9]);
 
   /** A writer for the stream of this name. */
   constructor(stream: string) {
     this.#stream = stream;
-    this.#id = new TextEncoder().encode(`id: ${eventId(stream, 0).slice(0, -1)}`);
+    this.#id = ENCODER.encode(`id: ${eventId(stream, 0).slice(0, -1)}`);
   }
 
   /**
@@ -149,12 +152,18 @@ export class Framer {
     return this.#nameLine;
   }
 
+  /** Writes a number; the next one of a sequence mostly differs in its last digit alone. */
   #digits(number: number): void {
-    let divisor = 1;
-    while (divisor * 10 <= number) divisor *= 10;
-    for (; divisor >= 1; divisor /= 10) {
-      this.#buffer[this.#length++] = DIGIT_0 + Math.floor(number / divisor) % 10;
+    const digits = this.#lastDigits;
+    let at = digits.length - 1;
+    if (number !== this.#lastNumber + 1 || digits[at] === DIGIT_9) {
+      this.#lastDigits = digitsOf(number);
+    } else {
+      digits[at]!++;
     }
+    this.#lastNumber = number;
+    const { length } = this.#lastDigits;
+    for (at = 0; at < length; at++) this.#buffer[this.#length++] = this.#lastDigits[at]!;
   }
 
   #put(bytes: Uint8Array): void {
@@ -177,6 +186,14 @@ export class Framer {
     grown.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = grown;
   }
+}
+
+/** A number as ASCII; a loop, because a call of the encoder takes longer. */
+function digitsOf(number: number): Uint8Array {
+  const text = `${number}`;
+  const digits = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) digits[at] = text.charCodeAt(at);
+  return digits;
 }
 
 function hasLineBreak(data: Uint8Array): boolean {

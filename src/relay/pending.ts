@@ -9,9 +9,8 @@ import type { Bytes } from "../http/mod.ts";
 const decoder = new TextDecoder();
 
 /** How requests and notifications of the SDKs begin; what begins so is no response. */
-const BEGINNINGS = ['{"method"', '{"jsonrpc":"2.0","method"'].map((text) =>
-  new TextEncoder().encode(text)
-);
+const METHOD = new TextEncoder().encode('{"method"');
+const VERSION_AND_METHOD = new TextEncoder().encode('{"jsonrpc":"2.0","method"');
 
 /** Requests by the exact texts of their ids. */
 export class Pending {
@@ -30,7 +29,7 @@ export class Pending {
   /** Takes the data of an event: if it holds answers, those requests have theirs. */
   settle(data: Bytes): void {
     if (this.#idTexts.size === 0 || data.length === 0) return;
-    if (BEGINNINGS.some((beginning) => beginsWith(data, beginning))) return;
+    if (beginsWith(data, data[2] === METHOD[2] ? METHOD : VERSION_AND_METHOD)) return;
     for (const id of answeredIds(decoder.decode(data))) this.#settle(id);
   }
 
