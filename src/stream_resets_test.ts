@@ -44,6 +44,9 @@ interface Mode {
   readonly read: (proxy: TestProxy, number: number) => Promise<[string, Seen]>;
 }
 
+/** Looks into every event and has all of them pass. */
+const INSPECTS = { use: "access", options: { tools: { deny: ["none"] } } };
+
 const MODES: readonly Mode[] = [
   { name: "session, POST, log in memory", ids: true, whole: true, read: readCall },
   { name: "session, GET, log in memory", ids: true, whole: true, read: readListen },
@@ -61,7 +64,21 @@ const MODES: readonly Mode[] = [
     whole: true,
     read: readAndResume,
   },
+  {
+    name: "session, POST, inspected",
+    config: () => ({ interceptors: [INSPECTS] }),
+    ids: true,
+    whole: true,
+    read: readCall,
+  },
   { name: "2026-07-28, as bytes", ids: false, whole: false, read: readModern },
+  {
+    name: "2026-07-28, inspected",
+    config: () => ({ interceptors: [INSPECTS] }),
+    ids: false,
+    whole: false,
+    read: readModern,
+  },
 ];
 
 /** Reads events until the stream ends or the data is all there. */

@@ -69,7 +69,8 @@ const PERHAPS_INEXACT = /(?:^|[[:,\s])-?(?:(?<=-)0|\d{16}|\d{1,15}[.eE])/;
 export function parseMessages(
   text: string,
 ): { readonly batch: boolean; readonly messages: readonly JsonRpcMessage[] } {
-  if (!nestingWithin(text, MAX_MESSAGE_DEPTH)) {
+  // A text cannot nest deeper than it is long.
+  if (text.length > MAX_MESSAGE_DEPTH && !nestingWithin(text, MAX_MESSAGE_DEPTH)) {
     throw new ProxyError(
       "parse_error",
       `The message nests arrays and objects more than ${MAX_MESSAGE_DEPTH} deep, which is the limit for interceptors.`,

@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import { stringifyMessage } from "../codec.ts";
+import type { BuiltinDeps } from "../deps.ts";
 import { hasId, kindOf } from "../message.ts";
 import { methodForLog } from "../shape.ts";
 import type { InterceptContext, Interceptor, JsonRpcMessage } from "../types.ts";
@@ -19,9 +20,11 @@ export const logOptions = z.strictObject({
 /** Options of `log`, filled in. */
 export type LogOptions = z.output<typeof logOptions>;
 
-/** An interceptor that logs each message. */
-export function createLog({ direction }: LogOptions): Interceptor {
-  const write = (from: "client" | "server") => (message: JsonRpcMessage, ctx: InterceptContext) =>
+/** An interceptor that logs each message, where lines of its level are written at all. */
+export function createLog({ direction }: LogOptions, deps?: Pick<BuiltinDeps, "log">): Interceptor {
+  const isWritten = deps?.log.enabled("info") ?? true;
+  const write = (from: "client" | "server") => (message: JsonRpcMessage, ctx: InterceptContext) => {
+    if (!isWritten) return;
     ctx.log({
       from,
       kind: kindOf(message),
@@ -30,6 +33,7 @@ export function createLog({ direction }: LogOptions): Interceptor {
       outcome: outcomeOf(message),
       characters: stringifyMessage(message).length,
     });
+  };
   return {
     name: "log",
     ...(direction === "server" ? {} : { clientMessage: write("client") }),

@@ -3,6 +3,7 @@ import { interceptContext } from "../../testing/mod.ts";
 import { parseMessages } from "../codec.ts";
 import type { JsonRpcMessage } from "../types.ts";
 import { createLog } from "./log.ts";
+import { nullLogger } from "../../telemetry/mod.ts";
 
 function parse(text: string): JsonRpcMessage {
   return parseMessages(text).messages[0]!;
@@ -43,4 +44,11 @@ Deno.test("log: one direction alone leaves the other without a hook", () => {
     return [clientMessage !== undefined, serverMessage !== undefined];
   };
   assertEquals([hooks("client"), hooks("server")], [[true, false], [false, true]]);
+});
+
+Deno.test("log does nothing where its lines are not written", () => {
+  const lines: unknown[] = [];
+  const context = interceptContext({ log: (fields) => void lines.push(fields) });
+  createLog({ direction: "both" }, { log: nullLogger }).serverMessage!({ method: "m" }, context);
+  assertEquals(lines, []);
 });
