@@ -112,7 +112,7 @@ export class EventStream {
 
   /** Begins with the first upstream connection, for the client that asked. */
   start(body: UpstreamBody): Attachment {
-    void this.#keep((log) => log.append(this.name, []));
+    void this.#keep(() => {}, (log) => log.append(this.name, []));
     const attachment = this.#attach();
     if (this.#options.clientPolls) attachment.push(primingEvent(this.name));
     void this.#emit(this.#options.first ?? []);
@@ -213,12 +213,16 @@ export class EventStream {
     const isCurrent = () => attachment === this.#attached;
     try {
       for (let at = seq; isCurrent() && (at < this.#seq || this.#keeping !== undefined);) {
-        await this.#keeping;
+        if (this.#keeping !== undefined) {
+          await this.#keeping;
+          continue;
+        }
         const newest = this.#seq;
-        const { events, gap } = await this.#options.log.after(this.name, at, HIGH_WATER_BYTES);
+        const { events } = await this.#options.log.after(this.name, at, HIGH_WATER_BYTES);
         if (!isCurrent()) return;
         const last = events.at(-1)?.seq ?? newest;
-        if (gap) attachment.push(gapComment(at, last));
+        // The log knows nothing of an event that it could not take.
+        if (last - at !== events.length) attachment.push(gapComment(at, last));
         for (const { seq, bytes } of events) attachment.push(bytes, seq);
         at = last;
         await this.#until(() => !attachment.full || !isCurrent());
@@ -326,27 +330,37 @@ export class EventStream {
     const framed = this.#framer.frame(before, events, oneLine);
     this.#seq = framed.seq;
     this.#notTaken(framed, before);
-    const kept = framed.seq === before
-      ? undefined
-      : this.#keep((log) =>
+    const give = () => this.#give(framed.bytes);
+    if (framed.seq === before) return give();
+    return this.#keep(
+      give,
+      (log) =>
         framed.isRun
           ? log.appendRun(this.name, before + 1, framed.bytes, framed.ends)
-          : log.append(this.name, framed.logged)
-      );
-    if (kept === undefined) return this.#give(framed.bytes);
-    return this.#keeping = kept.then(() => {
-      this.#keeping = undefined;
-      this.#give(framed.bytes);
-    });
+          : log.append(this.name, framed.logged),
+    );
   }
 
-  /** Has the log keep events. Those that it could not take are a gap for who comes back for them. */
-  #keep(append: (log: EventLog) => void | Promise<void>): Promise<void> | undefined {
+  /**
+   * Has the log keep events, and calls back then. Those that it could not take are a gap for who comes
+   * back for them.
+   */
+  #keep(
+    then: () => void,
+    append: (log: EventLog) => void | Promise<void>,
+  ): void | Promise<void> {
+    let kept: void | Promise<void>;
     try {
-      return append(this.#options.log)?.catch(() => {});
+      kept = append(this.#options.log);
     } catch {
-      return undefined;
+      return then();
     }
+    if (kept === undefined) return then();
+    const keeping = kept.catch(() => {}).then(() => {
+      if (this.#keeping === keeping) this.#keeping = undefined;
+      then();
+    });
+    return this.#keeping = keeping;
   }
 
   /** Counts what the log has to hold for a client that is not there. */

@@ -165,6 +165,15 @@ Deno.test("R52 a stream that begins with an empty line stands between two events
   }
 });
 
+Deno.test("R36 StreamTail passes over a byte order mark, however it is split", () => {
+  const bytes = encoder.encode(`\ufeffdata: ${ANSWER}\n\n`);
+  for (const length of [1, 2, 3, bytes.length]) {
+    const tail = new StreamTail();
+    for (const piece of pieces(bytes, [length])) tail.feed(piece);
+    assertEquals(tail.last, "answer");
+  }
+});
+
 Deno.test("R42 StreamTail holds no event of more than 64 KiB that comes in pieces", () => {
   const long = encoder.encode(`data: ${ANSWER.replace('"t":"', `"t":"${"x".repeat(70_000)}`)}\n\n`);
   for (const length of [long.length, long.length - 1, 66_000, 1_000]) {

@@ -67,7 +67,7 @@ export function answerWith(
 
 /** Lets all that needs no timer happen. */
 export async function settled(): Promise<void> {
-  for (let turn = 0; turn < 60; turn++) await Promise.resolve();
+  await turns(200);
 }
 
 /** A client that reads a stream as far as a test wants. */
@@ -128,15 +128,16 @@ export function sourceReader(source: AnswerSource): SourceReader {
   };
 }
 
-/** The same log, which needs a while for everything. */
-export function slowLog(log: EventLog): EventLog {
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(act: () => T | Promise<T>): Promise<T> => {
-    const done = last.then(async () => {
-      for (let turn = 0; turn < 5; turn++) await Promise.resolve();
-      return await act();
+/** The same log, which needs a while for everything; what is read may overtake what is written. */
+export function slowLog(log: EventLog, readTurns = 12): EventLog {
+  let written: Promise<unknown> = Promise.resolve();
+  const inTurn = (act: () => void | Promise<void>): Promise<void> => {
+    const done = written.then(async () => {
+      await turns(9);
+      await act();
+      await turns(9);
     });
-    last = done.catch(() => {});
+    written = done.catch(() => {});
     return done;
   };
   return {
@@ -145,8 +146,17 @@ export function slowLog(log: EventLog): EventLog {
     },
     append: (stream, events) => inTurn(() => log.append(stream, events)),
     appendRun: (stream, seq, bytes, ends) => inTurn(() => log.appendRun(stream, seq, bytes, ends)),
-    after: (stream, seq, maxBytes) => inTurn(() => log.after(stream, seq, maxBytes)),
+    async after(stream, seq, maxBytes) {
+      await turns(readTurns);
+      const replay = await log.after(stream, seq, maxBytes);
+      await turns(2);
+      return replay;
+    },
     forget: (stream) => inTurn(() => log.forget(stream)),
     close: () => log.close(),
   };
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await Promise.resolve();
 }
