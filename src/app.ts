@@ -9,7 +9,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { sharedTimers } from "./deadlines.ts";
 import { type Config, ConfigError, type RouteConfig } from "./config/mod.ts";
 import { ProxyError } from "./errors.ts";
-import { type EventLog, MemoryEventLog, SqliteEventLog } from "./event_log/mod.ts";
+import { type EventLog, MemoryEventLog, SqliteEventLog, watchedLog } from "./event_log/mod.ts";
 import {
   type DoorRules,
   Exchanges,
@@ -72,7 +72,7 @@ export function createApp(options: AppOptions): App {
     evictIdleMs: config.limits.sessionEvictIdleMs,
   });
   const exchanges = new Exchanges();
-  const log = createEventLog(config, clock);
+  const log = createEventLog(config, clock, logger);
   const live = new LiveStreams();
   const upstreams: Upstream[] = [];
   const timers = sharedTimers(clock);
@@ -156,10 +156,23 @@ function relayLimits({ limits, eventLog }: Config, clock: Clock): RelayLimits {
   };
 }
 
-function createEventLog({ eventLog }: Config, clock: Clock): EventLog | undefined {
+function createEventLog(
+  { eventLog }: Config,
+  clock: Clock,
+  logger: Logger,
+): EventLog | undefined {
   if (eventLog.store === "off") return undefined;
   if (eventLog.store === "memory") return new MemoryEventLog(clock, eventLog);
-  return new SqliteEventLog(clock, eventLog, eventLog.path!);
+  const log = new SqliteEventLog(clock, eventLog, eventLog.path!);
+  return watchedLog(
+    log,
+    clock,
+    (error, failures) =>
+      logger.error("the event log failed; clients that come back may miss events", {
+        failures,
+        error,
+      }),
+  );
 }
 
 function createUpstream(

@@ -56,6 +56,19 @@ for (const [how, finish] of ENDINGS) {
   });
 }
 
+Deno.test("R58 in 2026-07-28 event ids are no way to come back: the end without an answer is an error", async () => {
+  await using upstream = eventServer();
+  await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {
+    using stream = await eventClient.begin(origin, streams.modernCall());
+    const server = await upstream.stream(0);
+    await server.send(event("up-1", progress(1)));
+    await stream.next();
+    await server.end();
+    const [told] = await stream.rest();
+    assertEquals(JSON.parse(told!.data!).error.code, -31502);
+  });
+});
+
 Deno.test("R59 a stream of 2026-07-28 that breaks off inside of an event is cut", async () => {
   await using upstream = eventServer();
   await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {

@@ -13,3 +13,4 @@ export { MemoryEventLog } from "./memory.ts";
 export { SqliteEventLog } from "./sqlite.ts";
 export { EventLogError } from "./sqlite_file.ts";
 export { eventsOfRun } from "./log.ts";
+export { watchedLog } from "./watched.ts";

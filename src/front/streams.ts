@@ -6,6 +6,7 @@
  */
 
 import type { Clock } from "../clock.ts";
+import type { Era } from "../era/mod.ts";
 import { ProxyError } from "../errors.ts";
 import type { EventLog } from "../event_log/mod.ts";
 import { type AnswerSource, type FieldReader, NEVER_ABORTED } from "../http/mod.ts";
@@ -56,6 +57,8 @@ export interface StreamContext {
   readonly requestIds: readonly string[];
   /** Whether it has no end of its own. */
   readonly isSubscription: boolean;
+  /** The era of the call. */
+  readonly era: Era;
   /** What becomes of an event; left out where all pass as they came. */
   readonly inspect?: Inspect | undefined;
   /** Events ahead of all others. */
@@ -88,7 +91,8 @@ export class Streams {
         : new InspectedStream(body, { maxEventBytes, inspect, first });
       // A subscription that ends without a word may be asked for again (2026-07-28 basic/patterns/subscriptions).
       const awaited = isSubscription ? undefined : idText;
-      return new PassingStream(source, { clock, keepAliveMs, idText: awaited });
+      const resumable = context.era !== "modern";
+      return new PassingStream(source, { clock, keepAliveMs, idText: awaited, resumable });
     }
     const { upstream, sessions } = this.#options;
     return streams.open({

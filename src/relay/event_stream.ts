@@ -100,6 +100,11 @@ export class EventStream {
     return this.#options.requestIds.length === 0;
   }
 
+  /** Whether nothing more will come from upstream. */
+  get finished(): boolean {
+    return this.#finished;
+  }
+
   /** Whether a client reads it. */
   get attended(): boolean {
     return this.#attached !== undefined;

@@ -22,6 +22,8 @@ export interface PassingOptions {
   readonly keepAliveMs: number;
   /** The exact text of the id of the request that the stream answers; undefined where it answers none. */
   readonly idText: string | undefined;
+  /** Whether a client that has seen an event id may come back for the rest: not in 2026-07-28. */
+  readonly resumable: boolean;
 }
 
 /** What comes next of a stream, null at its end. */
@@ -31,6 +33,7 @@ export type Pieces = readonly Bytes[] | null;
 export class PassingStream implements AnswerSource {
   readonly #source: AnswerSource;
   readonly #idText: string | undefined;
+  readonly #resumable: boolean;
   readonly #tail = new StreamTail();
   readonly #keepAlive: Timer;
   #coming: Promise<Pieces> | undefined;
@@ -39,9 +42,10 @@ export class PassingStream implements AnswerSource {
   #over = false;
 
   /** Passes `source` on, which it owns from now on. */
-  constructor(source: AnswerSource, { clock, keepAliveMs, idText }: PassingOptions) {
+  constructor(source: AnswerSource, { clock, keepAliveMs, idText, resumable }: PassingOptions) {
     this.#source = source;
     this.#idText = idText;
+    this.#resumable = resumable;
     this.#keepAlive = keepAlive(clock, keepAliveMs, this);
   }
 
@@ -125,7 +129,8 @@ export class PassingStream implements AnswerSource {
 
   /** Whether the client waits for no answer any more, or can ask for the rest with an event id. */
   #isAnswered(): boolean {
-    return this.#idText === undefined || this.#tail.last !== "other" || this.#tail.sawId;
+    const mayComeBack = this.#resumable && this.#tail.sawId;
+    return this.#idText === undefined || this.#tail.last !== "other" || mayComeBack;
   }
 
   #end(): void {

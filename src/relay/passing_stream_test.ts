@@ -15,7 +15,7 @@ const text = (pieces: readonly Bytes[] | null) =>
 function setUp(idText: string | undefined = "7", keepAliveMs = 1_000) {
   const clock = new ManualClock();
   const source = relay.filledBody(clock);
-  const stream = new PassingStream(source.body, { clock, keepAliveMs, idText });
+  const stream = new PassingStream(source.body, { clock, keepAliveMs, idText, resumable: true });
   return { clock, source, stream, next: async () => text(await stream.next()) };
 }
 
@@ -148,7 +148,7 @@ Deno.test("R58 behind an answer, and where there is none to wait for, an end is 
       const source = relay.filledBody(clock);
       return {
         source,
-        stream: new PassingStream(source.body, { clock, keepAliveMs: 0, idText }),
+        stream: new PassingStream(source.body, { clock, keepAliveMs: 0, idText, resumable: true }),
       };
     };
     const clean = make();

@@ -30,6 +30,7 @@ const LATER: ReadonlySet<number> = new Set([409, 425, 429, 500, 502, 503, 504]);
 export class Reconnect {
   readonly #options: ReconnectOptions;
   #attempt = 0;
+  #openedMs = Infinity;
   #stop: (() => void) | undefined;
   #sessionGone = false;
 
@@ -65,6 +66,8 @@ export class Reconnect {
     isOver: () => boolean,
   ): Promise<UpstreamBody | undefined> {
     const { clock, backOff } = this.#options;
+    // One that was open for long may have had nothing to say.
+    if (clock.monotonicMs() - this.#openedMs >= backOff.maxDelayMs) this.#attempt = 0;
     let failure: ProxyError | undefined;
     while (this.#attempt < backOff.attempts) {
       const random = clock.randomBytes(1)[0]! / 256;
@@ -99,7 +102,10 @@ export class Reconnect {
       return new ProxyError("upstream_unreachable", message, { cause: error });
     }
     const { status, kind, body } = answer;
-    if (status === 200 && kind === "sse") return body;
+    if (status === 200 && kind === "sse") {
+      this.#openedMs = this.#options.clock.monotonicMs();
+      return body;
+    }
     body.discard();
     if (LATER.has(status)) {
       const sentence =

@@ -171,3 +171,16 @@ Deno.test("attempts of 0 never ask", async () => {
   await assertRejects(() => after(), ProxyError, "was not asked for the rest");
   assertEquals(asked, []);
 });
+
+Deno.test("R57 a stream that was open for long before it broke begins its attempts anew", async () => {
+  for (const [openMs, given] of [[1_000, true], [999, false]] as const) {
+    const { after, bodies, pass } = setUp([200, 200], { attempts: 1, initialDelayMs: 1 });
+    const first = after();
+    await pass(1);
+    assertEquals(await first, bodies[0]!.body);
+    await pass(openMs);
+    const second = after().then(() => true, () => false);
+    await pass(1);
+    assertEquals(await second, given);
+  }
+});

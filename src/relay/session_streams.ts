@@ -129,13 +129,19 @@ export class SessionStreams {
     for (const stream of [...this.#streams.values()]) stream.end();
   }
 
+  /** The oldest of those that have nothing more to come, or the oldest of all. */
+  #givesWay(): EventStream | undefined {
+    const [oldest] = this.#unattended;
+    return this.#unattended.values().find(({ finished }) => finished) ?? oldest;
+  }
+
   #attended(stream: EventStream, attended: boolean): void {
     this.#options.live.attended(stream, attended);
     this.#unattended.delete(stream);
     if (attended) return;
     this.#unattended.add(stream);
     if (this.#unattended.size > MAX_UNATTENDED_STREAMS) {
-      this.#unattended.values().next().value?.end();
+      this.#givesWay()?.end();
     }
   }
 }

@@ -86,6 +86,19 @@ Deno.test("R86 a session holds so many streams that nobody reads, and the oldest
   session.close();
 });
 
+Deno.test("R86 streams with nothing more to come give way before those that go on", async () => {
+  const { session, open } = setUp();
+  const going = open();
+  going.attachment.discard();
+  for (let number = 0; number < MAX_UNATTENDED_STREAMS; number++) await answered(open());
+  going.upstream.send(event(null, result(7)));
+  going.upstream.body.finish();
+  const name = going.reader.events[0]?.id ?? "";
+  assertEquals(name, "");
+  assertEquals(session.size, MAX_UNATTENDED_STREAMS);
+  session.close();
+});
+
 Deno.test("R86 all sessions together hold so many, and the oldest of all gives way", async () => {
   const { session, newSession, open, live } = setUp(4);
   const other = newSession();
