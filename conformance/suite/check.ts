@@ -41,7 +41,8 @@ export const ASSUMPTIONS = {
     "gives up on an answer's head after 1 s and on a silent body after 1 s (event streams excepted)",
   "body-limit-1m": "takes request bodies up to 1 MiB and refuses larger ones",
   "resumes-streams":
-    "keeps the events of sessions' streams for clients that come back, and takes broken upstream streams up again",
+    "keeps the events of sessions' streams for clients that come back, goes on with a call whose " +
+    "client has left, and takes broken upstream streams up again",
   "short-keep-alive": "sends a comment on event streams that are silent for 1 s",
 } as const;
 
