@@ -75,7 +75,7 @@ function configFor(url: string): OwnSettings {
   return {
     listen: "127.0.0.1:0",
     logLevel: "warn",
-    limits: { maxRequestBytes: 1024 * 1024, keepAliveMs: 1_000 },
+    limits: { maxRequestBytes: 1024 * 1024, keepAliveMs: 4_000 },
     routes: [{
       path: "/mcp",
       upstream: { url, headersTimeoutMs: 1_000, bodyIdleTimeoutMs: 1_000, totalTimeoutMs: 10_000 },

@@ -11,7 +11,10 @@ import type { BrokenProxy } from "./broken_proxy.ts";
 import type { Sides } from "./damage.ts";
 import { Sandwich } from "./sandwich.ts";
 
-/** How long a check of a broken proxy waits for what does not come, in ms. */
+/**
+ * How long a check of a broken proxy waits for what does not come, in ms. What the sound proxy does to keep
+ * streams alive comes later than this and the next.
+ */
 const PATIENCE_MS = 800;
 
 /** The same where the checks have to wait for timeouts of one second. */

@@ -43,7 +43,7 @@ export const ASSUMPTIONS = {
   "resumes-streams":
     "keeps the events of sessions' streams for clients that come back, goes on with a call whose " +
     "client has left, and takes broken upstream streams up again",
-  "short-keep-alive": "sends a comment on event streams that are silent for 1 s",
+  "short-keep-alive": "sends a comment on event streams that are silent for 4 s",
 } as const;
 
 /** The name of an assumption. */
