@@ -8,7 +8,12 @@ import { Processes } from "./official_processes.ts";
 import type { Assumption, Target } from "./suite/mod.ts";
 
 /** What this proxy is set up with: everything the suite may assume. */
-export const OWN_ASSUMPTIONS: readonly Assumption[] = ["short-timeouts", "body-limit-1m"];
+export const OWN_ASSUMPTIONS: readonly Assumption[] = [
+  "short-timeouts",
+  "body-limit-1m",
+  "resumes-streams",
+  "short-keep-alive",
+];
 
 /** Long enough for a first start, which downloads packages. */
 const START_DEADLINE_MS = 120_000;
@@ -70,7 +75,7 @@ function configFor(url: string): OwnSettings {
   return {
     listen: "127.0.0.1:0",
     logLevel: "warn",
-    limits: { maxRequestBytes: 1024 * 1024 },
+    limits: { maxRequestBytes: 1024 * 1024, keepAliveMs: 4_000 },
     routes: [{
       path: "/mcp",
       upstream: { url, headersTimeoutMs: 1_000, bodyIdleTimeoutMs: 1_000, totalTimeoutMs: 10_000 },

@@ -18,6 +18,11 @@ export interface BrokenProxy {
   readonly breaks: readonly string[];
   /** Whether what it breaks is seen by checks alone that assume short timeouts. */
   readonly needsTimeouts?: boolean;
+  /**
+   * Whether the sound proxy in it keeps events and repairs streams, so that what is broken is how it does
+   * that. Checks that assume it are made of such proxies alone.
+   */
+  readonly withEventLog?: boolean;
   /** Its damage, with a memory of its own. */
   make(): Sides;
 }

@@ -17,6 +17,9 @@ const PROVEN = Object.keys(GROUPS).filter((group) => group !== "latency");
 const CASES = SCENARIOS.map(scenarioCase);
 const GROUP_OF = new Map(SCENARIOS.map(({ id, group }) => [id, group]));
 
+/** Those that need a sound proxy which keeps events. */
+const RESUMING = CASES.filter(({ assumes }) => assumes.includes("resumes-streams"));
+
 const isWhole = Deno.env.get("SWITCHYARD_BROKEN") === "all";
 
 /** Relays that read everything and change nothing. */
@@ -44,15 +47,17 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn(t) {
+    const watches = { front: WATCHES, back: WATCHES };
     const [alone, between, watched] = await Promise.all([
       failuresWithoutRelays(CASES),
       failuresBetween(CASES, {}),
-      failuresBetween(CASES, { front: WATCHES, back: WATCHES }),
+      failuresBetween(CASES, watches),
     ]);
+    const resuming = await failuresBetween(RESUMING, watches, { withEventLog: true });
     await t.step(
       "between relays that do no damage the proxy fails nothing but what it fails",
       () => {
-        for (const [id, message] of [...between, ...watched]) {
+        for (const [id, message] of [...between, ...watched, ...resuming]) {
           assert(alone.has(id), `${id}: ${message}`);
         }
       },

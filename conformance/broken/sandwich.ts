@@ -5,7 +5,7 @@
  */
 
 import { MockUpstream } from "../mock/mod.ts";
-import { type OwnProxy, PASSING_BYTES, startOwnProxy } from "../own_proxy.ts";
+import { type OwnProxy, type OwnSettings, startOwnProxy } from "../own_proxy.ts";
 import type { Target } from "../suite/mod.ts";
 import type { Sides } from "./damage.ts";
 import { Relay } from "./relay.ts";
@@ -46,14 +46,14 @@ export class Sandwich implements AsyncDisposable {
     };
   }
 
-  /** Starts a sound proxy and everything around it. */
-  static async start(): Promise<Sandwich> {
+  /** Starts a sound proxy, set up like this, and everything around it. */
+  static async start(settings: OwnSettings): Promise<Sandwich> {
     await using parts = new AsyncDisposableStack();
     const mock = parts.use(await MockUpstream.listen());
     const past = { hostname: "127.0.0.1", port: mock.port };
     const back = parts.use(await Relay.listen({ to: past, past }));
     const upstream = `http://127.0.0.1:${back.address.port}/mcp`;
-    const proxy = parts.use(await startOwnProxy(upstream, PASSING_BYTES));
+    const proxy = parts.use(await startOwnProxy(upstream, settings));
     const to = { hostname: "127.0.0.1", port: Number(proxy.target.url.port) };
     const front = parts.use(await Relay.listen({ to, past }));
     return new Sandwich(parts.move(), { mock, proxy, front, back });

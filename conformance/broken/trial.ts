@@ -5,13 +5,16 @@
  */
 
 import { MockUpstream } from "../mock/mod.ts";
-import { OWN_ASSUMPTIONS, PASSING_BYTES, startOwnProxy } from "../own_proxy.ts";
+import { OWN_ASSUMPTIONS, type OwnSettings, PASSING_BYTES, startOwnProxy } from "../own_proxy.ts";
 import { type Assumption, type Case, type Group, runCase, type RunOptions } from "../suite/mod.ts";
 import type { BrokenProxy } from "./broken_proxy.ts";
 import type { Sides } from "./damage.ts";
 import { Sandwich } from "./sandwich.ts";
 
-/** How long a check of a broken proxy waits for what does not come, in ms. */
+/**
+ * How long a check of a broken proxy waits for what does not come, in ms. What the sound proxy does to keep
+ * streams alive comes later than this and the next.
+ */
 const PATIENCE_MS = 800;
 
 /** The same where the checks have to wait for timeouts of one second. */
@@ -20,7 +23,21 @@ const TIMEOUT_PATIENCE_MS = 1_600;
 /** The same where a check that ought to hold is made again, because the machine may be busy. */
 const SECOND_PATIENCE_MS = 5_000;
 
-const WITHOUT_TIMEOUTS = OWN_ASSUMPTIONS.filter((name) => name !== "short-timeouts");
+/** What a proxy is set up with: see `BrokenProxy`. */
+export type Setup = Pick<BrokenProxy, "needsTimeouts" | "withEventLog">;
+
+/** What the sound proxy is set up with, beside what the suite assumes. */
+function settingsFor({ withEventLog = false }: Setup): OwnSettings {
+  return withEventLog ? {} : PASSING_BYTES;
+}
+
+function assumedOf({ needsTimeouts = false, withEventLog = false }: Setup): Assumption[] {
+  const made: Partial<Record<Assumption, boolean>> = {
+    "short-timeouts": needsTimeouts,
+    "resumes-streams": withEventLog,
+  };
+  return OWN_ASSUMPTIONS.filter((name) => made[name] ?? true);
+}
 
 /**
  * Checks that measure the sockets beside the proxy: there are more of them in a sandwich. They are
@@ -59,11 +76,19 @@ export interface TrialPlan {
 /** Tries all proxies of a plan. */
 export async function tryAll(plan: TrialPlan): Promise<readonly Trial[]> {
   const trials: Trial[] = [];
-  const waiting = [...plan.proxies.entries()];
+  const waiting = [false, true].map((withEventLog) => ({
+    withEventLog,
+    proxies: [...plan.proxies.entries()].filter(([, proxy]) =>
+      (proxy.withEventLog ?? false) === withEventLog
+    ),
+  }));
   const lane = async () => {
-    await using sandwich = await Sandwich.start();
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      trials.push(await tryOne(plan, sandwich, ...next));
+    for (const { withEventLog, proxies } of waiting) {
+      if (proxies.length === 0) continue;
+      await using sandwich = await Sandwich.start(settingsFor({ withEventLog }));
+      for (let next = proxies.shift(); next !== undefined; next = proxies.shift()) {
+        trials.push(await tryOne(plan, sandwich, ...next));
+      }
     }
   };
   await Promise.all(Array.from({ length: plan.lanes }, lane));
@@ -106,10 +131,10 @@ type Stage = Pick<RunOptions, "target" | "mock">;
 async function failuresOf(
   { target, mock }: Stage,
   one: Case,
-  { needsTimeouts = false }: Pick<BrokenProxy, "needsTimeouts">,
-  patienceMs = needsTimeouts ? TIMEOUT_PATIENCE_MS : PATIENCE_MS,
+  setup: Setup,
+  patienceMs = setup.needsTimeouts ? TIMEOUT_PATIENCE_MS : PATIENCE_MS,
 ): Promise<ReadonlyMap<string, string>> {
-  const assume: readonly Assumption[] = needsTimeouts ? OWN_ASSUMPTIONS : WITHOUT_TIMEOUTS;
+  const assume = assumedOf(setup);
   const { verdicts } = await runCase(one, { target, mock, patienceMs, assume });
   return new Map(
     verdicts.filter(({ status }) => status === "fail")
@@ -121,10 +146,11 @@ async function failuresOf(
 export async function failuresBetween(
   cases: readonly Case[],
   sides: Sides,
+  setup: Setup = {},
 ): Promise<ReadonlyMap<string, string>> {
-  await using sandwich = await Sandwich.start();
+  await using sandwich = await Sandwich.start(settingsFor(setup));
   await sandwich.use(sides);
-  const failed = await failuresOfSound(sandwich, cases);
+  const failed = await failuresOfSound(sandwich, cases, setup);
   for (const problem of sandwich.takeProblems()) failed.set("(broken in itself)", problem);
   return failed;
 }
@@ -132,23 +158,25 @@ export async function failuresBetween(
 /** The checks that the sound proxy fails by itself. */
 export async function failuresWithoutRelays(
   cases: readonly Case[],
+  setup: Setup = {},
 ): Promise<ReadonlyMap<string, string>> {
   await using mock = await MockUpstream.listen();
-  await using proxy = await startOwnProxy(`http://${mock.host}/mcp`, PASSING_BYTES);
-  return await failuresOfSound({ target: proxy.target, mock }, cases);
+  await using proxy = await startOwnProxy(`http://${mock.host}/mcp`, settingsFor(setup));
+  return await failuresOfSound({ target: proxy.target, mock }, cases, setup);
 }
 
 async function failuresOfSound(
   stage: Stage,
   cases: readonly Case[],
+  setup: Setup,
 ): Promise<Map<string, string>> {
   const failed = new Map<string, string>();
   for (const one of cases) {
     if (one.checks.some((id) => MEASURES_SOCKETS.has(id))) continue;
-    let failures = await failuresOf(stage, one, {}, TIMEOUT_PATIENCE_MS);
+    let failures = await failuresOf(stage, one, setup, TIMEOUT_PATIENCE_MS);
     // A busy machine may have the proxy itself run into its timeouts of a second.
     for (let again = 0; again < 3 && failures.size > 0; again++) {
-      failures = await failuresOf(stage, one, {}, SECOND_PATIENCE_MS);
+      failures = await failuresOf(stage, one, setup, SECOND_PATIENCE_MS);
     }
     for (const [id, message] of failures) failed.set(id, message);
   }

@@ -14,11 +14,13 @@ import {
   type Scenario,
 } from "../suite/mod.ts";
 import { WireError } from "../wire/mod.ts";
+import { browserView } from "./event_view.ts";
 import {
   echoed,
   echoResult,
   expectWorks,
   keyOf,
+  messageIn,
   modernByKey,
   modernCall,
   progress,
@@ -58,6 +60,24 @@ const broken: Judge = (answer) => {
       JSON.stringify(text.slice(0, 200)),
   );
 };
+
+/** A call that its stream left without an answer has failed: for the client too. */
+const unanswered: Judge = (answer) => {
+  if (answer instanceof WireError) return;
+  const { status, complete, text, message } = answer;
+  const { events } = browserView(new TextEncoder().encode(text));
+  const messages = [message, ...events.map(({ data }) => messageIn(data))];
+  expect(
+    status >= 500 || !complete || messages.some(isErrorOfTheCall),
+    `a stream that ended without an answer to the call ended as well for the client, with status ` +
+      `${status}, and no error with its id: ${JSON.stringify(text.slice(0, 200))}`,
+  );
+};
+
+function isErrorOfTheCall(message: unknown): boolean {
+  return typeof message === "object" && message !== null && "error" in message &&
+    "id" in message && message.id === 1;
+}
 
 /** An answer that is only unusual arrives. */
 const fine: Judge = (answer) => {
@@ -273,6 +293,31 @@ const BROKEN: readonly Fault[] = [
   },
 ];
 
+/** Ends a stream cleanly that has brought no answer, and no event id to come back with. */
+const endWithoutAnswer: MockScript = async (_, reply) => {
+  await reply.stream();
+  await reply.event({ data: progress(1) });
+  await reply.end();
+};
+
+const UNANSWERED: readonly Fault[] = [
+  {
+    id: "faults.ended-without-answer",
+    title: "a stream that the server ends cleanly without the answer is no success",
+    source: '2026-07-28 basic/transports/streamable-http "Receiving Messages", R58',
+    judge: unanswered,
+    script: endWithoutAnswer,
+  },
+  {
+    id: "faults.ended-without-answer-in-a-session",
+    title: "nor is one in a session that cannot be resumed, since its events have no ids",
+    source: '2025-11-25 basic/transports "Sending Messages to the Server" 6, R58',
+    judge: unanswered,
+    era: "session",
+    script: endWithoutAnswer,
+  },
+];
+
 const UNUSUAL: readonly Fault[] = [
   {
     id: "faults.connection-close",
@@ -462,6 +507,6 @@ async function stalledBesideOthers(context: Context): Promise<void> {
 
 /** The checks of upstreams that fail. */
 export const FAULTS: readonly Scenario[] = [
-  ...[...REFUSED, ...BROKEN, ...UNUSUAL].map(faultScenario),
+  ...[...REFUSED, ...BROKEN, ...UNANSWERED, ...UNUSUAL].map(faultScenario),
   ...OTHERS,
 ];

@@ -21,6 +21,7 @@ import { ONCE } from "./once.ts";
 import { PATHS } from "./paths.ts";
 import { PRIVACY } from "./privacy.ts";
 import { REQUEST } from "./request.ts";
+import { RESUMPTION } from "./resumption.ts";
 import { SESSIONS } from "./sessions.ts";
 import { SMUGGLING } from "./smuggling.ts";
 import { STREAMING } from "./streaming.ts";
@@ -44,5 +45,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...ONCE,
   ...CANCELLATION_CHECKS,
   ...FAULTS,
+  ...RESUMPTION,
   ...PRIVACY,
 ];

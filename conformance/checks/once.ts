@@ -34,6 +34,9 @@ const IDEMPOTENT = "RFC 9110 9.2.2";
 /** How long an answer may take that a proxy owes after its timeouts. */
 const ANSWER_MS = 4_000;
 
+/** How often a client asks for a stream that the server does not offer. */
+const CLIENT_GETS = 3;
+
 /** A call that something happens to. */
 interface OneCall {
   readonly id: string;
@@ -263,6 +266,22 @@ const OTHERS: readonly Scenario[] = [
     run: sessionMessages,
   },
   {
+    id: "once.get-refused-once",
+    group: "once",
+    title: "a GET that the server answers with 405 is not sent again; its client may do that",
+    source: '2025-11-25 basic/transports "Listening for Messages from the Server" 3, R89',
+    revisions: ["2025-11-25"],
+    run: refusedGets,
+  },
+  {
+    id: "once.resumption-refused-once",
+    group: "once",
+    title: "a server that answers 405 is not asked again for the rest of a stream that broke",
+    source: '2025-11-25 basic/transports "Resumability and Redelivery", R89',
+    revisions: ["2025-11-25"],
+    run: refusedResumption,
+  },
+  {
     id: "once.client-leaves-before-the-answer",
     group: "once",
     title: "a call whose client leaves before the answer is not sent again",
@@ -283,6 +302,37 @@ const OTHERS: readonly Scenario[] = [
       }),
   },
 ];
+
+async function refusedGets(context: Context): Promise<void> {
+  context.mock.use(sessionByKey({}));
+  const session = await context.openSession();
+  for (let time = 0; time < CLIENT_GETS; time++) {
+    await soon(context.send({ method: "GET", fields: session.fields }), ANSWER_MS);
+  }
+  await soon(context.send(sessionCall(session, "behind")), ANSWER_MS);
+  const count = getsIn(context);
+  expect(
+    count <= CLIENT_GETS,
+    `${CLIENT_GETS} GETs of the client reached the server, which refuses them, ${count} times`,
+  );
+}
+
+async function refusedResumption(context: Context): Promise<void> {
+  const stream: MockScript = async (_, reply) => {
+    await reply.stream();
+    await reply.event({ id: "1", retry: 1, data: progress(1) });
+    reply.close();
+  };
+  const { call } = await prepared(context, "session", { stream });
+  await soon(context.send(call("stream")), ANSWER_MS);
+  await soon(context.send(call("behind")), ANSWER_MS);
+  const count = getsIn(context);
+  expect(count <= 1, `the server, which refuses it, was asked for the rest ${count} times`);
+}
+
+function getsIn(context: Context): number {
+  return context.mock.requests.filter(({ method }) => method === "GET").length;
+}
 
 async function sessionMessages(context: Context): Promise<void> {
   context.mock.use(sessionByKey({}));

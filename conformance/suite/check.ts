@@ -40,6 +40,10 @@ export const ASSUMPTIONS = {
   "short-timeouts":
     "gives up on an answer's head after 1 s and on a silent body after 1 s (event streams excepted)",
   "body-limit-1m": "takes request bodies up to 1 MiB and refuses larger ones",
+  "resumes-streams":
+    "keeps the events of sessions' streams for clients that come back, goes on with a call whose " +
+    "client has left, and takes broken upstream streams up again",
+  "short-keep-alive": "sends a comment on event streams that are silent for 4 s",
 } as const;
 
 /** The name of an assumption. */

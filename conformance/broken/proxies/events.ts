@@ -4,11 +4,14 @@
  * @module
  */
 
-import { binary } from "../../wire/mod.ts";
+import { binary, type Fields } from "../../wire/mod.ts";
 import { ofGroup } from "../broken_proxy.ts";
-import type { StreamChange } from "../damage.ts";
+import { refielding, said } from "../choices.ts";
+import type { Passing, StreamChange } from "../damage.ts";
 import { bytesOf, unbinary, withField } from "../message.ts";
-import { blocks, lines, onStreams, pieces, tellsOfFailure } from "../streams.ts";
+import { blocks, isStream, lines, onStreams, pieces, tellsOfFailure } from "../streams.ts";
+
+const LAST_EVENT_ID = "last-event-id";
 
 /** Long enough to see whether a stream ends behind a piece, in ms. */
 const LOOK_AHEAD_MS = 20;
@@ -35,6 +38,12 @@ const isEmptyOfData = (block: string) => /^data:? *\r?$/m.test(block) && !/^data
 function turnedAround(piece: string): string {
   const events = piece.split("\n\n");
   return events.pop() === "" ? events.toReversed().map((event) => `${event}\n\n`).join("") : piece;
+}
+
+/** The fields of a request that names the first event of its stream in place of any other. */
+function fromTheStart(request: Passing): Fields | undefined {
+  const id = said(request, LAST_EVENT_ID)?.replace(/\.\d+$/, ".0");
+  return id === undefined ? undefined : withField(request.fields, LAST_EVENT_ID, id);
 }
 
 /** The broken proxies of the group. */
@@ -68,8 +77,9 @@ export const EVENTS = ofGroup("events", [
     name: "drops-comments",
     describe: "drops comments",
     breaks: ["events.comments-pass"],
+    // At the back: what the proxy itself says on a silent stream is for `streaming`.
     make: () => ({
-      front: onStreams(() => ({ stream: lines((line) => line.startsWith(":") ? null : line) })),
+      back: onStreams(() => ({ stream: lines((line) => line.startsWith(":") ? null : line) })),
     }),
   },
   {
@@ -251,6 +261,32 @@ export const EVENTS = ofGroup("events", [
     breaks: ["events.clean-end"],
     make: () => ({
       front: onStreams(() => ({ breaksOff: true, stream: { push: (piece) => [piece] } })),
+    }),
+  },
+  {
+    name: "replays-from-the-start",
+    withEventLog: true,
+    describe: "gives a client that comes back the whole stream, whatever event it names",
+    breaks: [
+      "events.resume-from-the-log",
+      "events.forged-id",
+      "events.resume-of-a-call",
+      "events.resume-of-a-get-stream",
+    ],
+    make: () => ({ front: refielding(fromTheStart) }),
+  },
+  {
+    name: "replays-twice",
+    withEventLog: true,
+    describe: "gives a client that comes back each event twice",
+    breaks: ["events.resume-from-the-log"],
+    make: () => ({
+      front: {
+        answer: (head, request) =>
+          isStream(head) && said(request, LAST_EVENT_ID) !== undefined
+            ? { stream: blocks((block) => block + block) }
+            : undefined,
+      },
     }),
   },
   {

@@ -121,6 +121,28 @@ export const ONCE = ofGroup("once", [
     }),
   },
   {
+    name: "sends-gets-twice",
+    describe: "sends each GET twice",
+    breaks: ["once.get-refused-once"],
+    make: () => ({
+      back: { request: ({ method, bytes }) => method === "GET" ? { also: bytes } : undefined },
+    }),
+  },
+  {
+    name: "takes-405-for-later",
+    withEventLog: true,
+    describe: "asks again for the rest of a stream where the server has answered 405",
+    breaks: ["once.resumption-refused-once"],
+    make: () => ({
+      back: {
+        answer: ({ status }, { fields }) =>
+          status === 405 && fieldOf(fields, "last-event-id") !== undefined
+            ? { status: 503 }
+            : undefined,
+      },
+    }),
+  },
+  {
     name: "retries-without-an-answer",
     describe: "sends a request again where the server ends the connection without an answer",
     breaks: ["once.closed-without-an-answer", "once.reset-without-an-answer"],

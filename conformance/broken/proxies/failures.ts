@@ -17,7 +17,7 @@ import type {
   Surroundings,
 } from "../damage.ts";
 import { bytesOf, fieldOf, requestWith } from "../message.ts";
-import { blocks, isStream, tellsOfFailure } from "../streams.ts";
+import { blocks, isStream, onStreams, tellsOfFailure } from "../streams.ts";
 
 /** Ends, when one client leaves, the calls of others that are under way. */
 function endingOthers(): Sides {
@@ -67,6 +67,24 @@ function cancellingForClients(): Sides {
   };
 }
 
+/** Refuses those who come back to a stream of a session in which a client has left one. */
+function forgettingWhoLeft(): Sides {
+  const left = new Set<string>();
+  return {
+    front: {
+      request(request) {
+        const isBack = request.method === "GET" && said(request, "last-event-id") !== undefined;
+        return isBack && left.has(said(request, SESSION) ?? "") ? { answer: bare(400) } : undefined;
+      },
+      answer: () => undefined,
+      departed(request) {
+        const session = said(request, SESSION);
+        if (session !== undefined) left.add(session);
+      },
+    },
+  };
+}
+
 /** The broken proxies that do not care whether the client is there, or care too much. */
 export const CANCELLATION = ofGroup("cancellation", [
   {
@@ -103,6 +121,13 @@ export const CANCELLATION = ofGroup("cancellation", [
     describe: "tells the server of a session that a client which left has cancelled its call",
     breaks: ["cancellation.departure-is-none-in-a-session"],
     make: cancellingForClients,
+  },
+  {
+    name: "forgets-who-has-left",
+    withEventLog: true,
+    describe: "gives nothing more of its streams to a client of a session that left one",
+    breaks: ["cancellation.session-call-goes-on"],
+    make: forgettingWhoLeft,
   },
 ]);
 
@@ -207,7 +232,12 @@ export const FAULTS = ofGroup("faults", [
     name: "hides-truncation",
     describe:
       "ends an answer that was cut as if it had been complete, without an error in its place",
-    breaks: ["faults.truncated-stream", "faults.reset-stream"],
+    breaks: [
+      "faults.truncated-stream",
+      "faults.reset-stream",
+      "faults.ended-without-answer",
+      "faults.ended-without-answer-in-a-session",
+    ],
     make: () => ({
       front: {
         answer: (head: AnswerHead) =>
@@ -215,6 +245,15 @@ export const FAULTS = ofGroup("faults", [
             ? { hideCut: true, stream: blocks((block) => tellsOfFailure(block) ? "" : block) }
             : undefined,
       },
+    }),
+  },
+  {
+    name: "takes-breaks-for-ends",
+    withEventLog: true,
+    describe: "takes a stream that broke for one that the server has closed",
+    breaks: ["faults.broken-stream-taken-up"],
+    make: () => ({
+      back: onStreams(() => ({ hideCut: true, stream: { push: (piece) => [piece] } })),
     }),
   },
   {

@@ -11,6 +11,7 @@ import { answering, bare, isInitialize, isModern, NOTHING, said, SESSION } from 
 import type { Damage, Passing, Sides } from "../damage.ts";
 import { fieldOf, requestWith, textOf, unbinary, withField } from "../message.ts";
 import { ServerIds } from "../server_ids.ts";
+import { isStream, lines } from "../streams.ts";
 
 const SESSION_LINE = /\r?\nmcp-session-id:[^\r\n]*/i;
 
@@ -102,6 +103,31 @@ function mixingAnswers(): Sides {
             call.peers.find(({ answered }) => answered !== undefined)?.answered ??
               (call.answered = body),
         };
+      },
+    },
+  };
+}
+
+/** Knows in which session each event came, and has whoever names one ask in that session. */
+function findingByEventId(): Sides {
+  const owners = new Map<string, string>();
+  return {
+    front: {
+      request(request) {
+        const owner = owners.get(said(request, "last-event-id") ?? "");
+        return request.method === "GET" && owner !== undefined
+          ? withSession(request, owner)
+          : undefined;
+      },
+      answer(head, request) {
+        const session = said(request, SESSION);
+        if (!isStream(head) || session === undefined) return undefined;
+        const note = (line: string) => {
+          const [, id] = /^id: ?(.+)/.exec(line) ?? [];
+          if (id !== undefined) owners.set(id, session);
+          return line;
+        };
+        return { stream: lines(note) };
       },
     },
   };
@@ -258,6 +284,12 @@ export const SESSIONS = ofGroup("sessions", [
         },
       };
     },
+  },
+  {
+    name: "finds-streams-by-event-id-alone",
+    describe: "takes a client that names an event for one of the session that the event came in",
+    breaks: ["sessions.event-id-of-another-session"],
+    make: findingByEventId,
   },
   {
     name: "mixes-equal-ids-up",

@@ -118,7 +118,7 @@ export const STREAMING = ofGroup("streaming", [
   {
     name: "holds-comments-back",
     describe: "sends comments together with what follows them",
-    breaks: ["streaming.keep-alive-comments-at-once"],
+    breaks: ["streaming.keep-alive-comments-at-once", "streaming.silent-stream-commented"],
     make: () => ({ front: onStreams(() => ({ stream: holdingComments() })) }),
   },
   {
