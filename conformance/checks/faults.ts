@@ -5,22 +5,13 @@
  */
 
 import type { MockRequest, MockScript, Reply } from "../mock/mod.ts";
-import {
-  type Answer,
-  type Assumption,
-  type Context,
-  expect,
-  expectEqual,
-  type Scenario,
-} from "../suite/mod.ts";
-import { WireError } from "../wire/mod.ts";
-import { browserView } from "./event_view.ts";
+import { type Assumption, type Context, expect, expectEqual, type Scenario } from "../suite/mod.ts";
+import { broken, fine, type Judge, refused, unanswered, wireErrorOnly } from "./fault_judges.ts";
 import {
   echoed,
   echoResult,
   expectWorks,
   keyOf,
-  messageIn,
   modernByKey,
   modernCall,
   progress,
@@ -36,62 +27,6 @@ const INCOMPLETE = "RFC 9112 8";
 const OK = "HTTP/1.1 200 OK\r\n";
 const JSON_TYPE = "content-type: application/json\r\n";
 const CHUNKED = "transfer-encoding: chunked\r\n\r\n";
-
-/** What a client may see of an answer; throws where it saw something else. */
-type Judge = (answer: Answer | WireError) => void;
-
-/** An answer that is none is refused with a status of the proxy's. */
-const refused: Judge = (answer) => {
-  if (answer instanceof WireError) throw answer;
-  const { status, text } = answer;
-  const shown = JSON.stringify(text.slice(0, 200));
-  expect(status >= 500, `the client got status ${status} with ${shown}, expected 502`);
-};
-
-/** An answer that breaks off is refused, seen to break off, or ended with an error. */
-const broken: Judge = (answer) => {
-  // No whole answer, not even a head, is seen to break off too.
-  if (answer instanceof WireError) return;
-  const { status, complete, text } = answer;
-  const told = status >= 500 || !complete || /"error"\s*:/.test(text);
-  expect(
-    told,
-    `an answer that broke off reached the client as whole, with status ${status}: ` +
-      JSON.stringify(text.slice(0, 200)),
-  );
-};
-
-/** A call that its stream left without an answer has failed: for the client too. */
-const unanswered: Judge = (answer) => {
-  if (answer instanceof WireError) return;
-  const { status, complete, text, message } = answer;
-  const { events } = browserView(new TextEncoder().encode(text));
-  const messages = [message, ...events.map(({ data }) => messageIn(data))];
-  expect(
-    status >= 500 || !complete || messages.some(isErrorOfTheCall),
-    `a stream that ended without an answer to the call ended as well for the client, with status ` +
-      `${status}, and no error with its id: ${JSON.stringify(text.slice(0, 200))}`,
-  );
-};
-
-function isErrorOfTheCall(message: unknown): boolean {
-  return typeof message === "object" && message !== null && "error" in message &&
-    "id" in message && message.id === 1;
-}
-
-/** An answer that is only unusual arrives. */
-const fine: Judge = (answer) => {
-  if (answer instanceof WireError) throw answer;
-  expectEqual(answer.status, 200, "the status of the answer");
-  expectEqual(echoed(answer), "subject", "the text of the answer");
-  expect(answer.complete, "the answer was cut");
-};
-
-/** An error in what the client reads, as a value; others are thrown on. */
-function wireErrorOnly(error: unknown): WireError {
-  if (error instanceof WireError) return error;
-  throw error;
-}
 
 /** One way in which a server answers a call. */
 interface Fault {
