@@ -280,6 +280,38 @@ Deno.test("of a batch some may be answered here: the client gets all answers tog
   });
 });
 
+for (const session of [true, false]) {
+  Deno.test(`answers given here come ahead of a stream that answers the rest of a batch${session ? ", in a session" : ""}`, async () => {
+    await using upstream = eventServer({ revision: "2025-03-26" });
+    await withProxy(using(upstream.url, own("answers pings")), async ({ origin }) => {
+      const fields: Record<string, string> = session
+        ? { "mcp-session-id": await openSession(origin, "2025-03-26") }
+        : {};
+      const ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
+      const list = '{"jsonrpc":"2.0","id":2,"method":"tools/list"}';
+      using stream = await eventClient.begin(origin, jsonPost(`[${ping},${list}]`, fields));
+      const server = await upstream.stream(0);
+      await server.send(event(null, result(2)));
+      await server.end();
+      const ids = (await stream.rest()).map(({ data }) => JSON.parse(data!).id);
+      assertEquals(ids, [1, 2]);
+    });
+  });
+}
+
+Deno.test("an error of the server passes the interceptors too", async () => {
+  const told =
+    '{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"no","data":{"token":"x"}}}';
+  await using upstream = scriptedUpstream((_, to) =>
+    to.write(jsonAnswer(told, {}, "404 Not Found"))
+  );
+  const redact = { use: "redact", options: { keys: ["token"], direction: "server" } };
+  await withProxy(using(upstream.url, redact), async ({ origin }) => {
+    const { status, text } = await postText(origin, '{"jsonrpc":"2.0","id":7,"method":"x"}');
+    assertEquals([status, JSON.parse(text).error.data.token], [404, "[redacted]"]);
+  });
+});
+
 Deno.test("a JSON answer too large to be looked into is refused rather than passed unseen", async () => {
   await using upstream = lister("json");
   const config = { interceptors: [DENY_RM], limits: { maxEventBytes: 64 } };
