@@ -257,6 +257,45 @@ Deno.test("a request of the server that an interceptor answers goes no further, 
   });
 });
 
+Deno.test("what an interceptor answers to the server during a call is a POST of its own", async () => {
+  await using upstream = eventServer();
+  await withProxy(using(upstream.url, own("answers the server")), async ({ origin }) => {
+    const session = await openSession(origin);
+    using _stream = await call(origin, session, 7);
+    const server = await upstream.stream(0);
+    await server.send(
+      event("up-1", '{"jsonrpc":"2.0","id":"s1","method":"sampling/createMessage","params":{}}'),
+    );
+    const { fields } = await upstream.received(2);
+    const types = fields.filter(([name]) => name === "content-type").map(([, value]) => value);
+    assertEquals(types, ["application/json"]);
+  });
+});
+
+Deno.test("an event that is changed keeps its id, on the last one that stands for it", async () => {
+  await using upstream = eventServer();
+  const config = { interceptors: [own("expands")], eventLog: { store: "off" } };
+  await withProxy({ upstream: upstream.url, config }, async ({ origin }) => {
+    const session = await openSession(origin);
+    using stream = await call(origin, session, 7);
+    const server = await upstream.stream(0);
+    await server.send(`: c\nretry: 5\n${event("up-1", result(7))}`);
+    await server.end();
+    const events = await stream.rest();
+    assertEquals(events.map(({ id, retry }) => id ?? retry), [5, undefined, "up-1"]);
+  });
+});
+
+Deno.test("R96 an interceptor sees enough of a session id to tell sessions apart, and no more", async () => {
+  await using upstream = lister("json");
+  await withProxy(using(upstream.url, own("tells the session")), async ({ origin, logs }) => {
+    const session = await openSession(origin);
+    await postText(origin, LIST, { "mcp-session-id": session });
+    const text = logs.join("");
+    assert(text.includes(`"session":"${session.slice(0, 12)}"`) && !text.includes(session));
+  });
+});
+
 Deno.test("of a batch some may be answered here: the client gets all answers together", async () => {
   const upstream = scriptedUpstream(async (request, to) => {
     const body = new TextDecoder().decode(request.body);

@@ -174,6 +174,18 @@ Deno.test("R79 R80 an event id of another session or stream, forged or unknown, 
   });
 });
 
+Deno.test("R77 an event id that a client sends along with a call never goes upstream", async () => {
+  await using upstream = eventServer();
+  await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {
+    const session = await openSession(origin);
+    const client = await RawClient.connect(origin);
+    const fields = { "mcp-session-id": session, "last-event-id": "S.1" };
+    await client.write(jsonPost('{"jsonrpc":"2.0","id":7,"method":"ping"}', fields));
+    assertEquals((await upstream.received(1)).field("last-event-id"), undefined);
+    client.close();
+  });
+});
+
 Deno.test("R80 what is no longer held is told as a gap, and what is held follows", async () => {
   await using upstream = eventServer();
   const config = { eventLog: { maxStreamEvents: 3 } };

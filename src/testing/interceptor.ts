@@ -48,6 +48,9 @@ const MODES: Readonly<Record<string, Omit<Interceptor, "name">>> = {
     clientMessage: (message) =>
       message["method"] === "ping" ? { answer: { result: {} } } : undefined,
   },
+  "tells the session": {
+    clientMessage: (_, context) => context.log({ session: context.sessionId ?? "none" }),
+  },
   "renames events": {
     event: ({ data }) => ({ replace: { event: "renamed", data: data.replace("1", "one\ntwo") } }),
   },
