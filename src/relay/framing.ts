@@ -17,6 +17,10 @@ const DIGIT_9 = 0x39;
 const ENCODER = new TextEncoder();
 const DATA = ENCODER.encode("data: ");
 
+/** Shared, since every stream would otherwise hold small arrays of its own. */
+const NONE: Bytes = new Uint8Array();
+const NINE = new Uint8Array([DIGIT_9]);
+
 /** Room for what an event has beside its data and its name: id, number, field names, line ends. */
 const BESIDE_BYTES = 80;
 
@@ -76,11 +80,11 @@ export class Framer {
   readonly #stream: string;
   readonly #id: Uint8Array;
   #name = "";
-  #nameLine: Uint8Array = new Uint8Array();
-  #buffer: Bytes = new Uint8Array();
+  #nameLine: Uint8Array = NONE;
+  #buffer: Bytes = NONE;
   #length = 0;
   #lastNumber = -1;
-  #lastDigits: Uint8Array = new Uint8Array([DIGIT_9]);
+  #lastDigits: Uint8Array = NINE;
 
   /** A writer for the stream of this name. */
   constructor(stream: string) {
@@ -112,7 +116,7 @@ export class Framer {
       ends[at] = this.#length;
     }
     const bytes = this.#buffer.subarray(0, this.#length);
-    this.#buffer = new Uint8Array();
+    this.#buffer = NONE;
     return new Framed(bytes, last, ends, parts);
   }
 

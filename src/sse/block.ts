@@ -13,6 +13,7 @@ const SPACE = 0x20;
 const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
 
+const NO_BYTES = new Uint8Array(0);
 const NO_COMMENTS: readonly string[] = Object.freeze([]);
 
 /** A U+FEFF inside of a stream is text; that ahead of the stream is taken away as bytes (R36). */
@@ -37,7 +38,7 @@ export class BlockReader {
   #dataEnd = -1;
   /** The name of the last event: in most streams all have the same. */
   #lastName = "";
-  #lastNameBytes: Uint8Array = new Uint8Array(0);
+  #lastNameBytes: Uint8Array = NO_BYTES;
   #movedBytes = 0;
   /** Whether an event had data of several lines since this was last set to false. */
   isMultiline = false;

@@ -6,6 +6,9 @@
 
 import type { Bytes } from "../http/mod.ts";
 
+/** No bytes; shared, since every stream would otherwise hold empty arrays of its own. */
+const NONE: Bytes = new Uint8Array(0);
+
 /** The least that is allocated, in bytes. */
 const MIN_CAPACITY_BYTES = 256;
 /** Fewer bytes than this are copied one by one, because a native copy takes longer to call. */
@@ -14,7 +17,7 @@ const FEW_BYTES = 16;
 /** Bytes that grow up to a limit, by doubling, so that appending takes linear time in all. */
 export class KeptBytes {
   readonly #maxBytes: number;
-  #bytes: Bytes = new Uint8Array(0);
+  #bytes: Bytes = NONE;
   #length = 0;
   #copiedBytes = 0;
 
@@ -56,7 +59,7 @@ export class KeptBytes {
   /** Hands over all that is kept, with the memory it stands in. */
   take(): Bytes {
     const taken = new Uint8Array(this.#bytes.buffer, 0, this.#length);
-    this.#bytes = new Uint8Array(0);
+    this.#bytes = NONE;
     this.#length = 0;
     return taken;
   }
