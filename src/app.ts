@@ -9,7 +9,13 @@ import { type Clock, systemClock } from "./clock.ts";
 import { sharedTimers } from "./deadlines.ts";
 import { type Config, ConfigError, type RouteConfig } from "./config/mod.ts";
 import { ProxyError } from "./errors.ts";
-import { type EventLog, MemoryEventLog, SqliteEventLog, watchedLog } from "./event_log/mod.ts";
+import {
+  type EventLog,
+  EventLogError,
+  MemoryEventLog,
+  SqliteEventLog,
+  watchedLog,
+} from "./event_log/mod.ts";
 import {
   type DoorRules,
   Exchanges,
@@ -131,6 +137,20 @@ export function createApp(options: AppOptions): App {
   };
 }
 
+/** Opens a log; what is wrong with its file is a problem of the config. */
+function openEventLog(path: string, open: () => EventLog): EventLog {
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof EventLogError)) throw error;
+    throw new ConfigError([{
+      path: "eventLog.path",
+      found: `${path}: ${error.message}`,
+      wanted: `a file that this proxy alone uses and may write, with --allow-write=${path}`,
+    }]);
+  }
+}
+
 function interceptorsOf(
   route: RouteConfig,
   { interceptors, limits }: Config,
@@ -163,7 +183,10 @@ function createEventLog(
 ): EventLog | undefined {
   if (eventLog.store === "off") return undefined;
   if (eventLog.store === "memory") return new MemoryEventLog(clock, eventLog);
-  const log = new SqliteEventLog(clock, eventLog, eventLog.path!);
+  const log = openEventLog(
+    eventLog.path!,
+    () => new SqliteEventLog(clock, eventLog, eventLog.path!),
+  );
   return watchedLog(
     log,
     clock,

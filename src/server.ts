@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createApp } from "./app.ts";
+import { type App, type AppOptions, createApp } from "./app.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, parseAddress } from "./config/mod.ts";
 import { loadPipelines } from "./interceptors.ts";
@@ -66,7 +66,7 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
   const { config, clock = systemClock, logger = nullLogger } = options;
   const recording = config.record && await recordRun(config.record, { config, clock, logger });
   const pipelines = await loadPipelines(config, { clock, logger });
-  const app = createApp({ ...options, pipelines });
+  const app = await createOrClose({ ...options, pipelines });
   const servers: HttpServer[] = [];
   try {
     const handler = recording?.tap(app.handler) ?? app.handler;
@@ -103,6 +103,16 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
     adminOrigin: servers[1] === undefined ? null : originOf(servers[1].address),
     stop: () => stopping ??= stopAll(),
   };
+}
+
+/** The app; where it cannot be made, what it would have closed is closed. */
+async function createOrClose(options: AppOptions): Promise<App> {
+  try {
+    return createApp(options);
+  } catch (error) {
+    await Promise.all([...options.pipelines?.values() ?? []].map((pipeline) => pipeline.close()));
+    throw error;
+  }
 }
 
 /** Connections to the admin address at one time. */

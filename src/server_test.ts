@@ -11,6 +11,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { ConfigError } from "./config/mod.ts";
 import { configSchema } from "./config/schema.ts";
 import { ListenError, serve } from "./server.ts";
 import {
@@ -74,6 +75,20 @@ Deno.test("R68 stop() cuts what is not done at the deadline", async () => {
   assertStringIncludes(told!, '"message":"The proxy is stopping."');
   assertEquals(await stopped, false);
   assertEquals(await proxy.stop(), false);
+});
+
+Deno.test("serve() says what is wrong with the file of the event log", async () => {
+  const path = await Deno.makeTempFile();
+  await Deno.writeTextFile(path, "no database, but text that is long enough to be looked at");
+  const config = configSchema.parse({
+    listen: "127.0.0.1:0",
+    eventLog: { store: "sqlite", path },
+    interceptors: [{ use: "log" }],
+    routes: [{ path: "/mcp", upstream: { url: "http://127.0.0.1:1/mcp" } }],
+  });
+  const error = await assertRejects(() => serve({ config }), ConfigError);
+  assertStringIncludes(error.message, `eventLog.path: found ${path}`);
+  await Deno.remove(path);
 });
 
 Deno.test("serve() says which address is taken, and listens on nothing then", async () => {
