@@ -180,7 +180,7 @@ Deno.test("the event log is in memory unless the config says otherwise; sqlite n
   assertEquals(
     await problems('{"eventLog":{"store":"disk","path":"","maxAgeMs":0,"maxEvent":1}}', { flags }),
     [
-      'eventLog.store: found "disk", wanted memory, sqlite or off',
+      'eventLog.store: found "disk", wanted memory, sqlite, redis or off',
       'eventLog.path: found "", wanted a file',
       "eventLog.maxAgeMs: found 0, wanted at least 1 ms",
       "eventLog.maxEvent: found a key that does not exist, wanted a known key: did you mean maxEvents?",

@@ -21,10 +21,13 @@ export {
 export { ConfigError, type ConfigProblem, didYouMean, formatProblem } from "./problems.ts";
 export { type ListenAddress, parseAddress } from "./schema.ts";
 export type {
+  AuthConfig,
   Config,
   EventLogConfig,
   LimitsConfig,
   RecordConfig,
+  RedisConfig,
   RouteConfig,
+  SessionsConfig,
   UpstreamConfig,
 } from "./types.ts";

@@ -10,6 +10,8 @@ import { z } from "zod";
 import { configSchemas } from "../intercept/mod.ts";
 import { LOG_LEVELS } from "../telemetry/mod.ts";
 import { parseTarget } from "../upstream/mod.ts";
+import { count, milliseconds } from "./numbers.ts";
+import { authSchema, redisSchema, sessionsSchema } from "./sessions_schema.ts";
 import type { Config } from "./types.ts";
 
 const ADDRESS = /^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]/@]+):(\d{1,5})$/;
@@ -73,20 +75,6 @@ const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, {
   error: "printable ASCII without line breaks",
 });
 
-function milliseconds(fallback: number, least = 1) {
-  return z.int({ error: "whole milliseconds" })
-    .min(least, { error: `at least ${least} ms` })
-    .max(2_147_483_647, { error: "at most 2147483647 ms, the longest timer there is" })
-    .default(fallback);
-}
-
-function count(fallback: number, most: number) {
-  return z.int({ error: "a whole number" })
-    .min(1, { error: "at least 1" })
-    .max(most, { error: `at most ${most}` })
-    .default(fallback);
-}
-
 const upstreamSchema = z.strictObject({
   url: upstreamUrl.describe(
     "MCP endpoint of the server behind this route (Streamable HTTP): an http:// or https:// URL, or " +
@@ -136,6 +124,11 @@ const upstreamSchema = z.strictObject({
       "The longest random wait, and the longest that the server may ask for with retry, in milliseconds.",
     ),
   }).prefault({}).describe("Opening an event stream of a session again that broke off."),
+  sessions: z.enum(["dedicated", "shared"], { error: "dedicated or shared" }).default("dedicated")
+    .describe(
+      "Whether each session of a client has one of its own upstream (dedicated), or all clients of one " +
+        "principal share one upstream session (shared).",
+    ),
   http2: z.boolean({ error: "true or false" }).default(false)
     .describe("Speaks HTTP/2 to the server; over http:// without negotiation."),
   tls: z.strictObject({
@@ -188,6 +181,10 @@ const limitsSchema = z.strictObject({
   sessionIdleTimeoutMs: milliseconds(3_600_000).describe(
     "A session without a request or open stream for this long is forgotten, in milliseconds.",
   ),
+  maxSessionsPerPrincipal: count(10_000, 10_000_000)
+    .describe("Sessions of one principal at one time; then 429."),
+  sessionLifetimeMs: milliseconds(604_800_000)
+    .describe("A session that began so long ago is ended, in use or not, in milliseconds."),
   sessionEvictIdleMs: milliseconds(60_000, 0).describe(
     "When maxSessions is reached, the longest idle session gives way if it has been idle this " +
       "long, in milliseconds; otherwise new sessions are refused with 503.",
@@ -205,10 +202,11 @@ const limitsSchema = z.strictObject({
 }).describe("Limits on what clients may use.");
 
 const eventLogSchema = z.strictObject({
-  store: z.enum(["memory", "sqlite", "off"], { error: "memory, sqlite or off" }).default("memory")
+  store: z.enum(["memory", "sqlite", "redis", "off"], { error: "memory, sqlite, redis or off" })
+    .default("memory")
     .describe(
       "Where events are kept for clients that come back: in memory, in a file that a restart does not " +
-        "lose (sqlite), or nowhere (off).",
+        "lose (sqlite), in Redis, which several instances share, or nowhere (off).",
     ),
   path: z.string().min(1, { error: "a file" }).optional().describe(
     "File of the store sqlite, for this proxy alone; made if there is none. Needs the permission to " +
@@ -275,6 +273,13 @@ export const configSchema = z.strictObject({
   drainTimeoutMs: milliseconds(10_000, 0).describe(
     "After SIGTERM or SIGINT, the longest time that requests in flight may take to finish, in milliseconds.",
   ),
+  dataDir: z.string().min(1, { error: "a folder" }).optional().describe(
+    "Folder for what has to survive a restart: the key of session ids, and the file of sessions. Made " +
+      "if there is none. Needs the permission to write there.",
+  ),
+  auth: authSchema.prefault({}),
+  sessions: sessionsSchema.prefault({}),
+  redis: redisSchema.optional(),
   limits: limitsSchema.prefault({}),
   eventLog: eventLogSchema.prefault({}),
   record: recordSchema.optional(),

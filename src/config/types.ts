@@ -28,6 +28,14 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   /** Longest time that requests in flight may take to finish when the proxy stops. */
   readonly drainTimeoutMs: number;
+  /** Folder for what has to survive a restart. */
+  readonly dataDir?: string | undefined;
+  /** Who may call. */
+  readonly auth: AuthConfig;
+  /** How sessions are named and kept. */
+  readonly sessions: SessionsConfig;
+  /** Redis or Valkey, for the stores that use it. */
+  readonly redis?: RedisConfig | undefined;
   /** What clients may use. */
   readonly limits: LimitsConfig;
   /** Which events are kept for clients that come back. */
@@ -38,6 +46,34 @@ export interface Config {
   readonly interceptors: readonly ConfigInterceptor[];
   /** The endpoints, at least one where the proxy is to serve. */
   readonly routes: readonly RouteConfig[];
+}
+
+/** Who may call. */
+export interface AuthConfig {
+  /** Header field that holds the key alone; `Authorization: Bearer` where it is left out. */
+  readonly header?: string | undefined;
+  /** Keys that callers may have, by their hashes. */
+  readonly keys: readonly { readonly name: string; readonly sha256: string }[];
+}
+
+/** How sessions are named and kept. */
+export interface SessionsConfig {
+  /** Where they are kept. */
+  readonly store: "memory" | "sqlite" | "redis";
+  /** The file of the store `sqlite`. */
+  readonly path?: string | undefined;
+  /** Secrets that seal session ids: the first seals, all open. */
+  readonly keys: readonly string[];
+}
+
+/** Redis or Valkey. */
+export interface RedisConfig {
+  /** Where it is. */
+  readonly url: string;
+  /** What all keys and channels begin with. */
+  readonly prefix: string;
+  /** Longest wait for it. */
+  readonly timeoutMs: number;
 }
 
 /** Limits on what clients may use. */
@@ -62,6 +98,10 @@ export interface LimitsConfig {
   readonly maxSessions: number;
   /** Longest time a session may be unused. */
   readonly sessionIdleTimeoutMs: number;
+  /** Sessions of one principal at one time. */
+  readonly maxSessionsPerPrincipal: number;
+  /** Longest time from the start of a session to its end. */
+  readonly sessionLifetimeMs: number;
   /** How long the longest idle session must have been idle to give way. */
   readonly sessionEvictIdleMs: number;
   /** Largest event of an SSE stream that is looked into. */
@@ -75,7 +115,7 @@ export interface LimitsConfig {
 /** Keeping the events of streams for clients that come back. */
 export interface EventLogConfig {
   /** Where they are kept. */
-  readonly store: "memory" | "sqlite" | "off";
+  readonly store: "memory" | "sqlite" | "redis" | "off";
   /** The file of the store `sqlite`. */
   readonly path?: string | undefined;
   /** Events of all streams. */
@@ -149,6 +189,8 @@ export interface UpstreamConfig {
     /** Longest wait. */
     readonly maxDelayMs: number;
   };
+  /** Whether sessions of clients have upstream sessions of their own, or share one. */
+  readonly sessions: "dedicated" | "shared";
   /** Whether the server is spoken to in HTTP/2. */
   readonly http2: boolean;
   /** Certificates. */

@@ -290,6 +290,7 @@ async function pass(
   const call: UpstreamCall = {
     headers: passage.headers,
     sessionId: session?.upstreamId,
+    principal: "anonymous",
     query: passage.query,
     signal,
     ...(keeps ? { lastEventId: null } : {}),

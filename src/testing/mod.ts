@@ -22,3 +22,4 @@ export * as messages from "./messages.ts";
 export { builtinUnderTest } from "./builtin.ts";
 export { entry, errorOf, interceptContext, keptLog, messageOf } from "./intercept.ts";
 export { now, pipelineUnderTest } from "./intercept.ts";
+export { hasRedis, redisTest, type TestRedis, withRedis } from "./redis.ts";

@@ -12,6 +12,8 @@ export interface UpstreamCall {
   readonly headers: FieldReader;
   /** The upstream's own session id, where there is one. */
   readonly sessionId: string | undefined;
+  /** Id of the principal who calls; never sent anywhere. */
+  readonly principal: string;
   /** The client's query string with its `?`, or empty. */
   readonly query: string;
   /** The event behind which the upstream is to go on; null for none, left out for what the client named. */
