@@ -16,3 +16,12 @@ export { type LiveStream, LiveStreams } from "./live_streams.ts";
 export type { RelayLimits } from "./limits.ts";
 export { type PassingOptions, PassingStream, type Pieces } from "./passing_stream.ts";
 export { type NewStream, SessionStreams, type SessionStreamsOptions } from "./session_streams.ts";
+export type {
+  FoundStream,
+  PeerMessage,
+  Peers,
+  PeerWords,
+  StreamDirectory,
+  StreamEntry,
+  StreamMark,
+} from "./stream_directory.ts";

@@ -21,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   auth: ["errors.ts", "http"],
   cli: ["clock.ts", "config", "record", "server.ts", "telemetry"],
   config: ["intercept", "telemetry", "upstream"],
+  directory: ["clock.ts", "redis", "relay"],
   era: ["errors.ts", "json"],
   event_log: ["clock.ts", "errors.ts", "http", "redis"],
   front: [
@@ -102,9 +103,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "stores.ts": [
     "clock.ts",
     "config",
+    "directory",
     "errors.ts",
     "event_log",
     "redis",
+    "relay",
     "session",
     "telemetry",
   ],
