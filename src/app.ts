@@ -10,16 +10,11 @@ import { sharedTimers } from "./deadlines.ts";
 import { type Config, ConfigError, type RouteConfig } from "./config/mod.ts";
 import { ProxyError } from "./errors.ts";
 import {
-  type EventLog,
-  EventLogError,
-  MemoryEventLog,
-  SqliteEventLog,
-  watchedLog,
-} from "./event_log/mod.ts";
-import {
+  AbandonedSessions,
   type DoorRules,
   Exchanges,
   type InterceptorsOptions,
+  Recovery,
   streamableHttpFront,
   Streams,
 } from "./front/mod.ts";
@@ -28,6 +23,7 @@ import type { Handler } from "./http/mod.ts";
 import type { Pipelines } from "./interceptors.ts";
 import { LiveStreams, type RelayLimits } from "./relay/mod.ts";
 import { SessionTable } from "./session/mod.ts";
+import { memoryStores, type Stores } from "./stores.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 import {
   http1Client,
@@ -49,6 +45,8 @@ export interface AppOptions {
   readonly logger?: Logger;
   /** Makes the connections to upstreams; the bench puts others in its place. */
   readonly httpClient?: HttpClientFactory;
+  /** The stores of the config (`openStores`); they are the app's from now on. In memory by default. */
+  readonly stores?: Stores;
   /** The interceptors of the config (`loadPipelines`); they are the app's from now on. */
   readonly pipelines?: Pipelines;
 }
@@ -72,13 +70,18 @@ export interface App {
  */
 export function createApp(options: AppOptions): App {
   const { config, clock = systemClock, logger = nullLogger } = options;
-  const sessions = new SessionTable(clock, {
-    maxSessions: config.limits.maxSessions,
-    idleTimeoutMs: config.limits.sessionIdleTimeoutMs,
-    evictIdleMs: config.limits.sessionEvictIdleMs,
+  const stores = options.stores ?? memoryStores(config, { clock, logger });
+  const { log } = stores;
+  const abandoned = new AbandonedSessions(logger);
+  const sessions = new SessionTable({
+    clock,
+    ids: stores.ids,
+    store: stores.sessions,
+    limits: config.limits,
+    onAbandoned: (session) => abandoned.end(session),
+    onStoreFailure: (error) => logger.warn("the store of sessions failed", { error }),
   });
   const exchanges = new Exchanges();
-  const log = createEventLog(config, clock, logger);
   const live = new LiveStreams();
   const upstreams: Upstream[] = [];
   const timers = sharedTimers(clock);
@@ -86,7 +89,9 @@ export function createApp(options: AppOptions): App {
   for (const route of config.routes) {
     const upstream = createUpstream(route, timers, options.httpClient);
     upstreams.push(upstream);
+    abandoned.serve(route.name, upstream);
     const limits = config.limits;
+    const recovery = new Recovery({ upstream, sessions, logger, clock });
     const streams = new Streams({
       log,
       limits: relayLimits(config, timers),
@@ -95,6 +100,7 @@ export function createApp(options: AppOptions): App {
       live,
       upstream,
       sessions,
+      recovery,
     });
     const front = streamableHttpFront({
       route: route.name,
@@ -102,6 +108,7 @@ export function createApp(options: AppOptions): App {
       sessions,
       exchanges,
       streams,
+      recovery,
       interceptors: interceptorsOf(route, config, upstream, options),
       limits: { ...limits, maxDepth: limits.maxJsonDepth },
     });
@@ -128,27 +135,15 @@ export function createApp(options: AppOptions): App {
     },
     close: async () => {
       live.close(new ProxyError("upstream_closed", "The proxy is stopping."));
+      sessions.stop();
+      abandoned.close();
       await Promise.all(upstreams.map((upstream) => upstream.close()));
       timers.close();
-      await log?.close();
+      await stores.close();
       const pipelines = [...options.pipelines?.values() ?? []];
       await Promise.all(pipelines.map((pipeline) => pipeline.close()));
     },
   };
-}
-
-/** Opens a log; what is wrong with its file is a problem of the config. */
-function openEventLog(path: string, open: () => EventLog): EventLog {
-  try {
-    return open();
-  } catch (error) {
-    if (!(error instanceof EventLogError)) throw error;
-    throw new ConfigError([{
-      path: "eventLog.path",
-      found: `${path}: ${error.message}`,
-      wanted: `a file that this proxy alone uses and may write, with --allow-write=${path}`,
-    }]);
-  }
 }
 
 function interceptorsOf(
@@ -174,28 +169,6 @@ function relayLimits({ limits, eventLog }: Config, clock: Clock): RelayLimits {
     maxAheadBytes: eventLog.maxStreamBytes,
     maxAheadEvents: eventLog.maxStreamEvents,
   };
-}
-
-function createEventLog(
-  { eventLog }: Config,
-  clock: Clock,
-  logger: Logger,
-): EventLog | undefined {
-  if (eventLog.store === "off") return undefined;
-  if (eventLog.store === "memory") return new MemoryEventLog(clock, eventLog);
-  const log = openEventLog(
-    eventLog.path!,
-    () => new SqliteEventLog(clock, eventLog, eventLog.path!),
-  );
-  return watchedLog(
-    log,
-    clock,
-    (error, failures) =>
-      logger.error("the event log failed; clients that come back may miss events", {
-        failures,
-        error,
-      }),
-  );
 }
 
 function createUpstream(

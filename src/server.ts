@@ -4,10 +4,10 @@
  * @module
  */
 
-import { type App, type AppOptions, createApp } from "./app.ts";
+import { createApp } from "./app.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, parseAddress } from "./config/mod.ts";
-import { loadPipelines } from "./interceptors.ts";
+import { loadPipelines, type Pipelines } from "./interceptors.ts";
 import type { Handler } from "./http/mod.ts";
 import {
   denoServer,
@@ -15,6 +15,7 @@ import {
   type ServerEvents,
   switchyardServer,
 } from "./listener/mod.ts";
+import { openStores } from "./stores.ts";
 import { recordRun } from "./record/mod.ts";
 import type { HttpClientFactory } from "./upstream/mod.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
@@ -66,7 +67,12 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
   const { config, clock = systemClock, logger = nullLogger } = options;
   const recording = config.record && await recordRun(config.record, { config, clock, logger });
   const pipelines = await loadPipelines(config, { clock, logger });
-  const app = await createOrClose({ ...options, pipelines });
+  const stores = await openOrClose(pipelines, () => openStores(config, { clock, logger }));
+  const app = await openOrClose(
+    pipelines,
+    () => createApp({ ...options, pipelines, stores }),
+    () => stores.close(),
+  );
   const servers: HttpServer[] = [];
   try {
     const handler = recording?.tap(app.handler) ?? app.handler;
@@ -105,12 +111,17 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
   };
 }
 
-/** The app; where it cannot be made, what it would have closed is closed. */
-async function createOrClose(options: AppOptions): Promise<App> {
+/** What `open` gives; where it fails, what was opened before is closed. */
+async function openOrClose<T>(
+  pipelines: Pipelines,
+  open: () => T | Promise<T>,
+  close: () => Promise<void> = () => Promise.resolve(),
+): Promise<T> {
   try {
-    return createApp(options);
+    return await open();
   } catch (error) {
-    await Promise.all([...options.pipelines?.values() ?? []].map((pipeline) => pipeline.close()));
+    await Promise.all([...pipelines.values()].map((pipeline) => pipeline.close()));
+    await close();
     throw error;
   }
 }

@@ -40,7 +40,7 @@ export interface RecordFlags {
 
 /** Flags of every command that listens. */
 const COMMON_FLAGS = ["listen", "upstream", "log-level"];
-const PROXY_FLAGS = ["path", "admin", "config", "record"];
+const PROXY_FLAGS = ["path", "admin", "config", "record", "data-dir"];
 const RECORD_FLAGS = ["out", "har", "name", "title", "max-bytes"];
 const VALUE_FLAGS = [...COMMON_FLAGS, ...PROXY_FLAGS, ...RECORD_FLAGS];
 const SWITCHES = ["help", "version", "allow-public-bind", "force"];
@@ -162,6 +162,7 @@ Flags:
   --config FILE           JSON or JSONC file with routes and limits
   --log-level LEVEL       debug, info, warn, error or silent         (default info)
   --allow-public-bind     allow an address that other machines can reach
+  --data-dir DIR          folder for what has to survive a restart: the key of session ids, and sessions
   --record DIR            record what clients send and get, redacted, in a folder under DIR
   --version, --help
 
@@ -174,4 +175,5 @@ Flags of record, beside --upstream, --listen and --log-level:
   --force                 replace what is there already
 
 Each flag but --help, --version and those of record also has a variable: SWITCHYARD_UPSTREAM, SWITCHYARD_LOG_LEVEL ...
+SWITCHYARD_SESSION_KEYS and SWITCHYARD_REDIS_URL have no flag, since they are secrets.
 A flag outweighs its variable, which outweighs the file.`;

@@ -9,6 +9,7 @@
 
 import type { ConfigProblem } from "./problems.ts";
 import { parseAddress } from "./schema.ts";
+import { storesCheck } from "./stores_check.ts";
 
 /** Host names that reach this machine alone. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
@@ -31,7 +32,7 @@ export function crossCheck(
     ...repeated(raw, "name"),
     ...halfCertificates(raw),
     ...http2OverUnix(raw),
-    ...sqliteWithoutFile(raw),
+    ...storesCheck(raw),
   ];
 }
 
@@ -70,12 +71,6 @@ function http2OverUnix(raw: Readonly<Record<string, unknown>>): ConfigProblem[] 
     const found = "true beside a unix: address";
     return [{ path: `${path}.http2`, found, wanted: "false, or an http:// or https:// URL" }];
   });
-}
-
-function sqliteWithoutFile({ eventLog }: Readonly<Record<string, unknown>>): ConfigProblem[] {
-  if (!isRecord(eventLog) || eventLog.store !== "sqlite" || eventLog.path !== undefined) return [];
-  const wanted = "a file such as /var/lib/switchyard/events.db, which the store sqlite needs";
-  return [{ path: "eventLog.path", found: "nothing", wanted }];
 }
 
 /** R100: an address that is not loopback needs an explicit word. */

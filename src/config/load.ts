@@ -27,6 +27,12 @@ export interface Overrides {
   readonly allowPublicBind?: boolean;
   /** Folder for recordings of the traffic. */
   readonly record?: string;
+  /** Folder for what has to survive a restart. */
+  readonly dataDir?: string;
+  /** Secrets that seal session ids, separated by commas; from the environment alone. */
+  readonly sessionKeys?: string;
+  /** Where Redis is; from the environment alone, since it may hold a password. */
+  readonly redisUrl?: string;
 }
 
 /** Where the config comes from. */
@@ -52,7 +58,20 @@ export const OVERRIDE_NAMES = {
   logLevel: { flag: "--log-level", variable: "SWITCHYARD_LOG_LEVEL" },
   allowPublicBind: { flag: "--allow-public-bind", variable: "SWITCHYARD_ALLOW_PUBLIC_BIND" },
   record: { flag: "--record", variable: "SWITCHYARD_RECORD" },
-} as const satisfies Record<keyof Overrides, { flag: string; variable: string }>;
+  dataDir: { flag: "--data-dir", variable: "SWITCHYARD_DATA_DIR" },
+} as const satisfies Record<
+  Exclude<keyof Overrides, SecretOverride>,
+  { flag: string; variable: string }
+>;
+
+/** What a command line would show to everybody on the machine. */
+type SecretOverride = "sessionKeys" | "redisUrl";
+
+/** The environment variables of what has no flag. */
+const SECRET_VARIABLES = {
+  sessionKeys: "SWITCHYARD_SESSION_KEYS",
+  redisUrl: "SWITCHYARD_REDIS_URL",
+} as const satisfies Record<SecretOverride, string>;
 
 /** The environment variable that names the config file. */
 export const CONFIG_FILE_VARIABLE = "SWITCHYARD_CONFIG";
@@ -105,6 +124,10 @@ export function environmentOverrides(get: (name: string) => string | undefined):
     if (value === undefined || value === "") continue;
     found[key] = key === "allowPublicBind" ? value === "true" || value === "1" : value;
   }
+  for (const [key, variable] of Object.entries(SECRET_VARIABLES)) {
+    const value = get(variable);
+    if (value !== undefined && value !== "") found[key] = value;
+  }
   return found;
 }
 
@@ -149,7 +172,7 @@ function applyOverrides(
   origin: Map<string, string>,
   problems: ConfigProblem[],
 ): void {
-  for (const key of ["listen", "admin", "logLevel", "allowPublicBind"] as const) {
+  for (const key of ["listen", "admin", "logLevel", "allowPublicBind", "dataDir"] as const) {
     if (overrides[key] === undefined) continue;
     raw[key] = overrides[key];
     origin.set(key, OVERRIDE_NAMES[key][by]);
@@ -158,9 +181,23 @@ function applyOverrides(
     raw.record = { ...(raw.record as RawConfig | undefined), dir: overrides.record };
     origin.set("record.dir", OVERRIDE_NAMES.record[by]);
   }
+  overrideSecrets(raw, overrides, origin);
   if (overrides.upstream === undefined && overrides.path === undefined) return;
   const problem = overrideRoute(raw, overrides, by, origin);
   if (problem !== undefined) problems.push(problem);
+}
+
+function overrideSecrets(raw: RawConfig, overrides: Overrides, origin: Map<string, string>): void {
+  const { sessionKeys, redisUrl } = overrides;
+  if (sessionKeys !== undefined) {
+    const keys = sessionKeys.split(",").map((key) => key.trim());
+    raw.sessions = { ...(raw.sessions as RawConfig | undefined), keys };
+    origin.set("sessions.keys", SECRET_VARIABLES.sessionKeys);
+  }
+  if (redisUrl !== undefined) {
+    raw.redis = { ...(raw.redis as RawConfig | undefined), url: redisUrl };
+    origin.set("redis.url", SECRET_VARIABLES.redisUrl);
+  }
 }
 
 /** Sets the upstream and path of the only route, which is made where there is none yet. */

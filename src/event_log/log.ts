@@ -86,6 +86,11 @@ export interface EventLog {
    * the whole stream (R80).
    */
   after(stream: string, seq: number, maxBytes: number): Replay | Promise<Replay>;
+  /**
+   * Drops what a stream has behind the event `seq`: the next one kept may have the next number. For who goes
+   * on with a stream where another has left it; left out where nothing outlives the process.
+   */
+  rewind?(stream: string, seq: number): void | Promise<void>;
   /** Drops a stream and everything of it. */
   forget(stream: string): void | Promise<void>;
   /** What it holds. */

@@ -26,7 +26,7 @@ import {
   Fields,
   NEVER_ABORTED,
 } from "../http/mod.ts";
-import { type JsonLimits, parseBody, type ParsedBody } from "../json/mod.ts";
+import { type JsonLimits, type Message, parseBody, type ParsedBody } from "../json/mod.ts";
 import { Attachment } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
 import { EVENT_STREAM, streamFields } from "../sse/mod.ts";
@@ -36,8 +36,14 @@ import type { Inbound } from "./interception.ts";
 import { answeredHere, type InterceptorsOptions, RequestInterceptors } from "./interceptors.ts";
 import type { Exchanges, Followed } from "./exchanges.ts";
 import { requireAcceptAnswer, requireAcceptStream, requireJsonBody } from "./media.ts";
-import { watchNegotiation } from "./negotiation.ts";
+import { Recovery } from "./recovery.ts";
+import { learn, learnRevision } from "./session_facts.ts";
 import type { Streams } from "./streams.ts";
+
+const PRINCIPAL = "anonymous";
+
+/** An `initialize` message up to so many bytes is kept, so that a lost session can be made anew. */
+const MAX_KEPT_INITIALIZE_BYTES = 65_536;
 
 /** What the front of one route works with. */
 export interface FrontOptions {
@@ -51,6 +57,8 @@ export interface FrontOptions {
   readonly exchanges: Exchanges;
   /** How event streams reach clients. */
   readonly streams: Streams;
+  /** Makes sessions anew that the upstream has lost. */
+  readonly recovery: Recovery;
   /** What looks at messages; left out where nothing does. */
   readonly interceptors?: InterceptorsOptions | undefined;
   /** What clients may use. */
@@ -87,10 +95,12 @@ interface Passage {
   readonly isSubscription: boolean;
   /** Whether the answer may open a session. */
   readonly opensSession: boolean;
+  /** What opens it, as it went upstream, where it may be sent again. */
+  readonly initialize?: string | undefined;
   /** The era of the request. */
   readonly era: Era;
-  /** The method of the one request in it. */
-  readonly method: string | undefined;
+  /** The one message in it. */
+  readonly message: Message | undefined;
 }
 
 /** A front for one route. */
@@ -125,7 +135,9 @@ async function post(
   facts.rpc = describe(body);
   const classified = classifyPost(body, eraHeaders(request.headers));
   facts.era = classified.era;
-  const passage = postPassage(options, request, query, body, classified);
+  const finding = sessionOfPost(options, request.headers, classified.era, body);
+  const session = finding instanceof Promise ? await finding : finding;
+  const passage = postPassage(options, request, query, body, classified, session);
   const interceptors = interceptorsFor(options, passage);
   const inbound = await interceptors?.inbound(bytes, request.headers);
   if (inbound === undefined) return await sendPost(options, passage, bytes, interceptors);
@@ -146,7 +158,13 @@ async function sendPost(
 ): Promise<ClientAnswer> {
   const { upstream } = options;
   const send = passage.expected === "message" ? upstream.exchange : upstream.notify;
-  return await pass(options, passage, (call) => send(call, bytes), interceptors);
+  const initialize = passage.opensSession ? keptInitialize(bytes) : undefined;
+  return await pass(options, { ...passage, initialize }, (call) => send(call, bytes), interceptors);
+}
+
+/** An `initialize` as it went upstream, to be sent again; undefined for one too large to keep. */
+function keptInitialize(bytes: Uint8Array): string | undefined {
+  return bytes.length > MAX_KEPT_INITIALIZE_BYTES ? undefined : new TextDecoder().decode(bytes);
 }
 
 /** The answer to messages of which none went on. */
@@ -160,11 +178,11 @@ function answerHere(passage: Passage, inbound: Inbound, batch: boolean): ClientA
 
 function interceptorsFor(
   options: FrontOptions,
-  { session, era, method, idText }: Passage,
+  { session, era, message, idText }: Passage,
 ): RequestInterceptors | undefined {
   if (options.interceptors === undefined) return undefined;
   const revision = session?.revision;
-  const subject = { era, revision, sessionId: session?.id, method, idText };
+  const subject = { era, revision, sessionId: session?.id, method: message?.method, idText };
   return new RequestInterceptors(options.interceptors, subject);
 }
 
@@ -182,17 +200,15 @@ function postPassage(
   query: string,
   body: ParsedBody,
   classified: Classified,
+  session: Session | undefined,
 ): Passage {
   const first = body.messages[0]!;
-  const idText = body.batch || first.kind !== "request" ? undefined : first.idText;
+  const idText = idOf(body);
   const isModern = classified.era === "modern";
   try {
-    // Modern requests have no session: the id is ignored and never minted (2026-07-28
-    // streamable-http, "Earlier Streamable HTTP Revisions").
-    const session = isModern ? undefined : findSession(options, request.headers);
     if (body.batch) checkBatch(body, session, classified);
     const opensSession = !isModern && session === undefined && first.method === "initialize";
-    if (opensSession) options.sessions.ensureRoom();
+    if (opensSession) options.sessions.ensureRoom(PRINCIPAL);
     return {
       request,
       query,
@@ -203,10 +219,37 @@ function postPassage(
       isSubscription: isModern && first.method === "subscriptions/listen",
       opensSession,
       era: classified.era,
-      method: body.batch ? undefined : first.method,
+      message: body.batch ? undefined : first,
     };
   } catch (error) {
     throw toProxyError(error).withId(idText);
+  }
+}
+
+/** The exact text of the id of the one request in a body. */
+function idOf({ batch, messages: [first] }: ParsedBody): string | undefined {
+  return batch || first!.kind !== "request" ? undefined : first!.idText;
+}
+
+/**
+ * The session that a POST belongs to. Modern requests have none: the id is ignored and never minted
+ * (2026-07-28 streamable-http, "Earlier Streamable HTTP Revisions").
+ */
+function sessionOfPost(
+  options: FrontOptions,
+  headers: FieldReader,
+  era: Era,
+  body: ParsedBody,
+): Session | undefined | Promise<Session> {
+  if (era === "modern") return undefined;
+  const refuse = (error: unknown): never => {
+    throw toProxyError(error).withId(idOf(body));
+  };
+  try {
+    const found = findSession(options, headers);
+    return found instanceof Promise ? found.catch(refuse) : found;
+  } catch (error) {
+    return refuse(error);
   }
 }
 
@@ -219,13 +262,15 @@ async function listen(
   const { era } = classifyBodyless("GET", eraHeaders(request.headers));
   facts.era = era;
   requireAcceptStream(request.headers);
-  const passage = bodylessPassage(options, request, query, "stream", era);
-  const { session } = passage;
-  const known = session && options.streams.resume(session, request.headers);
-  if (session !== undefined && known !== undefined) {
-    return comeBack(options, session, known);
-  }
+  const session = await findSession(options, request.headers);
+  const passage = bodylessPassage(request, query, "stream", era, session);
   const interceptors = interceptorsFor(options, passage);
+  if (session !== undefined) {
+    const call = callOf(options, passage);
+    const context = { call, inspect: interceptors?.inspect(call) };
+    const known = await options.streams.resume(session, request.headers, context);
+    if (known !== undefined) return comeBack(options, session, known);
+  }
   return await pass(options, passage, (call) => options.upstream.listen(call), interceptors);
 }
 
@@ -237,33 +282,38 @@ async function terminate(
 ): Promise<ClientAnswer> {
   const { era } = classifyBodyless("DELETE", eraHeaders(request.headers));
   facts.era = era;
-  const passage = bodylessPassage(options, request, query, "termination", era);
-  const answer = await pass(options, passage, (call) => options.upstream.terminate(call));
-  if (answer.status < 300 && passage.session !== undefined) {
-    options.sessions.close(passage.session);
+  const session = await findSession(options, request.headers);
+  const passage = bodylessPassage(request, query, "termination", era, session);
+  if (session === undefined) {
+    return await pass(options, passage, (call) => options.upstream.terminate(call));
   }
+  await options.sessions.change(session, (record) => ({ ...record, state: "closing" }));
+  const answer = await pass(options, passage, (call) => options.upstream.terminate(call));
+  // A server may refuse to end a session (405); it goes on then.
+  if (answer.status < 300) options.sessions.close(session);
+  else options.sessions.note(session, (record) => ({ ...record, state: "open" }));
   return answer;
 }
 
 function bodylessPassage(
-  options: FrontOptions,
   request: ClientRequest,
   query: string,
   expected: "stream" | "termination",
   era: Era,
+  session: Session | undefined,
 ): Passage {
   return {
     request,
     query,
     headers: request.headers,
-    session: findSession(options, request.headers),
+    session,
     expected,
     idText: undefined,
     requestIds: [],
     isSubscription: expected === "stream",
     opensSession: false,
     era,
-    method: undefined,
+    message: undefined,
   };
 }
 
@@ -282,28 +332,19 @@ async function pass(
   send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
   interceptors?: RequestInterceptors,
 ): Promise<ClientAnswer> {
-  const { request, session } = passage;
+  const { session } = passage;
   const release = session === undefined ? () => {} : options.sessions.use(session);
-  const keeps = session !== undefined && options.streams.keeps;
-  // R54: in a session that can be resumed a client that goes away has not cancelled anything.
-  const signal = keeps ? NEVER_ABORTED : request.signal;
-  const call: UpstreamCall = {
-    headers: passage.headers,
-    sessionId: session?.upstreamId,
-    principal: "anonymous",
-    query: passage.query,
-    signal,
-    ...(keeps ? { lastEventId: null } : {}),
-  };
+  const call = callOf(options, passage);
   try {
-    const answer = await send(call);
-    const known = settleSession(options, passage, answer);
+    const answer = await sendInSession(options, passage, call, send);
+    const settling = settleSession(options, passage, answer);
+    const known = settling instanceof Promise ? await settling : settling;
     let followed: Followed = answer.body;
     const found = toAnswer(answer, {
       expected: passage.expected,
       sessionId: known?.id,
       idText: passage.idText,
-      signal,
+      signal: call.signal,
       interceptors: interceptors && {
         maxBytes: interceptors.maxBytes,
         json: (body) => interceptors.json(body, call),
@@ -329,31 +370,75 @@ async function pass(
   }
 }
 
+/** What the upstream is told of a request beside its body. */
+function callOf(
+  options: FrontOptions,
+  { request, session, headers, query }: Passage,
+): UpstreamCall {
+  const keeps = session !== undefined && options.streams.keeps;
+  return {
+    headers,
+    sessionId: session?.upstreamId,
+    principal: PRINCIPAL,
+    query,
+    // R54: in a session that can be resumed a client that goes away has not cancelled anything.
+    signal: keeps ? NEVER_ABORTED : request.signal,
+    ...(keeps ? { lastEventId: null } : {}),
+  };
+}
+
+/** Sends a request on; in a session that the upstream has lost, once more in one made anew. */
+async function sendInSession(
+  options: FrontOptions,
+  { session, expected }: Passage,
+  call: UpstreamCall,
+  send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
+): Promise<UpstreamAnswer> {
+  if (session === undefined || expected === "termination") return await send(call);
+  const { generation } = session.record;
+  const answer = await send(call);
+  if (!Recovery.isSuspect(answer)) return answer;
+  return await options.recovery.again(session, generation, answer, call, send);
+}
+
 /** What an answer means for its session: opened, ended by the upstream, or as it was. */
 function settleSession(
   options: FrontOptions,
   passage: Passage,
   answer: UpstreamAnswer,
-): Session | undefined {
-  const { session } = passage;
+): Session | undefined | Promise<Session> {
+  const { session, message } = passage;
+  const { sessions, route } = options;
   if (session !== undefined) {
     if (answer.status === 405 && passage.expected === "stream") {
       options.streams.listenRefused(session);
     }
-    if (answer.status !== 404) return session;
-    options.sessions.close(session);
-    return undefined;
+    if (answer.status === 404) sessions.close(session);
+    if (session.ended) return undefined;
+    learn(sessions, session, message, answer);
+    return session;
   }
   const opens = passage.opensSession && answer.status === 200 && answer.sessionId !== undefined;
   if (!opens) return undefined;
-  const opened = options.sessions.open(options.route, detached(answer.sessionId!));
-  watchNegotiation(answer, (revision) => opened.revision = revision);
-  return opened;
+  const opening = sessions.open({
+    route,
+    principal: PRINCIPAL,
+    upstreamId: detached(answer.sessionId!),
+    initialize: passage.initialize,
+  });
+  const opened = (session: Session) => {
+    learnRevision(sessions, session, answer);
+    return session;
+  };
+  return opening instanceof Promise ? opening.then(opened) : opened(opening);
 }
 
-function findSession(options: FrontOptions, headers: FieldReader): Session | undefined {
+function findSession(
+  options: FrontOptions,
+  headers: FieldReader,
+): Session | undefined | Promise<Session> {
   const id = headers.get("mcp-session-id");
-  return id === null ? undefined : options.sessions.find(options.route, id);
+  return id === null ? undefined : options.sessions.find(options.route, PRINCIPAL, id);
 }
 
 /** R29: batches only where 2025-03-26 was negotiated, and never with `initialize`. */

@@ -15,14 +15,18 @@ import {
   type BackOff,
   type Inspect,
   InspectedStream,
+  type Instances,
   type LiveStreams,
+  type NewStream,
   type Outgoing,
   PassingStream,
   type RelayLimits,
+  type RestoredStream,
   SessionStreams,
 } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
-import type { Upstream, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
+import type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
+import { Recovery } from "./recovery.ts";
 
 /** Since this revision clients know priming events and poll (2025-11-25 basic/transports). */
 const POLLING_REVISION = "2025-11-25";
@@ -43,6 +47,10 @@ export interface StreamsOptions {
   readonly upstream: Upstream;
   /** The sessions of all routes. */
   readonly sessions: SessionTable;
+  /** Makes sessions anew that the upstream has lost. */
+  readonly recovery: Recovery;
+  /** Streams of other instances and earlier runs; left out where there are none. */
+  readonly instances?: Instances | undefined;
 }
 
 /** What a stream belongs to. */
@@ -82,7 +90,7 @@ export class Streams {
 
   /** What a client reads of a stream that the upstream began. */
   begin(body: UpstreamBody, context: StreamContext): AnswerSource {
-    const { session, call, idText, requestIds, isSubscription, inspect, first } = context;
+    const { session, idText, requestIds, isSubscription, inspect, first } = context;
     const streams = session && this.#of(session);
     if (streams === undefined) {
       const { clock, keepAliveMs, maxEventBytes } = this.#options.limits;
@@ -94,36 +102,36 @@ export class Streams {
       const resumable = context.era !== "modern";
       return new PassingStream(source, { clock, keepAliveMs, idText: awaited, resumable });
     }
-    const { upstream, sessions } = this.#options;
     return streams.open({
       body,
       requestIds,
       inspect,
       first,
       clientPolls: (session?.revision ?? "") >= POLLING_REVISION,
-      listen: (lastEventId) =>
-        upstream.listen({
-          ...call,
-          sessionId: session!.upstreamId,
-          signal: NEVER_ABORTED,
-          lastEventId: lastEventId === undefined ? null : utf8Field(lastEventId),
-        }),
-      onSessionGone: () => sessions.close(session!),
+      ...this.#upstreamOf(session!, context),
     });
   }
 
   /**
-   * The stream for a client that comes back to one; undefined where a new one is to be opened upstream.
+   * The stream for a client that comes back to one, here or at another instance; undefined where a new one
+   * is to be opened upstream.
    *
    * @throws {ProxyError} `event_not_found`, or `method_not_allowed` where the upstream said before that it
    * offers none (R89)
    */
-  resume(session: Session, headers: FieldReader): Attachment | undefined {
+  resume(
+    session: Session,
+    headers: FieldReader,
+    { call, inspect }: Pick<StreamContext, "call" | "inspect">,
+  ): Attachment | undefined | Promise<Attachment | undefined> {
     const streams = this.#of(session);
     if (streams === undefined) return undefined;
+    const how: RestoredStream = {
+      begin: (requestIds) => ({ inspect, ...this.#upstreamOf(session, { call, requestIds }) }),
+    };
     const lastEventId = headers.get("last-event-id");
-    if (lastEventId !== null) return streams.resume(lastEventId);
-    if (!streams.listenRefused) return streams.comeBack();
+    if (lastEventId !== null) return streams.resume(lastEventId, how);
+    if (!streams.listenRefused) return streams.comeBack(how);
     throw new ProxyError(
       "method_not_allowed",
       "The upstream server offers no stream for messages that it sends by itself; use POST.",
@@ -137,12 +145,64 @@ export class Streams {
     if (streams !== undefined) streams.listenRefused = true;
   }
 
+  /** How a stream of a session reaches the upstream again. */
+  #upstreamOf(
+    session: Session,
+    stream: Pick<StreamContext, "call" | "requestIds">,
+  ): Pick<NewStream, "listen" | "onSessionGone"> {
+    return {
+      listen: (lastEventId) => this.#listen(session, stream, lastEventId),
+      onSessionGone: () => this.#sessionGone(session),
+    };
+  }
+
+  /**
+   * Opens an upstream stream of a session again. Where the upstream has lost the session, the stream on
+   * which it speaks first goes on in one made anew; what answers a request cannot.
+   */
+  async #listen(
+    session: Session,
+    { call, requestIds }: Pick<StreamContext, "call" | "requestIds">,
+    lastEventId: string | undefined,
+  ): Promise<UpstreamAnswer> {
+    const { upstream, recovery } = this.#options;
+    const { generation } = session.record;
+    const made: UpstreamCall = {
+      ...call,
+      sessionId: session.upstreamId,
+      signal: NEVER_ABORTED,
+      lastEventId: lastEventId === undefined ? null : utf8Field(lastEventId),
+    };
+    const answer = await upstream.listen(made);
+    if (requestIds.length > 0 || !Recovery.isSuspect(answer)) return answer;
+    return await recovery.again(
+      session,
+      generation,
+      answer,
+      { ...made, lastEventId: null },
+      upstream.listen,
+    );
+  }
+
+  /** The upstream does not know a session any more: it is made anew when it is next used, or ends here. */
+  #sessionGone(session: Session): void {
+    if (session.record.initialize === undefined) this.#options.sessions.close(session);
+  }
+
   #of(session: Session): SessionStreams | undefined {
-    const { log, limits, clock, backOff, live } = this.#options;
+    const { log, limits, clock, backOff, live, instances } = this.#options;
     if (log === undefined) return undefined;
     let streams = this.#ofSession.get(session);
     if (streams === undefined) {
-      streams = new SessionStreams({ log, limits, clock, backOff, live });
+      streams = new SessionStreams({
+        log,
+        limits,
+        clock,
+        backOff,
+        live,
+        session: session.key,
+        instances,
+      });
       this.#ofSession.set(session, streams);
       session.onEnd = () => streams?.close();
     }

@@ -10,17 +10,31 @@ import type { AnswerSource, Bytes } from "../http/mod.ts";
 /** Bytes that may wait for a client before whoever pushes has to stop. */
 export const HIGH_WATER_BYTES = 65_536;
 
-/** What an attachment tells the stream it belongs to. */
-export interface AttachmentEvents {
+/** What a reader tells the stream that it reads. */
+export interface ReaderEvents {
   /** The client has gone, or wants no more. */
-  left(attachment: Attachment): void;
+  left(reader: Reader): void;
   /** What waited has been taken. */
-  drained(attachment: Attachment): void;
+  drained(reader: Reader): void;
+}
+
+/** Who reads a stream: a client here, or one at another instance. */
+export interface Reader {
+  /** Whether so much waits that nothing more should be pushed. */
+  readonly full: boolean;
+  /** The number of the newest event that the client has taken; 0 for none. */
+  readonly taken: number;
+  /** Whether nothing was pushed since the last time this was asked. */
+  quiet(): boolean;
+  /** Hands bytes to the client, the newest event in them being `seq`, where there is one. */
+  push(bytes: Bytes, seq?: number): void;
+  /** Ends it: cleanly, or, with an error, as one that broke off. What waits is still handed out. */
+  finish(failure?: ProxyError): void;
 }
 
 /** A client's end of a stream. At most `HIGH_WATER_BYTES` and one push wait here. */
-export class Attachment implements AnswerSource {
-  readonly #events: AttachmentEvents;
+export class Attachment implements AnswerSource, Reader {
+  readonly #events: ReaderEvents;
   #queue: Bytes[] = [];
   #queuedBytes = 0;
   #over = false;
@@ -33,7 +47,7 @@ export class Attachment implements AnswerSource {
   #whenOver: (() => void)[] = [];
 
   /** An end that nobody reads yet. */
-  constructor(events: AttachmentEvents) {
+  constructor(events: ReaderEvents) {
     this.#events = events;
   }
 

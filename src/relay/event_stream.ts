@@ -21,23 +21,23 @@ import {
   type SseEvent,
 } from "../sse/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
-import { Attachment, HIGH_WATER_BYTES } from "./attachment.ts";
+import { Attachment, HIGH_WATER_BYTES, type Reader, type ReaderEvents } from "./attachment.ts";
 import { ended, errorText, noAnswer } from "./failure.ts";
+import { Keeper } from "./keeper.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { type Inspect, inspectAll, tooLarge } from "./inspect.ts";
 import { Pending } from "./pending.ts";
 import { type Framed, Framer, type Outgoing } from "./framing.ts";
 import type { Reconnect } from "./reconnect.ts";
 import type { RelayLimits } from "./limits.ts";
+import type { StreamDirectory, StreamEntry, StreamMark } from "./stream_directory.ts";
 
 /** What a stream works with. */
-export interface EventStreamOptions {
-  /** The stream's random name, which its event ids carry. */
-  readonly name: string;
-  /** The exact texts of the ids of the requests that it answers; none for one the server speaks first on. */
-  readonly requestIds: readonly string[];
-  /** Whether the client knows priming events and polls a stream that was closed (since 2025-11-25). */
-  readonly clientPolls: boolean;
+export interface EventStreamOptions extends StreamEntry {
+  /** Where an earlier holder has left it; left out for a new one. */
+  readonly mark?: StreamMark | undefined;
+  /** Where others find it; left out where there are none. */
+  readonly directory?: StreamDirectory | undefined;
   /** Where events are kept. */
   readonly log: EventLog;
   /** Bounds, and time. */
@@ -61,7 +61,8 @@ type Ending = { readonly broken: ProxyError | undefined };
 export class EventStream {
   readonly #options: EventStreamOptions;
   readonly #pending: Pending;
-  #attached: Attachment | undefined;
+  readonly #keeper: Keeper;
+  #attached: Reader | undefined;
   /** Whether the attached client is still given what is in the log. */
   #behind = false;
   #keepAlive: Timer | undefined;
@@ -74,8 +75,6 @@ export class EventStream {
   #aheadBytes = 0;
   /** Number of the newest event that a client has taken. */
   #taken = 0;
-  /** Settles when the events that are numbered are in the log, where that takes a while. */
-  #keeping: Promise<void> | undefined;
   #upstreamId: string | undefined;
   #retryMs: number | undefined;
   /** Nothing more will come from upstream. */
@@ -86,8 +85,17 @@ export class EventStream {
   /** A stream that nothing has come on. */
   constructor(options: EventStreamOptions) {
     this.#options = options;
-    this.#pending = new Pending(options.requestIds);
+    const { mark, requestIds } = options;
+    this.#pending = new Pending(mark?.pending ?? requestIds);
     this.#framer = new Framer(options.name);
+    const { log, directory } = options;
+    const onLost = (error: RangeError) => this.#lost(error);
+    this.#keeper = new Keeper({ entry: options, log, directory, onLost });
+    if (mark === undefined) return;
+    this.#seq = this.#taken = mark.seq;
+    this.#upstreamId = mark.upstreamId;
+    this.#retryMs = mark.retryMs;
+    this.#finished = mark.finished;
   }
 
   /** Its name. */
@@ -117,12 +125,18 @@ export class EventStream {
 
   /** Begins with the first upstream connection, for the client that asked. */
   start(body: UpstreamBody): Attachment {
-    void this.#keep(() => {}, (log) => log.append(this.name, []));
+    this.#keeper.open();
     const attachment = this.#attach();
     if (this.#options.clientPolls) attachment.push(primingEvent(this.name));
     void this.#emit(this.#options.first ?? []);
-    this.#run(body);
+    this.#run(() => body);
     return attachment;
+  }
+
+  /** Goes on where an earlier holder has left it, for nobody yet. */
+  restore(): void {
+    this.#unattended();
+    if (!this.#finished) this.#run(() => this.#regain());
   }
 
   /**
@@ -141,39 +155,91 @@ export class EventStream {
   }
 
   /**
+   * Goes on for a reader at another instance, which reads the log itself. Whoever read it before reads no
+   * more.
+   *
+   * @param seq behind which event; null for behind what was taken, provided that nobody reads it now
+   * @returns where it goes on; undefined where it cannot
+   */
+  hand(
+    seq: number | null,
+    make: (events: ReaderEvents, seq: number) => Reader,
+  ): number | undefined {
+    if (this.#over || (seq ?? 0) > this.#seq) return undefined;
+    if (seq === null && (this.attended || !this.isSubscription)) return undefined;
+    const from = seq ?? this.#taken;
+    this.#attachReader(make(this.#readerEvents(), from));
+    this.#taken = Math.max(this.#taken, from);
+    return from;
+  }
+
+  /** Number of the newest event. */
+  get newest(): number {
+    return this.#seq;
+  }
+
+  /** What was settled when it began. */
+  get entry(): StreamEntry {
+    return this.#options;
+  }
+
+  /** Holds it no longer: another instance, or the next run, may go on with it. */
+  release(failure: ProxyError): void {
+    if (this.#over) return;
+    this.#let(failure);
+    this.#keeper.release();
+  }
+
+  /** Another instance holds it. */
+  #lost(cause: RangeError): void {
+    const sentence = "This stream goes on at another instance of the proxy.";
+    if (!this.#over) this.#let(new ProxyError("upstream_closed", sentence, { cause }));
+  }
+
+  /**
    * Ends it for good: with a failure, as broken off; otherwise cleanly, with an error for each request
    * that has no answer. Harmless when it is over.
    */
   end(failure?: ProxyError): void {
     if (this.#over) return;
+    if (failure === undefined) this.#attached?.push(encodeEvents(this.#errors(ended())));
+    this.#let(failure);
+    this.#keeper.forget();
+  }
+
+  /** Lets go of everything that the process holds. */
+  #let(failure: ProxyError | undefined): void {
     this.#over = true;
     this.#window?.cancel();
-    if (failure === undefined) this.#attached?.push(encodeEvents(this.#errors(ended())));
     this.#detach()?.finish(failure);
     this.#body?.discard();
     this.#options.reconnect.stop();
-    void this.#forget();
     this.#stir();
     this.#options.onOver(this);
   }
 
   #attach(): Attachment {
-    this.#detach()?.finish();
-    this.#window?.cancel();
-    const attachment = new Attachment({
-      left: (left) => this.#left(left),
-      drained: (by) => this.#drained(by),
-    });
-    const { clock, keepAliveMs } = this.#options.limits;
-    this.#attached = attachment;
-    this.#aheadBytes = 0;
-    this.#keepAlive = keepAlive(clock, keepAliveMs, attachment);
-    this.#options.onAttended(this, true);
-    this.#stir();
+    const attachment = new Attachment(this.#readerEvents());
+    this.#attachReader(attachment);
     return attachment;
   }
 
-  #detach(): Attachment | undefined {
+  #readerEvents(): ReaderEvents {
+    return { left: (left) => this.#left(left), drained: (by) => this.#drained(by) };
+  }
+
+  #attachReader(reader: Reader): void {
+    this.#detach()?.finish();
+    this.#window?.cancel();
+    const { clock, keepAliveMs } = this.#options.limits;
+    this.#attached = reader;
+    this.#aheadBytes = 0;
+    this.#keepAlive = keepAlive(clock, keepAliveMs, reader);
+    this.#options.onAttended(this, true);
+    this.#stir();
+  }
+
+  #detach(): Reader | undefined {
     const attachment = this.#attached;
     this.#attached = undefined;
     this.#behind = false;
@@ -182,7 +248,7 @@ export class EventStream {
   }
 
   /** The client has gone: the stream goes on without it for a while. */
-  #left(attachment: Attachment): void {
+  #left(attachment: Reader): void {
     if (attachment === this.#attached) this.#unattended();
   }
 
@@ -195,7 +261,7 @@ export class EventStream {
   }
 
   /** Also one that is over may have had something left to take. */
-  #drained(attachment: Attachment): void {
+  #drained(attachment: Reader): void {
     this.#taken = Math.max(this.#taken, attachment.taken);
     if (attachment === this.#attached) this.#stir();
   }
@@ -217,13 +283,13 @@ export class EventStream {
   async #catchUp(attachment: Attachment, seq: number): Promise<void> {
     const isCurrent = () => attachment === this.#attached;
     try {
-      for (let at = seq; isCurrent() && (at < this.#seq || this.#keeping !== undefined);) {
-        if (this.#keeping !== undefined) {
-          await this.#keeping;
+      for (let at = seq; isCurrent() && (at < this.#seq || this.#keeper.keeping !== undefined);) {
+        if (this.#keeper.keeping !== undefined) {
+          await this.#keeper.keeping;
           continue;
         }
         const newest = this.#seq;
-        const { events } = await this.#options.log.after(this.name, at, HIGH_WATER_BYTES);
+        const { events } = await this.#keeper.after(at, HIGH_WATER_BYTES);
         if (!isCurrent()) return;
         const last = events.at(-1)?.seq ?? newest;
         // The log knows nothing of an event that it could not take.
@@ -243,9 +309,13 @@ export class EventStream {
   }
 
   /** Relays one upstream connection after the other; never rejects. */
-  async #run(first: UpstreamBody): Promise<void> {
-    let body: UpstreamBody | undefined = first;
+  async #run(
+    first: () => UpstreamBody | undefined | Promise<UpstreamBody | undefined>,
+  ): Promise<void> {
+    let body: UpstreamBody | undefined;
     try {
+      const beginning = first();
+      body = beginning instanceof Promise ? await beginning : beginning;
       while (body !== undefined && !this.#over) {
         this.#body = body;
         const ending: Ending = await this.#relay(body);
@@ -256,6 +326,7 @@ export class EventStream {
     }
     if (this.#over) body?.discard();
     this.#finished = true;
+    if (!this.#over) this.#keeper.mark(this.#mark());
     if (this.#attached !== undefined && !this.#behind) this.#closeClient();
     this.#options.reconnect.failed();
   }
@@ -337,35 +408,18 @@ export class EventStream {
     this.#notTaken(framed, before);
     const give = () => this.#give(framed.bytes);
     if (framed.seq === before) return give();
-    return this.#keep(
-      give,
-      (log) =>
-        framed.isRun
-          ? log.appendRun(this.name, before + 1, framed.bytes, framed.ends)
-          : log.append(this.name, framed.logged),
-    );
+    return this.#keeper.keep(framed, before, this.#mark(), give);
   }
 
-  /**
-   * Has the log keep events, and calls back then. Those that it could not take are a gap for who comes
-   * back for them.
-   */
-  #keep(
-    then: () => void,
-    append: (log: EventLog) => void | Promise<void>,
-  ): void | Promise<void> {
-    let kept: void | Promise<void>;
-    try {
-      kept = append(this.#options.log);
-    } catch {
-      return then();
-    }
-    if (kept === undefined) return then();
-    const keeping = kept.catch(() => {}).then(() => {
-      if (this.#keeping === keeping) this.#keeping = undefined;
-      then();
-    });
-    return this.#keeping = keeping;
+  /** Where the stream is. */
+  #mark(): StreamMark {
+    return {
+      seq: this.#seq,
+      upstreamId: this.#upstreamId,
+      retryMs: this.#retryMs,
+      pending: this.#pending.all(),
+      finished: this.#finished,
+    };
   }
 
   /** Counts what the log has to hold for a client that is not there. */
@@ -374,19 +428,20 @@ export class EventStream {
     this.#aheadBytes += bytes.length + (seq - before) * EVENT_OVERHEAD_BYTES;
   }
 
-  async #forget(): Promise<void> {
-    try {
-      await this.#options.log.forget(this.name);
-    } catch {
-      // It goes when it is too old.
-    }
-  }
-
   #give(bytes: Bytes): void {
     const attachment = this.#attached;
     if (attachment === undefined || this.#behind) return;
     attachment.push(bytes, this.#seq);
     this.#taken = Math.max(this.#taken, attachment.taken);
+  }
+
+  /** The upstream connection of a stream that an earlier holder has left. */
+  async #regain(): Promise<UpstreamBody | undefined> {
+    if (!this.isSubscription) {
+      if (this.#pending.size === 0) return undefined;
+      if (this.#upstreamId === undefined) throw noAnswer();
+    }
+    return await this.#options.reconnect.again(this.#upstreamId, this.#retryMs, () => this.#over);
   }
 
   /** What follows an upstream connection: another one, or undefined for the end. */

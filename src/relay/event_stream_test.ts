@@ -32,6 +32,7 @@ function setUp(
   const upstreams = [relay.filledBody(clock)];
   const told: string[] = [];
   const stream: EventStream = new EventStream({
+    session: "session",
     name: newStreamId(clock),
     requestIds,
     clientPolls,

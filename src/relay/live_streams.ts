@@ -8,8 +8,10 @@ import type { ProxyError } from "../errors.ts";
 
 /** What is known of a stream here. */
 export interface LiveStream {
-  /** Ends it for good; with a failure, as broken off. */
-  end(failure?: ProxyError): void;
+  /** Ends it for good. */
+  end(): void;
+  /** Lets go of it here, as broken off: who reads it may come back for the rest, perhaps elsewhere. */
+  release(failure: ProxyError): void;
 }
 
 /** Most streams that nobody reads, over all sessions; the oldest gives way. */
@@ -56,8 +58,8 @@ export class LiveStreams {
     if (this.#unattended.size > this.#maxUnattended) this.#unattended.values().next().value?.end();
   }
 
-  /** Ends all of them, as broken off: who reads one may come back for the rest. */
+  /** Lets go of all of them, as broken off: who reads one may come back for the rest. */
   close(failure: ProxyError): void {
-    for (const stream of [...this.#all]) stream.end(failure);
+    for (const stream of [...this.#all]) stream.release(failure);
   }
 }

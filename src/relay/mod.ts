@@ -15,7 +15,12 @@ export { type Inspect, type InspectedOptions, InspectedStream } from "./inspect.
 export { type LiveStream, LiveStreams } from "./live_streams.ts";
 export type { RelayLimits } from "./limits.ts";
 export { type PassingOptions, PassingStream, type Pieces } from "./passing_stream.ts";
-export { type NewStream, SessionStreams, type SessionStreamsOptions } from "./session_streams.ts";
+export {
+  type NewStream,
+  type RestoredStream,
+  SessionStreams,
+  type SessionStreamsOptions,
+} from "./session_streams.ts";
 export type {
   FoundStream,
   PeerMessage,
@@ -25,3 +30,4 @@ export type {
   StreamEntry,
   StreamMark,
 } from "./stream_directory.ts";
+export { Instances, type InstancesOptions } from "./instances.ts";

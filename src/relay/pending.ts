@@ -33,6 +33,11 @@ export class Pending {
     for (const id of answeredIds(decoder.decode(data))) this.#settle(id);
   }
 
+  /** All that have no answer. */
+  all(): readonly string[] {
+    return [...this.#idTexts];
+  }
+
   /** All that have no answer; they count as answered from now on. */
   takeAll(): readonly string[] {
     const all = [...this.#idTexts];

@@ -10,9 +10,10 @@ import { type EventLog, newStreamId, parseEventId } from "../event_log/mod.ts";
 import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
 import type { Attachment } from "./attachment.ts";
 import type { BackOff } from "./back_off.ts";
-import { EventStream } from "./event_stream.ts";
+import { EventStream, type EventStreamOptions } from "./event_stream.ts";
 import type { Outgoing } from "./framing.ts";
 import type { Inspect } from "./inspect.ts";
+import type { Instances, Restore } from "./instances.ts";
 import type { LiveStreams } from "./live_streams.ts";
 import type { RelayLimits } from "./limits.ts";
 import { Reconnect } from "./reconnect.ts";
@@ -32,6 +33,10 @@ export interface SessionStreamsOptions {
   readonly backOff: BackOff;
   /** Those of all sessions. */
   readonly live: LiveStreams;
+  /** Key of the session. */
+  readonly session: string;
+  /** Streams of other instances and earlier runs; left out where there are none. */
+  readonly instances?: Instances | undefined;
 }
 
 /** A stream to begin. */
@@ -50,6 +55,14 @@ export interface NewStream {
   readonly listen: (lastEventId: string | undefined) => Promise<UpstreamAnswer>;
   /** Told when the upstream does not know the session any more. */
   readonly onSessionGone: () => void;
+}
+
+type Made = Omit<NewStream, "body"> & Pick<EventStreamOptions, "name" | "mark">;
+
+/** What a stream that is taken over has no longer from the call that began it. */
+export interface RestoredStream {
+  /** What the streams of the session need, for one that answers these requests. */
+  begin(requestIds: readonly string[]): Pick<NewStream, "inspect" | "listen" | "onSessionGone">;
 }
 
 /** The streams of one session by their names. */
@@ -73,54 +86,71 @@ export class SessionStreams {
   }
 
   /** Begins a stream. */
-  open({ body, listen, onSessionGone, ...stream }: NewStream): Attachment {
-    const { log, limits, clock, backOff, live } = this.#options;
-    const opened = new EventStream({
-      ...stream,
-      name: newStreamId(clock),
-      log,
-      limits,
-      reconnect: new Reconnect({ clock, backOff, listen, onSessionGone }),
-      onAttended: (which, attended) => this.#attended(which, attended),
-      onOver: (which) => {
-        this.#streams.delete(which.name);
-        this.#unattended.delete(which);
-        this.#options.live.remove(which);
-      },
-    });
-    this.#streams.set(opened.name, opened);
-    live.add(opened);
+  open({ body, ...stream }: NewStream): Attachment {
+    const { clock } = this.#options;
+    const opened = this.#make({ ...stream, name: newStreamId(clock) });
     const attachment = opened.start(body);
     if (this.#closed) opened.end();
     return attachment;
   }
 
+  #make({ listen, onSessionGone, ...stream }: Made): EventStream {
+    const { log, limits, clock, backOff, live, session, instances } = this.#options;
+    const made = new EventStream({
+      ...stream,
+      session,
+      log,
+      limits,
+      directory: instances?.directory,
+      reconnect: new Reconnect({ clock, backOff, listen, onSessionGone }),
+      onAttended: (which, attended) => this.#attended(which, attended),
+      onOver: (which) => {
+        this.#streams.delete(which.name);
+        this.#unattended.delete(which);
+        live.remove(which);
+        instances?.drop(which);
+      },
+    });
+    this.#streams.set(made.name, made);
+    live.add(made);
+    instances?.hold(made);
+    return made;
+  }
+
+  /** Goes on here with a stream that its holder has left. */
+  #restored(how: RestoredStream): Restore {
+    return ({ entry, mark }) => {
+      const { name, requestIds, clientPolls } = entry;
+      return this.#make({ ...how.begin(requestIds), name, requestIds, clientPolls, mark });
+    };
+  }
+
   /**
    * What came behind the event that a client names in `Last-Event-ID`, and what comes, on that event's
-   * stream and no other.
+   * stream and no other, whichever instance holds it.
    *
    * @throws {ProxyError} `event_not_found` where the session has no such event (R79, R80)
    */
-  resume(lastEventId: string): Attachment {
+  resume(lastEventId: string, how: RestoredStream): Attachment | Promise<Attachment> {
+    const { session, instances } = this.#options;
     const id = parseEventId(lastEventId);
-    const attachment = id && this.#streams.get(id.stream)?.resume(id.seq);
-    if (attachment !== undefined) return attachment;
-    throw new ProxyError(
-      "event_not_found",
-      "This session has no event with the id in Last-Event-ID, or holds its stream no longer; open a " +
-        "stream without it.",
-    );
+    if (id === undefined) throw notFound();
+    const here = this.#streams.get(id.stream);
+    if (here !== undefined || instances === undefined) return here?.resume(id.seq) ?? refuse();
+    return instances.resume(session, id.stream, id.seq, this.#restored(how))
+      .then((attachment) => attachment ?? refuse());
   }
 
   /**
    * The stream on which the server speaks first, for a client that comes back without an event id: with
    * what it has not taken yet. Undefined where there is none, or where it is being read.
    */
-  comeBack(): Attachment | undefined {
+  comeBack(how: RestoredStream): Attachment | undefined | Promise<Attachment | undefined> {
     for (const stream of this.#unattended) {
       if (stream.isSubscription) return stream.resume(stream.taken);
     }
-    return undefined;
+    const { session, instances } = this.#options;
+    return instances?.comeBack(session, this.#restored(how));
   }
 
   /** Ends all of them. */
@@ -144,4 +174,16 @@ export class SessionStreams {
       this.#givesWay()?.end();
     }
   }
+}
+
+function refuse(): never {
+  throw notFound();
+}
+
+function notFound(): ProxyError {
+  return new ProxyError(
+    "event_not_found",
+    "This session has no event with the id in Last-Event-ID, or its stream is no longer held; open a " +
+      "stream without it.",
+  );
 }

@@ -6,7 +6,16 @@
  * @module
  */
 
-export { type Session, SessionTable, type SessionTableOptions } from "./table.ts";
+export { Session, type SessionTraffic } from "./session.ts";
+export {
+  type IdSealer,
+  type NamedSession,
+  type NewSession,
+  SessionTable,
+  type SessionTableLimits,
+  type SessionTableOptions,
+  storeIdleMs,
+} from "./table.ts";
 export type { SessionRecord, SessionState } from "./record.ts";
 export { type SessionStore, SessionStoreError, type SessionStoreLimits } from "./store.ts";
 export { SESSION_ID_BYTES, sessionId } from "./id.ts";

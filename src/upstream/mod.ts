@@ -24,3 +24,4 @@ export { parseTarget, type UpstreamAddress } from "./target.ts";
 export { http1Client } from "./http1/client.ts";
 export { http2Client } from "./http2_client.ts";
 export { mayRetry } from "./retry.ts";
+export { heldBody } from "./held_body.ts";

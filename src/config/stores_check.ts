@@ -1,0 +1,76 @@
+/**
+ * What the stores of sessions and events need beside their names.
+ *
+ * @module
+ */
+
+import type { ConfigProblem } from "./problems.ts";
+
+type Raw = Readonly<Record<string, unknown>>;
+
+/** The problems between the settings of stores. */
+export function storesCheck(raw: Raw): ConfigProblem[] {
+  return [
+    ...eventLogFile(raw),
+    ...sessionsFile(raw),
+    ...missingKey(raw),
+    ...missingRedis(raw),
+    ...eventsElsewhere(raw),
+  ];
+}
+
+function record(value: unknown): Raw {
+  return typeof value === "object" && value !== null ? value as Raw : {};
+}
+
+function eventLogFile({ eventLog }: Raw): ConfigProblem[] {
+  const { store, path } = record(eventLog);
+  if (store !== "sqlite" || path !== undefined) return [];
+  const wanted = "a file such as /var/lib/switchyard/events.db, which the store sqlite needs";
+  return [{ path: "eventLog.path", found: "nothing", wanted }];
+}
+
+function sessionsFile({ sessions, dataDir }: Raw): ConfigProblem[] {
+  const { store, path } = record(sessions);
+  if (store !== "sqlite" || path !== undefined || dataDir !== undefined) return [];
+  const wanted =
+    "dataDir, such as /var/lib/switchyard, or sessions.path: the store sqlite needs a file";
+  return [{ path: "dataDir", found: "nothing", wanted }];
+}
+
+/** R76: ids that are to outlive the process need a key that does. */
+function missingKey({ sessions, dataDir }: Raw): ConfigProblem[] {
+  const { store, keys } = record(sessions);
+  const outlives = store === "sqlite" || store === "redis";
+  const hasKey = dataDir !== undefined || (Array.isArray(keys) && keys.length > 0);
+  if (!outlives || hasKey) return [];
+  return [{
+    path: "sessions.keys",
+    found: "no key",
+    wanted:
+      `a key in SWITCHYARD_SESSION_KEYS, such as \`openssl rand -base64 32\` makes, or dataDir to ` +
+      `keep one in: the store ${store} outlives the process, and the ids of its sessions must too`,
+  }];
+}
+
+function missingRedis({ sessions, eventLog, redis }: Raw): ConfigProblem[] {
+  const used = [["sessions", sessions], ["eventLog", eventLog]] as const;
+  const by = used.filter(([, value]) => record(value).store === "redis").map(([name]) => name);
+  if (by.length === 0 || record(redis).url !== undefined) return [];
+  return [{
+    path: "redis.url",
+    found: "nothing",
+    wanted: `redis://HOST:PORT, which ${by.join(" and ")} with the store redis needs`,
+  }];
+}
+
+/** A client of a session that all instances share may come back for its events at any of them. */
+function eventsElsewhere({ sessions, eventLog }: Raw): ConfigProblem[] {
+  const { store = "memory" } = record(eventLog);
+  if (record(sessions).store !== "redis" || store === "redis" || store === "off") return [];
+  return [{
+    path: "eventLog.store",
+    found: JSON.stringify(store),
+    wanted: "redis or off where sessions.store is redis: a client may come back at any instance",
+  }];
+}

@@ -1,0 +1,212 @@
+/**
+ * What outlives a request, and perhaps the process: the names of sessions, where sessions are kept, where
+ * events are kept. Opened before the app is made, because files and Redis take a while.
+ *
+ * @module
+ */
+
+import { type Clock, systemClock } from "./clock.ts";
+import { type Config, ConfigError } from "./config/mod.ts";
+import {
+  type EventLog,
+  EventLogError,
+  MemoryEventLog,
+  RedisEventLog,
+  SqliteEventLog,
+  watchedLog,
+} from "./event_log/mod.ts";
+import { connectRedis, type RedisConnection, RedisError } from "./redis/mod.ts";
+import {
+  deriveKey,
+  loadOrMakeSecret,
+  makeSecret,
+  MemorySessionStore,
+  RedisSessionStore,
+  Sealer,
+  SealKeyError,
+  SessionIds,
+  type SessionStore,
+  SessionStoreError,
+  SqliteSessionStore,
+  storeIdleMs,
+} from "./session/mod.ts";
+import { type Logger, nullLogger } from "./telemetry/mod.ts";
+
+/** The stores of one app, which closes them. */
+export interface Stores {
+  /** Makes and reads what the proxy hands out sealed. */
+  readonly sealer: Sealer;
+  /** Makes and reads the ids of sessions. */
+  readonly ids: SessionIds;
+  /** Where sessions are kept. */
+  readonly sessions: SessionStore;
+  /** Where events are kept; undefined where none are. */
+  readonly log: EventLog | undefined;
+  /** The connection to Redis that stores share; undefined where none uses it. */
+  readonly redis: RedisConnection | undefined;
+  /** Closes all of them. */
+  close(): Promise<void>;
+}
+
+/** What opening stores takes. */
+export interface StoresOptions {
+  /** Time and randomness; the system's by default. */
+  readonly clock?: Clock;
+  /** Where failures are told; nowhere by default. */
+  readonly logger?: Logger;
+}
+
+/**
+ * Opens what a config asks for.
+ *
+ * @throws {ConfigError} where a file, a key or Redis cannot be used
+ */
+export async function openStores(config: Config, options: StoresOptions = {}): Promise<Stores> {
+  const { clock = systemClock, logger = nullLogger } = options;
+  const secrets = await secretsOf(config, clock);
+  const sealer = sealerOf(secrets, clock);
+  const usesRedis = config.sessions.store === "redis" || config.eventLog.store === "redis";
+  const redis = usesRedis ? await openRedis(config, logger) : undefined;
+  try {
+    return assemble(sealer, config, redis, clock, logger);
+  } catch (error) {
+    await redis?.close();
+    throw error;
+  }
+}
+
+/**
+ * Stores in memory alone, at once: for a config that asks for no others.
+ *
+ * @throws {TypeError} where it does
+ */
+export function memoryStores(config: Config, options: StoresOptions = {}): Stores {
+  const { clock = systemClock, logger = nullLogger } = options;
+  const inMemory = config.sessions.store === "memory" &&
+    ["memory", "off"].includes(config.eventLog.store);
+  if (!inMemory) throw new TypeError("These stores take time to open; give openStores(config).");
+  const secrets = config.sessions.keys.length > 0 ? config.sessions.keys : [makeSecret(clock)];
+  return assemble(sealerOf(secrets, clock), config, undefined, clock, logger);
+}
+
+function assemble(
+  sealer: Sealer,
+  config: Config,
+  redis: RedisConnection | undefined,
+  clock: Clock,
+  logger: Logger,
+): Stores {
+  const sessions = openSessions(config, redis, clock);
+  let log: EventLog | undefined;
+  try {
+    log = openEventLog(config, redis, clock, logger);
+  } catch (error) {
+    void sessions.close();
+    throw error;
+  }
+  return {
+    sealer,
+    ids: new SessionIds(sealer, clock),
+    sessions,
+    log,
+    redis,
+    async close() {
+      await log?.close();
+      await sessions.close();
+      await redis?.close();
+    },
+  };
+}
+
+/** The secrets of the config; where it has none, one from the data directory, or one for this process. */
+async function secretsOf({ sessions, dataDir }: Config, clock: Clock): Promise<readonly string[]> {
+  if (sessions.keys.length > 0) return sessions.keys;
+  if (dataDir === undefined) return [makeSecret(clock)];
+  try {
+    return [await loadOrMakeSecret(dataDir, clock)];
+  } catch (error) {
+    throw problemOf(error, "dataDir", "a folder that this proxy alone may read and write");
+  }
+}
+
+function sealerOf(secrets: readonly string[], clock: Clock): Sealer {
+  try {
+    return new Sealer(secrets.map(deriveKey), clock);
+  } catch (error) {
+    throw problemOf(error, "sessions.keys", "secrets such as `openssl rand -base64 32` makes");
+  }
+}
+
+async function openRedis({ redis }: Config, logger: Logger): Promise<RedisConnection> {
+  try {
+    return await connectRedis({
+      ...redis!,
+      onTrouble: (error) => logger.warn("trouble with the connection to Redis", { error }),
+    });
+  } catch (error) {
+    throw problemOf(error, "redis.url", "a Redis or Valkey that can be reached");
+  }
+}
+
+function openSessions(
+  config: Config,
+  redis: RedisConnection | undefined,
+  clock: Clock,
+): SessionStore {
+  const { sessions, dataDir, limits } = config;
+  const kept = {
+    idleTimeoutMs: storeIdleMs(limits.sessionIdleTimeoutMs),
+    lifetimeMs: limits.sessionLifetimeMs,
+  };
+  if (sessions.store === "memory") return new MemorySessionStore(clock, kept);
+  if (sessions.store === "redis") return new RedisSessionStore(clock, kept, redis!);
+  const path = sessions.path ?? `${dataDir}/sessions.db`;
+  try {
+    return new SqliteSessionStore(clock, kept, path);
+  } catch (error) {
+    throw problemOf(error, "sessions.path", fileWanted(path), path);
+  }
+}
+
+function openEventLog(
+  { eventLog }: Config,
+  redis: RedisConnection | undefined,
+  clock: Clock,
+  logger: Logger,
+): EventLog | undefined {
+  if (eventLog.store === "off") return undefined;
+  if (eventLog.store === "memory") return new MemoryEventLog(clock, eventLog);
+  const tell = (error: unknown, failures: number) =>
+    logger.error("the event log failed; clients that come back may miss events", {
+      failures,
+      error,
+    });
+  if (eventLog.store === "redis") {
+    return watchedLog(new RedisEventLog(clock, eventLog, redis!), clock, tell);
+  }
+  const path = eventLog.path!;
+  try {
+    return watchedLog(new SqliteEventLog(clock, eventLog, path), clock, tell);
+  } catch (error) {
+    throw problemOf(error, "eventLog.path", fileWanted(path), path);
+  }
+}
+
+function fileWanted(path: string): string {
+  return `a file that this proxy alone uses and may write, with --allow-write=${path}`;
+}
+
+const FAILURES = [EventLogError, RedisError, SealKeyError, SessionStoreError];
+
+/** What went wrong while a store was opened, as a problem of the config. */
+function problemOf(error: unknown, path: string, wanted: string, found?: string): unknown {
+  if (!(error instanceof Error) || !FAILURES.some((failure) => error instanceof failure)) {
+    return error;
+  }
+  const { message } = error;
+  return new ConfigError([{
+    path,
+    found: found === undefined ? message : `${found}: ${message}`,
+    wanted,
+  }]);
+}
