@@ -55,7 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "telemetry",
     "upstream",
   ],
-  redis: [],
+  redis: ["clock.ts", "deadlines.ts"],
   relay: ["clock.ts", "errors.ts", "event_log", "http", "sse", "upstream"],
   session: ["clock.ts", "errors.ts", "redis"],
   share: ["clock.ts", "errors.ts", "http", "json", "sse", "upstream"],
