@@ -1,15 +1,16 @@
 /**
  * The connection to Redis or Valkey that stores share.
  *
- * May import nothing of the other rooms.
+ * May import `clock.ts` and `deadlines.ts`.
  *
  * @module
  */
 
 export {
   connectRedis,
+  MAX_PENDING_COMMANDS,
   type RedisConnection,
-  RedisError,
   type RedisOptions,
   type RedisReply,
 } from "./connection.ts";
+export { RedisError } from "./error.ts";

@@ -34,3 +34,41 @@ export interface SessionRecord {
   /** URIs that the client has subscribed to. */
   readonly subscriptions: readonly string[];
 }
+
+/** A frozen copy of a record: of what a record has, and of nothing else that an object may carry. */
+export function keptRecord(record: SessionRecord): SessionRecord {
+  const { key, route, principal, state, upstreamId, generation, createdMs, lastUsedMs } = record;
+  const { revision, initialize, logLevel, subscriptions } = record;
+  return Object.freeze({
+    key,
+    route,
+    principal,
+    state,
+    upstreamId,
+    generation,
+    createdMs,
+    lastUsedMs,
+    ...(revision === undefined ? {} : { revision }),
+    ...(initialize === undefined ? {} : { initialize }),
+    ...(logLevel === undefined ? {} : { logLevel }),
+    subscriptions: Object.freeze([...subscriptions]),
+  });
+}
+
+/**
+ * A record from its JSON, used at `lastUsedMs`.
+ *
+ * @throws {SyntaxError} where it is none; what it says instead is not told
+ */
+export function parseRecord(json: string, lastUsedMs: number): SessionRecord {
+  let value: Partial<SessionRecord> | null;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    value = null;
+  }
+  if (typeof value?.key !== "string" || !Array.isArray(value.subscriptions)) {
+    throw new SyntaxError("it is not the record of a session");
+  }
+  return keptRecord({ ...value, lastUsedMs } as SessionRecord);
+}

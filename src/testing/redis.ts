@@ -17,7 +17,9 @@ export interface TestRedis {
   readonly prefix: string;
   /** Another connection, closed when the test is over. */
   connect(): Promise<RedisConnection>;
-  /** Ends the server at once, and starts it anew, empty, at the same place. Not with a Redis of one's own. */
+  /** Ends the server at once. In a test that says `own` alone. */
+  kill(): Promise<void>;
+  /** Ends the server at once where it runs, and starts it anew, empty, at the same place. Likewise. */
   restart(): Promise<void>;
 }
 
@@ -43,12 +45,17 @@ function findProgram(): string | undefined {
 /** Whether there is a Redis to test with. */
 export const hasRedis = named !== undefined || program !== undefined;
 
-/** Registers a test that needs Redis. */
-export function redisTest(name: string, test: (redis: TestRedis) => Promise<void>): void {
-  const ignore = !hasRedis;
-  const shown = ignore
-    ? `${name} (skipped: no redis-server on the path, no ${URL_VARIABLE})`
-    : name;
+/** Registers a test that needs Redis; with `own`, one that the test may end. */
+export function redisTest(
+  name: string,
+  test: (redis: TestRedis) => Promise<void>,
+  { own = false } = {},
+): void {
+  const reason = named !== undefined && own
+    ? `the Redis of ${URL_VARIABLE} is not to be ended`
+    : `no redis-server on the path, no ${URL_VARIABLE}`;
+  const ignore = !hasRedis || (named !== undefined && own);
+  const shown = ignore ? `${name} (skipped: ${reason})` : name;
   Deno.test({ name: shown, ignore, fn: () => withRedis(test) });
 }
 
@@ -72,8 +79,8 @@ export async function withRedis(test: (redis: TestRedis) => Promise<void>): Prom
         connections.push(connection);
         return connection;
       },
-      restart: () =>
-        server?.restart() ?? Promise.reject(new Error("This Redis is not the test's.")),
+      kill: () => server?.kill() ?? notOwn(),
+      restart: () => server?.restart() ?? notOwn(),
     });
   } finally {
     await Promise.all(connections.map((connection) => connection.close()));
@@ -81,21 +88,29 @@ export async function withRedis(test: (redis: TestRedis) => Promise<void>): Prom
   }
 }
 
+function notOwn(): Promise<never> {
+  return Promise.reject(new Error("This Redis is not the test's."));
+}
+
 async function startServer() {
   const folder = await Deno.makeTempDir({ prefix: "switchyard-redis-" });
   const socket = `${folder}/redis.sock`;
-  let process = await spawnServer(folder, socket);
+  let process: Deno.ChildProcess | undefined = await spawnServer(folder, socket);
+  const kill = async () => {
+    process?.kill("SIGKILL");
+    await process?.status;
+    process = undefined;
+    await Deno.remove(socket).catch(() => {});
+  };
   return {
     url: `unix://${socket}`,
+    kill,
     async restart() {
-      process.kill("SIGKILL");
-      await process.status;
-      await Deno.remove(socket).catch(() => {});
+      await kill();
       process = await spawnServer(folder, socket);
     },
     async stop() {
-      process.kill("SIGKILL");
-      await process.status;
+      await kill();
       await Deno.remove(folder, { recursive: true });
     },
   };
