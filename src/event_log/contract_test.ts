@@ -1,13 +1,15 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import type { Clock } from "../clock.ts";
-import { ManualClock } from "../testing/mod.ts";
-import { inRuns, type SyncLog } from "../testing/event_log.ts";
+import { ManualClock, redisTest } from "../testing/mod.ts";
+import { inRuns } from "../testing/event_log.ts";
 import {
   EVENT_OVERHEAD_BYTES,
+  type EventLog,
   type EventLogLimits,
   type LoggedEvent,
   MemoryEventLog,
+  RedisEventLog,
   SqliteEventLog,
 } from "./mod.ts";
 
@@ -20,11 +22,14 @@ const LIMITS: EventLogLimits = {
   maxStreams: 10,
 };
 
+type Open = (clock: Clock, limits: EventLogLimits) => EventLog;
+
 interface Store {
   readonly name: string;
   readonly appends: number;
   readonly modelRuns: number;
-  open(clock: Clock, limits: EventLogLimits, directory: string): SyncLog;
+  /** Registers a test, which gets what opens a log without anything in it. */
+  register(name: string, run: (open: Open) => Promise<void>): void;
 }
 
 const STORES: Store[] = [
@@ -32,14 +37,34 @@ const STORES: Store[] = [
     name: "memory",
     appends: 1_000_000,
     modelRuns: 300,
-    open: (clock, limits) => new MemoryEventLog(clock, limits),
+    register: (name, run) =>
+      Deno.test(name, () => run((clock, limits) => new MemoryEventLog(clock, limits))),
   },
   {
     name: "sqlite",
     appends: 20_000,
     modelRuns: 40,
-    open: (clock, limits, directory) =>
-      new SqliteEventLog(clock, limits, `${directory}/${crypto.randomUUID()}.db`),
+    register: (name, run) =>
+      Deno.test(name, async () => {
+        const directory = await Deno.makeTempDir();
+        const path = () => `${directory}/${crypto.randomUUID()}.db`;
+        try {
+          await run((clock, limits) => new SqliteEventLog(clock, limits, path()));
+        } finally {
+          await Deno.remove(directory, { recursive: true });
+        }
+      }),
+  },
+  {
+    name: "redis",
+    appends: 5_000,
+    modelRuns: 40,
+    register: (name, run) =>
+      redisTest(name, async (redis) => {
+        const connection = await redis.connect();
+        const own = () => ({ ...connection, prefix: `${redis.prefix}:${crypto.randomUUID()}` });
+        await run((clock, limits) => new RedisEventLog(clock, limits, own()));
+      }),
   },
 ];
 
@@ -47,8 +72,9 @@ for (const store of [...STORES]) {
   STORES.push({
     ...store,
     name: `${store.name}, in runs`,
-    appends: 20_000,
-    open: (...given) => inRuns(store.open(...given)),
+    appends: Math.min(store.appends, 20_000),
+    register: (name, run) =>
+      store.register(name, (open) => run((...given) => inRuns(open(...given)))),
   });
 }
 
@@ -56,26 +82,24 @@ interface Bench {
   readonly store: Store;
   readonly clock: ManualClock;
   /** A log with `LIMITS` but for those given. */
-  open(limits?: Partial<EventLogLimits>): SyncLog;
+  open(limits?: Partial<EventLogLimits>): EventLog;
 }
 
 /** Registers a test for each of the stores. */
-function test(name: string, run: (bench: Bench) => void): void {
+function test(name: string, run: (bench: Bench) => Promise<void>): void {
   for (const store of STORES) {
-    Deno.test(`${store.name}: ${name}`, () => {
-      const directory = Deno.makeTempDirSync();
+    store.register(`${store.name}: ${name}`, async (openStore) => {
       const clock = new ManualClock();
-      const logs: SyncLog[] = [];
+      const logs: EventLog[] = [];
       const open = (limits = {}) => {
-        logs.push(store.open(clock, { ...LIMITS, ...limits }, directory));
+        logs.push(openStore(clock, { ...LIMITS, ...limits }));
         return logs.at(-1)!;
       };
       try {
-        run({ store, clock, open });
+        await run({ store, clock, open });
         assertEquals(clock.timers, 0, "the log has set a timer");
       } finally {
-        for (const log of logs) log.close();
-        Deno.removeSync(directory, { recursive: true });
+        for (const log of logs) await log.close();
       }
     });
   }
@@ -95,8 +119,8 @@ function events(stream: string, from: number, to: number, size?: number): Logged
 }
 
 /** What a log answers, short: the numbers, and whether there is a gap and more. */
-function answer(log: SyncLog, stream: string, seq: number, maxBytes = 1_000_000) {
-  const replay = log.after(stream, seq, maxBytes);
+async function answer(log: EventLog, stream: string, seq: number, maxBytes = 1_000_000) {
+  const replay = await log.after(stream, seq, maxBytes);
   for (const { seq, bytes } of replay.events) {
     const text = new TextDecoder().decode(bytes);
     assertEquals(text.slice(0, textOf(stream, seq).length), textOf(stream, seq));
@@ -106,216 +130,223 @@ function answer(log: SyncLog, stream: string, seq: number, maxBytes = 1_000_000)
 
 const NOTHING = [[], true, false];
 
-test("after() gives the events behind the one that a client has", ({ open }) => {
+test("after() gives the events behind the one that a client has", async ({ open }) => {
   const log = open();
-  log.append("a", events("a", 1, 3));
-  log.append("a", [event("a", 4)]);
-  assertEquals(answer(log, "a", 0), [[1, 2, 3, 4], false, false]);
-  assertEquals(answer(log, "a", 2), [[3, 4], false, false]);
-  assertEquals(answer(log, "a", 3), [[4], false, false]);
-  assertEquals(answer(log, "a", 4), [[], false, false]);
+  await log.append("a", events("a", 1, 3));
+  await log.append("a", [event("a", 4)]);
+  assertEquals(await answer(log, "a", 0), [[1, 2, 3, 4], false, false]);
+  assertEquals(await answer(log, "a", 2), [[3, 4], false, false]);
+  assertEquals(await answer(log, "a", 3), [[4], false, false]);
+  assertEquals(await answer(log, "a", 4), [[], false, false]);
 });
 
-test("R80 an unknown stream and a forged number are a gap, never the whole stream", ({ open }) => {
+test("R80 an unknown stream and a forged number are a gap, never the whole stream", async ({ open }) => {
   const log = open();
-  log.append("a", events("a", 1, 3));
+  await log.append("a", events("a", 1, 3));
   for (const seq of [4, 1e9, -1, 1.5, NaN, Infinity, -Infinity, 2 ** 53]) {
-    assertEquals(answer(log, "a", seq), NOTHING, String(seq));
+    assertEquals(await answer(log, "a", seq), NOTHING, String(seq));
   }
-  assertEquals(answer(log, "b", 0), NOTHING);
-  for (const name of ["__proto__", "constructor", ""]) assertEquals(answer(log, name, 0), NOTHING);
+  assertEquals(await answer(log, "b", 0), NOTHING);
+  for (const name of ["__proto__", "constructor", ""]) {
+    assertEquals(await answer(log, name, 0), NOTHING);
+  }
 });
 
-test("R80 events that have gone are a gap ahead of what is held", ({ open }) => {
+test("R80 events that have gone are a gap ahead of what is held", async ({ open }) => {
   const log = open({ maxStreamEvents: 3 });
-  log.append("a", events("a", 1, 10));
-  assertEquals(answer(log, "a", 0), [[8, 9, 10], true, false]);
-  assertEquals(answer(log, "a", 6), [[8, 9, 10], true, false]);
-  assertEquals(answer(log, "a", 7), [[8, 9, 10], false, false]);
-  assertEquals(answer(log, "a", 10), [[], false, false]);
+  await log.append("a", events("a", 1, 10));
+  assertEquals(await answer(log, "a", 0), [[8, 9, 10], true, false]);
+  assertEquals(await answer(log, "a", 6), [[8, 9, 10], true, false]);
+  assertEquals(await answer(log, "a", 7), [[8, 9, 10], false, false]);
+  assertEquals(await answer(log, "a", 10), [[], false, false]);
 });
 
-test("R79 the number of another stream gives nothing of that stream", ({ open }) => {
+test("R79 the number of another stream gives nothing of that stream", async ({ open }) => {
   const log = open();
   for (let seq = 1; seq <= 5; seq++) {
-    log.append("a", [event("a", seq)]);
-    log.append("b", [event("b", seq)]);
+    await log.append("a", [event("a", seq)]);
+    await log.append("b", [event("b", seq)]);
   }
-  log.append("b", events("b", 6, 9));
-  assertEquals(answer(log, "a", 8), NOTHING);
-  assertEquals(answer(log, "a", 2), [[3, 4, 5], false, false]);
-  log.forget("a");
-  assertEquals(answer(log, "a", 2), NOTHING);
-  assertEquals(answer(log, "b", 8), [[9], false, false]);
+  await log.append("b", events("b", 6, 9));
+  assertEquals(await answer(log, "a", 8), NOTHING);
+  assertEquals(await answer(log, "a", 2), [[3, 4, 5], false, false]);
+  await log.forget("a");
+  assertEquals(await answer(log, "a", 2), NOTHING);
+  assertEquals(await answer(log, "b", 8), [[9], false, false]);
 });
 
-test("after() gives as much as fits, and one event in any case", ({ open }) => {
+test("after() gives as much as fits, and one event in any case", async ({ open }) => {
   const log = open();
-  log.append("a", events("a", 1, 4, 100));
-  log.append("a", events("a", 5, 6, 100));
-  assertEquals(answer(log, "a", 0, 300), [[1, 2, 3], false, true]);
-  assertEquals(answer(log, "a", 0, 299), [[1, 2], false, true]);
-  assertEquals(answer(log, "a", 3, 200), [[4, 5], false, true]);
-  assertEquals(answer(log, "a", 3, 0), [[4], false, true]);
-  assertEquals(answer(log, "a", 2, 400), [[3, 4, 5, 6], false, false]);
-  assertEquals(answer(log, "a", 5, 0), [[6], false, false]);
+  await log.append("a", events("a", 1, 4, 100));
+  await log.append("a", events("a", 5, 6, 100));
+  assertEquals(await answer(log, "a", 0, 300), [[1, 2, 3], false, true]);
+  assertEquals(await answer(log, "a", 0, 299), [[1, 2], false, true]);
+  assertEquals(await answer(log, "a", 3, 200), [[4, 5], false, true]);
+  assertEquals(await answer(log, "a", 3, 0), [[4], false, true]);
+  assertEquals(await answer(log, "a", 2, 400), [[3, 4, 5, 6], false, false]);
+  assertEquals(await answer(log, "a", 5, 0), [[6], false, false]);
 });
 
-test("the bytes of a stream are bounded, what each event costs beside them included", ({ open }) => {
+test("the bytes of a stream are bounded, what each event costs beside them included", async ({ open }) => {
   const log = open({ maxStreamBytes: 3 * (100 + EVENT_OVERHEAD_BYTES) });
-  for (let seq = 1; seq <= 3; seq++) log.append("a", [event("a", seq, 100)]);
+  for (let seq = 1; seq <= 3; seq++) await log.append("a", [event("a", seq, 100)]);
   assertEquals(log.size.bytes, 3 * (100 + EVENT_OVERHEAD_BYTES));
-  assertEquals(answer(log, "a", 0), [[1, 2, 3], false, false]);
-  log.append("a", [event("a", 4, 101)]);
-  assertEquals(answer(log, "a", 0), [[3, 4], true, false]);
+  assertEquals(await answer(log, "a", 0), [[1, 2, 3], false, false]);
+  await log.append("a", [event("a", 4, 101)]);
+  assertEquals(await answer(log, "a", 0), [[3, 4], true, false]);
   assertEquals(log.size, { streams: 1, events: 2, bytes: 201 + 2 * EVENT_OVERHEAD_BYTES });
 });
 
-test("the oldest events of all streams go first when the total is reached", ({ open }) => {
+test("the oldest events of all streams go first when the total is reached", async ({ open }) => {
   for (
     const limits of [{ maxEvents: 4 }, { maxBytes: 4 * (100 + EVENT_OVERHEAD_BYTES) }]
   ) {
     const log = open(limits);
-    log.append("a", events("a", 1, 2, 100));
-    log.append("b", [event("b", 1, 100)]);
-    log.append("a", [event("a", 3, 100)]);
-    log.append("b", [event("b", 2, 100)]);
-    assertEquals(answer(log, "a", 0), [[2, 3], true, false]);
-    log.append("b", events("b", 3, 4, 100));
-    assertEquals(answer(log, "a", 0), [[3], true, false]);
-    assertEquals(answer(log, "b", 0), [[2, 3, 4], true, false]);
-    log.append("c", events("c", 1, 9, 100));
-    assertEquals(answer(log, "c", 0), [[6, 7, 8, 9], true, false]);
+    await log.append("a", events("a", 1, 2, 100));
+    await log.append("b", [event("b", 1, 100)]);
+    await log.append("a", [event("a", 3, 100)]);
+    await log.append("b", [event("b", 2, 100)]);
+    assertEquals(await answer(log, "a", 0), [[2, 3], true, false]);
+    await log.append("b", events("b", 3, 4, 100));
+    assertEquals(await answer(log, "a", 0), [[3], true, false]);
+    assertEquals(await answer(log, "b", 0), [[2, 3, 4], true, false]);
+    await log.append("c", events("c", 1, 9, 100));
+    assertEquals(await answer(log, "c", 0), [[6, 7, 8, 9], true, false]);
     assertEquals(log.size.events, 4);
-    assertEquals(answer(log, "b", 4), [[], false, false]);
+    assertEquals(await answer(log, "b", 4), [[], false, false]);
   }
 });
 
-test("events go when they are too old, without a timer", ({ open, clock }) => {
+test("events go when they are too old, without a timer", async ({ open, clock }) => {
   const log = open();
-  log.append("a", [event("a", 1)]);
+  await log.append("a", [event("a", 1)]);
   clock.advance(500);
-  log.append("a", [event("a", 2)]);
+  await log.append("a", [event("a", 2)]);
   clock.advance(499);
-  assertEquals(answer(log, "a", 0), [[1, 2], false, false]);
+  assertEquals(await answer(log, "a", 0), [[1, 2], false, false]);
   clock.advance(1);
-  assertEquals(answer(log, "a", 0), [[2], true, false]);
+  assertEquals(await answer(log, "a", 0), [[2], true, false]);
   clock.advance(500);
-  log.append("b", []);
+  await log.append("b", []);
   assertEquals(log.size, { streams: 2, events: 0, bytes: 0 });
   // Who has all there was misses nothing.
-  assertEquals(answer(log, "a", 2), [[], false, false]);
-  assertEquals(answer(log, "a", 1), [[], true, false]);
+  assertEquals(await answer(log, "a", 2), [[], false, false]);
+  assertEquals(await answer(log, "a", 1), [[], true, false]);
 });
 
-test("an event that is larger than its stream may be is not kept", ({ open }) => {
+test("an event that is larger than its stream may be is not kept", async ({ open }) => {
   const log = open({ maxStreamBytes: 1_000 + EVENT_OVERHEAD_BYTES });
-  log.append("a", [event("a", 1), event("a", 2, 1_001), event("a", 3)]);
-  assertEquals(answer(log, "a", 0), [[1, 3], true, false]);
-  assertEquals(answer(log, "a", 0, 0), [[1], false, true]);
-  assertEquals(answer(log, "a", 1), [[3], true, false]);
-  assertEquals(answer(log, "a", 2), [[3], false, false]);
-  log.append("a", [event("a", 4, 1_001)]);
-  assertEquals(answer(log, "a", 3), [[], true, false]);
-  assertEquals(answer(log, "a", 4), [[], false, false]);
-  log.append("a", [event("a", 5, 1_000)]);
-  assertEquals(answer(log, "a", 4), [[5], false, false]);
+  await log.append("a", [event("a", 1), event("a", 2, 1_001), event("a", 3)]);
+  assertEquals(await answer(log, "a", 0), [[1, 3], true, false]);
+  assertEquals(await answer(log, "a", 0, 0), [[1], false, true]);
+  assertEquals(await answer(log, "a", 1), [[3], true, false]);
+  assertEquals(await answer(log, "a", 2), [[3], false, false]);
+  await log.append("a", [event("a", 4, 1_001)]);
+  assertEquals(await answer(log, "a", 3), [[], true, false]);
+  assertEquals(await answer(log, "a", 4), [[], false, false]);
+  await log.append("a", [event("a", 5, 1_000)]);
+  assertEquals(await answer(log, "a", 4), [[5], false, false]);
 });
 
-test("an event that is larger than the whole log may be drives nothing out", ({ open }) => {
+test("an event that is larger than the whole log may be drives nothing out", async ({ open }) => {
   const log = open({ maxBytes: 1_000 });
-  log.append("a", [event("a", 1)]);
-  log.append("b", [event("b", 1, 1_001)]);
-  assertEquals(answer(log, "a", 0), [[1], false, false]);
-  assertEquals(answer(log, "b", 0), NOTHING);
+  await log.append("a", [event("a", 1)]);
+  await log.append("b", [event("b", 1, 1_001)]);
+  assertEquals(await answer(log, "a", 0), [[1], false, false]);
+  assertEquals(await answer(log, "b", 0), NOTHING);
 });
 
-test("the stream that was not written to for longest gives way", ({ open }) => {
+test("the stream that was not written to for longest gives way", async ({ open }) => {
   const log = open({ maxStreams: 2 });
-  log.append("a", [event("a", 1)]);
-  log.append("b", [event("b", 1)]);
-  log.append("a", [event("a", 2)]);
-  log.append("c", [event("c", 1)]);
-  assertEquals(answer(log, "b", 0), NOTHING);
-  assertEquals(answer(log, "a", 0), [[1, 2], false, false]);
+  await log.append("a", [event("a", 1)]);
+  await log.append("b", [event("b", 1)]);
+  await log.append("a", [event("a", 2)]);
+  await log.append("c", [event("c", 1)]);
+  assertEquals(await answer(log, "b", 0), NOTHING);
+  assertEquals(await answer(log, "a", 0), [[1, 2], false, false]);
   assertEquals(log.size.streams, 2);
   // A stream that gave way and goes on has lost its beginning.
-  log.append("b", [event("b", 2)]);
-  assertEquals(answer(log, "b", 0), [[2], true, false]);
-  assertEquals(answer(log, "b", 1), [[2], false, false]);
+  await log.append("b", [event("b", 2)]);
+  assertEquals(await answer(log, "b", 0), [[2], true, false]);
+  assertEquals(await answer(log, "b", 1), [[2], false, false]);
 });
 
-test("a stream is known once it was begun without events", ({ open }) => {
+test("a stream is known once it was begun without events", async ({ open }) => {
   const log = open();
-  log.append("a", []);
-  assertEquals(answer(log, "a", 0), [[], false, false]);
-  assertEquals(answer(log, "a", 1), NOTHING);
+  await log.append("a", []);
+  assertEquals(await answer(log, "a", 0), [[], false, false]);
+  assertEquals(await answer(log, "a", 1), NOTHING);
 });
 
-test("forget() drops a stream; one of the same name begins anew", ({ open }) => {
+test("forget() drops a stream; one of the same name begins anew", async ({ open }) => {
   const log = open();
-  log.append("a", events("a", 1, 5));
-  log.append("b", events("b", 1, 2));
-  log.forget("a");
-  log.forget("unknown");
-  assertEquals(answer(log, "a", 5), NOTHING);
+  await log.append("a", events("a", 1, 5));
+  await log.append("b", events("b", 1, 2));
+  await log.forget("a");
+  await log.forget("unknown");
+  assertEquals(await answer(log, "a", 5), NOTHING);
   assertEquals(log.size.events, 2);
-  log.append("a", [event("a", 1)]);
-  assertEquals(answer(log, "a", 0), [[1], false, false]);
+  await log.append("a", [event("a", 1)]);
+  assertEquals(await answer(log, "a", 0), [[1], false, false]);
 });
 
-test("numbers that do not rise are refused as a whole, those left out are a gap", ({ open }) => {
+test("numbers that do not rise are refused as a whole, those left out are a gap", async ({ open }) => {
   const log = open();
-  log.append("a", events("a", 1, 2));
+  await log.append("a", events("a", 1, 2));
   for (const seqs of [[2], [3, 3], [4, 3], [0], [1.5], [2 ** 53]]) {
-    assertThrows(() => log.append("a", seqs.map((seq) => event("a", seq))), RangeError);
-    assertThrows(() => log.append("new", [event("new", 0)]), RangeError);
+    await assertRejects(
+      async () => void (await log.append("a", seqs.map((seq) => event("a", seq)))),
+      RangeError,
+    );
+    await assertRejects(async () => void (await log.append("new", [event("new", 0)])), RangeError);
   }
-  assertEquals(answer(log, "a", 0), [[1, 2], false, false]);
+  assertEquals(await answer(log, "a", 0), [[1, 2], false, false]);
   assertEquals(log.size.streams, 1);
-  log.append("a", [event("a", 4), event("a", 6)]);
-  assertEquals(answer(log, "a", 0), [[1, 2, 4, 6], true, false]);
-  assertEquals(answer(log, "a", 2), [[4, 6], true, false]);
-  assertEquals(answer(log, "a", 4), [[6], true, false]);
-  assertEquals(answer(log, "a", 5), [[6], false, false]);
+  await log.append("a", [event("a", 4), event("a", 6)]);
+  assertEquals(await answer(log, "a", 0), [[1, 2, 4, 6], true, false]);
+  assertEquals(await answer(log, "a", 2), [[4, 6], true, false]);
+  assertEquals(await answer(log, "a", 4), [[6], true, false]);
+  assertEquals(await answer(log, "a", 5), [[6], false, false]);
 });
 
-test("what was appended does not change with the buffer it came in", ({ open }) => {
+test("what was appended does not change with the buffer it came in", async ({ open }) => {
   const log = open();
   const buffer = new TextEncoder().encode("....a:1;a:2;....");
-  log.append("a", [{ seq: 1, bytes: buffer.subarray(4, 8) }]);
-  log.append("a", [
+  await log.append("a", [{ seq: 1, bytes: buffer.subarray(4, 8) }]);
+  await log.append("a", [
     { seq: 2, bytes: buffer.subarray(8, 12) },
     { seq: 3, bytes: new Uint8Array() },
     { seq: 4, bytes: buffer.subarray(4, 12) },
   ]);
   buffer.fill(0);
-  const found = log.after("a", 0, 1_000).events.map(({ bytes }) => new TextDecoder().decode(bytes));
+  const { events } = await log.after("a", 0, 1_000);
+  const found = events.map(({ bytes }) => new TextDecoder().decode(bytes));
   assertEquals(found, ["a:1;", "a:2;", "", "a:1;a:2;"]);
 });
 
-test("a log that is closed holds nothing and takes nothing", ({ open }) => {
+test("a log that is closed holds nothing and takes nothing", async ({ open }) => {
   const log = open();
-  log.append("a", events("a", 1, 5));
-  log.close();
-  log.close();
-  log.append("a", [event("a", 6)]);
-  log.forget("a");
-  assertEquals(answer(log, "a", 0), NOTHING);
+  await log.append("a", events("a", 1, 5));
+  await log.close();
+  await log.close();
+  await log.append("a", [event("a", 6)]);
+  await log.forget("a");
+  assertEquals(await answer(log, "a", 0), NOTHING);
   assertEquals(log.size, { streams: 0, events: 0, bytes: 0 });
 });
 
-test("R86 a stream that never ends stays within its bounds", ({ open, store, clock }) => {
+test("R86 a stream that never ends stays within its bounds", async ({ open, store, clock }) => {
   const log = open({ maxStreamEvents: 2_000, maxStreamBytes: 2_000 * 600 });
   const bytes = new TextEncoder().encode("a:x".padEnd(100, "."));
   for (let seq = 1; seq <= store.appends; seq++) {
-    log.append("a", [{ seq, bytes }]);
+    await log.append("a", [{ seq, bytes }]);
     if (seq % 100 === 0) clock.advance(1);
     if (log.size.events > 2_000) throw new Error(`${log.size.events} events`);
   }
   assertEquals(log.size.events, 1_000);
   assertEquals(log.size.bytes, 1_000 * (100 + EVENT_OVERHEAD_BYTES));
-  assertEquals(log.after("a", store.appends - 2, 1_000).events.map(({ seq }) => seq), [
+  const { events } = await log.after("a", store.appends - 2, 1_000);
+  assertEquals(events.map(({ seq }) => seq), [
     store.appends - 1,
     store.appends,
   ]);
@@ -443,33 +474,36 @@ const SMALL_LIMITS = fc.record({
   maxStreams: fc.integer({ min: 1, max: 4 }),
 });
 
-test("any sequence of calls has the outcome that a naive log has", ({ open, clock, store }) => {
+test("any sequence of calls has the outcome that a naive log has", async ({ open, clock, store }) => {
   const commands = fc.array(COMMAND, { maxLength: 60, size: "max" });
-  fc.assert(
-    fc.property(SMALL_LIMITS, commands, (limits, commands) => {
+  await fc.assert(
+    fc.asyncProperty(SMALL_LIMITS, commands, async (limits, commands) => {
       const log = open(limits);
       const model = new Model(clock, limits);
       for (const command of commands) {
         if (command.kind === "append") {
           const { stream, skip, sizes } = command;
           const from = (model.newest.get(stream) ?? 0) + 1 + skip;
-          log.append(stream, sizes.map((size, index) => event(stream, from + index, size)));
+          await log.append(stream, sizes.map((size, index) => event(stream, from + index, size)));
           model.append(stream, sizes.map((size, index) => [from + index, size]));
         } else if (command.kind === "after") {
           const { stream, back, maxBytes } = command;
           const seq = Math.max(0, (model.newest.get(stream) ?? 0) - back);
-          assertEquals(answer(log, stream, seq, maxBytes), model.after(stream, seq, maxBytes));
+          assertEquals(
+            await answer(log, stream, seq, maxBytes),
+            model.after(stream, seq, maxBytes),
+          );
           assertEquals(log.size, model.size);
         } else if (command.kind === "forget") {
-          log.forget(command.stream);
+          await log.forget(command.stream);
           model.forget(command.stream);
         } else clock.advance(command.ms);
       }
       for (const stream of ["a", "b", "c", "d"]) {
-        assertEquals(answer(log, stream, 0), model.after(stream, 0, 1_000_000));
+        assertEquals(await answer(log, stream, 0), model.after(stream, 0, 1_000_000));
       }
       assertEquals(log.size, model.size);
-      log.close();
+      await log.close();
     }),
     { numRuns: store.modelRuns },
   );

@@ -206,10 +206,7 @@ export class Ledger<P> {
   forget(name: string): void {
     const stream = this.#streams.get(name);
     if (stream === undefined) return;
-    this.#streams.delete(name);
-    for (let at = 0; at < stream.runs.length; at++) this.#unlink(stream.runs.at(at)!);
-    this.#events -= stream.events;
-    this.#bytes -= stream.bytes;
+    this.#remove(stream);
     this.#keeper.forgotten(stream);
   }
 
@@ -220,6 +217,23 @@ export class Ledger<P> {
       if (run === undefined || nowMs - run.atMs < this.#limits.maxAgeMs) return;
       this.#drop(run, run.ends.length - run.gone);
     }
+  }
+
+  /** The highest `seq` that a stream had, held or not; undefined for one that is not in the books. */
+  newest(name: string): number | undefined {
+    return this.#streams.get(name)?.newest;
+  }
+
+  /**
+   * Enters a stream anew, without its events, as the one used last. Nobody is told that these have gone:
+   * `restoreEvent` enters those that turn out to be held.
+   */
+  reset(name: string, newest: number): StreamBook<P> {
+    const known = this.#streams.get(name);
+    if (known !== undefined) this.#remove(known);
+    const stream = this.#use(name);
+    stream.newest = newest;
+    return stream;
   }
 
   /** Enters a stream that an earlier process had; in the order of their last use. */
@@ -265,6 +279,13 @@ export class Ledger<P> {
     this.#streams.delete(name);
     this.#streams.set(name, known);
     return known;
+  }
+
+  #remove(stream: StreamBook<P>): void {
+    this.#streams.delete(stream.name);
+    for (let at = 0; at < stream.runs.length; at++) this.#unlink(stream.runs.at(at)!);
+    this.#events -= stream.events;
+    this.#bytes -= stream.bytes;
   }
 
   #forgetUnused(): void {

@@ -5,6 +5,7 @@
  */
 
 import { DatabaseSync } from "node:sqlite";
+import { EventLogError } from "./error.ts";
 
 /** Tells a file of this program from other databases: "SWEV". */
 const APPLICATION_ID = 0x53574556;
@@ -33,15 +34,6 @@ const SCHEMA = `
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${VERSION};
 `;
-
-/** Why the file of an event log cannot be used. */
-export class EventLogError extends Error {
-  /** A failure, told in a sentence that names the file. */
-  constructor(message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.name = "EventLogError";
-  }
-}
 
 /**
  * Opens an event log's file for this process alone, and makes it where there is none.
