@@ -130,6 +130,7 @@ class Run {
     this.#log = setting.slow ? relay.slowLog(memory) : memory;
     this.#upstream = new ModelUpstream(this.clock, setting);
     this.#streams = new SessionStreams({
+      session: "session",
       log: this.#log,
       limits: {
         clock: this.clock,
