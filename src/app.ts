@@ -5,6 +5,7 @@
  */
 
 import { adminHandler } from "./admin/mod.ts";
+import { anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { sharedTimers } from "./deadlines.ts";
 import { type Config, ConfigError, type RouteConfig } from "./config/mod.ts";
@@ -72,6 +73,7 @@ export interface App {
  */
 export function createApp(options: AppOptions): App {
   const { config, clock = systemClock, logger = nullLogger } = options;
+  const authenticator = config.auth.keys.length === 0 ? anybody : apiKeys(config.auth);
   const sessions = new SessionTable(clock, {
     maxSessions: config.limits.maxSessions,
     idleTimeoutMs: config.limits.sessionIdleTimeoutMs,
@@ -84,7 +86,7 @@ export function createApp(options: AppOptions): App {
   const timers = sharedTimers(clock);
   const routes = new Map<string, Route>();
   for (const route of config.routes) {
-    const upstream = createUpstream(route, timers, options.httpClient);
+    const upstream = createUpstream(route, timers, authenticator, options.httpClient);
     upstreams.push(upstream);
     const limits = config.limits;
     const streams = new Streams({
@@ -111,7 +113,7 @@ export function createApp(options: AppOptions): App {
   const startedMs = clock.monotonicMs();
   const state = { draining: false };
   return {
-    handler: createHandler({ door, routes, logger, clock }),
+    handler: createHandler({ door, authenticator, routes, logger, clock }),
     admin: adminHandler(door, () => ({
       draining: state.draining,
       uptimeMs: Math.round(clock.monotonicMs() - startedMs),
@@ -201,6 +203,7 @@ function createEventLog(
 function createUpstream(
   route: RouteConfig,
   clock: Clock,
+  { credentialFields }: Authenticator,
   httpClient: HttpClientFactory | undefined,
 ): Upstream {
   const { upstream } = route;
@@ -221,6 +224,7 @@ function createUpstream(
     query,
     headers: upstream.headers,
     forwardCredentials: upstream.credentials === "forward",
+    withheld: credentialFields,
     timeouts: {
       headersMs: upstream.headersTimeoutMs,
       totalMs: upstream.totalTimeoutMs,

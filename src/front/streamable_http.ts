@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { Principal } from "../auth/mod.ts";
 import type { LimitsConfig } from "../config/mod.ts";
 import {
   ASSUMED_REVISION,
@@ -68,6 +69,7 @@ export interface RequestFacts {
 /** Answers the requests of one route. Throws and rejects with nothing but a `ProxyError`. */
 export type Front = (
   request: ClientRequest,
+  principal: Principal,
   query: string,
   facts: RequestFacts,
 ) => Promise<ClientAnswer>;
@@ -75,6 +77,8 @@ export type Front = (
 /** One request on its way through the front. */
 interface Passage {
   readonly request: ClientRequest;
+  /** Who calls. */
+  readonly principal: Principal;
   /** The header fields as they go on. */
   readonly headers: FieldReader;
   readonly query: string;
@@ -96,24 +100,25 @@ interface Passage {
 /** A front for one route. */
 export function streamableHttpFront(options: FrontOptions): Front {
   const methods: Readonly<Record<string, Front>> = {
-    POST: (request, query, facts) => post(options, request, query, facts),
-    GET: (request, query, facts) => listen(options, request, query, facts),
-    DELETE: (request, query, facts) => terminate(options, request, query, facts),
+    POST: (request, ...rest) => post(options, request, ...rest),
+    GET: (request, ...rest) => listen(options, request, ...rest),
+    DELETE: (request, ...rest) => terminate(options, request, ...rest),
   };
-  return (request, query, facts) => {
+  return (request, ...rest) => {
     const answer = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
     if (answer === undefined) {
       throw new ProxyError("method_not_allowed", "Use POST, GET or DELETE here.", {
         headers: { allow: "GET, POST, DELETE" },
       });
     }
-    return answer(request, query, facts);
+    return answer(request, ...rest);
   };
 }
 
 async function post(
   options: FrontOptions,
   request: ClientRequest,
+  principal: Principal,
   query: string,
   facts: RequestFacts,
 ): Promise<ClientAnswer> {
@@ -125,7 +130,7 @@ async function post(
   facts.rpc = describe(body);
   const classified = classifyPost(body, eraHeaders(request.headers));
   facts.era = classified.era;
-  const passage = postPassage(options, request, query, body, classified);
+  const passage = postPassage(options, request, principal, query, body, classified);
   const interceptors = interceptorsFor(options, passage);
   const inbound = await interceptors?.inbound(bytes, request.headers);
   if (inbound === undefined) return await sendPost(options, passage, bytes, interceptors);
@@ -160,11 +165,12 @@ function answerHere(passage: Passage, inbound: Inbound, batch: boolean): ClientA
 
 function interceptorsFor(
   options: FrontOptions,
-  { session, era, method, idText }: Passage,
+  { principal, session, era, method, idText }: Passage,
 ): RequestInterceptors | undefined {
   if (options.interceptors === undefined) return undefined;
   const revision = session?.revision;
-  const subject = { era, revision, sessionId: session?.id, method, idText };
+  const { name } = principal;
+  const subject = { principal: name, era, revision, sessionId: session?.id, method, idText };
   return new RequestInterceptors(options.interceptors, subject);
 }
 
@@ -179,6 +185,7 @@ function expectationOf(body: ParsedBody): Pick<Passage, "expected" | "requestIds
 function postPassage(
   options: FrontOptions,
   request: ClientRequest,
+  principal: Principal,
   query: string,
   body: ParsedBody,
   classified: Classified,
@@ -195,6 +202,7 @@ function postPassage(
     if (opensSession) options.sessions.ensureRoom();
     return {
       request,
+      principal,
       query,
       session,
       headers: request.headers,
@@ -213,13 +221,14 @@ function postPassage(
 async function listen(
   options: FrontOptions,
   request: ClientRequest,
+  principal: Principal,
   query: string,
   facts: RequestFacts,
 ): Promise<ClientAnswer> {
   const { era } = classifyBodyless("GET", eraHeaders(request.headers));
   facts.era = era;
   requireAcceptStream(request.headers);
-  const passage = bodylessPassage(options, request, query, "stream", era);
+  const passage = bodylessPassage(options, request, principal, query, "stream", era);
   const { session } = passage;
   const known = session && options.streams.resume(session, request.headers);
   if (session !== undefined && known !== undefined) {
@@ -232,12 +241,13 @@ async function listen(
 async function terminate(
   options: FrontOptions,
   request: ClientRequest,
+  principal: Principal,
   query: string,
   facts: RequestFacts,
 ): Promise<ClientAnswer> {
   const { era } = classifyBodyless("DELETE", eraHeaders(request.headers));
   facts.era = era;
-  const passage = bodylessPassage(options, request, query, "termination", era);
+  const passage = bodylessPassage(options, request, principal, query, "termination", era);
   const answer = await pass(options, passage, (call) => options.upstream.terminate(call));
   if (answer.status < 300 && passage.session !== undefined) {
     options.sessions.close(passage.session);
@@ -248,12 +258,14 @@ async function terminate(
 function bodylessPassage(
   options: FrontOptions,
   request: ClientRequest,
+  principal: Principal,
   query: string,
   expected: "stream" | "termination",
   era: Era,
 ): Passage {
   return {
     request,
+    principal,
     query,
     headers: request.headers,
     session: findSession(options, request.headers),
@@ -290,7 +302,7 @@ async function pass(
   const call: UpstreamCall = {
     headers: passage.headers,
     sessionId: session?.upstreamId,
-    principal: "anonymous",
+    principal: passage.principal.id,
     query: passage.query,
     signal,
     ...(keeps ? { lastEventId: null } : {}),
