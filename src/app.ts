@@ -5,6 +5,7 @@
  */
 
 import { adminHandler } from "./admin/mod.ts";
+import { anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { sharedTimers } from "./deadlines.ts";
 import { type Config, ConfigError, type RouteConfig } from "./config/mod.ts";
@@ -70,6 +71,7 @@ export interface App {
  */
 export function createApp(options: AppOptions): App {
   const { config, clock = systemClock, logger = nullLogger } = options;
+  const authenticator = config.auth.keys.length === 0 ? anybody : apiKeys(config.auth);
   const stores = options.stores ?? memoryStores(config, { clock, logger });
   const { log } = stores;
   const abandoned = new AbandonedSessions(logger);
@@ -87,7 +89,7 @@ export function createApp(options: AppOptions): App {
   const timers = sharedTimers(clock);
   const routes = new Map<string, Route>();
   for (const route of config.routes) {
-    const upstream = createUpstream(route, timers, options.httpClient);
+    const upstream = createUpstream(route, timers, authenticator, options.httpClient);
     upstreams.push(upstream);
     abandoned.serve(route.name, upstream);
     const limits = config.limits;
@@ -118,7 +120,7 @@ export function createApp(options: AppOptions): App {
   const startedMs = clock.monotonicMs();
   const state = { draining: false };
   return {
-    handler: createHandler({ door, routes, logger, clock }),
+    handler: createHandler({ door, authenticator, routes, logger, clock }),
     admin: adminHandler(door, () => ({
       draining: state.draining,
       uptimeMs: Math.round(clock.monotonicMs() - startedMs),
@@ -174,6 +176,7 @@ function relayLimits({ limits, eventLog }: Config, clock: Clock): RelayLimits {
 function createUpstream(
   route: RouteConfig,
   clock: Clock,
+  { credentialFields }: Authenticator,
   httpClient: HttpClientFactory | undefined,
 ): Upstream {
   const { upstream } = route;
@@ -194,6 +197,7 @@ function createUpstream(
     query,
     headers: upstream.headers,
     forwardCredentials: upstream.credentials === "forward",
+    withheld: credentialFields,
     timeouts: {
       headersMs: upstream.headersTimeoutMs,
       totalMs: upstream.totalTimeoutMs,

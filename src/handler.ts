@@ -1,10 +1,11 @@
 /**
- * From a request to the front of its route: the checks at the door, the path, the log line.
+ * From a request to the front of its route: the checks at the door, who calls, the path, the log line.
  * No protocol logic.
  *
  * @module
  */
 
+import { ANONYMOUS, type Authenticator, type Principal } from "./auth/mod.ts";
 import type { Clock } from "./clock.ts";
 import { ProxyError, toProxyError } from "./errors.ts";
 import type { ClientAnswer, ClientRequest, Handler } from "./http/mod.ts";
@@ -32,6 +33,8 @@ export interface Route {
 export interface HandlerOptions {
   /** Who may call. */
   readonly door: DoorRules;
+  /** Tells callers apart, for each request anew. */
+  readonly authenticator: Authenticator;
   /** Routes by their exact path (R13). */
   readonly routes: ReadonlyMap<string, Route>;
   /** Where log lines go. */
@@ -43,6 +46,8 @@ export interface HandlerOptions {
 /** What the log line of a request tells. */
 interface Story {
   route?: string;
+  /** The name of the caller, where callers are told apart. */
+  principal?: string;
   era?: string;
   rpc?: string;
   origin: string | null;
@@ -83,14 +88,43 @@ function dispatch(
   story: Story,
 ): ClientAnswer | Promise<ClientAnswer> {
   story.origin = enter(request, options.door);
-  const { path, query } = targetPath(request.target);
-  const route = options.routes.get(path);
+  const { authenticator } = options;
+  if (request.method === "OPTIONS") {
+    // A browser sends no credential here (Fetch standard, CORS-preflight fetch). Where one is wanted
+    // all paths are answered alike, because who has none is to learn nothing of the routes.
+    const isGuarded = authenticator.credentialFields.length > 0;
+    if (!isGuarded) story.route = findRoute(options, request).route.name;
+    return preflight(request.headers, story.origin);
+  }
+  const caller = authenticator.authenticate(request.headers);
+  return caller instanceof Promise
+    ? caller.then((principal) => passOn(options, request, principal, story))
+    : passOn(options, request, caller, story);
+}
+
+/** Hands the request of a caller who was recognised to the front of its route. */
+function passOn(
+  options: HandlerOptions,
+  request: ClientRequest,
+  principal: Principal,
+  story: Story,
+): Promise<ClientAnswer> {
+  if (principal !== ANONYMOUS) story.principal = principal.name;
+  const { route, query } = findRoute(options, request);
+  story.route = route.name;
+  return route.front(request, principal, query, story);
+}
+
+function findRoute(
+  { routes }: HandlerOptions,
+  { target }: ClientRequest,
+): { route: Route; query: string } {
+  const { path, query } = targetPath(target);
+  const route = routes.get(path);
   if (route === undefined) {
     throw new ProxyError("route_not_found", "There is no MCP endpoint under this path.");
   }
-  story.route = route.name;
-  if (request.method === "OPTIONS") return preflight(request.headers, story.origin);
-  return route.front(request, query, story);
+  return { route, query };
 }
 
 /** The checks at the door; the result is the allowed origin, or null where no page is asking. */
@@ -114,6 +148,7 @@ function logRequest(
 ): void {
   options.logger.info("request", {
     route: story.route,
+    principal: story.principal,
     http: request.method,
     era: story.era,
     rpc: story.rpc,
@@ -124,7 +159,8 @@ function logRequest(
 
 /** The proxy's own failures are errors, the upstream's warnings, a client's mistakes details. */
 function logFailure(logger: Logger, error: ProxyError, story: Story): void {
-  const fields = { route: story.route, kind: error.kind, source: error.source, error };
+  const { route, principal } = story;
+  const fields = { route, principal, kind: error.kind, source: error.source, error };
   if (error.source === "proxy") logger.error("request failed", fields);
   else if (error.source === "upstream") logger.warn("request failed", fields);
   else logger.debug("request refused", fields);

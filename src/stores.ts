@@ -27,6 +27,7 @@ import {
   SessionIds,
   type SessionStore,
   SessionStoreError,
+  type SessionStoreLimits,
   SqliteSessionStore,
   storeIdleMs,
 } from "./session/mod.ts";
@@ -68,10 +69,13 @@ export async function openStores(config: Config, options: StoresOptions = {}): P
   const usesRedis = config.sessions.store === "redis" || config.eventLog.store === "redis";
   const redis = usesRedis ? await openRedis(config, logger) : undefined;
   try {
-    return assemble(sealer, config, redis, clock, logger);
+    const sessions = config.sessions.store === "redis"
+      ? await RedisSessionStore.open(clock, keptFor(config), redis!)
+      : openSessions(config, clock);
+    return assemble(sealer, config, { sessions, redis }, clock, logger);
   } catch (error) {
     await redis?.close();
-    throw error;
+    throw problemOf(error, "redis.url", "a Redis or Valkey that works");
   }
 }
 
@@ -86,17 +90,17 @@ export function memoryStores(config: Config, options: StoresOptions = {}): Store
     ["memory", "off"].includes(config.eventLog.store);
   if (!inMemory) throw new TypeError("These stores take time to open; give openStores(config).");
   const secrets = config.sessions.keys.length > 0 ? config.sessions.keys : [makeSecret(clock)];
-  return assemble(sealerOf(secrets, clock), config, undefined, clock, logger);
+  const opened = { sessions: openSessions(config, clock), redis: undefined };
+  return assemble(sealerOf(secrets, clock), config, opened, clock, logger);
 }
 
 function assemble(
   sealer: Sealer,
   config: Config,
-  redis: RedisConnection | undefined,
+  { sessions, redis }: Pick<Stores, "sessions" | "redis">,
   clock: Clock,
   logger: Logger,
 ): Stores {
-  const sessions = openSessions(config, redis, clock);
   let log: EventLog | undefined;
   try {
     log = openEventLog(config, redis, clock, logger);
@@ -148,18 +152,18 @@ async function openRedis({ redis }: Config, logger: Logger): Promise<RedisConnec
   }
 }
 
-function openSessions(
-  config: Config,
-  redis: RedisConnection | undefined,
-  clock: Clock,
-): SessionStore {
-  const { sessions, dataDir, limits } = config;
-  const kept = {
+function keptFor({ limits }: Config): SessionStoreLimits {
+  return {
     idleTimeoutMs: storeIdleMs(limits.sessionIdleTimeoutMs),
     lifetimeMs: limits.sessionLifetimeMs,
   };
+}
+
+/** A store in memory or in a file. */
+function openSessions(config: Config, clock: Clock): SessionStore {
+  const { sessions, dataDir } = config;
+  const kept = keptFor(config);
   if (sessions.store === "memory") return new MemorySessionStore(clock, kept);
-  if (sessions.store === "redis") return new RedisSessionStore(clock, kept, redis!);
   const path = sessions.path ?? `${dataDir}/sessions.db`;
   try {
     return new SqliteSessionStore(clock, kept, path);

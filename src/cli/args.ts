@@ -8,7 +8,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { type ConfigProblem, didYouMean, OVERRIDE_NAMES, type Overrides } from "../config/mod.ts";
 
 /** The commands. */
-export const COMMANDS = ["start", "serve", "record", "check-config"] as const;
+export const COMMANDS = ["start", "serve", "record", "check-config", "new-key"] as const;
 
 /** The name of a command. */
 export type CommandName = typeof COMMANDS[number];
@@ -21,7 +21,7 @@ export interface CommandLine {
   /** The value of `--config`. */
   readonly file: string | undefined;
   readonly flags: Overrides;
-  /** The flags of `record` alone. */
+  /** The flags of `record`; `new-key` has `name` too. */
   readonly recording: RecordFlags;
 }
 
@@ -45,9 +45,16 @@ const RECORD_FLAGS = ["out", "har", "name", "title", "max-bytes"];
 const VALUE_FLAGS = [...COMMON_FLAGS, ...PROXY_FLAGS, ...RECORD_FLAGS];
 const SWITCHES = ["help", "version", "allow-public-bind", "force"];
 
-/** Flags that `record` lacks, and those that it alone has. */
-const NOT_RECORD: readonly string[] = [...PROXY_FLAGS, "allow-public-bind"];
-const ONLY_RECORD: readonly string[] = [...RECORD_FLAGS, "force"];
+const RUN_FLAGS: readonly string[] = [...COMMON_FLAGS, ...PROXY_FLAGS, "allow-public-bind"];
+
+/** The flags of each command, beside --help and --version. */
+const FLAGS_OF: Readonly<Record<CommandName, readonly string[]>> = {
+  start: RUN_FLAGS,
+  serve: RUN_FLAGS,
+  record: [...COMMON_FLAGS, ...RECORD_FLAGS, "force"],
+  "check-config": RUN_FLAGS,
+  "new-key": ["name"],
+};
 
 const ALL_FLAGS = [...VALUE_FLAGS, ...SWITCHES].map((name) => `--${name}`);
 
@@ -97,11 +104,28 @@ function misplaced(
   command: CommandName,
   parsed: Readonly<Record<string, unknown>>,
 ): ConfigProblem[] {
-  const [foreign, found, wanted] = command === "record"
-    ? [NOT_RECORD, "a flag that record does not have", "a flag of record; see --help"]
-    : [ONLY_RECORD, "a flag of record alone", "the command: switchyard record ..."];
-  return foreign.filter((name) => parsed[name] !== undefined && parsed[name] !== false)
-    .map((name) => ({ path: `--${name}`, found, wanted }));
+  const isGiven = (name: string) => parsed[name] !== undefined && parsed[name] !== false;
+  return [...VALUE_FLAGS, ...SWITCHES]
+    .filter((name) => isGiven(name) && !isEverywhere(name) && !FLAGS_OF[command].includes(name))
+    .map((name) => {
+      const owners = COMMANDS.filter((owner) => FLAGS_OF[owner].includes(name));
+      const path = `--${name}`;
+      return owners.length === 1
+        ? {
+          path,
+          found: `a flag of ${owners[0]} alone`,
+          wanted: `the command: switchyard ${owners[0]} ...`,
+        }
+        : {
+          path,
+          found: `a flag that ${command} does not have`,
+          wanted: `a flag of ${command}; see --help`,
+        };
+    });
+}
+
+function isEverywhere(name: string): boolean {
+  return name === "help" || name === "version";
 }
 
 function commandOf(words: readonly string[], problems: ConfigProblem[]): CommandName {
@@ -152,6 +176,7 @@ Usage:
   switchyard serve [flags]           the proxy, in front of the upstream you name
   switchyard record [flags]          records what clients and the upstream you name say to each other
   switchyard check-config [flags]    says what is wrong with a config, or that nothing is
+  switchyard new-key [--name NAME]   a fresh API key for a caller, and its entry in the config
 
 Flags:
   --upstream URL          MCP endpoint of the server behind the proxy
@@ -174,6 +199,9 @@ Flags of record, beside --upstream, --listen and --log-level:
   --max-bytes BYTES       then the recording ends and the traffic goes on    (default 524288)
   --force                 replace what is there already
 
-Each flag but --help, --version and those of record also has a variable: SWITCHYARD_UPSTREAM, SWITCHYARD_LOG_LEVEL ...
+Flag of new-key:
+  --name NAME             who holds the key; keys with one name are one caller   (default: a random one)
+
+Each flag but --help, --version and those of record and new-key also has a variable: SWITCHYARD_UPSTREAM, SWITCHYARD_LOG_LEVEL ...
 SWITCHYARD_SESSION_KEYS and SWITCHYARD_REDIS_URL have no flag, since they are secrets.
 A flag outweighs its variable, which outweighs the file.`;

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type CommandLine, readCommandLine, USAGE } from "./args.ts";
+import { type CommandLine, COMMANDS, readCommandLine, USAGE } from "./args.ts";
 
 function read(...args: string[]): CommandLine {
   const line = readCommandLine(args);
@@ -62,6 +62,17 @@ Deno.test("readCommandLine() reads the flags of record, which has some of its ow
   assertEquals(read("serve", "--record", "a").flags, { record: "a" });
 });
 
+Deno.test("readCommandLine() reads new-key, which has a name and nothing else", () => {
+  const { command, recording } = read("new-key", "--name", "ci");
+  assertEquals([command, recording.name], ["new-key", "ci"]);
+  assertEquals(paths("new-key", "--listen=127.0.0.1:0", "--out=a", "--allow-public-bind"), [
+    "--listen: a flag of new-key; see --help",
+    "--out: the command: switchyard record ...",
+    "--allow-public-bind: a flag of new-key; see --help",
+  ]);
+  assertEquals(paths("serve", "--name", "ci"), ["--name: a flag of serve; see --help"]);
+});
+
 Deno.test("readCommandLine() without a command means start, and passes over --", () => {
   assertEquals(read().command, "start");
   assertEquals(read("--", "--upstream", "http://x").flags, { upstream: "http://x" });
@@ -81,7 +92,10 @@ Deno.test("readCommandLine() tells all that is wrong, and what was meant", () =>
   ]);
 });
 
-Deno.test("the usage names every flag", () => {
+Deno.test("the usage names every flag and command", () => {
+  for (const command of COMMANDS) {
+    assert(USAGE.includes(`switchyard ${command}`) || command === "start");
+  }
   for (
     const flag of [
       "listen",

@@ -1,5 +1,5 @@
 /**
- * The command line: `start`, `serve`, `record`, `check-config`.
+ * The command line: `start`, `serve`, `record`, `check-config`, `new-key`.
  *
  * May import everything but tests.
  *

@@ -19,6 +19,7 @@ import { RecordingError } from "../record/mod.ts";
 import { ListenError } from "../server.ts";
 import { type CommandLine, type CommandName, readCommandLine, USAGE } from "./args.ts";
 import type { CommandIo } from "./io.ts";
+import { printNewKey } from "./new_key.ts";
 import { recordTraffic } from "./record.ts";
 import { ReferenceServerError, startReferenceServer } from "./reference.ts";
 import { runProxy } from "./serve.ts";
@@ -55,6 +56,7 @@ const COMMANDS: Readonly<
     const config = await load(line, io, { needsRoutes: true });
     return say(io, `The config is sound: ${config.routes.length} route(s).`);
   },
+  "new-key": printNewKey,
 };
 
 async function start(line: CommandLine, io: CommandIo): Promise<number> {

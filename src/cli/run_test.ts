@@ -1,4 +1,12 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { apiKeys } from "../auth/mod.ts";
+import { configSchema } from "../config/schema.ts";
 import { jsonAnswer, messages, postText, scriptedUpstream } from "../testing/mod.ts";
 import type { CommandIo } from "./io.ts";
 import { run } from "./run.ts";
@@ -57,6 +65,36 @@ Deno.test("a compiled binary without an upstream says what to pass", async () =>
 Deno.test("check-config says that a config is sound", async () => {
   const { io, out } = fakeIo({ env: { SWITCHYARD_UPSTREAM: "http://localhost:1/mcp" } });
   assertEquals([await run(["check-config"], io), out], [0, ["The config is sound: 1 route(s)."]]);
+});
+
+Deno.test("new-key prints a key and the entry that has a config take it, and says what they are", async () => {
+  const { io, out, err } = fakeIo();
+  assertEquals(await run(["new-key", "--name", "ci.build@example"], io), 0);
+  const [key, entry, ...rest] = out;
+  assertEquals([rest, err.length], [[], 2]);
+  assertMatch(key!, /^sy_[A-Za-z0-9_-]{43}$/);
+  const { auth } = configSchema.parse({ auth: { keys: [JSON.parse(entry!)] } });
+  assertEquals(auth.keys[0]!.name, "ci.build@example");
+  const headers = new Headers({ authorization: `Bearer ${key}` });
+  assertEquals(await apiKeys(auth).authenticate(headers), {
+    id: "key:ci.build@example",
+    name: "ci.build@example",
+  });
+  assert(!err.join().includes("sy_"));
+});
+
+Deno.test("new-key without a name makes one up, and refuses one that no config takes", async () => {
+  const names = await Promise.all([1, 2].map(async () => {
+    const { io, out } = fakeIo();
+    assertEquals(await run(["new-key"], io), 0);
+    const { name } = JSON.parse(out[1]!);
+    assertMatch(name, /^caller-[0-9a-f]{8}$/);
+    return name;
+  }));
+  assertNotEquals(names[0], names[1]);
+  const { io, out, err } = fakeIo();
+  assertEquals([await run(["new-key", "--name", "a b"], io), out], [2, []]);
+  assertEquals(err, ['--name: found "a b", wanted 1 to 64 letters, digits, . _ @ or -']);
 });
 
 for (const command of ["serve", "start"]) {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { authProblems, hasKeys } from "./auth_check.ts";
 import type { ConfigProblem } from "./problems.ts";
 import { parseAddress } from "./schema.ts";
 import { storesCheck } from "./stores_check.ts";
@@ -33,6 +34,7 @@ export function crossCheck(
     ...halfCertificates(raw),
     ...http2OverUnix(raw),
     ...storesCheck(raw),
+    ...authProblems(raw),
   ];
 }
 
@@ -73,7 +75,7 @@ function http2OverUnix(raw: Readonly<Record<string, unknown>>): ConfigProblem[] 
   });
 }
 
-/** R100: an address that is not loopback needs an explicit word. */
+/** R100: an address that is not loopback needs an explicit word, or keys; admin checks no keys. */
 function publicBinds(
   raw: Readonly<Record<string, unknown>>,
   sourceOf: (path: string) => string | undefined,
@@ -82,12 +84,13 @@ function publicBinds(
   return ["listen", "admin"].flatMap((key) => {
     const parsed = typeof raw[key] === "string" ? parseAddress(raw[key]) : undefined;
     if (parsed === undefined || isLoopback(parsed.hostname)) return [];
+    if (key === "listen" && hasKeys(raw)) return [];
     return [{
       path: sourceOf(key) ?? key,
       found: `${JSON.stringify(raw[key])}, which other machines can reach`,
       wanted:
-        "a loopback address such as 127.0.0.1:3100, or allowPublicBind (--allow-public-bind)" +
-        " where something in front checks who calls",
+        `a loopback address such as 127.0.0.1:3100, ${key === "listen" ? "auth.keys, " : ""}` +
+        "or allowPublicBind (--allow-public-bind) where something in front checks who calls",
     }];
   });
 }

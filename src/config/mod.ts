@@ -20,6 +20,7 @@ export {
 } from "./load.ts";
 export { ConfigError, type ConfigProblem, didYouMean, formatProblem } from "./problems.ts";
 export { type ListenAddress, parseAddress } from "./schema.ts";
+export { KEY_NAME, KEY_NAME_WANTED } from "./sessions_schema.ts";
 export type {
   AuthConfig,
   Config,

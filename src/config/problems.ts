@@ -88,9 +88,15 @@ const MAX_SHOWN_CHARACTERS = 80;
 function foundText(input: unknown, path: readonly PropertyKey[]): string {
   const value = at(input, path);
   if (value === undefined) return "nothing";
-  if (path.includes("headers")) return "a value that is not shown";
+  if (path.includes("headers") || mayBeSecret(path)) return "a value that is not shown";
   const shown = JSON.stringify(value).replace(/\/\/[^/@]*@/g, "//…@");
   return shown.length > MAX_SHOWN_CHARACTERS ? `${shown.slice(0, MAX_SHOWN_CHARACTERS)}…` : shown;
+}
+
+/** Whether a key may stand there, put in the place of its hash or in the wrong form (R96). */
+function mayBeSecret(path: readonly PropertyKey[]): boolean {
+  const isPlain = path.at(-1) === "name" || path.at(-1) === "header";
+  return (path[0] === "auth" || path[0] === "sessions" && path[1] === "keys") && !isPlain;
 }
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {

@@ -85,7 +85,8 @@ const upstreamSchema = z.strictObject({
   credentials: z.enum(["drop", "forward"], { error: "drop or forward" }).default("drop")
     .describe(
       "Whether the client's Authorization and Cookie headers go to the upstream. " +
-        "Forward only to a server for which the client's token was issued.",
+        "Forward only to a server for which the client's token was issued. The API key for this proxy " +
+        "(auth) never goes there.",
     ),
   connectTimeoutMs: milliseconds(10_000)
     .describe("Longest time to connect, TLS included, in milliseconds."),
@@ -260,8 +261,8 @@ export const configSchema = z.strictObject({
   logFormat: z.enum(["auto", "json", "pretty"], { error: "auto, json or pretty" }).default("auto")
     .describe("auto is pretty on a terminal and json elsewhere."),
   allowPublicBind: z.boolean({ error: "true or false" }).default(false).describe(
-    "Allows listen and admin addresses that are not loopback. This version checks no credentials, " +
-      "so put something in front that does.",
+    "Allows listen and admin addresses that are not loopback, where something in front checks who " +
+      "calls. With auth.keys listen needs it not; admin, which checks no keys, does.",
   ),
   allowedHosts: z.array(allowedHost).default([]).describe(
     'Host names, beside the loopback ones, under which clients may call; "*" allows any.',

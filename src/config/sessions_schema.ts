@@ -10,10 +10,16 @@ import { milliseconds } from "./numbers.ts";
 /** Shortest text of a key: 32 characters, enough for 128 random bits in hex. */
 export const MIN_KEY_CHARACTERS = 32;
 
+/** What the holder of an API key may be called. */
+export const KEY_NAME = /^[A-Za-z0-9._@-]{1,64}$/;
+
+/** The same in words. */
+export const KEY_NAME_WANTED = "1 to 64 letters, digits, . _ @ or -";
+
 const apiKeySchema = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9._@-]{1,64}$/, {
-    error: "1 to 64 letters, digits, . _ @ or -",
-  }).describe("Who holds the key: several keys with one name are one principal."),
+  name: z.string().regex(KEY_NAME, { error: KEY_NAME_WANTED }).describe(
+    "Who holds the key: several keys with one name are one principal.",
+  ),
   sha256: z.string().regex(/^[0-9a-f]{64}$/, {
     error: "64 lower-case hex digits, as `switchyard new-key` prints them",
   }).describe("SHA-256 of the key, in hex. The key itself stands nowhere."),

@@ -36,6 +36,8 @@ export interface InterceptorsOptions {
 
 /** What is known of a request when they see it. */
 export interface Subject {
+  /** The name of the caller. */
+  readonly principal: string;
   /** The era of the request. */
   readonly era: Era;
   /** The revision, where it is known. */
@@ -59,9 +61,6 @@ export interface Rewritten {
 /** Characters of a session id that an interceptor is shown: enough to tell sessions apart, no credential. */
 const SHOWN_CHARACTERS = 12;
 
-/** Who calls, while nobody is told apart. */
-const ANONYMOUS = "anonymous";
-
 /** The interceptors of one route, for one request. */
 export class RequestInterceptors {
   readonly #options: InterceptorsOptions;
@@ -73,7 +72,7 @@ export class RequestInterceptors {
   /** Those of a route, for one request. */
   constructor(options: InterceptorsOptions, subject: Subject) {
     const { route, logger } = options;
-    const { era, revision, sessionId, method, idText } = subject;
+    const { principal, era, revision, sessionId, method, idText } = subject;
     this.#options = options;
     this.#idText = idText;
     this.#context = {
@@ -82,7 +81,7 @@ export class RequestInterceptors {
       revision,
       sessionId: sessionId?.slice(0, SHOWN_CHARACTERS),
       method,
-      principal: ANONYMOUS,
+      principal,
       signal: NEVER_ABORTED,
       log: (fields) => logger.info("interceptor", { route, ...fields }),
     };

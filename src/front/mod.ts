@@ -1,7 +1,7 @@
 /**
  * How clients face the proxy: the checks at the door, and Streamable HTTP.
  *
- * May import `config` types, `era`, `errors.ts`, `http`, `json`, `session`, `sse`, and
+ * May import `auth` types, `config` types, `era`, `errors.ts`, `http`, `json`, `session`, `sse`, and
  * the interface of `upstream`; never an upstream transport.
  *
  * @module

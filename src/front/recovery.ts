@@ -83,10 +83,13 @@ export class Recovery {
   ): Promise<UpstreamAnswer> {
     const looked = await lookInto(answer);
     if (!looked.lost) return looked.answer;
-    if (!await this.renew(session, generation, call)) return gone(looked.answer);
     looked.answer.body.discard();
+    if (!await this.renew(session, generation, call)) throw gone();
     const repeated = await lookInto(await send({ ...call, sessionId: session.upstreamId }));
-    return repeated.lost ? gone(repeated.answer) : repeated.answer;
+    if (!repeated.lost) return repeated.answer;
+    repeated.answer.body.discard();
+    this.#giveUp(session, "it does not know the one made anew either");
+    throw gone();
   }
 
   /**
@@ -213,9 +216,8 @@ function speaksOfSession(body: Uint8Array): boolean {
 }
 
 /** What the client is told: to start over, whatever the upstream's words were (R81). */
-function gone(answer: UpstreamAnswer): never {
-  answer.body.discard();
-  throw new ProxyError(
+function gone(): ProxyError {
+  return new ProxyError(
     "session_not_found",
     "The upstream server has lost this session, and it could not be made anew; start a new one with initialize.",
   );

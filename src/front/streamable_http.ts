@@ -7,40 +7,36 @@
  * @module
  */
 
+import type { Principal } from "../auth/mod.ts";
 import type { LimitsConfig } from "../config/mod.ts";
-import {
-  ASSUMED_REVISION,
-  BATCH_REVISION,
-  type Classified,
-  classifyBodyless,
-  classifyPost,
-  type Era,
-  type EraHeaders,
-} from "../era/mod.ts";
+import { classifyBodyless, classifyPost } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import {
-  type ClientAnswer,
-  type ClientRequest,
-  detached,
-  type FieldReader,
-  Fields,
-  NEVER_ABORTED,
-} from "../http/mod.ts";
-import { type JsonLimits, type Message, parseBody, type ParsedBody } from "../json/mod.ts";
+import { type ClientAnswer, type ClientRequest, detached, Fields } from "../http/mod.ts";
+import { type JsonLimits, parseBody } from "../json/mod.ts";
 import { Attachment } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
 import { EVENT_STREAM, streamFields } from "../sse/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
-import { type Expected, toAnswer } from "./answer.ts";
+import { toAnswer } from "./answer.ts";
 import type { Inbound } from "./interception.ts";
 import { answeredHere, type InterceptorsOptions, RequestInterceptors } from "./interceptors.ts";
 import type { Exchanges, Followed } from "./exchanges.ts";
+import {
+  type Arrival,
+  bodylessPassage,
+  callOf,
+  describe,
+  eraHeaders,
+  expectationOf,
+  findSession,
+  type Passage,
+  postPassage,
+  sessionOfPost,
+} from "./passage.ts";
 import { requireAcceptAnswer, requireAcceptStream, requireJsonBody } from "./media.ts";
 import { Recovery } from "./recovery.ts";
 import { learn, learnRevision } from "./session_facts.ts";
 import type { Streams } from "./streams.ts";
-
-const PRINCIPAL = "anonymous";
 
 /** An `initialize` message up to so many bytes is kept, so that a lost session can be made anew. */
 const MAX_KEPT_INITIALIZE_BYTES = 65_536;
@@ -76,57 +72,35 @@ export interface RequestFacts {
 /** Answers the requests of one route. Throws and rejects with nothing but a `ProxyError`. */
 export type Front = (
   request: ClientRequest,
+  principal: Principal,
   query: string,
   facts: RequestFacts,
 ) => Promise<ClientAnswer>;
 
-/** One request on its way through the front. */
-interface Passage {
-  readonly request: ClientRequest;
-  /** The header fields as they go on. */
-  readonly headers: FieldReader;
-  readonly query: string;
-  readonly session: Session | undefined;
-  readonly expected: Expected;
-  readonly idText: string | undefined;
-  /** The exact texts of the ids of all requests in it. */
-  readonly requestIds: readonly string[];
-  /** Whether the answer is a stream without an end of its own. */
-  readonly isSubscription: boolean;
-  /** Whether the answer may open a session. */
-  readonly opensSession: boolean;
-  /** What opens it, as it went upstream, where it may be sent again. */
-  readonly initialize?: string | undefined;
-  /** The era of the request. */
-  readonly era: Era;
-  /** The one message in it. */
-  readonly message: Message | undefined;
-}
-
 /** A front for one route. */
 export function streamableHttpFront(options: FrontOptions): Front {
-  const methods: Readonly<Record<string, Front>> = {
-    POST: (request, query, facts) => post(options, request, query, facts),
-    GET: (request, query, facts) => listen(options, request, query, facts),
-    DELETE: (request, query, facts) => terminate(options, request, query, facts),
+  const methods: Readonly<Record<string, typeof post>> = {
+    POST: post,
+    GET: listen,
+    DELETE: terminate,
   };
-  return (request, query, facts) => {
+  return (request, principal, query, facts) => {
     const answer = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
     if (answer === undefined) {
       throw new ProxyError("method_not_allowed", "Use POST, GET or DELETE here.", {
         headers: { allow: "GET, POST, DELETE" },
       });
     }
-    return answer(request, query, facts);
+    return answer(options, { request, principal, query }, facts);
   };
 }
 
 async function post(
   options: FrontOptions,
-  request: ClientRequest,
-  query: string,
+  arrival: Arrival,
   facts: RequestFacts,
 ): Promise<ClientAnswer> {
+  const { request } = arrival;
   requireJsonBody(request.headers);
   requireAcceptAnswer(request.headers);
   const reading = request.body();
@@ -135,9 +109,9 @@ async function post(
   facts.rpc = describe(body);
   const classified = classifyPost(body, eraHeaders(request.headers));
   facts.era = classified.era;
-  const finding = sessionOfPost(options, request.headers, classified.era, body);
+  const finding = sessionOfPost(options, arrival, classified.era, body);
   const session = finding instanceof Promise ? await finding : finding;
-  const passage = postPassage(options, request, query, body, classified, session);
+  const passage = postPassage(options, arrival, body, classified, session);
   const interceptors = interceptorsFor(options, passage);
   const inbound = await interceptors?.inbound(bytes, request.headers);
   if (inbound === undefined) return await sendPost(options, passage, bytes, interceptors);
@@ -178,92 +152,31 @@ function answerHere(passage: Passage, inbound: Inbound, batch: boolean): ClientA
 
 function interceptorsFor(
   options: FrontOptions,
-  { session, era, message, idText }: Passage,
+  { arrival, session, era, message, idText }: Passage,
 ): RequestInterceptors | undefined {
   if (options.interceptors === undefined) return undefined;
-  const revision = session?.revision;
-  const subject = { era, revision, sessionId: session?.id, method: message?.method, idText };
-  return new RequestInterceptors(options.interceptors, subject);
-}
-
-/** What a client waits for that has sent this. */
-function expectationOf(body: ParsedBody): Pick<Passage, "expected" | "requestIds"> {
-  const requestIds = body.messages.flatMap(({ kind, idText }) =>
-    kind === "request" ? [idText!] : []
-  );
-  return { expected: requestIds.length > 0 ? "message" : "acceptance", requestIds };
-}
-
-function postPassage(
-  options: FrontOptions,
-  request: ClientRequest,
-  query: string,
-  body: ParsedBody,
-  classified: Classified,
-  session: Session | undefined,
-): Passage {
-  const first = body.messages[0]!;
-  const idText = idOf(body);
-  const isModern = classified.era === "modern";
-  try {
-    if (body.batch) checkBatch(body, session, classified);
-    const opensSession = !isModern && session === undefined && first.method === "initialize";
-    if (opensSession) options.sessions.ensureRoom(PRINCIPAL);
-    return {
-      request,
-      query,
-      session,
-      headers: request.headers,
-      ...expectationOf(body),
-      idText,
-      isSubscription: isModern && first.method === "subscriptions/listen",
-      opensSession,
-      era: classified.era,
-      message: body.batch ? undefined : first,
-    };
-  } catch (error) {
-    throw toProxyError(error).withId(idText);
-  }
-}
-
-/** The exact text of the id of the one request in a body. */
-function idOf({ batch, messages: [first] }: ParsedBody): string | undefined {
-  return batch || first!.kind !== "request" ? undefined : first!.idText;
-}
-
-/**
- * The session that a POST belongs to. Modern requests have none: the id is ignored and never minted
- * (2026-07-28 streamable-http, "Earlier Streamable HTTP Revisions").
- */
-function sessionOfPost(
-  options: FrontOptions,
-  headers: FieldReader,
-  era: Era,
-  body: ParsedBody,
-): Session | undefined | Promise<Session> {
-  if (era === "modern") return undefined;
-  const refuse = (error: unknown): never => {
-    throw toProxyError(error).withId(idOf(body));
+  const subject = {
+    principal: arrival.principal.name,
+    era,
+    revision: session?.revision,
+    sessionId: session?.id,
+    method: message?.method,
+    idText,
   };
-  try {
-    const found = findSession(options, headers);
-    return found instanceof Promise ? found.catch(refuse) : found;
-  } catch (error) {
-    return refuse(error);
-  }
+  return new RequestInterceptors(options.interceptors, subject);
 }
 
 async function listen(
   options: FrontOptions,
-  request: ClientRequest,
-  query: string,
+  arrival: Arrival,
   facts: RequestFacts,
 ): Promise<ClientAnswer> {
+  const { request } = arrival;
   const { era } = classifyBodyless("GET", eraHeaders(request.headers));
   facts.era = era;
   requireAcceptStream(request.headers);
-  const session = await findSession(options, request.headers);
-  const passage = bodylessPassage(request, query, "stream", era, session);
+  const session = await findSession(options, arrival);
+  const passage = bodylessPassage(arrival, "stream", era, session);
   const interceptors = interceptorsFor(options, passage);
   if (session !== undefined) {
     const call = callOf(options, passage);
@@ -276,14 +189,13 @@ async function listen(
 
 async function terminate(
   options: FrontOptions,
-  request: ClientRequest,
-  query: string,
+  arrival: Arrival,
   facts: RequestFacts,
 ): Promise<ClientAnswer> {
-  const { era } = classifyBodyless("DELETE", eraHeaders(request.headers));
+  const { era } = classifyBodyless("DELETE", eraHeaders(arrival.request.headers));
   facts.era = era;
-  const session = await findSession(options, request.headers);
-  const passage = bodylessPassage(request, query, "termination", era, session);
+  const session = await findSession(options, arrival);
+  const passage = bodylessPassage(arrival, "termination", era, session);
   if (session === undefined) {
     return await pass(options, passage, (call) => options.upstream.terminate(call));
   }
@@ -293,28 +205,6 @@ async function terminate(
   if (answer.status < 300) options.sessions.close(session);
   else options.sessions.note(session, (record) => ({ ...record, state: "open" }));
   return answer;
-}
-
-function bodylessPassage(
-  request: ClientRequest,
-  query: string,
-  expected: "stream" | "termination",
-  era: Era,
-  session: Session | undefined,
-): Passage {
-  return {
-    request,
-    query,
-    headers: request.headers,
-    session,
-    expected,
-    idText: undefined,
-    requestIds: [],
-    isSubscription: expected === "stream",
-    opensSession: false,
-    era,
-    message: undefined,
-  };
 }
 
 /** The answer to a client that comes back to a stream which the proxy holds. */
@@ -370,23 +260,6 @@ async function pass(
   }
 }
 
-/** What the upstream is told of a request beside its body. */
-function callOf(
-  options: FrontOptions,
-  { request, session, headers, query }: Passage,
-): UpstreamCall {
-  const keeps = session !== undefined && options.streams.keeps;
-  return {
-    headers,
-    sessionId: session?.upstreamId,
-    principal: PRINCIPAL,
-    query,
-    // R54: in a session that can be resumed a client that goes away has not cancelled anything.
-    signal: keeps ? NEVER_ABORTED : request.signal,
-    ...(keeps ? { lastEventId: null } : {}),
-  };
-}
-
 /** Sends a request on; in a session that the upstream has lost, once more in one made anew. */
 async function sendInSession(
   options: FrontOptions,
@@ -407,7 +280,7 @@ function settleSession(
   passage: Passage,
   answer: UpstreamAnswer,
 ): Session | undefined | Promise<Session> {
-  const { session, message } = passage;
+  const { arrival, session, message } = passage;
   const { sessions, route } = options;
   if (session !== undefined) {
     if (answer.status === 405 && passage.expected === "stream") {
@@ -422,7 +295,7 @@ function settleSession(
   if (!opens) return undefined;
   const opening = sessions.open({
     route,
-    principal: PRINCIPAL,
+    principal: arrival.principal.id,
     upstreamId: detached(answer.sessionId!),
     initialize: passage.initialize,
   });
@@ -431,46 +304,4 @@ function settleSession(
     return session;
   };
   return opening instanceof Promise ? opening.then(opened) : opened(opening);
-}
-
-function findSession(
-  options: FrontOptions,
-  headers: FieldReader,
-): Session | undefined | Promise<Session> {
-  const id = headers.get("mcp-session-id");
-  return id === null ? undefined : options.sessions.find(options.route, PRINCIPAL, id);
-}
-
-/** R29: batches only where 2025-03-26 was negotiated, and never with `initialize`. */
-function checkBatch(
-  body: ParsedBody,
-  session: Session | undefined,
-  classified: Classified,
-): void {
-  const revision = session?.revision ?? classified.revision ?? ASSUMED_REVISION;
-  if (revision !== BATCH_REVISION) {
-    throw new ProxyError(
-      "invalid_request",
-      `Revision ${revision} has no batches; send one JSON-RPC message in each POST.`,
-    );
-  }
-  if (body.messages.some((message) => message.method === "initialize")) {
-    throw new ProxyError("invalid_request", "initialize cannot be part of a batch.");
-  }
-}
-
-function eraHeaders(headers: FieldReader): EraHeaders {
-  return {
-    protocolVersion: headers.get("mcp-protocol-version"),
-    method: headers.get("mcp-method"),
-    name: headers.get("mcp-name"),
-  };
-}
-
-/** A method as it may stand in a log line: its own characters and a sane length. */
-function describe(body: ParsedBody): string {
-  if (body.batch) return "batch";
-  const { method } = body.messages[0]!;
-  if (method === undefined) return "response";
-  return /^[\w/.$-]{1,64}$/.test(method) ? method : "(odd method name)";
 }

@@ -35,6 +35,9 @@ export async function recordRun(
   const recorder = new Recorder({
     clock,
     maxBytes,
+    secretFields: new Set(
+      config.auth.header === undefined ? [] : [config.auth.header.toLowerCase()],
+    ),
     hosts: config.routes.flatMap(({ upstream }) => hostOf(upstream.url)),
     onLimit: () => warnOfLimit(logger, maxBytes),
   });

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { readFixture } from "../../fixtures/format/mod.ts";
+import { hashOfKey } from "../auth/mod.ts";
 import { ConfigError } from "../config/mod.ts";
 import { jsonAnswer, messages, postText, scriptedUpstream, testProxy } from "../testing/mod.ts";
 import { checkFile, checkFolder, RecordingError, refuseFixture, save } from "./save.ts";
@@ -52,6 +53,27 @@ Deno.test("the proxy records what clients send and get at its door, a folder for
       const text = JSON.stringify(entries);
       for (const gone of [sessionId, "canary", "upstream-session"]) assert(!text.includes(gone));
     }
+  }));
+
+Deno.test("R96 the key for the proxy is not in a recording, whatever field holds it and whoever echoes it", () =>
+  withFolder(async (dir) => {
+    const key = "canary-1234567890";
+    const answer = jsonAnswer(`{"jsonrpc":"2.0","id":1,"result":{"echo":"you are ${key}"}}`);
+    await using upstream = scriptedUpstream((_, to) => to.write(answer));
+    const auth = { header: "X-Caller", keys: [{ name: "ci", sha256: hashOfKey(key) }] };
+    const proxy = await testProxy({ upstream: upstream.url, config: { record: { dir }, auth } });
+    const fields = { "x-caller": key };
+    assertEquals((await postText(proxy.origin, messages.ping(), fields)).status, 200);
+    // The second is too short to be looked for everywhere: its field alone gives it away.
+    for (const wrong of ["canary-wrong-1", "canary"]) {
+      const { status } = await postText(proxy.origin, messages.ping(), { "x-caller": wrong });
+      assertEquals(status, 401);
+    }
+    await proxy.stop();
+    const { entries } = await readFixture(`${dir}/${(await names(dir))[0]}`);
+    const text = JSON.stringify(entries);
+    assert(!text.includes("canary"), text);
+    assert(text.includes('["x-caller","{{redacted}}"]'), text);
   }));
 
 Deno.test("the recording ends with the stop: a stream that the stop ends has no end in it", () =>

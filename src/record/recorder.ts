@@ -63,6 +63,8 @@ export interface RecorderOptions {
   readonly maxBytes: number;
   /** `host:port` of the servers. */
   readonly hosts: readonly string[];
+  /** Fields, in lower case, that hold secrets beside those that are known by their names. */
+  readonly secretFields?: ReadonlySet<string>;
   /** Called once when the limit is reached. */
   readonly onLimit: () => void;
 }
@@ -220,8 +222,11 @@ export class Recorder {
 
   #redact(fields: readonly Field[]): Field[] {
     if (this.#stopped) return [];
-    for (const field of fields) for (const secret of secretsOfField(field)) this.#learn(secret);
-    return fields.map(redactField);
+    const { secretFields } = this.#options;
+    for (const field of fields) {
+      for (const secret of secretsOfField(field, secretFields)) this.#learn(secret);
+    }
+    return fields.map((field) => redactField(field, secretFields));
   }
 
   #redactTarget(target: string): string {

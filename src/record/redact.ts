@@ -16,9 +16,12 @@ export type Field = readonly [name: string, value: string];
 const SECRET_FIELD =
   /^(proxy-)?authorization$|^(set-)?cookie2?$|token(?!iz)|secret|passw|credential|api-?key|-key$|(^|-)auth(-|$)/;
 
-/** Whether the value of a header field is a secret. */
-export function isSecretField(name: string): boolean {
-  return SECRET_FIELD.test(name);
+/** No field beside those that are known by their names. */
+const NONE: ReadonlySet<string> = new Set();
+
+/** Whether the value of a header field is a secret: by its name, or because it is one of `more`. */
+export function isSecretField(name: string, more = NONE): boolean {
+  return SECRET_FIELD.test(name) || more.has(name);
 }
 
 const SECRET_KEY =
@@ -44,6 +47,8 @@ export function isSecretParameter(name: string): boolean {
 const BEARER = /\bBearer(?:\s|%20|\+){1,8}(?![A-Za-z_]+=["\\])([A-Za-z0-9._~+/=-]+)/gid;
 const JSON_WEB_TOKEN =
   /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*)?/gd;
+/** A key of `switchyard new-key`, wherever it stands. */
+const API_KEY = /(?<![A-Za-z0-9_-])sy_[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])/gd;
 const PARAMETER = /(?<![^?&\s"'])([A-Za-z0-9_.~%[\]-]{1,128})=([^&#\s"'\\<>]+)/gd;
 
 /** The secrets that a text shows by how they stand in it. */
@@ -54,6 +59,7 @@ export function secretSpans(text: string): Span[] {
     ...members,
     ...patternSpans(text, BEARER, "redacted", 1),
     ...patternSpans(text, JSON_WEB_TOKEN, "redacted"),
+    ...patternSpans(text, API_KEY, "redacted"),
     ...parameterSpans(text),
   ];
 }
@@ -79,17 +85,17 @@ function decode(name: string): string {
   }
 }
 
-/** A field with its secret taken out. */
-export function redactField([name, value]: Field): Field {
-  return isSecretField(name) && value !== "" ? [name, REDACTED] : [name, value];
+/** A field with its secret taken out; `more` names fields that hold secrets beside the known ones. */
+export function redactField([name, value]: Field, more = NONE): Field {
+  return isSecretField(name, more) && value !== "" ? [name, REDACTED] : [name, value];
 }
 
 /** Characters that a secret has at least to be looked for elsewhere; shorter ones are common words. */
 const MIN_SECRET_LENGTH = 8;
 
 /** The secrets in a field, to be looked for in everything else: an echo tells them too. */
-export function secretsOfField([name, value]: Field): string[] {
-  if (!isSecretField(name)) return [];
+export function secretsOfField([name, value]: Field, more = NONE): string[] {
+  if (!isSecretField(name, more)) return [];
   if (name.endsWith("authorization")) return credentials(value);
   if (!/cookie/.test(name)) return [value].filter(isDistinct);
   const parts = name.startsWith("set-") ? [value.split(";", 1)[0]!] : value.split(";");

@@ -32,7 +32,7 @@ Deno.test("isSecretField() knows credentials by name, and the fields of MCP as n
     "last-event-id",
     "author",
   ];
-  assertEquals(open.filter(isSecretField), []);
+  assertEquals(open.filter((name) => isSecretField(name)), []);
 });
 
 Deno.test("redactField() hides a whole value, and secretsOfField() tells what was in it", () => {
@@ -44,6 +44,20 @@ Deno.test("redactField() hides a whole value, and secretsOfField() tells what wa
   assertEquals(secretsOfField(["authorization", "Bearer abcdefgh1"]), ["abcdefgh1"]);
   assertEquals(secretsOfField(["cookie", "a=12345678; theme=darkmode"]), ["12345678"]);
   assertEquals(secretsOfField(["set-cookie", "a=12345678; Path=/"]), ["12345678"]);
+});
+
+Deno.test("R96 a field that is named to hold secrets is hidden, and its value is looked for", () => {
+  const more = new Set(["x-caller"]);
+  assertEquals([isSecretField("x-caller"), isSecretField("x-caller", more)], [false, true]);
+  assertEquals(redactField(["x-caller", "a1b2c3d4"], more), ["x-caller", "{{redacted}}"]);
+  assertEquals(secretsOfField(["x-caller", "a1b2c3d4"], more), ["a1b2c3d4"]);
+  assertEquals(secretsOfField(["x-caller", "a1b2c3d4"]), []);
+});
+
+Deno.test("R96 secretSpans() hides the proxy's own keys wherever they stand", () => {
+  const key = `sy_${"Ab0-_".repeat(8)}xyz`;
+  assertEquals(redacted(`the key ${key}, and "${key}"`), 'the key #, and "#"');
+  for (const text of [`a${key}`, `${key}a`, key.slice(0, -1)]) assertEquals(redacted(text), text);
 });
 
 Deno.test("secretSpans() hides members, parameters and bearer tokens", () => {

@@ -202,7 +202,7 @@ class Run {
 
   #resume(lastId: string): void {
     try {
-      this.#attachment = this.#streams.resume(lastId);
+      this.#attachment = relay.resume(this.#streams, lastId);
     } catch (error) {
       this.told = (error as ProxyError).kind;
       assertEquals(this.told, "event_not_found");
@@ -212,7 +212,7 @@ class Run {
   }
 
   #comeBack(): void {
-    const attachment = this.#streams.comeBack();
+    const attachment = relay.comeBack(this.#streams);
     if (attachment === undefined) {
       if (this.#streams.size === 0) this.told ??= "the stream is gone";
       return;

@@ -39,7 +39,10 @@ export class Keeper {
   /** The stream has begun. */
   open(): void {
     const { entry, log, directory } = this.#options;
-    void this.#keep(() => {}, () => both(log.append(entry.name, []), () => directory?.open(entry)));
+    void this.#keep(
+      () => {},
+      () => inTurn(log.append(entry.name, []), () => directory?.open(entry)),
+    );
   }
 
   /** Keeps events behind the number `before`, and where the stream is then, and calls back. */
@@ -49,8 +52,8 @@ export class Keeper {
       const kept = framed.isRun
         ? log.appendRun(name, before + 1, framed.bytes, framed.ends)
         : log.append(name, framed.logged);
-      // At once: what keeps both takes them in this order.
-      return both(kept, () => directory?.mark(name, mark));
+      // What the mark speaks of has to be there.
+      return inTurn(kept, () => directory?.mark(name, mark));
     });
   }
 
@@ -99,15 +102,12 @@ export class Keeper {
   }
 }
 
-/** Done when both are; at once where both are at once. The second begins before the first is done. */
-function both(
+/** Does the second when the first is done; at once where that is at once. */
+function inTurn(
   first: void | Promise<void>,
   second: () => void | Promise<void>,
 ): void | Promise<void> {
-  const other = second();
-  if (first === undefined) return other;
-  if (other === undefined) return first;
-  return Promise.all([first, other]).then(() => {});
+  return first === undefined ? second() : first.then(second);
 }
 
 /** Does what nothing depends on. Whoever keeps it tells of its failures. */

@@ -7,9 +7,13 @@ function setUp(maxUnattended?: number) {
   const ended: string[] = [];
   const stream = (name: string): LiveStream => {
     const one: LiveStream = {
-      end(failure) {
+      end() {
         live.remove(one);
-        ended.push(failure === undefined ? name : `${name} ${failure.kind}`);
+        ended.push(name);
+      },
+      release(failure) {
+        live.remove(one);
+        ended.push(`${name} ${failure.kind}`);
       },
     };
     live.add(one);
@@ -51,6 +55,6 @@ Deno.test("R68 close() ends all of them as broken off, attended or not", () => {
 
 Deno.test("remove() of a stream that is not there is harmless", () => {
   const { live } = setUp();
-  live.remove({ end: () => {} });
+  live.remove({ end: () => {}, release: () => {} });
   assertEquals([live.size, live.unattended], [0, 0]);
 });

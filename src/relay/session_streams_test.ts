@@ -24,7 +24,8 @@ function setUp(maxInAll?: number) {
     maxAheadEvents: 1_000,
   };
   const backOff = { attempts: 1, initialDelayMs: 1, maxDelayMs: 1 };
-  const newSession = () => new SessionStreams({ log, limits, clock, backOff, live });
+  const newSession = () =>
+    new SessionStreams({ log, limits, clock, backOff, live, session: "session" });
   const session = newSession();
   let gone = 0;
   let status = 405;
@@ -77,8 +78,8 @@ Deno.test("R86 a session holds so many streams that nobody reads, and the oldest
   }
   assertEquals([session.size, live.size], [MAX_UNATTENDED_STREAMS + 1, MAX_UNATTENDED_STREAMS + 1]);
   assertEquals(log.size.streams, session.size);
-  for (const id of ids.slice(0, 3)) assertThrows(() => session.resume(id), ProxyError);
-  assertEquals(await read(session.resume(ids[3]!)), [result(7)]);
+  for (const id of ids.slice(0, 3)) assertThrows(() => relay.resume(session, id), ProxyError);
+  assertEquals(await read(relay.resume(session, ids[3]!)), [result(7)]);
   // Who reads is not touched by it.
   reading.upstream.send(event(null, progress(1)));
   await reading.reader.readAll();
@@ -105,7 +106,7 @@ Deno.test("R86 all sessions together hold so many, and the oldest of all gives w
   const first = await answered(open());
   for (let number = 0; number < 4; number++) await answered(open(other));
   assertEquals([session.size, other.size, live.size, live.unattended], [0, 4, 4, 4]);
-  assertThrows(() => session.resume(first), ProxyError);
+  assertThrows(() => relay.resume(session, first), ProxyError);
   other.close();
 });
 
@@ -157,7 +158,7 @@ Deno.test("resume() takes a stream over that is being read: one client reads, th
   const { upstream, reader } = open();
   upstream.send(event("u", progress(1)));
   await reader.readAll();
-  const second = session.resume(reader.events[0]!.id!);
+  const second = relay.resume(session, reader.events[0]!.id!);
   upstream.send(event("u", progress(2)));
   await reader.readAll();
   assertEquals([reader.ending, reader.events.length], [null, 2]);
@@ -173,10 +174,10 @@ Deno.test("R79 R80 resume() knows the events of its session alone, and none that
   const id = reader.events[1]!.id!;
   const unknown = [id.replace(/\d+$/, "2"), `${"A".repeat(22)}.0`, "", "u", `${id} `, `${id}.1`];
   for (const text of unknown) {
-    const error = assertThrows(() => session.resume(text), ProxyError);
+    const error = assertThrows(() => relay.resume(session, text), ProxyError);
     assertEquals(error.kind, "event_not_found");
   }
-  assertThrows(() => newSession().resume(id), ProxyError);
+  assertThrows(() => relay.resume(newSession(), id), ProxyError);
   assertEquals(reader.ending, undefined);
   session.close();
 });
@@ -185,9 +186,9 @@ Deno.test("comeBack() gives the server's own stream behind what was taken, the l
   const { session, open } = setUp();
   const call = open();
   call.attachment.discard();
-  assertEquals(session.comeBack(), undefined);
+  assertEquals(relay.comeBack(session), undefined);
   const [first, second] = [open(session, []), open(session, [])];
-  assertEquals(session.comeBack(), undefined);
+  assertEquals(relay.comeBack(session), undefined);
   for (const one of [second, first]) {
     one.upstream.send(event(null, progress(1)));
     await one.reader.readAll();
@@ -196,9 +197,9 @@ Deno.test("comeBack() gives the server's own stream behind what was taken, the l
   for (const [step, one] of [[2, second], [3, first]] as const) {
     one.upstream.send(event(null, progress(step)));
     await relay.settled();
-    assertEquals(await read(session.comeBack()!), [progress(step)]);
+    assertEquals(await read(relay.comeBack(session)!), [progress(step)]);
   }
-  assertEquals(session.comeBack(), undefined);
+  assertEquals(relay.comeBack(session), undefined);
   session.close();
 });
 
@@ -211,7 +212,7 @@ Deno.test("comeBack() gives nothing twice that was taken behind the end of the s
   await relay.settled();
   await reader.readAll();
   assertEquals([reader.events.at(-1)!.data, reader.ending], [progress(1), null]);
-  assertEquals(await read(session.comeBack()!), []);
+  assertEquals(await read(relay.comeBack(session)!), []);
   session.close();
 });
 
@@ -221,10 +222,10 @@ Deno.test("comeBack() gives again what waited for a client that left without tak
   upstream.send(event("u", progress(1)));
   await relay.settled();
   attachment.discard();
-  const second = session.comeBack()!;
+  const second = relay.comeBack(session)!;
   await relay.settled();
   second.discard();
-  assertEquals(await read(session.comeBack()!), [progress(1)]);
+  assertEquals(await read(relay.comeBack(session)!), [progress(1)]);
   session.close();
 });
 

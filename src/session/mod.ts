@@ -27,7 +27,6 @@ export {
 export { MemorySessionStore } from "./memory_store.ts";
 export { SqliteSessionStore } from "./sqlite_store.ts";
 export { RedisSessionStore } from "./redis_store.ts";
-export { SESSION_ID_BYTES, sessionId } from "./id.ts";
 export { KEY_FILE, loadOrMakeSecret } from "./key_file.ts";
 export {
   MAX_BINDING_CHARACTERS,

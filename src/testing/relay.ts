@@ -10,6 +10,7 @@ import { type AnswerSource, Fields } from "../http/mod.ts";
 import { EventParser } from "../sse/mod.ts";
 import { AnswerBody, type UpstreamAnswer, type UpstreamBody } from "../upstream/mod.ts";
 import type { ReadEvent } from "./event_client.ts";
+import type { Attachment, RestoredStream, SessionStreams } from "../relay/mod.ts";
 import type { ManualClock } from "./manual_clock.ts";
 
 /** A log that no test fills. */
@@ -159,4 +160,21 @@ export function slowLog(log: EventLog, readTurns = 12): EventLog {
 
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await Promise.resolve();
+}
+
+/** For streams that no other instance and no earlier run has: nothing is ever restored. */
+const HERE_ALONE: RestoredStream = {
+  begin: () => {
+    throw new Error("Nothing was to be restored.");
+  },
+};
+
+/** Comes back with an event id, to a session whose streams are all here. */
+export function resume(streams: SessionStreams, lastEventId: string): Attachment {
+  return streams.resume(lastEventId, HERE_ALONE) as Attachment;
+}
+
+/** Comes back without an event id, to a session whose streams are all here. */
+export function comeBack(streams: SessionStreams): Attachment | undefined {
+  return streams.comeBack(HERE_ALONE) as Attachment | undefined;
 }

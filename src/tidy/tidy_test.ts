@@ -19,7 +19,7 @@ const MAX_MODULE_LINES = 500;
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["errors.ts", "front", "http"],
   auth: ["errors.ts", "http"],
-  cli: ["clock.ts", "config", "record", "server.ts", "telemetry"],
+  cli: ["auth", "clock.ts", "config", "record", "server.ts", "telemetry"],
   config: ["intercept", "telemetry", "upstream"],
   directory: ["clock.ts", "redis", "relay"],
   era: ["errors.ts", "json"],

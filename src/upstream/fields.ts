@@ -74,19 +74,32 @@ function nominated(connection: string | null): ReadonlySet<string> {
 }
 
 /** `mcp_session_id` and the like, which some servers take for the name with dashes (R15). */
-function shadows(name: string): boolean {
+function shadows(name: string, withheld: ReadonlySet<string>): boolean {
   if (!name.includes("_")) return false;
   const dashed = name.replaceAll("_", "-");
   return dashed.startsWith("mcp-") || dashed.startsWith("x-forwarded-") ||
-    REQUEST_DROPPED.has(dashed) || CREDENTIALS.has(dashed);
+    REQUEST_DROPPED.has(dashed) || CREDENTIALS.has(dashed) || withheld.has(dashed);
 }
 
-/** The client's header fields that go upstream, as a flat list of names and values. */
-export function requestFields(headers: FieldReader, forwardCredentials: boolean): string[] {
+/** Names as they are and with dashes for underscores, which is how `requestFields` looks them up. */
+export function withDashes(names: readonly string[]): ReadonlySet<string> {
+  return new Set(names.flatMap((name) => [name, name.replaceAll("_", "-")]));
+}
+
+/**
+ * The client's header fields that go upstream, as a flat list of names and values; none of `withheld`
+ * (see `withDashes`), whatever becomes of other credentials.
+ */
+export function requestFields(
+  headers: FieldReader,
+  forwardCredentials: boolean,
+  withheld: ReadonlySet<string> = NONE,
+): string[] {
   const dropped = nominated(headers.get("connection"));
   const fields: string[] = [];
   headers.forEach((value, name) => {
-    if (REQUEST_DROPPED.has(name) || dropped.has(name) || shadows(name)) return;
+    if (REQUEST_DROPPED.has(name) || dropped.has(name) || shadows(name, withheld)) return;
+    if (withheld.has(name)) return;
     if (name.startsWith("x-forwarded-") || name.startsWith("sec-fetch-")) return;
     if (!forwardCredentials && CREDENTIALS.has(name)) return;
     fields.push(name, value);

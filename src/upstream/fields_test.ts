@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Fields } from "../http/mod.ts";
-import { requestFields, responseFields } from "./fields.ts";
+import { requestFields, responseFields, withDashes } from "./fields.ts";
 
 function names(fields: string[]): string[] {
   return fields.filter((_, index) => index % 2 === 0).toSorted();
@@ -45,6 +45,23 @@ Deno.test("R93 requestFields() keeps credentials only where they are forwarded",
   const headers = new Headers({ authorization: "Bearer x", cookie: "a=b" });
   assertEquals(requestFields(headers, false), []);
   assertEquals(names(requestFields(headers, true)), ["authorization", "cookie"]);
+});
+
+Deno.test("R93 requestFields() drops what is withheld, also where credentials are forwarded", () => {
+  const headers = new Headers({
+    authorization: "Bearer x",
+    cookie: "a=b",
+    x_my_key: "k",
+    "x-my-key": "k",
+    "x-my_key": "k",
+    "x-my-keys": "kept",
+  });
+  for (const name of ["x-my-key", "x_my_key"]) {
+    const fields = requestFields(headers, true, withDashes([name]));
+    assertEquals(names(fields), ["authorization", "cookie", "x-my-keys"]);
+  }
+  const withheld = withDashes(["authorization"]);
+  assertEquals(names(requestFields(headers, true, withheld)).includes("authorization"), false);
 });
 
 Deno.test("R15 requestFields() drops underscored doubles of fields that matter", () => {

@@ -6,7 +6,7 @@
 
 import { EVENT_STREAM, isEventStream } from "../sse/mod.ts";
 import type { HttpAnswer, HttpClient, HttpTimeouts } from "./http_client.ts";
-import { requestFields, responseFields } from "./fields.ts";
+import { requestFields, responseFields, withDashes } from "./fields.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "./upstream.ts";
 
 /** Where the server is and how it is spoken to. */
@@ -19,6 +19,8 @@ export interface StreamableHttpOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether the client's credentials go upstream. */
   readonly forwardCredentials: boolean;
+  /** Fields, in lower case, that hold credentials for the proxy itself and never go upstream (R93). */
+  readonly withheld: readonly string[];
   /** Deadlines. */
   readonly timeouts: HttpTimeouts;
 }
@@ -32,6 +34,7 @@ export function streamableHttpUpstream(
 ): Upstream {
   const fixed = fixedFields(options.headers);
   const replaced = new Set(Object.keys(options.headers).map((name) => name.toLowerCase()));
+  const withheld = withDashes(options.withheld);
 
   async function send(
     method: "POST" | "GET" | "DELETE",
@@ -42,7 +45,12 @@ export function streamableHttpUpstream(
     const answer = await client.send({
       method,
       path: targetOf(options, call.query),
-      fields: [...clientFields(method, call, options, replaced), "accept", accept, ...fixed],
+      fields: [
+        ...clientFields(method, call, options, replaced, withheld),
+        "accept",
+        accept,
+        ...fixed,
+      ],
       body,
       signal: call.signal,
       timeouts: options.timeouts,
@@ -75,8 +83,9 @@ function clientFields(
   call: UpstreamCall,
   options: StreamableHttpOptions,
   replaced: ReadonlySet<string>,
+  withheld: ReadonlySet<string>,
 ): string[] {
-  const fields = requestFields(call.headers, options.forwardCredentials);
+  const fields = requestFields(call.headers, options.forwardCredentials, withheld);
   const hasOwnId = call.lastEventId !== undefined;
   const kept: string[] = [];
   for (let at = 0; at < fields.length; at += 2) {

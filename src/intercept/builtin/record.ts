@@ -61,10 +61,11 @@ const SECRET_KEYS = [
   "token",
 ];
 
-/** Bearer tokens, JSON Web Tokens, and members of JSON inside of texts. */
+/** Bearer tokens, JSON Web Tokens, API keys of this proxy, and members of JSON inside of texts. */
 const SECRET_PATTERNS = [
   "(?i:\\bBearer\\s{1,8}[A-Za-z0-9._~+\\/=\\-]{8,})",
   "\\beyJ[A-Za-z0-9_\\-]{8,}\\.[A-Za-z0-9_\\-]*(?:\\.[A-Za-z0-9_\\-]*)?",
+  "\\bsy_[A-Za-z0-9_\\-]{43}(?![A-Za-z0-9_\\-])",
   `(?i:"(?:${SECRET_KEYS.join("|")})"\\s{0,8}:\\s{0,8}"(?:[^"\\\\]|\\\\.)*")`,
 ];
 

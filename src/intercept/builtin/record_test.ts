@@ -48,6 +48,7 @@ Deno.test("record: secrets do not reach the file", () => {
     jwt: "x eyJjYW5hcnkxMjM.eyJjYW5hcnkxMjM.canary-9 y",
     json: '{"password": "can\\"ary canary"}',
     own: "canary1",
+    key: `the key sy_${"canary-".repeat(6)}x.`,
   }));
   assertEquals(lines.length, 1);
   assert(!lines[0]!.includes("canary") && !lines[0]!.includes("eyJ"), lines[0]);

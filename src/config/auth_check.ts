@@ -1,0 +1,84 @@
+/**
+ * What no single setting of `auth` shows: a field that means something else, a key that would have to
+ * go upstream, a key with two holders.
+ *
+ * Works on the config as it was written, like `cross_check.ts`.
+ *
+ * @module
+ */
+
+import type { ConfigProblem } from "./problems.ts";
+
+type Raw = Readonly<Record<string, unknown>>;
+
+/**
+ * Fields with a meaning of their own: of HTTP, of MCP, or set by what stands in front of the proxy.
+ * `Authorization` holds a scheme beside the key.
+ */
+const TAKEN_FIELD =
+  /^(accept|access-control|content|cookie|if|mcp|proxy|sec|x-forwarded)(-|$)|^(authorization|connection|date|expect|forwarded|host|http2-settings|keep-alive|last-event-id|origin|range|referer|set-cookie|te|trailer|transfer-encoding|upgrade|user-agent|via|x-real-ip)$/;
+
+/** The problems of `auth`, alone and with the routes. */
+export function authProblems(raw: Raw): ConfigProblem[] {
+  const { auth } = raw;
+  if (!isRecord(auth)) return [];
+  return [...headerProblems(raw, auth), ...forwarded(raw, auth), ...sharedKeys(auth)];
+}
+
+/** Whether callers have to show a key. */
+export function hasKeys({ auth }: Raw): boolean {
+  return isRecord(auth) && Array.isArray(auth.keys) && auth.keys.length > 0;
+}
+
+function headerProblems(raw: Raw, { header }: Raw): ConfigProblem[] {
+  if (typeof header !== "string") return [];
+  const path = "auth.header";
+  const found = JSON.stringify(header);
+  // Servers take an underscore for a dash (R15), so it makes no other field of it.
+  if (TAKEN_FIELD.test(header.toLowerCase().replaceAll("_", "-"))) {
+    const wanted = header.toLowerCase() === "authorization"
+      ? "nothing, which means Authorization: Bearer KEY, or a field of its own such as x-api-key"
+      : "a field without another meaning, such as x-api-key";
+    return [{ path, found, wanted }];
+  }
+  if (hasKeys(raw)) return [];
+  return [{ path, found: `${found} without auth.keys`, wanted: "auth.keys beside it, or neither" }];
+}
+
+/** R93: the client's one `Authorization` cannot hold both a token for the server and a key for here. */
+function forwarded(raw: Raw, { header }: Raw): ConfigProblem[] {
+  if (header !== undefined || !hasKeys(raw) || !Array.isArray(raw.routes)) return [];
+  return raw.routes.flatMap((route: unknown, index) => {
+    const upstream = isRecord(route) ? route.upstream : undefined;
+    if (!isRecord(upstream) || upstream.credentials !== "forward") return [];
+    return [{
+      path: `routes[${index}].upstream.credentials`,
+      found: '"forward", while Authorization holds the key for this proxy',
+      wanted: "auth.header, such as x-api-key, so that Authorization is the server's; or drop",
+    }];
+  });
+}
+
+/** A key with two holders would be somebody's by chance. Hashes are not shown (R96). */
+function sharedKeys({ keys }: Raw): ConfigProblem[] {
+  if (!Array.isArray(keys)) return [];
+  const first = new Map<string, number>();
+  return keys.flatMap((key: unknown, index) => {
+    const hash = isRecord(key) ? key.sha256 : undefined;
+    if (typeof hash !== "string") return [];
+    const earlier = first.get(hash);
+    if (earlier === undefined) {
+      first.set(hash, index);
+      return [];
+    }
+    return [{
+      path: `auth.keys[${index}].sha256`,
+      found: `the hash of auth.keys[${earlier}]`,
+      wanted: "a key of its own",
+    }];
+  });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}

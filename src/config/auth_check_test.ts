@@ -1,0 +1,107 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { loadConfig } from "./load.ts";
+import { ConfigError } from "./problems.ts";
+
+const HASH = "ab".repeat(32);
+const KEYS = [{ name: "ci", sha256: HASH }];
+
+function load(config: Record<string, unknown>) {
+  const routes = [{ path: "/mcp", upstream: { url: "http://localhost:1/mcp" } }];
+  const text = JSON.stringify({ routes, ...config });
+  const readTextFile = () => Promise.resolve(text);
+  return loadConfig({ file: "c.json", readTextFile, needsRoutes: true });
+}
+
+async function problems(config: Record<string, unknown>): Promise<string[]> {
+  const error = await assertRejects(() => load(config), ConfigError);
+  return error.message.split("\n");
+}
+
+function forwarding(...credentials: string[]) {
+  return credentials.map((one, index) => ({
+    path: `/m${index}`,
+    upstream: { url: "http://localhost:1/mcp", credentials: one },
+  }));
+}
+
+Deno.test("without auth nobody is told apart; keys come with or without a header", async () => {
+  assertEquals((await load({})).auth, { keys: [] });
+  assertEquals((await load({ auth: { keys: KEYS } })).auth, { keys: KEYS });
+  const auth = { header: "X-Api-Key", keys: KEYS };
+  assertEquals((await load({ auth })).auth, auth);
+});
+
+Deno.test("R93 a key in Authorization beside a route that forwards it says to set auth.header", async () => {
+  const routes = forwarding("drop", "forward");
+  assertEquals(await problems({ auth: { keys: KEYS }, routes }), [
+    'routes[1].upstream.credentials: found "forward", while Authorization holds the key for this ' +
+    "proxy, wanted auth.header, such as x-api-key, so that Authorization is the server's; or drop",
+  ]);
+  await load({ auth: { header: "x-api-key", keys: KEYS }, routes });
+  await load({ routes });
+});
+
+Deno.test("auth.header may not be a field with another meaning, nor stand alone", async () => {
+  for (
+    const header of [
+      "Host",
+      "content-type",
+      "Content-Length",
+      "cookie",
+      "mcp-session-id",
+      "MCP_Session_Id",
+      "Last-Event-ID",
+      "accept",
+      "connection",
+      "transfer-encoding",
+      "origin",
+      "proxy-authorization",
+      "x-forwarded-for",
+    ]
+  ) {
+    assertEquals(await problems({ auth: { header, keys: KEYS } }), [
+      `auth.header: found ${
+        JSON.stringify(header)
+      }, wanted a field without another meaning, such as ` +
+      "x-api-key",
+    ]);
+  }
+  const [problem] = await problems({ auth: { header: "Authorization", keys: KEYS } });
+  assert(problem!.includes("nothing, which means Authorization: Bearer KEY"), problem);
+  assertEquals(await problems({ auth: { header: "x-api-key" } }), [
+    'auth.header: found "x-api-key" without auth.keys, wanted auth.keys beside it, or neither',
+  ]);
+  for (const header of ["x-api-key", "api_key", "x-content-key", "hostess"]) {
+    await load({ auth: { header, keys: KEYS } });
+  }
+});
+
+Deno.test("R96 what is wrong with a key is told without showing it", async () => {
+  const key = "sy_0123456789012345678901234567890123456789012";
+  const hidden = "found a value that is not shown";
+  const keys = [{ name: "a b", sha256: key }, ...KEYS, { name: "other", sha256: HASH }, key];
+  const found = await problems({ auth: { keys } });
+  assertEquals(found, [
+    'auth.keys[0].name: found "a b", wanted 1 to 64 letters, digits, . _ @ or -',
+    `auth.keys[0].sha256: ${hidden}, wanted 64 lower-case hex digits, as \`switchyard new-key\` prints them`,
+    `auth.keys[3]: ${hidden}, wanted an object`,
+    "auth.keys[2].sha256: found the hash of auth.keys[1], wanted a key of its own",
+  ]);
+  for (const auth of [key, { keys: key }, { keys: { key } }]) {
+    const text = (await problems({ auth })).join();
+    assert(!text.includes(key) && text.includes("an object") || text.includes("a list"), text);
+  }
+  const sessions = (await problems({ sessions: { keys: ["short-secret"] } })).join();
+  assert(!sessions.includes("short-secret"), sessions);
+});
+
+Deno.test("R100 with keys other machines may reach listen without another word, and admin not", async () => {
+  const auth = { keys: KEYS };
+  assertEquals((await load({ auth, listen: "0.0.0.0:80" })).listen, "0.0.0.0:80");
+  assertEquals(await problems({ auth, listen: "0.0.0.0:80", admin: "0.0.0.0:81" }), [
+    'admin: found "0.0.0.0:81", which other machines can reach, wanted a loopback address such as ' +
+    "127.0.0.1:3100, or allowPublicBind (--allow-public-bind) where something in front checks who calls",
+  ]);
+  const [problem] = await problems({ auth: { keys: [] }, listen: "0.0.0.0:80" });
+  assert(problem!.includes("127.0.0.1:3100, auth.keys, or allowPublicBind"), problem);
+});

@@ -1,0 +1,48 @@
+import { assertEquals } from "@std/assert";
+import { ANONYMOUS, type Authenticator } from "./auth/mod.ts";
+import { ProxyError } from "./errors.ts";
+import { createHandler } from "./handler.ts";
+import { type ClientRequest, Fields, NEVER_ABORTED } from "./http/mod.ts";
+import { nullLogger } from "./telemetry/mod.ts";
+import { ManualClock } from "./testing/mod.ts";
+
+/** The status of one POST, and who the front was told calls; undefined where it was not asked. */
+async function post(authenticate: Authenticator["authenticate"]): Promise<unknown[]> {
+  let caller: string | undefined;
+  const handler = createHandler({
+    door: { hosts: new Set(), origins: new Set() },
+    authenticator: { authenticate, credentialFields: ["authorization"] },
+    routes: new Map([["/mcp", {
+      name: "r",
+      front: (_request, principal) => {
+        caller = principal.id;
+        return Promise.resolve({ status: 202, fields: new Fields(), body: null });
+      },
+    }]]),
+    logger: nullLogger,
+    clock: new ManualClock(),
+  });
+  const request: ClientRequest = {
+    method: "POST",
+    target: "/mcp",
+    headers: new Fields(["host", "localhost"]),
+    signal: NEVER_ABORTED,
+    body: () => new Uint8Array(),
+  };
+  return [(await handler(request)).status, caller];
+}
+
+Deno.test("R91 createHandler() has the front wait for an authenticator that takes a while", async () => {
+  assertEquals(await post(() => ANONYMOUS), [202, "anonymous"]);
+  const late = { id: "key:late", name: "late" };
+  assertEquals(await post(() => Promise.resolve(late)), [202, "key:late"]);
+  const refused = new ProxyError("unauthorized", "No.");
+  assertEquals(await post(() => Promise.reject(refused)), [401, undefined]);
+  assertEquals(
+    await post(() => {
+      throw refused;
+    }),
+    [401, undefined],
+  );
+  assertEquals(await post(() => Promise.reject(new Error("broken"))), [500, undefined]);
+});
