@@ -22,7 +22,7 @@ import {
 import { createHandler, type Route } from "./handler.ts";
 import type { Handler } from "./http/mod.ts";
 import type { Pipelines } from "./interceptors.ts";
-import { LiveStreams, type RelayLimits } from "./relay/mod.ts";
+import { Instances, LiveStreams, type RelayLimits } from "./relay/mod.ts";
 import { SessionTable } from "./session/mod.ts";
 import { memoryStores, type Stores } from "./stores.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
@@ -71,51 +71,10 @@ export interface App {
  */
 export function createApp(options: AppOptions): App {
   const { config, clock = systemClock, logger = nullLogger } = options;
-  const authenticator = config.auth.keys.length === 0 ? anybody : apiKeys(config.auth);
-  const stores = options.stores ?? memoryStores(config, { clock, logger });
-  const { log } = stores;
-  const abandoned = new AbandonedSessions(logger);
-  const sessions = new SessionTable({
-    clock,
-    ids: stores.ids,
-    store: stores.sessions,
-    limits: config.limits,
-    onAbandoned: (session) => abandoned.end(session),
-    onStoreFailure: (error) => logger.warn("the store of sessions failed", { error }),
-  });
-  const exchanges = new Exchanges();
-  const live = new LiveStreams();
-  const upstreams: Upstream[] = [];
-  const timers = sharedTimers(clock);
+  const parts = createParts(options);
+  const { authenticator, sessions, exchanges, live, stores } = parts;
   const routes = new Map<string, Route>();
-  for (const route of config.routes) {
-    const upstream = createUpstream(route, timers, authenticator, options.httpClient);
-    upstreams.push(upstream);
-    abandoned.serve(route.name, upstream);
-    const limits = config.limits;
-    const recovery = new Recovery({ upstream, sessions, logger, clock });
-    const streams = new Streams({
-      log,
-      limits: relayLimits(config, timers),
-      clock,
-      backOff: route.upstream.reconnect,
-      live,
-      upstream,
-      sessions,
-      recovery,
-    });
-    const front = streamableHttpFront({
-      route: route.name,
-      upstream,
-      sessions,
-      exchanges,
-      streams,
-      recovery,
-      interceptors: interceptorsOf(route, config, upstream, options),
-      limits: { ...limits, maxDepth: limits.maxJsonDepth },
-    });
-    routes.set(route.path, { name: route.name, front });
-  }
+  for (const route of config.routes) routes.set(route.path, wireRoute(parts, route));
   const door = doorRules(config);
   const startedMs = clock.monotonicMs();
   const state = { draining: false };
@@ -129,23 +88,107 @@ export function createApp(options: AppOptions): App {
       answersUnderWay: exchanges.size,
       subscriptions: exchanges.subscriptions,
       streams: { held: live.size, unattended: live.unattended },
-      eventLog: log?.size ?? null,
+      eventLog: stores.log?.size ?? null,
     })),
     drain() {
       state.draining = true;
       exchanges.drain();
     },
-    close: async () => {
-      live.close(new ProxyError("upstream_closed", "The proxy is stopping."));
-      sessions.stop();
-      abandoned.close();
-      await Promise.all(upstreams.map((upstream) => upstream.close()));
-      timers.close();
-      await stores.close();
-      const pipelines = [...options.pipelines?.values() ?? []];
-      await Promise.all(pipelines.map((pipeline) => pipeline.close()));
-    },
+    close: () => closeParts(parts),
   };
+}
+
+/** What all routes have in common. */
+interface Parts {
+  readonly options: AppOptions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Time whose timers are shared. */
+  readonly timers: ReturnType<typeof sharedTimers>;
+  readonly authenticator: Authenticator;
+  readonly stores: Stores;
+  readonly sessions: SessionTable;
+  readonly abandoned: AbandonedSessions;
+  readonly exchanges: Exchanges;
+  readonly live: LiveStreams;
+  readonly instances: Instances | undefined;
+  readonly upstreams: Upstream[];
+}
+
+function createParts(options: AppOptions): Parts {
+  const { config, clock = systemClock, logger = nullLogger } = options;
+  const stores = options.stores ?? memoryStores(config, { clock, logger });
+  const { log, directory } = stores;
+  const timers = sharedTimers(clock);
+  const live = new LiveStreams();
+  const abandoned = new AbandonedSessions(logger);
+  const sessions = new SessionTable({
+    clock,
+    ids: stores.ids,
+    store: stores.sessions,
+    limits: config.limits,
+    onAbandoned: (session) => abandoned.end(session),
+    onStoreFailure: (error) => logger.warn("the store of sessions failed", { error }),
+  });
+  const instances = log && directory &&
+    new Instances({ directory, log, limits: relayLimits(config, timers), clock, live });
+  return {
+    options,
+    clock,
+    logger,
+    timers,
+    authenticator: config.auth.keys.length === 0 ? anybody : apiKeys(config.auth),
+    stores,
+    sessions,
+    abandoned,
+    exchanges: new Exchanges(),
+    live,
+    instances,
+    upstreams: [],
+  };
+}
+
+function wireRoute(parts: Parts, route: RouteConfig): Route {
+  const { options, authenticator, timers, clock, logger, sessions, exchanges, live } = parts;
+  const { config } = options;
+  const upstream = createUpstream(route, timers, authenticator, options.httpClient);
+  parts.upstreams.push(upstream);
+  parts.abandoned.serve(route.name, upstream);
+  const recovery = new Recovery({ upstream, sessions, logger, clock });
+  const streams = new Streams({
+    log: parts.stores.log,
+    limits: relayLimits(config, timers),
+    clock,
+    backOff: route.upstream.reconnect,
+    live,
+    upstream,
+    sessions,
+    recovery,
+    instances: parts.instances,
+  });
+  const front = streamableHttpFront({
+    route: route.name,
+    upstream,
+    sessions,
+    exchanges,
+    streams,
+    recovery,
+    interceptors: interceptorsOf(route, config, upstream, options),
+    limits: { ...config.limits, maxDepth: config.limits.maxJsonDepth },
+  });
+  return { name: route.name, front };
+}
+
+async function closeParts(parts: Parts): Promise<void> {
+  const { live, sessions, abandoned, upstreams, timers, stores, options } = parts;
+  live.close(new ProxyError("upstream_closed", "The proxy is stopping."));
+  sessions.stop();
+  abandoned.close();
+  await Promise.all(upstreams.map((upstream) => upstream.close()));
+  timers.close();
+  await stores.close();
+  const pipelines = [...options.pipelines?.values() ?? []];
+  await Promise.all(pipelines.map((pipeline) => pipeline.close()));
 }
 
 function interceptorsOf(

@@ -23,3 +23,4 @@ export { builtinUnderTest } from "./builtin.ts";
 export { entry, errorOf, interceptContext, keptLog, messageOf } from "./intercept.ts";
 export { now, pipelineUnderTest } from "./intercept.ts";
 export { hasRedis, redisTest, type TestRedis, withRedis } from "./redis.ts";
+export { PROJECT, startProgram } from "./program.ts";
