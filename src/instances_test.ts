@@ -34,12 +34,12 @@ async function withInstances(
   const file = `${folder}/switchyard.json`;
   await Deno.writeTextFile(file, JSON.stringify(configFor(upstream.url, redis)));
   const env = { SWITCHYARD_REDIS_URL: redis.url, SWITCHYARD_SESSION_KEYS: KEY };
-  const start = () => startProgram(["serve", "--config", file], ["-P", "-A"], env);
+  const start = () => startProgram(["serve", "--config", file], ["-P", "--allow-write"], env);
   const programs = [start(), start()];
   try {
     const [a, b] = await Promise.all(programs.map(async (program) => {
       const line = await program.first;
-      assert(line.startsWith("listening "), `it printed ${line}`);
+      if (!line.startsWith("listening ")) throw new Error((await program.end()).err);
       return {
         origin: new URL(line.slice("listening ".length)).origin,
         async kill() {
