@@ -11,7 +11,13 @@ import type { Principal } from "../auth/mod.ts";
 import type { LimitsConfig } from "../config/mod.ts";
 import { classifyBodyless, classifyPost } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import { type ClientAnswer, type ClientRequest, detached, Fields } from "../http/mod.ts";
+import {
+  type ClientAnswer,
+  type ClientRequest,
+  detached,
+  Fields,
+  replaceText,
+} from "../http/mod.ts";
 import { type JsonLimits, parseBody } from "../json/mod.ts";
 import { Attachment } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
@@ -133,7 +139,18 @@ async function sendPost(
   const { upstream } = options;
   const send = passage.expected === "message" ? upstream.exchange : upstream.notify;
   const initialize = passage.opensSession ? keptInitialize(bytes) : undefined;
-  return await pass(options, { ...passage, initialize }, (call) => send(call, bytes), interceptors);
+  const { session } = passage;
+  // The upstream knows the session by another id (R77), which it may change in a recovery.
+  const body = () => {
+    const names = session?.names;
+    return names === undefined ? bytes : replaceText(bytes, names.client, names.upstream);
+  };
+  return await pass(
+    options,
+    { ...passage, initialize },
+    (call) => send(call, body()),
+    interceptors,
+  );
 }
 
 /** An `initialize` as it went upstream, to be sent again; undefined for one too large to keep. */
@@ -233,6 +250,7 @@ async function pass(
     const found = toAnswer(answer, {
       expected: passage.expected,
       sessionId: known?.id,
+      names: known?.names,
       idText: passage.idText,
       signal: call.signal,
       interceptors: interceptors && {

@@ -201,6 +201,7 @@ export class Streams {
         backOff,
         live,
         session: session.key,
+        names: () => session.names,
         instances,
       });
       this.#ofSession.set(session, streams);

@@ -31,3 +31,4 @@ export type {
   StreamMark,
 } from "./stream_directory.ts";
 export { Instances, type InstancesOptions } from "./instances.ts";
+export type { SessionNames } from "./session_names.ts";

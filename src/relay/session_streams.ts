@@ -16,6 +16,7 @@ import type { Inspect } from "./inspect.ts";
 import type { Instances, Restore } from "./instances.ts";
 import type { LiveStreams } from "./live_streams.ts";
 import type { RelayLimits } from "./limits.ts";
+import type { SessionNames } from "./session_names.ts";
 import { Reconnect } from "./reconnect.ts";
 
 /** Streams of a session that nobody reads, kept so that they can be resumed; the oldest gives way. */
@@ -35,6 +36,8 @@ export interface SessionStreamsOptions {
   readonly live: LiveStreams;
   /** Key of the session. */
   readonly session: string;
+  /** See `EventStreamOptions`. */
+  readonly names?: (() => SessionNames | undefined) | undefined;
   /** Streams of other instances and earlier runs; left out where there are none. */
   readonly instances?: Instances | undefined;
 }
@@ -95,10 +98,11 @@ export class SessionStreams {
   }
 
   #make({ listen, onSessionGone, ...stream }: Made): EventStream {
-    const { log, limits, clock, backOff, live, session, instances } = this.#options;
+    const { log, limits, clock, backOff, live, session, names, instances } = this.#options;
     const made = new EventStream({
       ...stream,
       session,
+      names,
       log,
       limits,
       directory: instances?.directory,
