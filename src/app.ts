@@ -28,6 +28,7 @@ import type { Handler } from "./http/mod.ts";
 import type { Pipelines } from "./interceptors.ts";
 import { LiveStreams, type RelayLimits } from "./relay/mod.ts";
 import { SessionTable } from "./session/mod.ts";
+import { sharedUpstream } from "./share/mod.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 import {
   http1Client,
@@ -84,7 +85,7 @@ export function createApp(options: AppOptions): App {
   const timers = sharedTimers(clock);
   const routes = new Map<string, Route>();
   for (const route of config.routes) {
-    const upstream = createUpstream(route, timers, options.httpClient);
+    const upstream = upstreamOf(route, options, timers);
     upstreams.push(upstream);
     const limits = config.limits;
     const streams = new Streams({
@@ -227,6 +228,20 @@ function createUpstream(
       bodyIdleMs: upstream.bodyIdleTimeoutMs,
       streamIdleMs: upstream.streamIdleTimeoutMs,
     },
+  });
+}
+
+/** The server as its clients see it: each in a session of its own, or together in one. */
+function upstreamOf(route: RouteConfig, options: AppOptions, timers: Clock): Upstream {
+  const upstream = createUpstream(route, timers, options.httpClient);
+  if (route.upstream.sessions === "dedicated") return upstream;
+  const { limits } = options.config;
+  return sharedUpstream(upstream, {
+    clock: options.clock ?? systemClock,
+    backOff: route.upstream.reconnect,
+    maxEventBytes: limits.maxEventBytes,
+    memberIdleMs: limits.sessionIdleTimeoutMs,
+    maxMembers: limits.maxSessions,
   });
 }
 
