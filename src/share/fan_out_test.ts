@@ -111,6 +111,28 @@ Deno.test("another refusal to listen is told, and tried anew", async () => {
   assertEquals(server.streams.length, 1);
 });
 
+Deno.test("a server that has not noticed yet that the last stream was closed is asked again", async () => {
+  const { server, shared, join, clock } = setup();
+  const a = await join();
+  let refusals = 2;
+  server.script = ({ kind }) =>
+    kind === "listen" && refusals-- > 0 ? server.json({}, 409) : undefined;
+  const listening = a.listen();
+  for (let attempt = 0; attempt < 2; attempt++) {
+    await relay.settled();
+    clock.advance(1);
+  }
+  await listening;
+  assertEquals(server.streams.length, 1);
+  await a.terminate();
+  refusals = Infinity;
+  const b = await join();
+  const refused = shared.listen(b.call());
+  await relay.settled();
+  await shared.close();
+  assertEquals([(await refused).status, clock.timers], [409, 0]);
+});
+
 Deno.test("the stream of the server is taken up again with the last event id, unseen by members", async () => {
   const { server, join, clock } = setup();
   const a = await join();

@@ -223,7 +223,7 @@ export class Hub {
     if (this.#over) return;
     this.#over = true;
     this.#idle?.cancel();
-    this.#listening.close();
+    this.#listening.end();
     this.#endStreams(new ProxyError("upstream_closed", "The shared upstream session has ended."));
     this.#options.onOver(this);
   }

@@ -7,7 +7,7 @@
 import type { Clock } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
 import type { Bytes } from "../http/mod.ts";
-import { type BackOff, Reconnect } from "../relay/mod.ts";
+import { type BackOff, delayBefore, Reconnect } from "../relay/mod.ts";
 import { EventParser, EventTooLargeError, type SseEvent } from "../sse/mod.ts";
 import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
 import { keep, type KeptAnswer } from "./answers.ts";
@@ -41,15 +41,12 @@ export class Listening {
   #opening: Promise<KeptAnswer | undefined> | undefined;
   /** What the server said that offers no such stream (R89). */
   #refused: KeptAnswer | undefined;
+  #wake: (() => void) | undefined;
+  #ended = false;
 
   /** Not open yet. */
   constructor(options: ListeningOptions) {
     this.#options = options;
-  }
-
-  /** Whether it is open, or being opened again. */
-  get isOpen(): boolean {
-    return this.#current !== undefined;
   }
 
   /**
@@ -70,6 +67,13 @@ export class Listening {
     run?.stop();
   }
 
+  /** Closes it for good. */
+  end(): void {
+    this.#ended = true;
+    this.#wake?.();
+    this.close();
+  }
+
   /** The session is another one: opens it there, where it was open, and asks anew where it was refused. */
   restart(): void {
     this.#refused = undefined;
@@ -80,14 +84,28 @@ export class Listening {
   }
 
   async #begin(): Promise<KeptAnswer | undefined> {
-    const answer = await this.#options.listen(undefined);
-    if (answer.status !== 200 || answer.kind !== "sse") {
+    const { clock, backOff } = this.#options;
+    for (let attempt = 0;; attempt++) {
+      const answer = await this.#options.listen(undefined);
+      if (answer.status === 200 && answer.kind === "sse") {
+        this.#run(new Run(this.#options), answer.body);
+        return undefined;
+      }
       const kept = await keep(answer, MAX_REFUSAL_BYTES);
       if (kept.status === 405) this.#refused = kept;
-      return kept;
+      // A server that takes one stream may not have noticed yet that the last one was closed.
+      if (kept.status !== 409 || attempt >= backOff.attempts || this.#ended) return kept;
+      const random = clock.randomBytes(1)[0]! / 256;
+      await this.#wait(delayBefore(attempt, undefined, random, backOff));
     }
-    this.#run(new Run(this.#options), answer.body);
-    return undefined;
+  }
+
+  async #wait(delayMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#options.clock.after(delayMs, resolve);
+    this.#wake = resolve;
+    await promise;
+    timer.cancel();
   }
 
   /** Reads in the background, to the end of all attempts. */
