@@ -1,5 +1,6 @@
 /**
- * Three official clients on one session of the reference server: each gets its own, and no other's.
+ * Official clients on shared sessions: the table of cases, and three of them on one session of the
+ * reference server, of whom each gets its own and no other's.
  *
  * @module
  */
@@ -9,6 +10,7 @@ import { startReferenceServer } from "../cli/reference.ts";
 import { testProxy } from "../testing/mod.ts";
 import { type Relay, startRelay } from "./relay.ts";
 import { type SessionClient, textOf } from "./session_client.ts";
+import { testSessionEra } from "./session_suite.ts";
 import { REFERENCE } from "./session_targets.ts";
 import { connectV1 } from "./session_v1.ts";
 import { connectV2 } from "./session_v2.ts";
@@ -130,6 +132,9 @@ async function updates({ clients: [one, other, third], relay }: Setup): Promise<
   await other.methods.ping();
   assert(!other.received.items.some(({ method }) => method === UPDATED));
 }
+
+testSessionEra("v1 client, shared session", connectV1, "shared");
+testSessionEra("v2 client, shared session", connectV2, "shared");
 
 Deno.test("three official clients share one session of the reference server", async (t) => {
   const server = await startReferenceServer();
