@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   auth: ["errors.ts", "http"],
   cli: ["clock.ts", "config", "record", "server.ts", "telemetry"],
   config: ["intercept", "telemetry", "upstream"],
-  directory: ["clock.ts", "redis", "relay"],
+  directory: ["clock.ts", "redis", "relay", "sqlite"],
   era: ["errors.ts", "json"],
   event_log: ["clock.ts", "errors.ts", "http", "redis"],
   front: [
@@ -60,6 +60,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   relay: ["clock.ts", "errors.ts", "event_log", "http", "sse", "upstream"],
   session: ["clock.ts", "errors.ts", "redis"],
   share: ["clock.ts", "errors.ts", "http", "json", "sse", "upstream"],
+  sqlite: [],
   sse: ["http"],
   telemetry: ["clock.ts"],
   tidy: [],
