@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   auth: ["errors.ts", "http"],
   cli: ["auth", "clock.ts", "config", "record", "server.ts", "telemetry"],
   config: ["intercept", "telemetry", "upstream"],
-  directory: ["clock.ts", "redis", "relay"],
+  directory: ["clock.ts", "redis", "relay", "sqlite"],
   era: ["errors.ts", "json"],
   event_log: ["clock.ts", "errors.ts", "http", "redis"],
   front: [
