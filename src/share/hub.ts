@@ -228,6 +228,12 @@ export class Hub {
     this.#options.onOver(this);
   }
 
+  /** Ends it, and its session at the server. */
+  retire(): void {
+    this.end();
+    this.#aside("(end of the session)", () => this.#state.session.terminate());
+  }
+
   async #resume(member: Member, call: UpstreamCall, lastEventId: string): Promise<UpstreamAnswer> {
     const exchange = member.exchanges.values().find((one) => one.hasEventId(lastEventId));
     if (exchange === undefined) {
@@ -282,9 +288,7 @@ export class Hub {
     const { clock, bounds } = this.#state.settings;
     this.#idle?.cancel();
     this.#idle = clock.after(bounds.idleMs, () => {
-      if (this.size > 0) return;
-      this.end();
-      this.#aside("(end of the session)", () => this.#state.session.terminate());
+      if (this.size === 0) this.retire();
     });
   }
 

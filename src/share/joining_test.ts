@@ -217,7 +217,7 @@ Deno.test("R82 members that are not used are forgotten, those that listen are no
 });
 
 Deno.test("R85 members and upstream sessions are capped; the longest idle member gives way", async () => {
-  const { shared } = setup({ maxHubs: 2 }, { maxMembers: 2 });
+  const { server, shared } = setup({ maxHubs: 2 }, { maxMembers: 2 });
   const first = await SharedClient.join(shared);
   const second = await SharedClient.join(shared);
   await first.request("ping");
@@ -232,6 +232,7 @@ Deno.test("R85 members and upstream sessions are capped; the longest idle member
   // The hub of the first is without members now, and gives way.
   await SharedClient.join(shared, { query: "?2" });
   assertEquals(shared.stats().hubs, 2);
+  assertEquals(server.calls.filter(({ kind }) => kind === "terminate").length, 1);
 });
 
 Deno.test("initialize inside a session is refused here, and without a revision", async () => {

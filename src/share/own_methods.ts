@@ -35,7 +35,7 @@ export function giveBack(state: HubState, member: Member): void {
   state.aside("logging/setLevel", () => state.turns.take(LEVEL_TURN, () => lower(state)));
 }
 
-/** Puts subscriptions and the level into a session that has replaced another; what fails stays away. */
+/** Puts subscriptions and the level into a session that has replaced another; what fails is counted. */
 export async function restore(state: HubState): Promise<void> {
   const { session, subscriptions, logLevel } = state;
   const requests = subscriptions.uris.map((uri) => (id: string) =>
@@ -44,7 +44,9 @@ export async function restore(state: HubState): Promise<void> {
   if (logLevel !== undefined) requests.push((id) => levelRequest(id, logLevel));
   while (requests.length > 0) {
     const some = requests.splice(0, AT_ONCE).map((request) => session.ask(request, false));
-    await Promise.allSettled(some);
+    for (const { status } of await Promise.allSettled(some)) {
+      if (status === "rejected") state.drops.count("(restored subscription or level)");
+    }
   }
 }
 

@@ -132,6 +132,104 @@ Deno.test("R64 answers and cancellations for the lost session are not repeated i
   );
   await stream.readAll();
   assertEquals(messagesIn(stream).length, 2);
+  // Nor does it withdraw what the new session asks under the same id.
+  const again = server.events();
+  server.script = ({ message }) => message.method === "tools/call" ? again.answer : undefined;
+  const renewed = await a.streamed(tool(2));
+  again.filled.send(eventOf({ jsonrpc: "2.0", id: 3, method: "roots/list" }));
+  await renewed.readAll();
+  filled.send(
+    eventOf({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 3 } }),
+  );
+  await stream.readAll();
+  await a.notify({ jsonrpc: "2.0", id: messagesIn(renewed)[0]!.id, result: "new" });
+  assertEquals([messagesIn(stream).length, server.calls.at(-1)!.message], [2, {
+    jsonrpc: "2.0",
+    id: 3,
+    result: "new",
+  }]);
+});
+
+Deno.test("R64 an answer given while the session is made anew does not reach the new one", async () => {
+  const { server, a } = await setup();
+  const { answer, filled } = server.events();
+  server.script = ({ message }) => message.method === "tools/call" ? answer : undefined;
+  const stream = await a.streamed(tool(1));
+  filled.send(eventOf({ jsonrpc: "2.0", id: 0, method: "roots/list" }));
+  await stream.readAll();
+  const hold = Promise.withResolvers<void>();
+  restart(
+    server,
+    LOST["404"],
+    ({ message: { id, method } }) =>
+      method !== "initialize" ? undefined : hold.promise.then(() => ({
+        ...server.json({ jsonrpc: "2.0", id, result: { protocolVersion: "2025-11-25" } }),
+        sessionId: server.sessionId,
+      })),
+  );
+  const asking = a.ask(tool(2));
+  await relay.settled();
+  const telling = a.notify({ jsonrpc: "2.0", id: messagesIn(stream)[0]!.id, result: "late" });
+  await relay.settled();
+  hold.resolve();
+  assertEquals([(await telling).status, JSON.parse(await asking).id], [202, 2]);
+  const sent = server.calls.filter(({ message }) => message.result !== undefined);
+  assertEquals(sent.map(({ call }) => call.sessionId), ["up-1"]);
+});
+
+Deno.test("R64 an answer in a batch, whose request found the session lost, does not reach the new one", async () => {
+  const { server, a } = await setup();
+  const { answer, filled } = server.events();
+  server.script = ({ message }) => message.method === "tools/call" ? answer : undefined;
+  const stream = await a.streamed(tool(1));
+  filled.send(eventOf({ jsonrpc: "2.0", id: 0, method: "roots/list" }));
+  await stream.readAll();
+  restart(server);
+  const batch = await a.ask([
+    { jsonrpc: "2.0", id: messagesIn(stream)[0]!.id, result: "late" },
+    { jsonrpc: "2.0", id: 2, method: "resources/subscribe", params: { uri: "u:1" } },
+  ]);
+  assertEquals(JSON.parse(batch), [{ jsonrpc: "2.0", id: 2, result: {} }]);
+  assertEquals(server.calls.filter(({ text }) => text.includes("late")), []);
+});
+
+Deno.test("R66 what the server asks while the session is restored can be answered", async () => {
+  const { server, clients, a } = await setup(2);
+  const stream = await clients[1]!.listen();
+  await a.request("resources/subscribe", { uri: "u:1" });
+  const { answer, filled } = server.events();
+  restart(
+    server,
+    LOST["404"],
+    ({ message }) => message.method === "resources/subscribe" ? answer : undefined,
+  );
+  const asking = a.ask(tool(1));
+  await relay.settled();
+  filled.send(eventOf({ jsonrpc: "2.0", id: 0, method: "roots/list" }));
+  await stream.readAll();
+  await clients[1]!.notify({ jsonrpc: "2.0", id: messagesIn(stream)[0]!.id, result: "here" });
+  assertEquals(server.calls.at(-1)!.message, { jsonrpc: "2.0", id: 0, result: "here" });
+  filled.body.fail(new ProxyError("upstream_closed", "reset"));
+  assertEquals(JSON.parse(await asking).id, 1);
+  assertEquals(a.shared.stats().dropped, { "(restored subscription or level)": 1 });
+});
+
+Deno.test("R66 who finds the session lost when the server has refused another asks for none again", async () => {
+  const { server, clients } = await setup(2);
+  const late = Promise.withResolvers<void>();
+  restart(
+    server,
+    LOST["404"],
+    ({ message }) => message.method === "initialize" ? server.json({}, 403) : undefined,
+  );
+  const lost = server.script;
+  server.script = (call) =>
+    call.message.params?.n === 2 ? late.promise.then(() => lost(call)!) : lost(call);
+  const waiting = clients[1]!.exchange(tool(2, 2));
+  assertEquals((await clients[0]!.exchange(tool(1, 1))).status, 404);
+  late.resolve();
+  assertEquals((await waiting).status, 404);
+  assertEquals(server.of("initialize").length, 2);
 });
 
 Deno.test("R66 a server that refuses a new session ends the hub: 404 for all, and the next client starts over", async () => {

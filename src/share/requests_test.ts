@@ -265,6 +265,19 @@ Deno.test("a stream that is given up is closed upstream, and forgotten", async (
   assertEquals([filled.aborted, over, shared.stats().inFlight], [true, 1, 0]);
 });
 
+Deno.test("R54 a client that goes while its answer of JSON comes in has it given up", async () => {
+  const { server, a, shared } = await setup(1);
+  const filled = relay.filledBody(server.clock);
+  server.script = () => relay.answerWith(filled.body, 200, "json");
+  const control = new AbortController();
+  const asking = a.exchange({ jsonrpc: "2.0", id: 1, method: "x" }, control.signal);
+  filled.send('{"jsonrpc":');
+  await relay.settled();
+  control.abort();
+  await assertRejects(() => asking, ProxyError);
+  assertEquals([filled.aborted, shared.stats().inFlight], [true, 0]);
+});
+
 Deno.test("a stream can be read whole, watched, and ended", async () => {
   const { server, a } = await setup(1);
   const seen: number[] = [];

@@ -123,8 +123,6 @@ export class RewrittenStream implements UpstreamBody {
         }
         const events = pieces.flatMap((piece) => this.#parse(piece));
         const bytes = encodeEvents(events.map((event) => this.#pass(event)));
-        // Who sees that it has ended need not ask again.
-        if (this.#source.ended) this.#settle();
         if (bytes.length === 0) continue;
         this.#observe?.(bytes);
         return [bytes];

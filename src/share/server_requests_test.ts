@@ -193,6 +193,32 @@ Deno.test("R86 requests that one client has to answer are capped, and the server
   assertEquals(ids[2], ids[0]);
 });
 
+Deno.test("a question that comes again for who listens no more is answered with an error", async () => {
+  const { server, join, shared, answered } = setup();
+  const [a, b] = [await join(), await join({ sampling: {} })];
+  const { say } = await calling(server, a);
+  const { body } = await shared.listen(b.call());
+  await say(sampling(1));
+  body.discard();
+  await say(sampling(1));
+  assertEquals(await answered(), [[1, -32601]]);
+});
+
+Deno.test("what the hub tells the server by itself is capped", async () => {
+  const { server, join, shared } = setup({ maxOwnMessages: 3 });
+  const a = await join();
+  const { say } = await calling(server, a);
+  const hold = Promise.withResolvers<ReturnType<typeof server.json>>();
+  server.script = () => hold.promise;
+  for (let id = 0; id < 5; id++) await say({ jsonrpc: "2.0", id, method: "ping" });
+  assertEquals(server.calls.filter(({ message }) => message.result !== undefined).length, 3);
+  assertEquals(shared.stats().dropped, { "(answer to the server)": 2 });
+  hold.resolve(server.json(undefined, 202));
+  await relay.settled();
+  await say({ jsonrpc: "2.0", id: 9, method: "ping" });
+  assertEquals(server.calls.at(-1)!.message.id, 9);
+});
+
 Deno.test("what a client that leaves was asked is answered with an error", async () => {
   const { server, join, answered } = setup();
   const a = await join({ sampling: {} });

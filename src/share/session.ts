@@ -52,6 +52,7 @@ export class UpstreamSession {
   #generation = 0;
   #opening: Promise<KeptAnswer | undefined> | undefined;
   #renewing: Promise<boolean> | undefined;
+  #lost = false;
 
   /** A session that is not open yet. */
   constructor(options: SessionOptions) {
@@ -91,7 +92,7 @@ export class UpstreamSession {
    */
   async notify(call: UpstreamCall, body: Uint8Array, generation: number): Promise<UpstreamAnswer> {
     const { settings: { clock }, upstream } = this.#options;
-    await this.#renewing?.catch(() => {});
+    // It does not wait while the session is made anew: the server may be waiting for just this.
     if (generation !== this.#generation) return emptyAnswer(clock, 202);
     const sent = upstream.notify({ ...call, sessionId: this.#id, lastEventId: null }, body);
     const { gone, answer } = await this.#look(await sent);
@@ -231,6 +232,7 @@ export class UpstreamSession {
       await this.#renewing?.catch(() => {});
       return true;
     }
+    if (this.#lost) return false;
     this.#renewing ??= this.#replace().finally(() => this.#renewing = undefined);
     return await this.#renewing;
   }
@@ -240,6 +242,7 @@ export class UpstreamSession {
     const refusal = await this.#initialize();
     // Members go by what was settled when they joined.
     if (refusal !== undefined || this.#revision !== before) {
+      this.#lost = true;
       this.#options.onLost();
       return false;
     }

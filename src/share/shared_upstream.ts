@@ -215,7 +215,7 @@ class Sharing {
   #dropIdleHub(): void {
     const idle = this.#hubs.values().find((hub) => hub.size === 0);
     if (idle === undefined) throw exhausted();
-    idle.end();
+    idle.retire();
   }
 
   /** Looks after members that were forgotten by who has their ids: nobody tells of that. */

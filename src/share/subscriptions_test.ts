@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { ProxyError } from "../errors.ts";
 import { ManualClock, relay, share } from "../testing/mod.ts";
 import { sharedUpstream } from "./mod.ts";
 
@@ -62,6 +63,35 @@ Deno.test("a subscription counts once the server has said yes, and its refusal i
   server.script = () => undefined;
   await subscribe(a, "u:1");
   assertEquals(changes(server).length, 4);
+});
+
+Deno.test("the server may answer with a stream, which is closed behind the response", async () => {
+  const { server, a, b } = await setup(2);
+  const listening = await b.listen();
+  const { answer, filled } = server.events();
+  server.script = ({ message: { id, method } }) => {
+    if (method !== "resources/subscribe") return undefined;
+    filled.send(share.eventOf({ jsonrpc: "2.0", method: "notifications/tools/list_changed" }));
+    filled.send(share.eventOf({ jsonrpc: "2.0", id, result: {} }));
+    return answer;
+  };
+  assertEquals((await subscribe(a, "u:1")).result, {});
+  await listening.readAll();
+  assertEquals([filled.aborted, messagesIn(listening).length], [true, 1]);
+  server.script = () => {
+    const { answer, filled } = server.events();
+    filled.body.finish();
+    return answer;
+  };
+  await assertRejects(() => subscribe(a, "u:2"), ProxyError, "without a response");
+  server.script = () => server.json("no", 500);
+  await assertRejects(() => subscribe(a, "u:2"), ProxyError, "HTTP status 500");
+  server.script = () => {
+    const { answer, filled } = server.events();
+    filled.send("x".repeat(1_048_577));
+    return answer;
+  };
+  await assertRejects(() => subscribe(a, "u:2"), ProxyError, "larger than");
 });
 
 Deno.test("changes of one URI wait for each other: the last word is the server's too", async () => {
