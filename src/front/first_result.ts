@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { CancelSignal } from "../http/mod.ts";
 import { EventParser } from "../sse/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 import { type Result, resultOf } from "./response_watch.ts";
@@ -11,9 +12,19 @@ import { type Result, resultOf } from "./response_watch.ts";
 /** An answer to the proxy itself has at most so many bytes. */
 const MAX_BYTES = 1_048_576;
 
-/** The result in an answer, JSON or event stream; undefined where it has none. The rest is given up. */
-export async function firstResult(answer: UpstreamAnswer): Promise<Result | undefined> {
+/**
+ * The result in an answer, JSON or event stream; undefined where it has none. The rest is given up.
+ *
+ * @throws {ProxyError} where the answer breaks off, or `signal` is aborted before the result is there
+ */
+export async function firstResult(
+  answer: UpstreamAnswer,
+  signal: CancelSignal,
+): Promise<Result | undefined> {
   const { status, kind, body } = answer;
+  const giveUp = () => body.discard();
+  if (signal.aborted) giveUp();
+  signal.addEventListener("abort", giveUp, { once: true });
   try {
     if (status !== 200) return undefined;
     if (kind === "json") {
@@ -22,6 +33,7 @@ export async function firstResult(answer: UpstreamAnswer): Promise<Result | unde
     }
     return kind === "sse" ? await firstEvent(answer) : undefined;
   } finally {
+    signal.removeEventListener("abort", giveUp);
     body.discard();
   }
 }

@@ -17,6 +17,13 @@ export { type TestProxy, testProxy, type TestProxyOptions, withProxy } from "./p
 export { jsonAnswer, type ReceivedRequest, scriptedUpstream } from "./scripted_upstream.ts";
 export type { ScriptedConnection, ScriptedUpstream } from "./scripted_upstream.ts";
 export * as relay from "./relay.ts";
+export { assertGone, rpcError, SessionCaller } from "./session_caller.ts";
+export {
+  sessionRequest,
+  type SessionUpstream,
+  sessionUpstream,
+  UNKNOWN,
+} from "./session_upstream.ts";
 export * as streams from "./streams.ts";
 export * as messages from "./messages.ts";
 export { builtinUnderTest } from "./builtin.ts";
