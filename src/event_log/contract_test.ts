@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import type { Clock } from "../clock.ts";
-import { ManualClock, redisTest } from "../testing/mod.ts";
+import { alteredConnection, ManualClock, redisTest } from "../testing/mod.ts";
 import { EventLogModel, inRuns } from "../testing/event_log.ts";
 import {
   EVENT_OVERHEAD_BYTES,
@@ -62,7 +62,8 @@ const STORES: Store[] = [
     register: (name, run) =>
       redisTest(name, async (redis) => {
         const connection = await redis.connect();
-        const own = () => ({ ...connection, prefix: `${redis.prefix}:${crypto.randomUUID()}` });
+        const own = () =>
+          alteredConnection(connection, { prefix: `${redis.prefix}:${crypto.randomUUID()}` });
         await run((clock, limits) => new RedisEventLog(clock, limits, own()));
       }),
   },
@@ -307,6 +308,23 @@ test("numbers that do not rise are refused as a whole, those left out are a gap"
   assertEquals(await answer(log, "a", 2), [[4, 6], true, false]);
   assertEquals(await answer(log, "a", 4), [[6], true, false]);
   assertEquals(await answer(log, "a", 5), [[6], false, false]);
+});
+
+test("rewind() drops what stands behind a number, and the stream goes on from there", async ({ open }) => {
+  const log = open();
+  // In memory nothing outlives its holder.
+  if (log.rewind === undefined) return;
+  await log.append("a", events("a", 1, 5));
+  await log.rewind("a", 3);
+  assertEquals(await answer(log, "a", 0), [[1, 2, 3], false, false]);
+  assertEquals(await answer(log, "a", 3), [[], false, false]);
+  assertEquals(await answer(log, "a", 4), NOTHING);
+  await log.append("a", events("a", 4, 4));
+  assertEquals(await answer(log, "a", 2), [[3, 4], false, false]);
+  await log.rewind("a", 9);
+  await log.rewind("none", 1);
+  assertEquals(await answer(log, "a", 0), [[1, 2, 3, 4], false, false]);
+  assertEquals(await answer(log, "none", 0), NOTHING);
 });
 
 test("what was appended does not change with the buffer it came in", async ({ open }) => {

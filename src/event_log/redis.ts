@@ -127,6 +127,15 @@ export class RedisEventLog implements EventLog {
     return { events, gap: last - seq !== events.length, more };
   }
 
+  /** See `EventLog`. What this instance has in its books of the stream is read anew by the next append. */
+  async rewind(stream: string, seq: number): Promise<void> {
+    await this.#lines.get(stream)?.last;
+    if (this.#closed) return;
+    this.#kept.delete(stream);
+    if (this.#ledger.newest(stream) !== undefined) this.#ledger.reset(stream, seq);
+    await this.#streams.rewind(stream, seq);
+  }
+
   /** See `EventLog`. A stream of another instance goes too. */
   forget(stream: string): Promise<void> {
     return this.#enqueue(stream, EVENT_OVERHEAD_BYTES);

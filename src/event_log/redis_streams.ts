@@ -135,6 +135,18 @@ end
 return false
 `;
 
+/** Has go what stands behind a number, which becomes the newest. */
+const REWIND = `
+local newest = redis.call('GET', KEYS[2])
+if not newest or tonumber(newest) <= tonumber(ARGV[1]) then return false end
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1] .. '-1', '+')) do
+  redis.call('XDEL', KEYS[1], entry[1])
+end
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('XSETID', KEYS[1], ARGV[1] .. '-1') end
+redis.call('SET', KEYS[2], ARGV[1], 'KEEPTTL')
+return false
+`;
+
 /** The streams of one prefix. Every method throws an `EventLogError` when Redis fails. */
 export class RedisStreams {
   readonly #redis: RedisConnection;
@@ -205,6 +217,11 @@ export class RedisStreams {
       calls.push(this.#run(TRIM, keys, args));
     }
     await Promise.all(calls);
+  }
+
+  /** Drops the events behind `seq`, whoever wrote them. */
+  async rewind(stream: string, seq: number): Promise<void> {
+    await this.#run(REWIND, this.#keys(stream), [`${seq}`]);
   }
 
   /** Drops a stream, whoever wrote it. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { type RedisConnection, RedisError, type RedisReply } from "../redis/mod.ts";
-import { ManualClock, redisTest, type TestRedis } from "../testing/mod.ts";
+import { alteredConnection, ManualClock, redisTest, type TestRedis } from "../testing/mod.ts";
 import {
   EVENT_OVERHEAD_BYTES,
   EventLogError,
@@ -50,11 +50,11 @@ interface Bench {
 
 /** The same connection, with `act` in between. */
 function between(act: (send: () => Promise<RedisReply>) => Promise<RedisReply>): Wrap {
-  return (connection) => ({
-    ...connection,
-    command: (...args) => act(() => connection.command(...args)),
-    bytesCommand: (...args) => act(() => connection.bytesCommand(...args)),
-  });
+  return (connection) =>
+    alteredConnection(connection, {
+      command: (...args) => act(() => connection.command(...args)),
+      bytesCommand: (...args) => act(() => connection.bytesCommand(...args)),
+    });
 }
 
 /** Counts the commands that have no answer yet. */
@@ -394,13 +394,13 @@ test("a Redis that has forgotten the scripts, or half of a stream, is no trouble
 
 test("one call takes about a megabyte of what waits, and a larger append in any case", async (bench) => {
   const sizes: number[] = [];
-  const measured: Wrap = (connection) => ({
-    ...connection,
-    bytesCommand(...args) {
-      sizes.push(args.at(-1)!.length);
-      return connection.bytesCommand(...args);
-    },
-  });
+  const measured: Wrap = (connection) =>
+    alteredConnection(connection, {
+      bytesCommand(...args) {
+        sizes.push(args.at(-1)!.length);
+        return connection.bytesCommand(...args);
+      },
+    });
   const log = await bench.open({}, measured);
   await log.append("a", []);
   sizes.length = 0;

@@ -166,3 +166,19 @@ function watch(
   })();
   return { ready, over };
 }
+
+/** The same connection with something of it replaced. */
+export function alteredConnection(
+  connection: RedisConnection,
+  altered: Partial<RedisConnection>,
+): RedisConnection {
+  return {
+    prefix: connection.prefix,
+    command: (...args) => connection.command(...args),
+    bytesCommand: (...args) => connection.bytesCommand(...args),
+    subscribe: (channel, listener) => connection.subscribe(channel, listener),
+    onReconnect: (listener) => connection.onReconnect(listener),
+    close: () => connection.close(),
+    ...altered,
+  };
+}
