@@ -48,7 +48,7 @@ return 'held'`;
 /** KEYS: the stream. ARGV: instance, the owner that it is taken from, TTL, then the names of its fields. */
 const TAKE_OVER = `
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[2] then return false end
-redis.call('HSET', KEYS[1], 'owner', ARGV[1])
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'taken', '1')
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return redis.call('HMGET', KEYS[1], unpack(ARGV, 4))`;
 
@@ -57,10 +57,19 @@ const RELEASE = `
 if redis.call('HGET', KEYS[1], 'owner') == ARGV[1] then redis.call('HSET', KEYS[1], 'owner', '') end
 return 1`;
 
-/** KEYS: the stream, and its set where it has one. ARGV: instance, name. */
+/**
+ * KEYS: the stream, and its set where it has one. ARGV: instance, name, TTL. Of a stream that was taken over
+ * a trace without an owner stays for a while: who held it before, and does not know yet, would take it for
+ * one that Redis has lost, and bring it back.
+ */
 const CLOSE = `
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
+local taken = redis.call('HEXISTS', KEYS[1], 'taken')
 redis.call('DEL', KEYS[1])
+if taken == 1 then
+  redis.call('HSET', KEYS[1], 'owner', '-')
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
 if KEYS[2] then redis.call('SREM', KEYS[2], ARGV[2]) end
 return 1`;
 
@@ -116,7 +125,7 @@ export class RedisStreams {
 
   /** Drops a stream of this instance. */
   async close(entry: StreamEntry): Promise<void> {
-    await this.#run(CLOSE, this.#keys(entry), this.#instance, entry.name);
+    await this.#run(CLOSE, this.#keys(entry), this.#instance, entry.name, this.#ttl);
   }
 
   /** The stream with this name. */

@@ -75,6 +75,23 @@ directoryTest(
   },
 );
 
+directoryTest("who has lost a stream does not bring it back once it was closed", async (bench) => {
+  const { join, leftMs } = bench;
+  const [old, taker] = [await join(), await join()];
+  await old.directory.open(entry("a"));
+  assert(await taker.directory.takeOver("a", old.directory.instance));
+  await taker.directory.close(entry("a"));
+  old.clock.advance(TTL_MS / 3);
+  await settled(old);
+  for (const owner of ["", old.directory.instance, taker.directory.instance]) {
+    assertEquals(await taker.directory.takeOver("a", owner), false);
+  }
+  assertEquals(await taker.directory.find("s", "a"), undefined);
+  assertEquals(await taker.directory.subscriptions("s"), []);
+  const left = await leftMs("stream:a");
+  assert(left > 0 && left <= TTL_MS, `${left}`);
+});
+
 directoryTest("mark() is one command, sent before it returns", async ({ join }) => {
   const { directory, tap } = await join();
   await directory.open(entry("a"));
