@@ -225,7 +225,11 @@ Deno.test("R85 members and upstream sessions are capped; the longest idle member
   assertEquals((await second.exchange({ jsonrpc: "2.0", id: 1, method: "x" })).status, 404);
   await first.listen();
   await third.listen();
-  await assertRejects(() => SharedClient.join(shared), ProxyError, "as many sessions");
+  // Said before anything goes upstream: nobody could reach that session.
+  const asked = server.calls.length;
+  const another = () => SharedClient.join(shared, { query: "?0" });
+  await assertRejects(another, ProxyError, "as many sessions");
+  assertEquals(server.calls.length, asked);
   await third.terminate();
   await SharedClient.join(shared, { query: "?1" });
   await first.terminate();
