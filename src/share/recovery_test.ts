@@ -220,6 +220,22 @@ Deno.test("R66 R89 who asks while the session is made anew waits for it; what th
   assertEquals((await shared.listen(a.call())).status, 200);
 });
 
+Deno.test("R66 who learns late that the session was lost goes on in the one that there is by then", async () => {
+  const { server, a, clients } = await setup(2);
+  const late = Promise.withResolvers<void>();
+  restart(server);
+  const lost = server.script;
+  server.script = (call) =>
+    call.message.params?.n === 2 && call.call.sessionId === "up-1"
+      ? late.promise.then(() => lost(call)!)
+      : lost(call);
+  const waiting = clients[1]!.ask(tool(2, 2));
+  await a.ask(tool(1, 1));
+  late.resolve();
+  assertEquals(JSON.parse(await waiting), { jsonrpc: "2.0", id: 2, result: {} });
+  assertEquals(server.of("initialize").length, 2);
+});
+
 Deno.test("R66 what the server asks while the session is restored can be answered", async () => {
   const { server, clients, a } = await setup(2);
   const stream = await clients[1]!.listen();

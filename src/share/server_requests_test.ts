@@ -254,9 +254,16 @@ Deno.test("the end of an elicitation is told to whom it was put, also by an erro
     });
   }
   for (const each of listening) await each.readAll();
+  await b.terminate();
+  server.say({
+    jsonrpc: "2.0",
+    method: "notifications/elicitation/complete",
+    params: { elicitationId: "e2" },
+  });
+  await relay.settled();
   const told = listening.map((each) => messagesIn(each).map(({ params }) => params!.elicitationId));
   assertEquals(told, [["e1"], ["e2"]]);
-  assertEquals(shared.stats().dropped, { "notifications/elicitation/complete": 1 });
+  assertEquals(shared.stats().dropped, { "notifications/elicitation/complete": 2 });
 });
 
 Deno.test("R82 elicitations whose end is to be told are capped: the oldest are forgotten", async () => {
