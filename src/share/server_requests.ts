@@ -4,6 +4,7 @@
  * @module
  */
 
+import { detached } from "../http/mod.ts";
 import type { Member } from "./member.ts";
 import { type Key, keyOf, likeType, type RpcText, textAt } from "./text.ts";
 import { TOKEN } from "./in_flight.ts";
@@ -46,7 +47,7 @@ export class ServerRequests {
   /** Gives a request to a member; undefined where it has as many as it may. */
   give(member: Member, message: RpcText): Given | undefined {
     if (member.given.size >= this.#maxPerMember) return undefined;
-    const upstreamId = textAt(message, ["id"])!;
+    const upstreamId = detached(textAt(message, ["id"])!);
     const given: Given = {
       member,
       upstreamId,
