@@ -9,7 +9,7 @@
 
 import { at, isRecord } from "./text.ts";
 
-/** Capabilities as a client declared them in `initialize`. */
+/** Capabilities as `initialize` tells them. */
 export type Capabilities = Readonly<Record<string, unknown>>;
 
 /**
@@ -22,6 +22,17 @@ export function allCapabilities(revision: string): Capabilities {
     return { ...first, sampling: { tools: {}, context: {} }, elicitation: { form: {}, url: {} } };
   }
   return revision >= "2025-06-18" ? { ...first, elicitation: {} } : first;
+}
+
+/** Of what a client declared in `initialize` only what `canTake` asks for: the rest may be of any size. */
+export function declared(capabilities: unknown): Capabilities {
+  const kept = ["roots", "sampling", "elicitation"].flatMap((name) => {
+    const one = at(capabilities, name);
+    if (!isRecord(one)) return [];
+    const parts = ["tools", "form", "url"].filter((part) => isRecord(at(one, part)));
+    return [[name, Object.fromEntries(parts.map((part) => [part, {}]))]];
+  });
+  return Object.fromEntries(kept);
 }
 
 /** Whether a client with these capabilities can take a request of the server; undefined for methods nobody knows. */

@@ -137,7 +137,7 @@ export class Hub {
     if (!members.delete(member)) return;
     member.gone = true;
     for (const given of [...member.given]) withdraw(this.#state, given, "The client has gone.");
-    serverRequests.leave(member);
+    serverRequests.forgetElicitations(member);
     for (const exchange of [...member.exchanges]) {
       const { generation } = exchange;
       for (const { answered, upstreamId } of exchange.requests.values()) {

@@ -6,6 +6,7 @@
  */
 
 import { ProxyError } from "../errors.ts";
+import { detached } from "../http/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
 import type { Member } from "./member.ts";
 import { type Key, keyOf, likeType, type RpcText, textAt, withTexts } from "./text.ts";
@@ -131,11 +132,11 @@ export class InFlight {
     const upstreamId = likeType(idText, this.serial());
     const tokenText = textAt(message, TOKEN);
     const newToken = keyOf(tokenText) && likeType(tokenText!, this.serial());
-    const token = newToken && { key: keyOf(newToken)!, text: tokenText! };
+    const token = newToken && { key: keyOf(newToken)!, text: detached(tokenText!) };
     const key = keyOf(upstreamId)!;
     const asked: Asked = {
       exchange,
-      idText,
+      idText: detached(idText),
       idKey,
       token: token || undefined,
       upstreamId,

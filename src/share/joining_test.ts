@@ -225,7 +225,11 @@ Deno.test("R85 members and upstream sessions are capped; the longest idle member
   assertEquals((await second.exchange({ jsonrpc: "2.0", id: 1, method: "x" })).status, 404);
   await first.listen();
   await third.listen();
-  await assertRejects(() => SharedClient.join(shared), ProxyError, "as many sessions");
+  // Said before anything goes upstream: nobody could reach that session.
+  const asked = server.calls.length;
+  const another = () => SharedClient.join(shared, { query: "?0" });
+  await assertRejects(another, ProxyError, "as many sessions");
+  assertEquals(server.calls.length, asked);
   await third.terminate();
   await SharedClient.join(shared, { query: "?1" });
   await first.terminate();
@@ -233,6 +237,28 @@ Deno.test("R85 members and upstream sessions are capped; the longest idle member
   await SharedClient.join(shared, { query: "?2" });
   assertEquals(shared.stats().hubs, 2);
   assertEquals(server.calls.filter(({ kind }) => kind === "terminate").length, 1);
+});
+
+Deno.test("R85 upstream sessions with members do not give way", async () => {
+  const { server, shared } = setup({ maxHubs: 1 });
+  await SharedClient.join(shared);
+  const asked = server.calls.length;
+  const another = () => SharedClient.join(shared, { query: "?1" });
+  await assertRejects(another, ProxyError, "as many sessions");
+  assertEquals(server.calls.length, asked);
+});
+
+Deno.test("a proxy that stops while initialize is under way lets nobody in", async () => {
+  const { server, shared, clock } = setup();
+  const hold = Promise.withResolvers<ReturnType<typeof server.json>>();
+  server.script = ({ message }) => message.method === "initialize" ? hold.promise : undefined;
+  const joining = assertRejects(() => SharedClient.join(shared), ProxyError, "has ended");
+  await relay.settled();
+  await shared.close();
+  const result = { protocolVersion: "2025-11-25" };
+  hold.resolve(server.json({ jsonrpc: "2.0", id: server.calls[0]!.message.id, result }));
+  await joining;
+  assertEquals([shared.stats().members, clock.timers], [0, 0]);
 });
 
 Deno.test("initialize inside a session is refused here, and without a revision", async () => {

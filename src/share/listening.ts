@@ -151,13 +151,14 @@ class Run {
 
   /** Rejects when the stream cannot be had any more; resolves once it was stopped. */
   async read(first: UpstreamBody | undefined): Promise<void> {
-    let body = first;
-    while (!this.#stopped) {
-      this.#isReading = body !== undefined;
-      if (body !== undefined) await this.#readOne(body);
+    const isOver = () => this.#stopped;
+    let body = first ?? await this.#reconnect.again(undefined, undefined, isOver);
+    while (body !== undefined && !this.#stopped) {
+      this.#isReading = true;
+      await this.#readOne(body);
       this.#isReading = false;
       if (this.#stopped) return;
-      body = await this.#reconnect.after(this.#lastEventId, this.#retryMs, () => this.#stopped);
+      body = await this.#reconnect.after(this.#lastEventId, this.#retryMs, isOver);
     }
     body?.discard();
   }

@@ -46,11 +46,6 @@ export class MemberStream implements UpstreamBody {
     this.#events = events;
   }
 
-  /** Bytes that wait for the client. */
-  get queuedBytes(): number {
-    return this.#queuedBytes;
-  }
-
   /** Hands one event to the client; false where the stream is over, with this event or before. */
   push(event: Bytes): boolean {
     if (this.#over) return false;

@@ -71,7 +71,9 @@ Deno.test("R66 subscriptions, the level and the stream are put into the new sess
   const before = server.calls.length;
   restart(server);
   await a.ask(tool(1));
-  const after = server.calls.slice(before).filter(({ call }) => call.sessionId === "up-1'");
+  const after = server.calls.slice(before).filter(({ call, kind }) =>
+    call.sessionId === "up-1'" && kind !== "listen"
+  );
   assertEquals(
     after.map(({ message: { method, params } }) => [method, params?.uri ?? params?.level]),
     [
@@ -83,7 +85,6 @@ Deno.test("R66 subscriptions, the level and the stream are put into the new sess
     ],
   );
   assertEquals(server.streams[0]!.aborted, true);
-  server.clock.advance(1);
   await relay.settled();
   assertEquals(server.streams.length, 2);
   server.say({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
@@ -191,6 +192,49 @@ Deno.test("R64 an answer in a batch, whose request found the session lost, does 
   ]);
   assertEquals(JSON.parse(batch), [{ jsonrpc: "2.0", id: 2, result: {} }]);
   assertEquals(server.calls.filter(({ text }) => text.includes("late")), []);
+});
+
+Deno.test("R66 R89 who asks while the session is made anew waits for it; what the old one refused is asked anew", async () => {
+  const { server, shared, a, clients } = await setup(2);
+  server.script = ({ kind }) => kind === "listen" ? server.json({}, 405) : undefined;
+  assertEquals((await shared.listen(a.call())).status, 405);
+  const hold = Promise.withResolvers<void>();
+  restart(
+    server,
+    LOST["404"],
+    ({ message: { id, method } }) =>
+      method !== "initialize" ? undefined : hold.promise.then(() => ({
+        ...server.json({ jsonrpc: "2.0", id, result: { protocolVersion: "2025-11-25" } }),
+        sessionId: server.sessionId,
+      })),
+  );
+  const first = a.ask(tool(1, 1));
+  await relay.settled();
+  const second = clients[1]!.ask(tool(1, 2));
+  await relay.settled();
+  hold.resolve();
+  await Promise.all([first, second]);
+  const sent = server.of("tools/call").map((
+    { call, message },
+  ) => [call.sessionId, message.params!.n]);
+  assertEquals(sent, [["up-1", 1], ["up-1'", 1], ["up-1'", 2]]);
+  assertEquals((await shared.listen(a.call())).status, 200);
+});
+
+Deno.test("R66 who learns late that the session was lost goes on in the one that there is by then", async () => {
+  const { server, a, clients } = await setup(2);
+  const late = Promise.withResolvers<void>();
+  restart(server);
+  const lost = server.script;
+  server.script = (call) =>
+    call.message.params?.n === 2 && call.call.sessionId === "up-1"
+      ? late.promise.then(() => lost(call)!)
+      : lost(call);
+  const waiting = clients[1]!.ask(tool(2, 2));
+  await a.ask(tool(1, 1));
+  late.resolve();
+  assertEquals(JSON.parse(await waiting), { jsonrpc: "2.0", id: 2, result: {} });
+  assertEquals(server.of("initialize").length, 2);
 });
 
 Deno.test("R66 what the server asks while the session is restored can be answered", async () => {
@@ -394,6 +438,19 @@ Deno.test("a stream of a session that is lost cannot be gone on with; the sessio
   }
   assertEquals(server.calls.filter(({ kind }) => kind === "listen").length, 1);
   assertEquals(JSON.parse(await a.ask(tool(2))).id, 2);
+});
+
+Deno.test("R82 event ids of a stream that are known for its own are capped: the oldest are forgotten", async () => {
+  const { server, shared, a } = await setup();
+  const { answer, filled } = server.events();
+  server.script = () => answer;
+  const stream = await a.streamed(tool(1));
+  for (let n = 0; n <= 256; n++) filled.send(`id: e${n}\ndata:\n\n`);
+  filled.body.fail(new ProxyError("upstream_closed", "reset"));
+  await stream.readAll();
+  server.script = () => server.events().answer;
+  assertEquals((await shared.listen(a.call({ lastEventId: "e0" }))).status, 400);
+  assertEquals((await shared.listen(a.call({ lastEventId: "e1" }))).status, 200);
 });
 
 Deno.test("R82 broken streams that wait to be gone on with are capped", async () => {

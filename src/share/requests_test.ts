@@ -265,6 +265,21 @@ Deno.test("a stream that is given up is closed upstream, and forgotten", async (
   assertEquals([filled.aborted, over, shared.stats().inFlight], [true, 1, 0]);
 });
 
+Deno.test("an answer of JSON may come in pieces, also in the middle of a character", async () => {
+  const { server, a } = await setup(1);
+  const filled = relay.filledBody(server.clock);
+  server.script = () => relay.answerWith(filled.body, 200, "json");
+  const asking = a.ask(tool("5", "1"));
+  await relay.settled();
+  const { id } = server.of("tools/call")[0]!.message;
+  for (const byte of new TextEncoder().encode(`{"jsonrpc":"2.0","id":${id},"result":"€"}`)) {
+    filled.body.push(Uint8Array.of(byte));
+    if (byte % 3 === 0) await relay.settled();
+  }
+  filled.body.finish();
+  assertEquals(await asking, '{"jsonrpc":"2.0","id":5,"result":"€"}');
+});
+
 Deno.test("R54 a client that goes while its answer of JSON comes in has it given up", async () => {
   const { server, a, shared } = await setup(1);
   const filled = relay.filledBody(server.clock);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { detached } from "../http/mod.ts";
 import type { Member } from "./member.ts";
 import { type Key, keyOf, likeType, type RpcText, textAt } from "./text.ts";
 import { TOKEN } from "./in_flight.ts";
@@ -38,11 +39,6 @@ export class ServerRequests {
     this.#maxPerMember = maxPerMember;
   }
 
-  /** How many there are. */
-  get size(): number {
-    return this.#byMemberId.size;
-  }
-
   /** Who has a request that the server sends again, having lost sight of it. */
   holder(upstreamId: string): Given | undefined {
     return this.#byUpstreamId.get(keyOf(upstreamId)!);
@@ -51,7 +47,7 @@ export class ServerRequests {
   /** Gives a request to a member; undefined where it has as many as it may. */
   give(member: Member, message: RpcText): Given | undefined {
     if (member.given.size >= this.#maxPerMember) return undefined;
-    const upstreamId = textAt(message, ["id"])!;
+    const upstreamId = detached(textAt(message, ["id"])!);
     const given: Given = {
       member,
       upstreamId,
@@ -100,12 +96,9 @@ export class ServerRequests {
     return typeof elicitationId === "string" ? this.#elicited.get(elicitationId) : undefined;
   }
 
-  /** Takes all requests of a member that leaves. */
-  leave(member: Member): readonly Given[] {
-    const open = [...member.given];
-    for (const given of open) this.#forget(given);
+  /** Nobody is to be told of what was put to a member that leaves. */
+  forgetElicitations(member: Member): void {
     for (const [id, whose] of this.#elicited) if (whose === member) this.#elicited.delete(id);
-    return open;
   }
 
   /** Forgets all: the session in which they were put is no more. */

@@ -254,8 +254,39 @@ Deno.test("the end of an elicitation is told to whom it was put, also by an erro
     });
   }
   for (const each of listening) await each.readAll();
+  await b.terminate();
+  server.say({
+    jsonrpc: "2.0",
+    method: "notifications/elicitation/complete",
+    params: { elicitationId: "e2" },
+  });
+  await relay.settled();
   const told = listening.map((each) => messagesIn(each).map(({ params }) => params!.elicitationId));
   assertEquals(told, [["e1"], ["e2"]]);
+  assertEquals(shared.stats().dropped, { "notifications/elicitation/complete": 2 });
+});
+
+Deno.test("R82 elicitations whose end is to be told are capped: the oldest are forgotten", async () => {
+  const { server, join, shared } = setup();
+  const a = await join();
+  const listening = await a.listen();
+  const elicitations = Array.from({ length: 1_001 }, (_, n) => ({ elicitationId: `e${n}` }));
+  server.script = ({ message: { id } }) =>
+    server.json({
+      jsonrpc: "2.0",
+      id,
+      error: { code: -32042, message: "", data: { elicitations } },
+    });
+  await a.request("tools/call");
+  for (const elicitationId of ["e0", "e1"]) {
+    server.say({
+      jsonrpc: "2.0",
+      method: "notifications/elicitation/complete",
+      params: { elicitationId },
+    });
+  }
+  await listening.readAll();
+  assertEquals(messagesIn(listening).map(({ params }) => params!.elicitationId), ["e1"]);
   assertEquals(shared.stats().dropped, { "notifications/elicitation/complete": 1 });
 });
 

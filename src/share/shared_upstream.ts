@@ -8,11 +8,12 @@ import type { Timer } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import { again, emptyAnswer, jsonAnswer, noMember } from "./answers.ts";
+import { declared } from "./capabilities.ts";
 import { Drops } from "./drops.ts";
 import { Hub } from "./hub.ts";
 import { Member } from "./member.ts";
 import { type Settings, settings, type SharedOptions } from "./options.ts";
-import { at, decode, encode, isRecord, readBody, type RpcText, textAt, withTexts } from "./text.ts";
+import { at, decode, encode, readBody, type RpcText, textAt, withTexts } from "./text.ts";
 
 /** Random bytes in the id of a member: 256 bits. */
 const MEMBER_ID_BYTES = 32;
@@ -161,7 +162,7 @@ class Sharing {
     const capabilities = at(message.value, "params", "capabilities");
     const member = new Member(
       this.#newId(),
-      isRecord(capabilities) ? capabilities : {},
+      declared(capabilities),
       clock.monotonicMs(),
     );
     hub.join(member);
