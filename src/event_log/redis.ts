@@ -132,7 +132,7 @@ export class RedisEventLog implements EventLog {
     await this.#lines.get(stream)?.last;
     if (this.#closed) return;
     this.#kept.delete(stream);
-    if (this.#ledger.newest(stream) !== undefined) this.#ledger.reset(stream, seq);
+    if ((this.#ledger.newest(stream) ?? 0) > seq) this.#ledger.reset(stream, seq);
     await this.#streams.rewind(stream, seq);
   }
 
