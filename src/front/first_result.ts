@@ -5,7 +5,7 @@
  */
 
 import type { CancelSignal } from "../http/mod.ts";
-import { EventParser } from "../sse/mod.ts";
+import { EventParser, EventTooLargeError } from "../sse/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 import { type Result, resultOf } from "./response_watch.ts";
 
@@ -32,6 +32,9 @@ export async function firstResult(
       return bytes === null ? undefined : resultOf(new TextDecoder().decode(bytes));
     }
     return kind === "sse" ? await firstEvent(answer) : undefined;
+  } catch (error) {
+    if (error instanceof EventTooLargeError) return undefined;
+    throw error;
   } finally {
     signal.removeEventListener("abort", giveUp);
     body.discard();

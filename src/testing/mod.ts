@@ -16,7 +16,9 @@ export { TEST_LIMITS, type TestServer, testServer } from "./server.ts";
 export { type TestProxy, testProxy, type TestProxyOptions, withProxy } from "./proxy.ts";
 export { jsonAnswer, type ReceivedRequest, scriptedUpstream } from "./scripted_upstream.ts";
 export type { ScriptedConnection, ScriptedUpstream } from "./scripted_upstream.ts";
+export { type OpenAnswer, openAnswer, wholeAnswer } from "./upstream_answer.ts";
 export * as relay from "./relay.ts";
+export { sessionTable } from "./session_table.ts";
 export { assertGone, rpcError, SessionCaller } from "./session_caller.ts";
 export {
   sessionRequest,
