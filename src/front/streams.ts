@@ -23,6 +23,8 @@ import {
   type RelayLimits,
   type RestoredStream,
   SessionStreams,
+  StreamTally,
+  type StreamTraffic,
 } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
@@ -77,6 +79,7 @@ export interface StreamContext {
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #ofSession = new WeakMap<Session, SessionStreams>();
+  readonly #tallies = new WeakMap<Session, StreamTally>();
 
   /** None yet. */
   constructor(options: StreamsOptions) {
@@ -86,6 +89,11 @@ export class Streams {
   /** Whether the streams of sessions are kept so that they can be resumed. */
   get keeps(): boolean {
     return this.#options.log !== undefined;
+  }
+
+  /** The streams of a session that are held here, the oldest first, and what has passed on them. */
+  told(session: Session): Iterable<StreamTraffic> {
+    return this.#tallies.get(session) ?? [];
   }
 
   /** What a client reads of a stream that the upstream began. */
@@ -100,7 +108,9 @@ export class Streams {
       // A subscription that ends without a word may be asked for again (2026-07-28 basic/patterns/subscriptions).
       const awaited = isSubscription ? undefined : idText;
       const resumable = context.era !== "modern";
-      return new PassingStream(source, { clock, keepAliveMs, idText: awaited, resumable });
+      const kind = isSubscription ? "subscription" : "answer";
+      const traffic = session && this.#tally(session).begin(kind, false);
+      return new PassingStream(source, { clock, keepAliveMs, idText: awaited, resumable, traffic });
     }
     return streams.open({
       body,
@@ -189,6 +199,15 @@ export class Streams {
     if (session.record.initialize === undefined) this.#options.sessions.close(session);
   }
 
+  #tally(session: Session): StreamTally {
+    let tally = this.#tallies.get(session);
+    if (tally === undefined) {
+      tally = new StreamTally(session.traffic, this.#options.clock);
+      this.#tallies.set(session, tally);
+    }
+    return tally;
+  }
+
   #of(session: Session): SessionStreams | undefined {
     const { log, limits, clock, backOff, live, instances } = this.#options;
     if (log === undefined) return undefined;
@@ -201,6 +220,7 @@ export class Streams {
         backOff,
         live,
         session: session.key,
+        tally: this.#tally(session),
         instances,
       });
       this.#ofSession.set(session, streams);

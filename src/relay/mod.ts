@@ -30,4 +30,5 @@ export type {
   StreamEntry,
   StreamMark,
 } from "./stream_directory.ts";
-export { Instances, type InstancesOptions } from "./instances.ts";
+export { Instances, type InstancesOptions, type Resumption } from "./instances.ts";
+export { type StreamKind, StreamTally, StreamTraffic, type TrafficSum } from "./traffic.ts";
