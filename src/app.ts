@@ -4,7 +4,7 @@
  * @module
  */
 
-import { adminHandler } from "./admin/mod.ts";
+import { adminHandler, SessionPages, type Snapshot } from "./admin/mod.ts";
 import { anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { sharedTimers } from "./deadlines.ts";
@@ -49,6 +49,8 @@ export interface AppOptions {
   readonly httpClient?: HttpClientFactory;
   /** The stores of the config (`openStores`); they are the app's from now on. In memory by default. */
   readonly stores?: Stores;
+  /** How many connections of clients are open now; null, as by default, where nobody knows. */
+  readonly clientConnections?: () => number | null;
   /** The interceptors of the config (`loadPipelines`); they are the app's from now on. */
   readonly pipelines?: Pipelines;
 }
@@ -73,7 +75,7 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const { config, clock = systemClock, logger = nullLogger } = options;
   const parts = createParts(options);
-  const { authenticator, sessions, exchanges, live, stores } = parts;
+  const { authenticator, exchanges } = parts;
   const routes = new Map<string, Route>();
   for (const route of config.routes) routes.set(route.path, wireRoute(parts, route));
   const door = doorRules(config);
@@ -81,21 +83,39 @@ export function createApp(options: AppOptions): App {
   const state = { draining: false };
   return {
     handler: createHandler({ door, authenticator, routes, logger, clock }),
-    admin: adminHandler(door, () => ({
-      draining: state.draining,
-      uptimeMs: Math.round(clock.monotonicMs() - startedMs),
-      routes: config.routes.map(({ name, path }) => ({ name, path })),
-      sessions: sessions.size,
-      answersUnderWay: exchanges.size,
-      subscriptions: exchanges.subscriptions,
-      streams: { held: live.size, unattended: live.unattended },
-      eventLog: stores.log?.size ?? null,
-    })),
+    admin: adminHandler(door, {
+      snapshot: () => ({
+        draining: state.draining,
+        uptimeMs: Math.round(clock.monotonicMs() - startedMs),
+        ...snapshotOf(parts),
+      }),
+      sessions: new SessionPages({
+        sessions: parts.sessions,
+        streamsOf: (session) => parts.streams.get(session.route)?.told(session) ?? [],
+        nameOf: authenticator.nameOf,
+        clock,
+      }),
+    }),
     drain() {
       state.draining = true;
       exchanges.drain();
     },
     close: () => closeParts(parts),
+  };
+}
+
+function snapshotOf(
+  { options, sessions, exchanges, live, stores }: Parts,
+): Omit<Snapshot, "draining" | "uptimeMs"> {
+  return {
+    routes: options.config.routes.map(({ name, path }) => ({ name, path })),
+    clientConnections: options.clientConnections?.() ?? null,
+    sessions: sessions.size,
+    principals: sessions.principals,
+    answersUnderWay: exchanges.size,
+    subscriptions: exchanges.subscriptions,
+    streams: { held: live.size, unattended: live.unattended },
+    eventLog: stores.log?.size ?? null,
   };
 }
 
@@ -114,6 +134,8 @@ interface Parts {
   readonly live: LiveStreams;
   readonly instances: Instances | undefined;
   readonly upstreams: Upstream[];
+  /** How event streams reach clients, by the names of the routes. */
+  readonly streams: Map<string, Streams>;
 }
 
 function createParts(options: AppOptions): Parts {
@@ -146,6 +168,7 @@ function createParts(options: AppOptions): Parts {
     live,
     instances,
     upstreams: [],
+    streams: new Map(),
   };
 }
 
@@ -167,6 +190,7 @@ function wireRoute(parts: Parts, route: RouteConfig): Route {
     recovery,
     instances: parts.instances,
   });
+  parts.streams.set(route.name, streams);
   const front = streamableHttpFront({
     route: route.name,
     upstream,

@@ -23,6 +23,8 @@ import {
   type RelayLimits,
   type RestoredStream,
   SessionStreams,
+  StreamTally,
+  type StreamTraffic,
 } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
 import {
@@ -91,6 +93,7 @@ interface Begun {
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #ofSession = new WeakMap<Session, SessionStreams>();
+  readonly #tallies = new WeakMap<Session, StreamTally>();
 
   /** None yet. */
   constructor(options: StreamsOptions) {
@@ -100,6 +103,11 @@ export class Streams {
   /** Whether the streams of sessions are kept so that they can be resumed. */
   get keeps(): boolean {
     return this.#options.log !== undefined;
+  }
+
+  /** The streams of a session that are held here, the oldest first, and what has passed on them. */
+  told(session: Session): Iterable<StreamTraffic> {
+    return this.#tallies.get(session) ?? [];
   }
 
   /** What a client reads of a stream that the upstream began. */
@@ -114,7 +122,9 @@ export class Streams {
       // A subscription that ends without a word may be asked for again (2026-07-28 basic/patterns/subscriptions).
       const awaited = isSubscription ? undefined : idText;
       const resumable = context.era !== "modern";
-      return new PassingStream(source, { clock, keepAliveMs, idText: awaited, resumable });
+      const kind = isSubscription ? "subscription" : "answer";
+      const traffic = session && this.#tally(session).begin(kind, false);
+      return new PassingStream(source, { clock, keepAliveMs, idText: awaited, resumable, traffic });
     }
     return streams.open({
       body,
@@ -215,6 +225,15 @@ export class Streams {
     if (session.record.initialize === undefined) this.#options.sessions.close(session);
   }
 
+  #tally(session: Session): StreamTally {
+    let tally = this.#tallies.get(session);
+    if (tally === undefined) {
+      tally = new StreamTally(session.traffic, this.#options.clock);
+      this.#tallies.set(session, tally);
+    }
+    return tally;
+  }
+
   #of(session: Session): SessionStreams | undefined {
     const { log, limits, clock, backOff, live, instances } = this.#options;
     if (log === undefined) return undefined;
@@ -228,6 +247,7 @@ export class Streams {
         live,
         session: session.key,
         names: () => session.names,
+        tally: this.#tally(session),
         instances,
       });
       this.#ofSession.set(session, streams);

@@ -27,6 +27,7 @@ import type { Reconnect } from "./reconnect.ts";
 import type { RelayLimits } from "./limits.ts";
 import { renamed, type SessionNames } from "./session_names.ts";
 import type { StreamDirectory, StreamEntry, StreamMark } from "./stream_directory.ts";
+import type { StreamTraffic } from "./traffic.ts";
 
 /** What a stream works with. */
 export interface EventStreamOptions extends StreamEntry {
@@ -46,6 +47,8 @@ export interface EventStreamOptions extends StreamEntry {
   readonly names?: (() => SessionNames | undefined) | undefined;
   /** Opens the upstream stream again. */
   readonly reconnect: Reconnect;
+  /** Counts what clients take; left out where nobody asks. */
+  readonly traffic?: StreamTraffic | undefined;
   /** Told when nobody reads it any more, or when somebody does again. */
   readonly onAttended: (stream: EventStream, attended: boolean) => void;
   /** Told once when it is gone for good. */
@@ -217,7 +220,7 @@ export class EventStream {
   }
 
   #attach(): Attachment {
-    const attachment = new Attachment(this.#readerEvents());
+    const attachment = new Attachment(this.#readerEvents(), this.#options.traffic);
     this.#attachReader(attachment);
     return attachment;
   }
@@ -292,7 +295,7 @@ export class EventStream {
         const last = events.at(-1)?.seq ?? newest;
         // The log knows nothing of an event that it could not take.
         if (last - at !== events.length) attachment.push(gapComment(at, last));
-        for (const { seq, bytes } of events) attachment.push(bytes, seq);
+        for (const { seq, bytes } of events) attachment.push(bytes, seq, 1);
         at = last;
         await this.#until(() => !attachment.full || !isCurrent());
       }
@@ -408,7 +411,7 @@ export class EventStream {
     const framed = this.#framer.frame(before, events, oneLine);
     this.#seq = framed.seq;
     this.#notTaken(framed, before);
-    const give = () => this.#give(framed.bytes);
+    const give = () => this.#give(framed.bytes, framed.seq - before);
     if (framed.seq === before) return give();
     return this.#keeper.keep(framed, before, this.#mark(), give);
   }
@@ -430,10 +433,10 @@ export class EventStream {
     this.#aheadBytes += bytes.length + (seq - before) * EVENT_OVERHEAD_BYTES;
   }
 
-  #give(bytes: Bytes): void {
+  #give(bytes: Bytes, events: number): void {
     const attachment = this.#attached;
     if (attachment === undefined || this.#behind) return;
-    attachment.push(bytes, this.#seq);
+    attachment.push(bytes, this.#seq, events);
     this.#taken = Math.max(this.#taken, attachment.taken);
   }
 

@@ -31,5 +31,6 @@ export type {
   StreamEntry,
   StreamMark,
 } from "./stream_directory.ts";
-export { Instances, type InstancesOptions } from "./instances.ts";
 export type { SessionNames } from "./session_names.ts";
+export { Instances, type InstancesOptions, type Resumption } from "./instances.ts";
+export { type StreamKind, StreamTally, StreamTraffic, type TrafficSum } from "./traffic.ts";

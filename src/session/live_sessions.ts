@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Roll } from "./roll.ts";
 import type { Session } from "./session.ts";
 
 /** Sessions by their ids and keys, the longest unused first, and how many each principal has. */
@@ -11,6 +12,7 @@ export class LiveSessions implements Iterable<Session> {
   readonly #byId = new Map<string, Session>();
   readonly #byKey = new Map<string, Session>();
   readonly #ofPrincipal = new Map<string, number>();
+  readonly #roll = new Roll();
 
   /** How many there are. */
   get size(): number {
@@ -47,8 +49,19 @@ export class LiveSessions implements Iterable<Session> {
     return this.#ofPrincipal.get(principal) ?? 0;
   }
 
+  /** How many principals have sessions. */
+  get principals(): number {
+    return this.#ofPrincipal.size;
+  }
+
+  /** See `Roll.page`. */
+  page(limit: number, after?: Session): readonly Session[] {
+    return this.#roll.page(limit, after);
+  }
+
   /** Adds one, as used now. */
   add(session: Session): void {
+    this.#roll.add(session);
     this.#byId.set(session.id, session);
     this.#byKey.set(session.key, session);
     this.#ofPrincipal.set(session.principal, this.countOf(session.principal) + 1);
@@ -62,6 +75,7 @@ export class LiveSessions implements Iterable<Session> {
 
   /** Takes one that is held out. */
   remove(session: Session): void {
+    this.#roll.remove(session);
     this.#byId.delete(session.id);
     this.#byKey.delete(session.key);
     const left = this.countOf(session.principal) - 1;

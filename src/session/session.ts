@@ -8,15 +8,15 @@ import type { SessionRecord, SessionState } from "./record.ts";
 
 /** What has passed in a session at this instance. */
 export interface SessionTraffic {
-  /** Requests, of whatever method. */
+  /** Requests, of whatever method; the one that opened it counts where it was opened. */
   requests: number;
   /** Bytes of bodies from the client. */
   bytesIn: number;
-  /** Bytes of bodies to the client, so far as they were counted. */
+  /** Bytes of bodies to the client; of what the proxy refuses by itself, none. */
   bytesOut: number;
-  /** Events of streams to the client. */
+  /** Events of streams to the client, of those that are looked into. */
   events: number;
-  /** Streams open now. */
+  /** Streams held now, those that nobody reads included. */
   streams: number;
 }
 
@@ -47,6 +47,10 @@ export class Session {
     events: 0,
     streams: 0,
   };
+  /** Its neighbours in the `Roll`, which alone sets them. */
+  cameBefore: Session | undefined;
+  /** See `cameBefore`. */
+  cameAfter: Session | undefined;
   /** Called once when the session is forgotten here, for whatever reason. */
   onEnd: (() => void) | undefined;
 
