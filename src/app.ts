@@ -24,6 +24,7 @@ import type { Handler } from "./http/mod.ts";
 import type { Pipelines } from "./interceptors.ts";
 import { Instances, LiveStreams, type RelayLimits } from "./relay/mod.ts";
 import { SessionTable } from "./session/mod.ts";
+import { sharedUpstream } from "./share/mod.ts";
 import { memoryStores, type Stores } from "./stores.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 import {
@@ -172,9 +173,9 @@ function createParts(options: AppOptions): Parts {
 }
 
 function wireRoute(parts: Parts, route: RouteConfig): Route {
-  const { options, authenticator, timers, clock, logger, sessions, exchanges, live } = parts;
+  const { options, timers, clock, logger, sessions, exchanges, live } = parts;
   const { config } = options;
-  const upstream = createUpstream(route, timers, authenticator, options.httpClient);
+  const upstream = upstreamOf(parts, route);
   parts.upstreams.push(upstream);
   parts.abandoned.serve(route.name, upstream);
   const recovery = new Recovery({ upstream, sessions, logger, clock });
@@ -271,6 +272,21 @@ function createUpstream(
       bodyIdleMs: upstream.bodyIdleTimeoutMs,
       streamIdleMs: upstream.streamIdleTimeoutMs,
     },
+  });
+}
+
+/** The server as its clients see it: each in a session of its own, or together in one. */
+function upstreamOf(parts: Parts, route: RouteConfig): Upstream {
+  const { options, timers, clock, authenticator } = parts;
+  const upstream = createUpstream(route, timers, authenticator, options.httpClient);
+  if (route.upstream.sessions === "dedicated") return upstream;
+  const { limits } = options.config;
+  return sharedUpstream(upstream, {
+    clock,
+    backOff: route.upstream.reconnect,
+    maxEventBytes: limits.maxEventBytes,
+    memberIdleMs: limits.sessionIdleTimeoutMs,
+    maxMembers: limits.maxSessions,
   });
 }
 

@@ -10,7 +10,6 @@ import {
   jsonPost,
   messages,
   postText,
-  PROJECT,
   RawClient,
   scriptedUpstream,
   startProgram as spawn,

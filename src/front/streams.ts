@@ -9,7 +9,7 @@ import type { Clock } from "../clock.ts";
 import type { Era } from "../era/mod.ts";
 import { ProxyError } from "../errors.ts";
 import type { EventLog } from "../event_log/mod.ts";
-import { type AnswerSource, type FieldReader, NEVER_ABORTED } from "../http/mod.ts";
+import { type AnswerSource, type FieldReader, Fields, NEVER_ABORTED } from "../http/mod.ts";
 import {
   type Attachment,
   type BackOff,
@@ -27,7 +27,13 @@ import {
   type StreamTraffic,
 } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
-import type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
+import {
+  heldBody,
+  type Upstream,
+  type UpstreamAnswer,
+  type UpstreamBody,
+  type UpstreamCall,
+} from "../upstream/mod.ts";
 import { Recovery } from "./recovery.ts";
 
 /** Since this revision clients know priming events and poll (2025-11-25 basic/transports). */
@@ -73,6 +79,14 @@ export interface StreamContext {
   readonly inspect?: Inspect | undefined;
   /** Events ahead of all others. */
   readonly first?: readonly Outgoing[] | undefined;
+}
+
+/** The upstream session in which a stream is open. */
+interface Begun {
+  /** Its generation. */
+  generation: number;
+  /** The last event that came in an earlier one; the upstream session made anew knows nothing of it (R79). */
+  staleId: string | undefined;
 }
 
 /** The event streams of one route. */
@@ -160,8 +174,9 @@ export class Streams {
     session: Session,
     stream: Pick<StreamContext, "call" | "requestIds">,
   ): Pick<NewStream, "listen" | "onSessionGone"> {
+    const begun: Begun = { generation: session.record.generation, staleId: undefined };
     return {
-      listen: (lastEventId) => this.#listen(session, stream, lastEventId),
+      listen: (lastEventId) => this.#listen(session, stream, begun, lastEventId),
       onSessionGone: () => this.#sessionGone(session),
     };
   }
@@ -173,24 +188,35 @@ export class Streams {
   async #listen(
     session: Session,
     { call, requestIds }: Pick<StreamContext, "call" | "requestIds">,
+    begun: Begun,
     lastEventId: string | undefined,
   ): Promise<UpstreamAnswer> {
     const { upstream, recovery } = this.#options;
     const { generation } = session.record;
+    const answersRequests = requestIds.length > 0;
+    if (generation > begun.generation) {
+      // The request was lost with the session that it was sent in.
+      if (answersRequests) return unknownThere();
+      begunAnew(begun, generation, lastEventId);
+    }
+    const isKnown = lastEventId !== undefined && lastEventId !== begun.staleId;
     const made: UpstreamCall = {
       ...call,
       sessionId: session.upstreamId,
       signal: NEVER_ABORTED,
-      lastEventId: lastEventId === undefined ? null : utf8Field(lastEventId),
+      lastEventId: isKnown ? utf8Field(lastEventId) : null,
     };
     const answer = await upstream.listen(made);
-    if (requestIds.length > 0 || !Recovery.isSuspect(answer)) return answer;
+    if (answersRequests || !Recovery.isSuspect(answer)) return answer;
     return await recovery.again(
       session,
       generation,
       answer,
       { ...made, lastEventId: null },
-      upstream.listen,
+      (again) => {
+        begunAnew(begun, session.record.generation, lastEventId);
+        return upstream.listen(again);
+      },
     );
   }
 
@@ -220,6 +246,7 @@ export class Streams {
         backOff,
         live,
         session: session.key,
+        names: () => session.names,
         tally: this.#tally(session),
         instances,
       });
@@ -228,6 +255,17 @@ export class Streams {
     }
     return streams;
   }
+}
+
+function begunAnew(begun: Begun, generation: number, lastEventId: string | undefined): void {
+  begun.generation = generation;
+  begun.staleId = lastEventId;
+}
+
+/** What an upstream answers that knows nothing of a stream. */
+function unknownThere(): UpstreamAnswer {
+  const body = heldBody(new Uint8Array());
+  return { status: 404, headers: new Fields(), sessionId: undefined, kind: "other", body };
 }
 
 /** Text as the value of a header field, a character for each byte of its UTF-8 (WHATWG HTML 9.2.3). */

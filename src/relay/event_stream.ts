@@ -11,25 +11,21 @@
 
 import type { Timer } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import { EVENT_OVERHEAD_BYTES, eventId, type EventLog } from "../event_log/mod.ts";
+import { EVENT_OVERHEAD_BYTES, type EventLog } from "../event_log/mod.ts";
 import type { Bytes } from "../http/mod.ts";
-import {
-  encodeEvent,
-  encodeEvents,
-  EventParser,
-  EventTooLargeError,
-  type SseEvent,
-} from "../sse/mod.ts";
+import { encodeEvents, EventParser, EventTooLargeError, type SseEvent } from "../sse/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
 import { Attachment, HIGH_WATER_BYTES, type Reader, type ReaderEvents } from "./attachment.ts";
 import { ended, errorText, noAnswer } from "./failure.ts";
 import { Keeper } from "./keeper.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { type Inspect, inspectAll, tooLarge } from "./inspect.ts";
+import { gapComment, primingEvent } from "./notices.ts";
 import { Pending } from "./pending.ts";
 import { type Framed, Framer, type Outgoing } from "./framing.ts";
 import type { Reconnect } from "./reconnect.ts";
 import type { RelayLimits } from "./limits.ts";
+import { renamed, type SessionNames } from "./session_names.ts";
 import type { StreamDirectory, StreamEntry, StreamMark } from "./stream_directory.ts";
 import type { StreamTraffic } from "./traffic.ts";
 
@@ -47,6 +43,8 @@ export interface EventStreamOptions extends StreamEntry {
   readonly inspect?: Inspect | undefined;
   /** Events ahead of all others. */
   readonly first?: readonly Outgoing[] | undefined;
+  /** The names of its session, asked for each connection; left out where they look like nothing else. */
+  readonly names?: (() => SessionNames | undefined) | undefined;
   /** Opens the upstream stream again. */
   readonly reconnect: Reconnect;
   /** Counts what clients take; left out where nobody asks. */
@@ -341,7 +339,9 @@ export class EventStream {
   }
 
   async #relay(body: UpstreamBody): Promise<Ending> {
-    const parser = new EventParser({ maxEventBytes: this.#options.limits.maxEventBytes });
+    const { limits: { maxEventBytes }, names: namesNow } = this.#options;
+    const names = namesNow?.();
+    const parser = new EventParser({ maxEventBytes, marker: names?.upstream });
     try {
       for (;;) {
         if (this.#mustWait()) await this.#until(() => !this.#mustWait());
@@ -349,7 +349,9 @@ export class EventStream {
         const pieces = coming instanceof Promise ? await coming : coming;
         if (pieces === null || this.#over) return { broken: undefined };
         for (const piece of pieces) {
-          const passing = this.#pass(parser.feed(piece), !parser.multiline);
+          const events = parser.feed(piece);
+          const named = parser.marked ? renamed(events, names!) : events;
+          const passing = this.#pass(named, !parser.multiline);
           if (passing !== undefined) await passing;
         }
       }
@@ -484,14 +486,4 @@ export class EventStream {
       data: errorText(error, idText),
     }));
   }
-}
-
-/** An event without data that gives the client an id to come back with (2025-11-25 basic/transports). */
-function primingEvent(name: string): Bytes {
-  return encodeEvent({ id: eventId(name, 0), data: "" });
-}
-
-function gapComment(after: number, upTo: number): Bytes {
-  const text = ` gap: of the events ${after + 1} to ${upTo} some are no longer held`;
-  return encodeEvent({ comments: [text] });
 }

@@ -8,9 +8,9 @@
 import type { Timer } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
 import type { EventLog } from "../event_log/mod.ts";
-import { encodeEvent } from "../sse/mod.ts";
 import { Attachment, HIGH_WATER_BYTES } from "./attachment.ts";
 import { keepAlive } from "./keep_alive.ts";
+import { gapComment } from "./notices.ts";
 import type { RelayLimits } from "./limits.ts";
 import type { LiveStream } from "./live_streams.ts";
 import type { PeerWords } from "./stream_directory.ts";
@@ -189,8 +189,7 @@ export class FollowedStream implements LiveStream {
     const vouched = events.filter(({ seq }) => seq <= upTo);
     const last = vouched.at(-1)?.seq ?? upTo;
     if (last - this.#at !== vouched.length) {
-      const text = ` gap: of the events ${this.#at + 1} to ${last} some are no longer held`;
-      this.#attachment.push(encodeEvent({ comments: [text] }));
+      this.#attachment.push(gapComment(this.#at, last));
     }
     for (const { seq, bytes } of vouched) this.#attachment.push(bytes, seq, 1);
     this.#at = last;

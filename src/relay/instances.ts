@@ -95,7 +95,9 @@ export class Instances {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const found = await directory.find(session, name);
       if (found === undefined || (seq ?? 0) > found.mark.seq) return undefined;
-      if (found.owner !== "" && await directory.isAlive(found.owner)) {
+      // One that is said to be held here, and is not, was given to this instance without its hearing of it.
+      const isHeld = found.owner !== "" && found.owner !== directory.instance;
+      if (isHeld && await directory.isAlive(found.owner)) {
         const words = await this.#ask(found, seq);
         if (words?.say === "refused") return undefined;
         if (words?.say === "following") return this.#follow(found, words, how);

@@ -16,6 +16,7 @@ import type { Inspect } from "./inspect.ts";
 import type { Instances, Resumption } from "./instances.ts";
 import type { LiveStreams } from "./live_streams.ts";
 import type { RelayLimits } from "./limits.ts";
+import type { SessionNames } from "./session_names.ts";
 import { Reconnect } from "./reconnect.ts";
 import type { FoundStream } from "./stream_directory.ts";
 import type { StreamTally } from "./traffic.ts";
@@ -37,6 +38,8 @@ export interface SessionStreamsOptions {
   readonly live: LiveStreams;
   /** Key of the session. */
   readonly session: string;
+  /** See `EventStreamOptions`. */
+  readonly names?: (() => SessionNames | undefined) | undefined;
   /** Counts what passes on them. */
   readonly tally: StreamTally;
   /** Streams of other instances and earlier runs; left out where there are none. */
@@ -99,11 +102,12 @@ export class SessionStreams {
   }
 
   #make({ listen, onSessionGone, ...stream }: Made): EventStream {
-    const { log, limits, clock, backOff, live, session, tally, instances } = this.#options;
+    const { log, limits, clock, backOff, live, session, names, tally, instances } = this.#options;
     const traffic = tally.begin(stream.requestIds.length === 0 ? "subscription" : "answer");
     const made = new EventStream({
       ...stream,
       session,
+      names,
       log,
       limits,
       directory: instances?.directory,

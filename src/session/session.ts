@@ -20,6 +20,9 @@ export interface SessionTraffic {
   streams: number;
 }
 
+/** An upstream's id is looked for in messages from this length on. */
+const MIN_SEARCHED_CHARACTERS = 16;
+
 /** One session. Made and changed by the table alone. */
 export class Session {
   /** The id that the client has: a sealed token. Never sent upstream. */
@@ -67,6 +70,15 @@ export class Session {
   /** The id that the upstream has. Never sent to a client (R77). */
   get upstreamId(): string {
     return this.record.upstreamId;
+  }
+
+  /**
+   * Its two ids where messages may be searched for them: an upstream's id of a few characters may be part of
+   * anything.
+   */
+  get names(): { readonly upstream: string; readonly client: string } | undefined {
+    const { upstreamId: upstream, id: client } = this;
+    return upstream.length < MIN_SEARCHED_CHARACTERS ? undefined : { upstream, client };
   }
 
   /** The route that the session belongs to; it does not exist on another. */
