@@ -10,11 +10,14 @@
 
 import { type AddressInfo, Server } from "node:net";
 
+/** A port may be asked for as the first argument; otherwise a free one is taken. */
+const PORT = Number(Deno.args[0] ?? 0);
+
 const listen = Server.prototype.listen;
 
 Server.prototype.listen = function (this: Server, ...args: unknown[]): Server {
   const callback = args.findLast((arg) => typeof arg === "function") as (() => void) | undefined;
-  return Reflect.apply(listen, this, [{ host: "127.0.0.1", port: 0 }, () => {
+  return Reflect.apply(listen, this, [{ host: "127.0.0.1", port: PORT }, () => {
     const { port } = this.address() as AddressInfo;
     const line = new TextEncoder().encode(`reference server on port ${port}\n`);
     Deno.stdout.writeSync(line);

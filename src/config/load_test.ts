@@ -137,6 +137,17 @@ Deno.test("a certificate without its key, and HTTP/2 over a Unix socket, are pro
   await load(upstream('"url":"https://x/","http2":true,"tls":{"certFile":"c","keyFile":"k"}'));
 });
 
+Deno.test("one upstream session must not mix the credentials of its clients", async () => {
+  const upstream = (more: string) => `{"routes":[{"path":"/mcp","upstream":{${more}}}]}`;
+  const both = '"url":"https://x/","sessions":"shared","credentials":"forward"';
+  assertEquals(await problems(upstream(both)), [
+    'routes[0].upstream.sessions: found "shared" beside credentials: "forward", wanted dedicated, ' +
+    "or credentials: drop with the server's own in headers",
+  ]);
+  await load(upstream('"url":"https://x/","sessions":"shared"'));
+  await load(upstream('"url":"https://x/","credentials":"forward"'));
+});
+
 Deno.test("the flag and the variable name the folder for recordings, the file its limit", async () => {
   const upstream = "http://localhost:1/mcp";
   assertEquals((await load(undefined, { flags: { upstream } })).record, undefined);

@@ -4,16 +4,27 @@
  * @module
  */
 
-import { EventParser } from "../sse/mod.ts";
+import type { CancelSignal } from "../http/mod.ts";
+import { EventParser, EventTooLargeError } from "../sse/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 import { type Result, resultOf } from "./response_watch.ts";
 
 /** An answer to the proxy itself has at most so many bytes. */
 const MAX_BYTES = 1_048_576;
 
-/** The result in an answer, JSON or event stream; undefined where it has none. The rest is given up. */
-export async function firstResult(answer: UpstreamAnswer): Promise<Result | undefined> {
+/**
+ * The result in an answer, JSON or event stream; undefined where it has none. The rest is given up.
+ *
+ * @throws {ProxyError} where the answer breaks off, or `signal` is aborted before the result is there
+ */
+export async function firstResult(
+  answer: UpstreamAnswer,
+  signal: CancelSignal,
+): Promise<Result | undefined> {
   const { status, kind, body } = answer;
+  const giveUp = () => body.discard();
+  if (signal.aborted) giveUp();
+  signal.addEventListener("abort", giveUp, { once: true });
   try {
     if (status !== 200) return undefined;
     if (kind === "json") {
@@ -21,7 +32,11 @@ export async function firstResult(answer: UpstreamAnswer): Promise<Result | unde
       return bytes === null ? undefined : resultOf(new TextDecoder().decode(bytes));
     }
     return kind === "sse" ? await firstEvent(answer) : undefined;
+  } catch (error) {
+    if (error instanceof EventTooLargeError) return undefined;
+    throw error;
   } finally {
+    signal.removeEventListener("abort", giveUp);
     body.discard();
   }
 }

@@ -3,15 +3,12 @@
  * sent once more, what the client had set is set again, and the client never notices; or it gets a clean
  * 404 (R64, R66).
  *
- * Source: 2025-11-25 basic/transports, "Session Management": a server answers 404 for a session that it does
- * not know. Servers on the TypeScript SDK answer 400 with the error -32000 in their examples; that counts too.
- *
  * @module
  */
 
 import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
-import { type Bytes, type FieldReader, Fields, NEVER_ABORTED } from "../http/mod.ts";
+import { Fields } from "../http/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import {
@@ -20,7 +17,8 @@ import {
   type UpstreamAnswer,
   type UpstreamCall,
 } from "../upstream/mod.ts";
-import { firstResult } from "./first_result.ts";
+import { lookInto, mayBeLost } from "./lost_session.ts";
+import { Deadline, initializeAnew, letGo, RENEWAL_MS, restore } from "./renewal.ts";
 
 /** What recovering works with. */
 export interface RecoveryOptions {
@@ -34,28 +32,33 @@ export interface RecoveryOptions {
   readonly clock: Clock;
 }
 
-/** A body of an error that is looked into has at most so many bytes. */
-const MAX_ERROR_BYTES = 65_536;
-
-/** How long one instance may take to make a session anew before another may try, in milliseconds. */
-const HOLD_MS = 30_000;
+/**
+ * How long one instance may take to make a session anew before another may try, in milliseconds: longer than
+ * it can take, so that no two do it at a time.
+ */
+const HOLD_MS = RENEWAL_MS + 10_000;
 
 /** How often an instance looks whether another has made the session anew, in milliseconds. */
 const LOOK_EVERY_MS = 100;
 
-/** Fields of the call at hand that have no place in the messages that make a session anew. */
-const NOT_REPEATED: ReadonlySet<string> = new Set([
-  "content-type",
-  "content-length",
-  "last-event-id",
-  "mcp-protocol-version",
-  "mcp-session-id",
-]);
+/**
+ * How often a session is made anew in `RENEWALS_WINDOW_MS`. One that is lost more often ends: each time may
+ * cost the upstream a request for each subscription, for one request of a client.
+ */
+export const MAX_RENEWALS = 5;
+
+/** The time in which renewals of a session are counted, in milliseconds. */
+export const RENEWALS_WINDOW_MS = 60_000;
+
+/** Sends a call. */
+type Send = (call: UpstreamCall) => Promise<UpstreamAnswer>;
 
 /** Makes sessions of one route anew. */
 export class Recovery {
   readonly #options: RecoveryOptions;
   readonly #underWay = new Map<Session, Promise<boolean>>();
+  /** When sessions were made anew, on the clock's monotonic scale. */
+  readonly #renewedMs = new WeakMap<Session, number[]>();
 
   /** For one route. */
   constructor(options: RecoveryOptions) {
@@ -63,8 +66,8 @@ export class Recovery {
   }
 
   /** Whether the head of an answer may mean that the upstream does not know the session. */
-  static isSuspect({ status }: UpstreamAnswer): boolean {
-    return status === 404 || status === 400;
+  static isSuspect(answer: UpstreamAnswer): boolean {
+    return mayBeLost(answer);
   }
 
   /**
@@ -73,43 +76,72 @@ export class Recovery {
    * does not know a session does not look at its requests.
    *
    * @param generation that of the session when the request went out
+   * @throws {ProxyError} `session_not_found` where the session cannot go on; what kept the upstream from
+   * beginning a new one, where a later request may succeed
    */
   async again(
     session: Session,
     generation: number,
     answer: UpstreamAnswer,
     call: UpstreamCall,
-    send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
+    send: Send,
   ): Promise<UpstreamAnswer> {
     const looked = await lookInto(answer);
     if (!looked.lost) return looked.answer;
     looked.answer.body.discard();
-    if (!await this.renew(session, generation, call)) throw gone();
-    const repeated = await lookInto(await send({ ...call, sessionId: session.upstreamId }));
+    if (!await this.#renew(session, generation, call)) throw gone();
+    const { upstreamId, generation: renewed } = session.record;
+    const repeated = await lookInto(await send({ ...call, sessionId: upstreamId }));
     if (!repeated.lost) return repeated.answer;
     repeated.answer.body.discard();
+    // What another request has made anew since then may be in order.
+    if (session.record.generation > renewed) throw lostAgain();
     this.#giveUp(session, "it does not know the one made anew either");
     throw gone();
   }
 
   /**
-   * Makes the upstream session anew, once for all who ask at a time, at whatever instance.
-   *
-   * @returns false where the session cannot go on; it is closed then
-   * @throws {ProxyError} where the upstream cannot be reached now
+   * What follows an answer to DELETE that is suspect: where the upstream has lost the session, it is over as
+   * the client wants it, unless it was made anew in the meantime.
    */
-  async renew(session: Session, generation: number, call: UpstreamCall): Promise<boolean> {
-    if (session.ended) return false;
-    if (session.record.generation > generation) return true;
-    let renewing = this.#underWay.get(session);
-    if (renewing === undefined) {
-      renewing = this.#renewOnce(session, generation, call)
-        .finally(() => this.#underWay.delete(session));
-      this.#underWay.set(session, renewing);
+  async ended(
+    session: Session,
+    generation: number,
+    answer: UpstreamAnswer,
+    call: UpstreamCall,
+    send: Send,
+  ): Promise<UpstreamAnswer> {
+    const looked = await lookInto(answer);
+    if (!looked.lost) return looked.answer;
+    looked.answer.body.discard();
+    if (session.record.generation > generation) {
+      return await send({ ...call, sessionId: session.upstreamId });
     }
-    return await renewing;
+    const body = heldBody(new Uint8Array());
+    return { status: 200, headers: new Fields(), sessionId: undefined, kind: "other", body };
   }
 
+  /**
+   * Makes the upstream session anew, once for all who ask at a time, at whatever instance.
+   *
+   * @returns false where the session cannot go on
+   * @throws {ProxyError} where the upstream cannot begin one now
+   */
+  async #renew(session: Session, generation: number, call: UpstreamCall): Promise<boolean> {
+    // What is under way may be the end of an earlier renewal than the one that is needed.
+    while (!session.ended && session.record.generation <= generation) {
+      let renewing = this.#underWay.get(session);
+      if (renewing === undefined) {
+        renewing = this.#renewOnce(session, generation, call)
+          .finally(() => this.#underWay.delete(session));
+        this.#underWay.set(session, renewing);
+      }
+      if (!await renewing) return false;
+    }
+    return !session.ended;
+  }
+
+  /** True only where the session is of a later generation then. */
   async #renewOnce(session: Session, generation: number, call: UpstreamCall): Promise<boolean> {
     const { sessions, clock } = this.#options;
     const untilMs = clock.monotonicMs() + HOLD_MS;
@@ -119,67 +151,60 @@ export class Recovery {
         if (!await sessions.reload(session)) return false;
         // Another instance was faster, or the request had gone out before an earlier recovery.
         if (session.record.generation > generation) return true;
+        // Its DELETE is under way; that decides.
+        if (session.record.state === "closing") return false;
         if (release !== undefined) return await this.#renewHere(session, call);
       } finally {
         await release?.();
       }
-      if (clock.monotonicMs() >= untilMs) {
-        return this.#giveUp(session, "another instance took too long");
-      }
+      if (clock.monotonicMs() >= untilMs) throw elsewhere();
       await new Promise<void>((resolve) => void clock.after(LOOK_EVERY_MS, resolve));
     }
   }
 
   async #renewHere(session: Session, call: UpstreamCall): Promise<boolean> {
-    const { sessions, upstream, logger } = this.#options;
-    const { initialize, revision, generation } = session.record;
-    if (initialize === undefined) return this.#giveUp(session, "its initialize was not kept");
-    const base = { ...call, lastEventId: null, signal: NEVER_ABORTED };
-    const answer = await upstream.exchange(
-      { ...base, sessionId: undefined, headers: fieldsFor(call.headers, undefined) },
-      encode(initialize),
-    );
-    if (answer.status >= 500 || answer.status === 429) throw notNow(answer);
-    const upstreamId = answer.sessionId;
-    const result = await firstResult(answer);
-    if (upstreamId === undefined || result === undefined) {
-      return this.#giveUp(session, `the upstream server answered initialize with ${answer.status}`);
+    const { sessions, upstream, logger, clock } = this.#options;
+    const renewedMs = this.#recentRenewals(session);
+    if (renewedMs.length >= MAX_RENEWALS) return this.#giveUp(session, "it was lost too often");
+    using deadline = new Deadline(clock);
+    const made = await initializeAnew(upstream, session.record, call, deadline);
+    if (typeof made === "string") return this.#giveUp(session, made);
+    renewedMs.push(clock.monotonicMs());
+    let kept = false;
+    try {
+      if (session.record.state !== "initialising") {
+        await restore(upstream, session.record, made, deadline, (method) => {
+          logger.warn("a session made anew lacks what its client had set", {
+            session: session.key,
+            method,
+          });
+        });
+      }
+      await sessions.change(session, (record) =>
+        record.state === "closing" ? undefined : {
+          ...record,
+          upstreamId: made.upstreamId,
+          generation: record.generation + 1,
+        });
+      kept = !session.ended && session.record.upstreamId === made.upstreamId;
+    } finally {
+      if (!kept) letGo(upstream, made);
     }
-    const next = { ...base, sessionId: upstreamId, headers: fieldsFor(call.headers, revision) };
-    if (revision !== undefined && result.protocolVersion !== revision) {
-      (await upstream.terminate(next)).body.discard();
-      return this.#giveUp(session, `the upstream server now speaks ${result.protocolVersion}`);
+    if (kept) {
+      const { key, record: { generation } } = session;
+      logger.info("session made anew: the upstream server had lost it", {
+        session: key,
+        generation,
+      });
     }
-    if (session.record.state !== "initialising") await this.#restore(session, next);
-    const kept = await sessions.change(
-      session,
-      (record) => ({ ...record, upstreamId, generation: record.generation + 1 }),
-    );
-    logger.info("session made anew: the upstream server had lost it", {
-      session: session.key,
-      generation: generation + 1,
-    });
     return kept;
   }
 
-  /** Says again what the client had said: that it is ready, what it wants to be told of, how much. */
-  async #restore(session: Session, call: UpstreamCall): Promise<void> {
-    const { upstream, logger } = this.#options;
-    const ready = encode('{"jsonrpc":"2.0","method":"notifications/initialized"}');
-    (await upstream.notify(call, ready)).body.discard();
-    const { subscriptions, logLevel } = session.record;
-    const asked: [string, unknown][] = subscriptions.map((uri) => ["resources/subscribe", { uri }]);
-    if (logLevel !== undefined) asked.unshift(["logging/setLevel", { level: logLevel }]);
-    for (const [at, [method, params]] of asked.entries()) {
-      const request = { jsonrpc: "2.0", id: `switchyard-restore-${at + 1}`, method, params };
-      const answer = await upstream.exchange(call, encode(JSON.stringify(request)));
-      if (await firstResult(answer) !== undefined) continue;
-      logger.warn("a session made anew lacks what its client had set", {
-        session: session.key,
-        method,
-        status: answer.status,
-      });
-    }
+  #recentRenewals(session: Session): number[] {
+    const sinceMs = this.#options.clock.monotonicMs() - RENEWALS_WINDOW_MS;
+    const recent = (this.#renewedMs.get(session) ?? []).filter((atMs) => atMs > sinceMs);
+    this.#renewedMs.set(session, recent);
+    return recent;
   }
 
   #giveUp(session: Session, why: string): false {
@@ -192,29 +217,6 @@ export class Recovery {
   }
 }
 
-/** Whether an answer says that the session is not known, and the answer, as if nobody had looked. */
-async function lookInto(
-  answer: UpstreamAnswer,
-): Promise<{ readonly lost: boolean; readonly answer: UpstreamAnswer }> {
-  if (answer.status === 404) return { lost: true, answer };
-  if (answer.status !== 400 || answer.kind !== "json") return { lost: false, answer };
-  const body = await answer.body.bytesWithin(MAX_ERROR_BYTES);
-  if (body === null) return { lost: false, answer };
-  return { lost: speaksOfSession(body), answer: { ...answer, body: heldBody(body) } };
-}
-
-function speaksOfSession(body: Uint8Array): boolean {
-  try {
-    const { error } = JSON.parse(new TextDecoder().decode(body)) as {
-      error?: { code?: unknown; message?: unknown };
-    };
-    return error?.code === -32000 && typeof error.message === "string" &&
-      /session|not initialized/i.test(error.message);
-  } catch {
-    return false;
-  }
-}
-
 /** What the client is told: to start over, whatever the upstream's words were (R81). */
 function gone(): ProxyError {
   return new ProxyError(
@@ -223,25 +225,17 @@ function gone(): ProxyError {
   );
 }
 
-function notNow(answer: UpstreamAnswer): ProxyError {
-  answer.body.discard();
-  const retryAfter = answer.headers.get("retry-after");
+function lostAgain(): ProxyError {
   return new ProxyError(
     "upstream_unreachable",
-    `The upstream server has lost this session and answers ${answer.status} to a new one; try again later.`,
-    { headers: retryAfter === null ? {} : { "retry-after": retryAfter } },
+    "The upstream server has lost this session more than once just now; try again later.",
   );
 }
 
-function fieldsFor(headers: FieldReader, revision: string | undefined): Fields {
-  const fields = new Fields(["content-type", "application/json"]);
-  headers.forEach((value, name) => {
-    if (!NOT_REPEATED.has(name)) fields.append(name, value);
-  });
-  if (revision !== undefined) fields.append("mcp-protocol-version", revision);
-  return fields;
-}
-
-function encode(text: string): Bytes {
-  return new TextEncoder().encode(text);
+function elsewhere(): ProxyError {
+  return new ProxyError(
+    "upstream_unreachable",
+    "The upstream server has lost this session, and another instance takes too long to make it anew; " +
+      "try again later.",
+  );
 }

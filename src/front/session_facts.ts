@@ -13,6 +13,9 @@ import { watchResult } from "./response_watch.ts";
 /** Subscriptions of a session that are made again; further ones are not. */
 export const MAX_KEPT_SUBSCRIPTIONS = 1_000;
 
+/** Characters of their URIs in all: a client could have gigabytes kept otherwise. */
+export const MAX_KEPT_URI_CHARACTERS = 65_536;
+
 /** What is kept of a request that was answered with a result; undefined for nothing new. */
 type Lesson = (record: SessionRecord, params: Params) => SessionRecord | undefined;
 type Params = Readonly<Record<string, unknown>>;
@@ -22,6 +25,8 @@ const LESSONS: ReadonlyMap<string, Lesson> = new Map<string, Lesson>([
     const { subscriptions } = record;
     if (typeof uri !== "string" || subscriptions.includes(uri)) return undefined;
     if (subscriptions.length >= MAX_KEPT_SUBSCRIPTIONS) return undefined;
+    const keptCharacters = subscriptions.reduce((sum, one) => sum + one.length, 0);
+    if (keptCharacters + uri.length > MAX_KEPT_URI_CHARACTERS) return undefined;
     return { ...record, subscriptions: [...subscriptions, uri] };
   }],
   ["resources/unsubscribe", (record, { uri }) => {

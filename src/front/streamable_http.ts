@@ -11,7 +11,13 @@ import type { Principal } from "../auth/mod.ts";
 import type { LimitsConfig } from "../config/mod.ts";
 import { classifyBodyless, classifyPost } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import { type ClientAnswer, type ClientRequest, detached, Fields } from "../http/mod.ts";
+import {
+  type ClientAnswer,
+  type ClientRequest,
+  detached,
+  Fields,
+  replaceText,
+} from "../http/mod.ts";
 import { type JsonLimits, parseBody } from "../json/mod.ts";
 import { Attachment } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
@@ -37,6 +43,7 @@ import { requireAcceptAnswer, requireAcceptStream, requireJsonBody } from "./med
 import { Recovery } from "./recovery.ts";
 import { learn, learnRevision } from "./session_facts.ts";
 import type { Streams } from "./streams.ts";
+import { countAnswer, countOpening, countRequest } from "./traffic.ts";
 
 /** An `initialize` message up to so many bytes is kept, so that a lost session can be made anew. */
 const MAX_KEPT_INITIALIZE_BYTES = 65_536;
@@ -91,7 +98,7 @@ export function streamableHttpFront(options: FrontOptions): Front {
         headers: { allow: "GET, POST, DELETE" },
       });
     }
-    return answer(options, { request, principal, query }, facts);
+    return answer(options, { request, principal, query, bytes: 0 }, facts);
   };
 }
 
@@ -105,12 +112,14 @@ async function post(
   requireAcceptAnswer(request.headers);
   const reading = request.body();
   const bytes = reading instanceof Uint8Array ? reading : await reading;
+  arrival.bytes = bytes.length;
   const body = parseBody(bytes, options.limits);
   facts.rpc = describe(body);
   const classified = classifyPost(body, eraHeaders(request.headers));
   facts.era = classified.era;
   const finding = sessionOfPost(options, arrival, classified.era, body);
   const session = finding instanceof Promise ? await finding : finding;
+  if (session !== undefined) countRequest(session, bytes.length);
   const passage = postPassage(options, arrival, body, classified, session);
   const interceptors = interceptorsFor(options, passage);
   const inbound = await interceptors?.inbound(bytes, request.headers);
@@ -118,7 +127,13 @@ async function post(
   if (inbound.body === null) return answerHere(passage, inbound, body.batch);
   if (inbound.body === bytes) return await sendPost(options, passage, bytes, interceptors);
   const sent = parseBody(inbound.body, options.limits);
-  const changed: Passage = { ...passage, headers: inbound.headers, ...expectationOf(sent) };
+  const changed: Passage = {
+    ...passage,
+    headers: inbound.headers,
+    ...expectationOf(sent),
+    // What is learned of a session is what the upstream was told.
+    message: sent.batch ? undefined : sent.messages[0],
+  };
   const answer = await sendPost(options, changed, inbound.body, interceptors);
   const isAnsweredHere = changed.expected === "acceptance" && inbound.answers.length > 0;
   return isAnsweredHere && answer.status < 300 ? answerHere(passage, inbound, body.batch) : answer;
@@ -133,7 +148,18 @@ async function sendPost(
   const { upstream } = options;
   const send = passage.expected === "message" ? upstream.exchange : upstream.notify;
   const initialize = passage.opensSession ? keptInitialize(bytes) : undefined;
-  return await pass(options, { ...passage, initialize }, (call) => send(call, bytes), interceptors);
+  const { session } = passage;
+  // The upstream knows the session by another id (R77), which it may change in a recovery.
+  const body = () => {
+    const names = session?.names;
+    return names === undefined ? bytes : replaceText(bytes, names.client, names.upstream);
+  };
+  return await pass(
+    options,
+    { ...passage, initialize },
+    (call) => send(call, body()),
+    interceptors,
+  );
 }
 
 /** An `initialize` as it went upstream, to be sent again; undefined for one too large to keep. */
@@ -147,7 +173,9 @@ function answerHere(passage: Passage, inbound: Inbound, batch: boolean): ClientA
   const named = session === undefined ? [] : ["mcp-session-id", session.id];
   if (inbound.answers.length === 0) return { status: 202, fields: new Fields(named), body: null };
   const fields = new Fields(["content-type", "application/json", ...named]);
-  return { status: 200, fields, body: answeredHere(inbound, batch) };
+  const answer: ClientAnswer = { status: 200, fields, body: answeredHere(inbound, batch) };
+  if (session !== undefined) countAnswer(session, answer);
+  return answer;
 }
 
 function interceptorsFor(
@@ -199,12 +227,19 @@ async function terminate(
   if (session === undefined) {
     return await pass(options, passage, (call) => options.upstream.terminate(call));
   }
-  await options.sessions.change(session, (record) => ({ ...record, state: "closing" }));
-  const answer = await pass(options, passage, (call) => options.upstream.terminate(call));
-  // A server may refuse to end a session (405); it goes on then.
-  if (answer.status < 300) options.sessions.close(session);
-  else options.sessions.note(session, (record) => ({ ...record, state: "open" }));
-  return answer;
+  const { sessions, upstream } = options;
+  const state = session.record.state === "initialising" ? "initialising" : "open";
+  await sessions.change(session, (record) => ({ ...record, state: "closing" }));
+  let isOver = false;
+  try {
+    const answer = await pass(options, passage, (call) => upstream.terminate(call));
+    isOver = answer.status < 300;
+    return answer;
+  } finally {
+    // A server may refuse to end a session (405), or be out of reach; it goes on then.
+    if (isOver) sessions.close(session);
+    else sessions.note(session, (record) => ({ ...record, state }));
+  }
 }
 
 /** The answer to a client that comes back to a stream which the proxy holds. */
@@ -233,6 +268,7 @@ async function pass(
     const found = toAnswer(answer, {
       expected: passage.expected,
       sessionId: known?.id,
+      names: known?.names,
       idText: passage.idText,
       signal: call.signal,
       interceptors: interceptors && {
@@ -253,7 +289,9 @@ async function pass(
     });
     followed.whenOver(release);
     options.exchanges.follow(followed, passage.isSubscription);
-    return found instanceof Promise ? await found : found;
+    const answered = found instanceof Promise ? await found : found;
+    if (known !== undefined) countAnswer(known, answered, answer.body);
+    return answered;
   } catch (error) {
     release();
     throw toProxyError(error).withId(passage.idText);
@@ -267,11 +305,15 @@ async function sendInSession(
   call: UpstreamCall,
   send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
 ): Promise<UpstreamAnswer> {
-  if (session === undefined || expected === "termination") return await send(call);
+  if (session === undefined) return await send(call);
   const { generation } = session.record;
   const answer = await send(call);
   if (!Recovery.isSuspect(answer)) return answer;
-  return await options.recovery.again(session, generation, answer, call, send);
+  const { recovery } = options;
+  if (expected === "termination") {
+    return await recovery.ended(session, generation, answer, call, send);
+  }
+  return await recovery.again(session, generation, answer, call, send);
 }
 
 /** What an answer means for its session: opened, ended by the upstream, or as it was. */
@@ -300,6 +342,7 @@ function settleSession(
     initialize: passage.initialize,
   });
   const opened = (session: Session) => {
+    countOpening(session, arrival.bytes);
     learnRevision(sessions, session, answer);
     return session;
   };

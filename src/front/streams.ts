@@ -9,7 +9,7 @@ import type { Clock } from "../clock.ts";
 import type { Era } from "../era/mod.ts";
 import { ProxyError } from "../errors.ts";
 import type { EventLog } from "../event_log/mod.ts";
-import { type AnswerSource, type FieldReader, NEVER_ABORTED } from "../http/mod.ts";
+import { type AnswerSource, type FieldReader, Fields, NEVER_ABORTED } from "../http/mod.ts";
 import {
   type Attachment,
   type BackOff,
@@ -23,9 +23,17 @@ import {
   type RelayLimits,
   type RestoredStream,
   SessionStreams,
+  StreamTally,
+  type StreamTraffic,
 } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
-import type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
+import {
+  heldBody,
+  type Upstream,
+  type UpstreamAnswer,
+  type UpstreamBody,
+  type UpstreamCall,
+} from "../upstream/mod.ts";
 import { Recovery } from "./recovery.ts";
 
 /** Since this revision clients know priming events and poll (2025-11-25 basic/transports). */
@@ -73,10 +81,19 @@ export interface StreamContext {
   readonly first?: readonly Outgoing[] | undefined;
 }
 
+/** The upstream session in which a stream is open. */
+interface Begun {
+  /** Its generation. */
+  generation: number;
+  /** The last event that came in an earlier one; the upstream session made anew knows nothing of it (R79). */
+  staleId: string | undefined;
+}
+
 /** The event streams of one route. */
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #ofSession = new WeakMap<Session, SessionStreams>();
+  readonly #tallies = new WeakMap<Session, StreamTally>();
 
   /** None yet. */
   constructor(options: StreamsOptions) {
@@ -86,6 +103,11 @@ export class Streams {
   /** Whether the streams of sessions are kept so that they can be resumed. */
   get keeps(): boolean {
     return this.#options.log !== undefined;
+  }
+
+  /** The streams of a session that are held here, the oldest first, and what has passed on them. */
+  told(session: Session): Iterable<StreamTraffic> {
+    return this.#tallies.get(session) ?? [];
   }
 
   /** What a client reads of a stream that the upstream began. */
@@ -100,7 +122,9 @@ export class Streams {
       // A subscription that ends without a word may be asked for again (2026-07-28 basic/patterns/subscriptions).
       const awaited = isSubscription ? undefined : idText;
       const resumable = context.era !== "modern";
-      return new PassingStream(source, { clock, keepAliveMs, idText: awaited, resumable });
+      const kind = isSubscription ? "subscription" : "answer";
+      const traffic = session && this.#tally(session).begin(kind, false);
+      return new PassingStream(source, { clock, keepAliveMs, idText: awaited, resumable, traffic });
     }
     return streams.open({
       body,
@@ -150,8 +174,9 @@ export class Streams {
     session: Session,
     stream: Pick<StreamContext, "call" | "requestIds">,
   ): Pick<NewStream, "listen" | "onSessionGone"> {
+    const begun: Begun = { generation: session.record.generation, staleId: undefined };
     return {
-      listen: (lastEventId) => this.#listen(session, stream, lastEventId),
+      listen: (lastEventId) => this.#listen(session, stream, begun, lastEventId),
       onSessionGone: () => this.#sessionGone(session),
     };
   }
@@ -163,30 +188,50 @@ export class Streams {
   async #listen(
     session: Session,
     { call, requestIds }: Pick<StreamContext, "call" | "requestIds">,
+    begun: Begun,
     lastEventId: string | undefined,
   ): Promise<UpstreamAnswer> {
     const { upstream, recovery } = this.#options;
     const { generation } = session.record;
+    const answersRequests = requestIds.length > 0;
+    if (generation > begun.generation) {
+      // The request was lost with the session that it was sent in.
+      if (answersRequests) return unknownThere();
+      begunAnew(begun, generation, lastEventId);
+    }
+    const isKnown = lastEventId !== undefined && lastEventId !== begun.staleId;
     const made: UpstreamCall = {
       ...call,
       sessionId: session.upstreamId,
       signal: NEVER_ABORTED,
-      lastEventId: lastEventId === undefined ? null : utf8Field(lastEventId),
+      lastEventId: isKnown ? utf8Field(lastEventId) : null,
     };
     const answer = await upstream.listen(made);
-    if (requestIds.length > 0 || !Recovery.isSuspect(answer)) return answer;
+    if (answersRequests || !Recovery.isSuspect(answer)) return answer;
     return await recovery.again(
       session,
       generation,
       answer,
       { ...made, lastEventId: null },
-      upstream.listen,
+      (again) => {
+        begunAnew(begun, session.record.generation, lastEventId);
+        return upstream.listen(again);
+      },
     );
   }
 
   /** The upstream does not know a session any more: it is made anew when it is next used, or ends here. */
   #sessionGone(session: Session): void {
     if (session.record.initialize === undefined) this.#options.sessions.close(session);
+  }
+
+  #tally(session: Session): StreamTally {
+    let tally = this.#tallies.get(session);
+    if (tally === undefined) {
+      tally = new StreamTally(session.traffic, this.#options.clock);
+      this.#tallies.set(session, tally);
+    }
+    return tally;
   }
 
   #of(session: Session): SessionStreams | undefined {
@@ -201,6 +246,8 @@ export class Streams {
         backOff,
         live,
         session: session.key,
+        names: () => session.names,
+        tally: this.#tally(session),
         instances,
       });
       this.#ofSession.set(session, streams);
@@ -208,6 +255,17 @@ export class Streams {
     }
     return streams;
   }
+}
+
+function begunAnew(begun: Begun, generation: number, lastEventId: string | undefined): void {
+  begun.generation = generation;
+  begun.staleId = lastEventId;
+}
+
+/** What an upstream answers that knows nothing of a stream. */
+function unknownThere(): UpstreamAnswer {
+  const body = heldBody(new Uint8Array());
+  return { status: 404, headers: new Fields(), sessionId: undefined, kind: "other", body };
 }
 
 /** Text as the value of a header field, a character for each byte of its UTF-8 (WHATWG HTML 9.2.3). */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Roll } from "./roll.ts";
 import type { Session } from "./session.ts";
 import { Place, UseOrder } from "./use_order.ts";
 
@@ -34,6 +35,7 @@ export class LiveSessions implements Iterable<Session> {
   readonly #owners = new Map<string, Owner>();
   readonly #unused = new UseOrder<Session>();
   readonly #inUse = new UseOrder<Session>();
+  readonly #roll = new Roll();
 
   /** How many there are. */
   get size(): number {
@@ -75,8 +77,19 @@ export class LiveSessions implements Iterable<Session> {
     return this.#owners.get(principal)?.count ?? 0;
   }
 
+  /** How many principals have sessions. */
+  get principals(): number {
+    return this.#owners.size;
+  }
+
+  /** See `Roll.page`. */
+  page(limit: number, after?: Session): readonly Session[] {
+    return this.#roll.page(limit, after);
+  }
+
   /** Adds one, as used now. */
   add(session: Session): void {
+    this.#roll.add(session);
     let owner = this.#owners.get(session.principal);
     if (owner === undefined) {
       owner = { count: 0, unused: new UseOrder() };
@@ -104,6 +117,7 @@ export class LiveSessions implements Iterable<Session> {
   /** Takes one that is held out. */
   remove(session: Session): void {
     const { owner, place, ownPlace } = this.#byId.get(session.id)!;
+    this.#roll.remove(session);
     place.leave();
     ownPlace.leave();
     this.#byId.delete(session.id);

@@ -8,17 +8,20 @@ import type { SessionRecord, SessionState } from "./record.ts";
 
 /** What has passed in a session at this instance. */
 export interface SessionTraffic {
-  /** Requests, of whatever method. */
+  /** Requests, of whatever method; the one that opened it counts where it was opened. */
   requests: number;
   /** Bytes of bodies from the client. */
   bytesIn: number;
-  /** Bytes of bodies to the client, so far as they were counted. */
+  /** Bytes of bodies to the client; of what the proxy refuses by itself, none. */
   bytesOut: number;
-  /** Events of streams to the client. */
+  /** Events of streams to the client, of those that are looked into. */
   events: number;
-  /** Streams open now. */
+  /** Streams held now, those that nobody reads included. */
   streams: number;
 }
+
+/** An upstream's id is looked for in messages from this length on. */
+const MIN_SEARCHED_CHARACTERS = 16;
 
 /** One session. Made and changed by the table alone. */
 export class Session {
@@ -46,6 +49,10 @@ export class Session {
     events: 0,
     streams: 0,
   };
+  /** Its neighbours in the `Roll`, which alone sets them. */
+  cameBefore: Session | undefined;
+  /** See `cameBefore`. */
+  cameAfter: Session | undefined;
   #onEnd: (() => void) | undefined;
 
   /** A session with this record, used now. */
@@ -82,6 +89,15 @@ export class Session {
   /** The id that the upstream has. Never sent to a client (R77). */
   get upstreamId(): string {
     return this.record.upstreamId;
+  }
+
+  /**
+   * Its two ids where messages may be searched for them: an upstream's id of a few characters may be part of
+   * anything.
+   */
+  get names(): { readonly upstream: string; readonly client: string } | undefined {
+    const { upstreamId: upstream, id: client } = this;
+    return upstream.length < MIN_SEARCHED_CHARACTERS ? undefined : { upstream, client };
   }
 
   /** The route that the session belongs to; it does not exist on another. */

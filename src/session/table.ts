@@ -51,6 +51,21 @@ export class SessionTable {
     return this.#sessions.size;
   }
 
+  /** How many principals have sessions here. */
+  get principals(): number {
+    return this.#sessions.principals;
+  }
+
+  /** The one in use here whose record has this key, whoever it belongs to: for who looks after the proxy. */
+  byKey(key: string): Session | undefined {
+    return this.#sessions.byKey(key);
+  }
+
+  /** At most `limit` of those in use here that came after `after`, or the first ones; use moves none. */
+  page(limit: number, after?: Session): readonly Session[] {
+    return this.#sessions.page(limit, after);
+  }
+
   /** Those in use here, in the order in which they came. */
   all(): Iterable<Session> {
     return this.#sessions;

@@ -121,7 +121,7 @@ tableTest("R85 a session counts no more however it ends", async (isLater) => {
     assertEquals((await refusal(() => table.ensureRoom("a"))).kind, "principal_exhausted", way);
     await end(session);
     await settled();
-    assertEquals([table.size, session.ended, store.size], [0, true, 0], way);
+    assertEquals([table.size, table.principals, session.ended, store.size], [0, 0, true, 0], way);
     table.ensureRoom("a");
   }
 });

@@ -11,11 +11,13 @@ Deno.test("UseOrder has the one first that was not used for longest", () => {
   assertEquals(order.first, "b");
   order.putLast(c);
   b.leave();
-  b.leave();
   assertEquals(order.first, "a");
-  a.leave();
+  order.putLast(a);
+  b.leave();
   assertEquals(order.first, "c");
   c.leave();
+  assertEquals(order.first, "a");
+  a.leave();
   assertEquals(order.first, undefined);
 });
 

@@ -48,6 +48,12 @@ const MODES: Readonly<Record<string, Omit<Interceptor, "name">>> = {
     clientMessage: (message) =>
       message["method"] === "ping" ? { answer: { result: {} } } : undefined,
   },
+  "subscribes elsewhere": {
+    clientMessage: (message) =>
+      message["method"] === "resources/subscribe"
+        ? { replace: { ...message, params: { uri: "demo://allowed" } } }
+        : undefined,
+  },
   "tells the session": {
     clientMessage: (_, context) => context.log({ session: context.sessionId ?? "none" }),
   },

@@ -16,10 +16,21 @@ export { TEST_LIMITS, type TestServer, testServer } from "./server.ts";
 export { type TestProxy, testProxy, type TestProxyOptions, withProxy } from "./proxy.ts";
 export { jsonAnswer, type ReceivedRequest, scriptedUpstream } from "./scripted_upstream.ts";
 export type { ScriptedConnection, ScriptedUpstream } from "./scripted_upstream.ts";
+export { type OpenAnswer, openAnswer, wholeAnswer } from "./upstream_answer.ts";
 export * as relay from "./relay.ts";
+export { sessionTable } from "./session_table.ts";
+export { assertGone, rpcError, SessionCaller } from "./session_caller.ts";
+export {
+  sessionRequest,
+  type SessionUpstream,
+  sessionUpstream,
+  UNKNOWN,
+} from "./session_upstream.ts";
 export * as streams from "./streams.ts";
 export * as messages from "./messages.ts";
 export { builtinUnderTest } from "./builtin.ts";
 export { entry, errorOf, interceptContext, keptLog, messageOf } from "./intercept.ts";
 export { now, pipelineUnderTest } from "./intercept.ts";
-export { hasRedis, redisTest, type TestRedis, withRedis } from "./redis.ts";
+export * as share from "./share.ts";
+export { alteredConnection, hasRedis, redisTest, type TestRedis, withRedis } from "./redis.ts";
+export { PROJECT, startProgram } from "./program.ts";

@@ -1,0 +1,73 @@
+/**
+ * Telling from an answer that the upstream does not know the session any more.
+ *
+ * Source: 2025-11-25 basic/transports, "Session Management": a server answers 404 for a session that it does
+ * not know. Many answer 400 instead, with the error -32000 or a line of text; what they say is in
+ * `lost_session_test.ts`.
+ *
+ * A request that is answered so has not run: the session is looked up before the request is looked at. So no
+ * other sentence may pass for one of these, least of all one that a tool or a client can choose (R64).
+ *
+ * @module
+ */
+
+import { heldBody, type UpstreamAnswer } from "../upstream/mod.ts";
+
+/** A body of an error that is looked into has at most so many bytes. */
+const MAX_ERROR_BYTES = 65_536;
+
+/** A sentence about a session has at most so many characters. */
+const MAX_SENTENCE_CHARACTERS = 120;
+
+const SESSION = "(?:mcp[- ])?session(?:[- ]id)?(?: header)?";
+
+/** Whole sentences with which servers refuse a session; nothing may stand around them. */
+const SENTENCE = new RegExp(
+  "^(?:(?:bad request|invalid request|not found|error): )?(?:" + [
+    "no valid session id(?: provided| or not an initialize request)?",
+    `(?:no|invalid|unknown|missing|expired|invalid or missing|missing or invalid|invalid or expired) ${SESSION}` +
+    "(?: provided)?",
+    `${SESSION} (?:is |was |has )?(?:not found|unknown|invalid|expired|terminated|required|missing)`,
+    "(?:server|session) not initialized",
+  ].join("|") + ")\\.?$",
+  "i",
+);
+
+/** What was found out about an answer. */
+export interface LookedInto {
+  /** Whether it says that the session is not known. */
+  readonly lost: boolean;
+  /** The answer, as if nobody had looked. */
+  readonly answer: UpstreamAnswer;
+}
+
+/** Whether the head of an answer may mean that the upstream does not know the session. */
+export function mayBeLost({ status }: UpstreamAnswer): boolean {
+  return status === 404 || status === 400;
+}
+
+/** Whether an answer says that the session is not known. */
+export async function lookInto(answer: UpstreamAnswer): Promise<LookedInto> {
+  if (answer.status === 404) return { lost: true, answer };
+  if (answer.status !== 400 || answer.kind === "sse") return { lost: false, answer };
+  const body = await answer.body.bytesWithin(MAX_ERROR_BYTES);
+  if (body === null) return { lost: false, answer };
+  const text = new TextDecoder().decode(body);
+  const said = answer.kind === "json" ? messageOf(text) : text.trim();
+  return { lost: speaksOfSession(said), answer: { ...answer, body: heldBody(body) } };
+}
+
+function speaksOfSession(said: string | undefined): boolean {
+  return said !== undefined && said.length <= MAX_SENTENCE_CHARACTERS && SENTENCE.test(said);
+}
+
+/** The message of a JSON-RPC error -32000. */
+function messageOf(text: string): string | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } };
+    if (error?.code !== -32000 || typeof error.message !== "string") return undefined;
+    return error.message;
+  } catch {
+    return undefined;
+  }
+}
