@@ -16,6 +16,7 @@ import {
   messages,
   RawClient,
   type ReceivedRequest,
+  redisTest,
   type ScriptedConnection,
   streams,
   type TestProxy,
@@ -267,3 +268,41 @@ Deno.test("the pages of sessions are behind the same door, and change nothing", 
     assertEquals(JSON.parse(await pageText(proxy, "/sessions?limit=1")).total, 1);
   });
 });
+
+redisTest(
+  "a stream that is read at one instance and held at another is told at both",
+  async (redis) => {
+    await using upstream = eventServer({ sessionId: INNER });
+    const config = {
+      ...ADMIN,
+      redis: { url: redis.url, prefix: redis.prefix },
+      sessions: { store: "redis", keys: ["the-same-key-at-every-instance-0123456789"] },
+      eventLog: { store: "redis" },
+    };
+    const options = { upstream: upstream.url, config };
+    await withProxy(options, (holder) =>
+      withProxy(options, async (follower) => {
+        const session = await eventClient.openSession(holder.origin);
+        let lastId: string;
+        {
+          using call = await eventClient.call(holder.origin, session, 7);
+          await (await upstream.stream(0)).send(event(null, progress(1)));
+          await call.next();
+          const read = await call.next();
+          assert(read !== null && read !== "cut");
+          lastId = read.id!;
+        }
+        await sessionOnce(holder, ({ streams: [one] }) => one?.attached === false);
+        using again = await eventClient.listen(follower.origin, session, lastId);
+        await (await upstream.stream(0)).send(event(null, progress(2)));
+        assertEquals(await dataOf(again), progress(2));
+        const [held] = (await sessionOnce(holder)).streams;
+        const { streams: [followed], traffic } = await sessionOnce(follower);
+        assertEquals([held!.kind, held!.attached, held!.events], ["answer", true, 1]);
+        assertEquals([followed!.kind, followed!.attached, followed!.events], ["followed", true, 1]);
+        assertEquals([traffic.events, traffic.streams], [1, 1]);
+        again[Symbol.dispose]();
+        await sessionOnce(follower, ({ streams }) => streams.length === 0);
+      }));
+  },
+);

@@ -131,6 +131,7 @@ Deno.test("sessions that are used or end meanwhile move no other from its page",
   const rest = pages.list("?limit=2&after=key-1");
   assertEquals(rest.sessions.map(({ key }) => key), ["key-2", "key-3"]);
   assertEquals([rest.total, sessions.principals], [3, 1]);
+  assertEquals(pages.list("").sessions.map(({ key }) => key), ["key-1", "key-2", "key-3"]);
   sessions.stop();
 });
 

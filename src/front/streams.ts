@@ -81,6 +81,13 @@ export interface StreamContext {
   readonly first?: readonly Outgoing[] | undefined;
 }
 
+/** A stream that is to be opened again. */
+interface Listening extends Pick<StreamContext, "call" | "requestIds"> {
+  readonly begun: Begun;
+  /** Whether a client reads it. */
+  readonly attended: boolean;
+}
+
 /** The upstream session in which a stream is open. */
 interface Begun {
   /** Its generation. */
@@ -176,7 +183,8 @@ export class Streams {
   ): Pick<NewStream, "listen" | "onSessionGone"> {
     const begun: Begun = { generation: session.record.generation, staleId: undefined };
     return {
-      listen: (lastEventId) => this.#listen(session, stream, begun, lastEventId),
+      listen: (lastEventId, attended) =>
+        this.#listen(session, { ...stream, begun, attended }, lastEventId),
       onSessionGone: () => this.#sessionGone(session),
     };
   }
@@ -187,8 +195,7 @@ export class Streams {
    */
   async #listen(
     session: Session,
-    { call, requestIds }: Pick<StreamContext, "call" | "requestIds">,
-    begun: Begun,
+    { call, requestIds, begun, attended }: Listening,
     lastEventId: string | undefined,
   ): Promise<UpstreamAnswer> {
     const { upstream, recovery } = this.#options;
@@ -207,7 +214,8 @@ export class Streams {
       lastEventId: isKnown ? utf8Field(lastEventId) : null,
     };
     const answer = await upstream.listen(made);
-    if (answersRequests || !Recovery.isSuspect(answer)) return answer;
+    // For nobody no session is made anew: whoever comes back has that done.
+    if (answersRequests || !attended || !Recovery.isSuspect(answer)) return answer;
     return await recovery.again(
       session,
       generation,

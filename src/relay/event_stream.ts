@@ -134,10 +134,11 @@ export class EventStream {
     return attachment;
   }
 
-  /** Goes on where an earlier holder has left it, for nobody yet. */
-  restore(): void {
-    this.#unattended();
-    if (!this.#finished) this.#run(() => this.#regain());
+  /** Goes on where an earlier holder has left it, for a client that has everything up to `seq`. */
+  restore(seq: number): Attachment | undefined {
+    const attachment = this.resume(seq);
+    if (!this.#finished && !this.#over) this.#run(() => this.#regain());
+    return attachment;
   }
 
   /**

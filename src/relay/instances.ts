@@ -134,9 +134,7 @@ export class Instances {
     if (found === undefined) return undefined;
     // Events behind the mark were seen by nobody, and come again from upstream.
     await log.rewind?.(name, found.mark.seq);
-    const stream = how.restore(found);
-    stream.restore();
-    return stream.resume(seq ?? found.mark.seq);
+    return how.restore(found).restore(seq ?? found.mark.seq);
   }
 
   /** Asks a holder to let its stream be followed; undefined where it does not answer. */

@@ -58,8 +58,8 @@ export interface NewStream {
   readonly inspect?: Inspect | undefined;
   /** Events ahead of all others. */
   readonly first?: readonly Outgoing[] | undefined;
-  /** GET with this `Last-Event-ID`, or without one. */
-  readonly listen: (lastEventId: string | undefined) => Promise<UpstreamAnswer>;
+  /** GET with this `Last-Event-ID`, or without one, for a client that is there or not. */
+  readonly listen: (lastEventId: string | undefined, attended: boolean) => Promise<UpstreamAnswer>;
   /** Told when the upstream does not know the session any more. */
   readonly onSessionGone: () => void;
 }
@@ -104,14 +104,19 @@ export class SessionStreams {
   #make({ listen, onSessionGone, ...stream }: Made): EventStream {
     const { log, limits, clock, backOff, live, session, names, tally, instances } = this.#options;
     const traffic = tally.begin(stream.requestIds.length === 0 ? "subscription" : "answer");
-    const made = new EventStream({
+    const made: EventStream = new EventStream({
       ...stream,
       session,
       names,
       log,
       limits,
       directory: instances?.directory,
-      reconnect: new Reconnect({ clock, backOff, listen, onSessionGone }),
+      reconnect: new Reconnect({
+        clock,
+        backOff,
+        listen: (lastEventId) => listen(lastEventId, made.attended),
+        onSessionGone,
+      }),
       traffic,
       onAttended: (which, attended) => {
         traffic.attended = attended;
