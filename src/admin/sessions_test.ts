@@ -66,7 +66,7 @@ Deno.test("a session is told with its client, its principal's name, its times an
     revision: null,
     client: clientInfo,
     since: "2026-01-01T00:00:00.000Z",
-    lastUsed: "2026-01-01T00:00:00.000Z",
+    lastUsed: "2026-01-01T00:00:01.000Z",
     idleSeconds: 0,
     inFlight: 1,
     traffic: { requests: 1, bytesIn: 0, bytesOut: 150, events: 3, streams: 2 },

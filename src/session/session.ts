@@ -35,6 +35,8 @@ export class Session {
   lastUsedMs: number;
   /** When the store was last told that it is in use, on the same scale. */
   toldStoreMs: number;
+  /** What the store was told then, in milliseconds since 1970. */
+  toldLastUsedMs: number;
   /** Whether another instance may have changed the record since it was read. */
   stale = false;
   /** Whether it has been forgotten here. */
@@ -51,8 +53,7 @@ export class Session {
   cameBefore: Session | undefined;
   /** See `cameBefore`. */
   cameAfter: Session | undefined;
-  /** Called once when the session is forgotten here, for whatever reason. */
-  onEnd: (() => void) | undefined;
+  #onEnd: (() => void) | undefined;
 
   /** A session with this record, used now. */
   constructor(id: string, record: SessionRecord, nowMs: number) {
@@ -60,6 +61,24 @@ export class Session {
     this.record = record;
     this.lastUsedMs = nowMs;
     this.toldStoreMs = nowMs;
+    this.toldLastUsedMs = record.lastUsedMs;
+  }
+
+  /**
+   * Called once when the session is forgotten here, for whatever reason; at once where it has been already,
+   * as may happen to a session that ends while a request of it is looked at.
+   */
+  set onEnd(onEnd: () => void) {
+    if (this.ended) onEnd();
+    else this.#onEnd = onEnd;
+  }
+
+  /** Says that it has been forgotten here. Harmless again. */
+  end(): void {
+    const onEnd = this.#onEnd;
+    this.ended = true;
+    this.#onEnd = undefined;
+    onEnd?.();
   }
 
   /** What its record is found by; safe to tell, since no id can be made of it. */
