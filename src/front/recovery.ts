@@ -51,7 +51,7 @@ export const MAX_RENEWALS = 5;
 export const RENEWALS_WINDOW_MS = 60_000;
 
 /** Sends a call. */
-type Send = (call: UpstreamCall) => Promise<UpstreamAnswer>;
+export type Send = (call: UpstreamCall) => Promise<UpstreamAnswer>;
 
 /** Makes sessions of one route anew. */
 export class Recovery {

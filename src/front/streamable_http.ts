@@ -260,8 +260,9 @@ async function pass(
   const { session } = passage;
   const release = session === undefined ? () => {} : options.sessions.use(session);
   const call = callOf(options, passage);
+  let answer: UpstreamAnswer | undefined;
   try {
-    const answer = await sendInSession(options, passage, call, send);
+    answer = await sendInSession(options, passage, call, send);
     const settling = settleSession(options, passage, answer);
     const known = settling instanceof Promise ? await settling : settling;
     let followed: Followed = answer.body;
@@ -294,6 +295,8 @@ async function pass(
     return answered;
   } catch (error) {
     release();
+    // Nobody will read it.
+    answer?.body.discard();
     throw toProxyError(error).withId(passage.idText);
   }
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-export { Attachment } from "./attachment.ts";
+export { Attachment, type Reader, type ReaderEvents } from "./attachment.ts";
 export { type BackOff, delayBefore } from "./back_off.ts";
 export { EventStream } from "./event_stream.ts";
 export type { Outgoing } from "./framing.ts";

@@ -247,7 +247,8 @@ export class SessionTable {
     principal: string,
   ): Session {
     const isTheirs = record?.route === route && record.principal === principal;
-    if (!isTheirs) throw notFound();
+    // One that a DELETE was under way for is over, also where that was not the last of it (R81).
+    if (!isTheirs || record.state === "closing") throw notFound();
     const session = this.#add(new Session(id, record, this.#clock.monotonicMs()));
     this.#tellStore(session);
     return session;
