@@ -4,7 +4,7 @@
  * @module
  */
 
-import { adminHandler } from "./admin/mod.ts";
+import { adminHandler, SessionPages, type Snapshot } from "./admin/mod.ts";
 import { anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { sharedTimers } from "./deadlines.ts";
@@ -22,8 +22,9 @@ import {
 import { createHandler, type Route } from "./handler.ts";
 import type { Handler } from "./http/mod.ts";
 import type { Pipelines } from "./interceptors.ts";
-import { LiveStreams, type RelayLimits } from "./relay/mod.ts";
+import { Instances, LiveStreams, type RelayLimits } from "./relay/mod.ts";
 import { SessionTable } from "./session/mod.ts";
+import { sharedUpstream } from "./share/mod.ts";
 import { memoryStores, type Stores } from "./stores.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 import {
@@ -48,6 +49,8 @@ export interface AppOptions {
   readonly httpClient?: HttpClientFactory;
   /** The stores of the config (`openStores`); they are the app's from now on. In memory by default. */
   readonly stores?: Stores;
+  /** How many connections of clients are open now; null, as by default, where nobody knows. */
+  readonly clientConnections?: () => number | null;
   /** The interceptors of the config (`loadPipelines`); they are the app's from now on. */
   readonly pipelines?: Pipelines;
 }
@@ -71,9 +74,76 @@ export interface App {
  */
 export function createApp(options: AppOptions): App {
   const { config, clock = systemClock, logger = nullLogger } = options;
-  const authenticator = config.auth.keys.length === 0 ? anybody : apiKeys(config.auth);
+  const parts = createParts(options);
+  const { authenticator, exchanges } = parts;
+  const routes = new Map<string, Route>();
+  for (const route of config.routes) routes.set(route.path, wireRoute(parts, route));
+  const door = doorRules(config);
+  const startedMs = clock.monotonicMs();
+  const state = { draining: false };
+  return {
+    handler: createHandler({ door, authenticator, routes, logger, clock }),
+    admin: adminHandler(door, {
+      snapshot: () => ({
+        draining: state.draining,
+        uptimeMs: Math.round(clock.monotonicMs() - startedMs),
+        ...snapshotOf(parts),
+      }),
+      sessions: new SessionPages({
+        sessions: parts.sessions,
+        streamsOf: (session) => parts.streams.get(session.route)?.told(session) ?? [],
+        nameOf: authenticator.nameOf,
+        clock,
+      }),
+    }),
+    drain() {
+      state.draining = true;
+      exchanges.drain();
+    },
+    close: () => closeParts(parts),
+  };
+}
+
+function snapshotOf(
+  { options, sessions, exchanges, live, stores }: Parts,
+): Omit<Snapshot, "draining" | "uptimeMs"> {
+  return {
+    routes: options.config.routes.map(({ name, path }) => ({ name, path })),
+    clientConnections: options.clientConnections?.() ?? null,
+    sessions: sessions.size,
+    principals: sessions.principals,
+    answersUnderWay: exchanges.size,
+    subscriptions: exchanges.subscriptions,
+    streams: { held: live.size, unattended: live.unattended },
+    eventLog: stores.log?.size ?? null,
+  };
+}
+
+/** What all routes have in common. */
+interface Parts {
+  readonly options: AppOptions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Time whose timers are shared. */
+  readonly timers: ReturnType<typeof sharedTimers>;
+  readonly authenticator: Authenticator;
+  readonly stores: Stores;
+  readonly sessions: SessionTable;
+  readonly abandoned: AbandonedSessions;
+  readonly exchanges: Exchanges;
+  readonly live: LiveStreams;
+  readonly instances: Instances | undefined;
+  readonly upstreams: Upstream[];
+  /** How event streams reach clients, by the names of the routes. */
+  readonly streams: Map<string, Streams>;
+}
+
+function createParts(options: AppOptions): Parts {
+  const { config, clock = systemClock, logger = nullLogger } = options;
   const stores = options.stores ?? memoryStores(config, { clock, logger });
-  const { log } = stores;
+  const { log, directory } = stores;
+  const timers = sharedTimers(clock);
+  const live = new LiveStreams();
   const abandoned = new AbandonedSessions(logger);
   const sessions = new SessionTable({
     clock,
@@ -83,69 +153,67 @@ export function createApp(options: AppOptions): App {
     onAbandoned: (session) => abandoned.end(session),
     onStoreFailure: (error) => logger.warn("the store of sessions failed", { error }),
   });
-  const exchanges = new Exchanges();
-  const live = new LiveStreams();
-  const upstreams: Upstream[] = [];
-  const timers = sharedTimers(clock);
-  const routes = new Map<string, Route>();
-  for (const route of config.routes) {
-    const upstream = createUpstream(route, timers, authenticator, options.httpClient);
-    upstreams.push(upstream);
-    abandoned.serve(route.name, upstream);
-    const limits = config.limits;
-    const recovery = new Recovery({ upstream, sessions, logger, clock });
-    const streams = new Streams({
-      log,
-      limits: relayLimits(config, timers),
-      clock,
-      backOff: route.upstream.reconnect,
-      live,
-      upstream,
-      sessions,
-      recovery,
-    });
-    const front = streamableHttpFront({
-      route: route.name,
-      upstream,
-      sessions,
-      exchanges,
-      streams,
-      recovery,
-      interceptors: interceptorsOf(route, config, upstream, options),
-      limits: { ...limits, maxDepth: limits.maxJsonDepth },
-    });
-    routes.set(route.path, { name: route.name, front });
-  }
-  const door = doorRules(config);
-  const startedMs = clock.monotonicMs();
-  const state = { draining: false };
+  const instances = log && directory &&
+    new Instances({ directory, log, limits: relayLimits(config, timers), clock, live });
   return {
-    handler: createHandler({ door, authenticator, routes, logger, clock }),
-    admin: adminHandler(door, () => ({
-      draining: state.draining,
-      uptimeMs: Math.round(clock.monotonicMs() - startedMs),
-      routes: config.routes.map(({ name, path }) => ({ name, path })),
-      sessions: sessions.size,
-      answersUnderWay: exchanges.size,
-      subscriptions: exchanges.subscriptions,
-      streams: { held: live.size, unattended: live.unattended },
-      eventLog: log?.size ?? null,
-    })),
-    drain() {
-      state.draining = true;
-      exchanges.drain();
-    },
-    close: async () => {
-      live.close(new ProxyError("upstream_closed", "The proxy is stopping."));
-      sessions.stop();
-      abandoned.close();
-      await Promise.all(upstreams.map((upstream) => upstream.close()));
-      timers.close();
-      await stores.close();
-      const pipelines = [...options.pipelines?.values() ?? []];
-      await Promise.all(pipelines.map((pipeline) => pipeline.close()));
-    },
+    options,
+    clock,
+    logger,
+    timers,
+    authenticator: config.auth.keys.length === 0 ? anybody : apiKeys(config.auth),
+    stores,
+    sessions,
+    abandoned,
+    exchanges: new Exchanges(),
+    live,
+    instances,
+    upstreams: [],
+    streams: new Map(),
   };
+}
+
+function wireRoute(parts: Parts, route: RouteConfig): Route {
+  const { options, timers, clock, logger, sessions, exchanges, live } = parts;
+  const { config } = options;
+  const upstream = upstreamOf(parts, route);
+  parts.upstreams.push(upstream);
+  parts.abandoned.serve(route.name, upstream);
+  const recovery = new Recovery({ upstream, sessions, logger, clock });
+  const streams = new Streams({
+    log: parts.stores.log,
+    limits: relayLimits(config, timers),
+    clock,
+    backOff: route.upstream.reconnect,
+    live,
+    upstream,
+    sessions,
+    recovery,
+    instances: parts.instances,
+  });
+  parts.streams.set(route.name, streams);
+  const front = streamableHttpFront({
+    route: route.name,
+    upstream,
+    sessions,
+    exchanges,
+    streams,
+    recovery,
+    interceptors: interceptorsOf(route, config, upstream, options),
+    limits: { ...config.limits, maxDepth: config.limits.maxJsonDepth },
+  });
+  return { name: route.name, front };
+}
+
+async function closeParts(parts: Parts): Promise<void> {
+  const { live, sessions, abandoned, upstreams, timers, stores, options } = parts;
+  live.close(new ProxyError("upstream_closed", "The proxy is stopping."));
+  sessions.stop();
+  abandoned.close();
+  await Promise.all(upstreams.map((upstream) => upstream.close()));
+  timers.close();
+  await stores.close();
+  const pipelines = [...options.pipelines?.values() ?? []];
+  await Promise.all(pipelines.map((pipeline) => pipeline.close()));
 }
 
 function interceptorsOf(
@@ -204,6 +272,21 @@ function createUpstream(
       bodyIdleMs: upstream.bodyIdleTimeoutMs,
       streamIdleMs: upstream.streamIdleTimeoutMs,
     },
+  });
+}
+
+/** The server as its clients see it: each in a session of its own, or together in one. */
+function upstreamOf(parts: Parts, route: RouteConfig): Upstream {
+  const { options, timers, clock, authenticator } = parts;
+  const upstream = createUpstream(route, timers, authenticator, options.httpClient);
+  if (route.upstream.sessions === "dedicated") return upstream;
+  const { limits } = options.config;
+  return sharedUpstream(upstream, {
+    clock,
+    backOff: route.upstream.reconnect,
+    maxEventBytes: limits.maxEventBytes,
+    memberIdleMs: limits.sessionIdleTimeoutMs,
+    maxMembers: limits.maxSessions,
   });
 }
 

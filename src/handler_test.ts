@@ -11,7 +11,11 @@ async function post(authenticate: Authenticator["authenticate"]): Promise<unknow
   let caller: string | undefined;
   const handler = createHandler({
     door: { hosts: new Set(), origins: new Set() },
-    authenticator: { authenticate, credentialFields: ["authorization"] },
+    authenticator: {
+      authenticate,
+      nameOf: () => undefined,
+      credentialFields: ["authorization"],
+    },
     routes: new Map([["/mcp", {
       name: "r",
       front: (_request, principal) => {

@@ -68,12 +68,13 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
   const recording = config.record && await recordRun(config.record, { config, clock, logger });
   const pipelines = await loadPipelines(config, { clock, logger });
   const stores = await openOrClose(pipelines, () => openStores(config, { clock, logger }));
+  const servers: HttpServer[] = [];
+  const clientConnections = () => servers[0]?.connections ?? null;
   const app = await openOrClose(
     pipelines,
-    () => createApp({ ...options, pipelines, stores }),
+    () => createApp({ ...options, pipelines, stores, clientConnections }),
     () => stores.close(),
   );
-  const servers: HttpServer[] = [];
   try {
     const handler = recording?.tap(app.handler) ?? app.handler;
     const { maxClientConnections } = config.limits;

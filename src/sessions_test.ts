@@ -80,6 +80,39 @@ Deno.test("R74 R81 an id that was never given is 404 on POST, GET and DELETE", a
   });
 });
 
+Deno.test("R77 a message that carries a session's id carries the one its reader knows", async () => {
+  const inner = "7d3e9c1a-1f2b-4c5d-8e9f-0a1b2c3d4e5f";
+  const said = (id: string) =>
+    `{"jsonrpc":"2.0","id":2,"result":{"text":"session ${id}, \u00fc, ${id}"}}`;
+  const refused = (id: string) =>
+    `{"jsonrpc":"2.0","id":2,"error":{"code":-32600,"message":"not in ${id}"}}`;
+  let next: () => string = () =>
+    jsonAnswer(messages.initializeResult(), { "mcp-session-id": inner });
+  await using upstream = scriptedUpstream((_, to) => to.write(next()));
+  await withProxy({ upstream: upstream.url }, async (proxy) => {
+    const id = await open(proxy);
+    const fields = { "mcp-session-id": id };
+    const asking = `{"jsonrpc":"2.0","id":2,"method":"x/y","params":{"session":"${id}"}}`;
+    next = () => jsonAnswer(said(inner));
+    assertEquals((await postText(proxy.origin, asking, fields)).text, said(id));
+    const received = new TextDecoder().decode(upstream.requests[1]!.body);
+    assertEquals(received, asking.replace(id, inner));
+    next = () => jsonAnswer(refused(inner), {}, "400 Bad Request");
+    assertEquals((await postText(proxy.origin, asking, fields)).text, refused(id));
+    // In events, also where one comes in two pieces.
+    const body = `data: ${said(inner)}\n\n`;
+    next = () =>
+      "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n" +
+      [body.slice(0, 60), body.slice(60)].map((piece) => chunk(piece)).join("") + "0\r\n\r\n";
+    const { text } = await postText(proxy.origin, asking, fields);
+    assert(text.includes(said(id)) && !text.includes(inner), text);
+  });
+});
+
+function chunk(text: string): string {
+  return `${new TextEncoder().encode(text).length.toString(16)}\r\n${text}\r\n`;
+}
+
 Deno.test("DELETE ends the session on both sides", async () => {
   await using upstream = sessionUpstream();
   await withProxy({ upstream: upstream.url }, async (proxy) => {

@@ -8,6 +8,11 @@
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, ConfigError } from "./config/mod.ts";
 import {
+  RedisStreamDirectory,
+  SqliteStreamDirectory,
+  StreamDirectoryError,
+} from "./directory/mod.ts";
+import {
   type EventLog,
   EventLogError,
   MemoryEventLog,
@@ -15,6 +20,7 @@ import {
   SqliteEventLog,
   watchedLog,
 } from "./event_log/mod.ts";
+import type { StreamDirectory } from "./relay/mod.ts";
 import { connectRedis, type RedisConnection, RedisError } from "./redis/mod.ts";
 import {
   deriveKey,
@@ -43,8 +49,8 @@ export interface Stores {
   readonly sessions: SessionStore;
   /** Where events are kept; undefined where none are. */
   readonly log: EventLog | undefined;
-  /** The connection to Redis that stores share; undefined where none uses it. */
-  readonly redis: RedisConnection | undefined;
+  /** Which instance, or which earlier run, holds which stream; undefined where there is but this one. */
+  readonly directory: StreamDirectory | undefined;
   /** Closes all of them. */
   close(): Promise<void>;
 }
@@ -64,18 +70,46 @@ export interface StoresOptions {
  */
 export async function openStores(config: Config, options: StoresOptions = {}): Promise<Stores> {
   const { clock = systemClock, logger = nullLogger } = options;
-  const secrets = await secretsOf(config, clock);
-  const sealer = sealerOf(secrets, clock);
-  const usesRedis = config.sessions.store === "redis" || config.eventLog.store === "redis";
-  const redis = usesRedis ? await openRedis(config, logger) : undefined;
+  const sealer = sealerOf(await secretsOf(config, clock), clock);
+  const opened = new Opened();
   try {
+    const usesRedis = config.sessions.store === "redis" || config.eventLog.store === "redis";
+    const redis = usesRedis ? await openRedis(config, logger) : undefined;
+    opened.add(() => redis?.close());
     const sessions = config.sessions.store === "redis"
-      ? await RedisSessionStore.open(clock, keptFor(config), redis!)
+      ? await onRedis(() => RedisSessionStore.open(clock, keptFor(config), redis!))
       : openSessions(config, clock);
-    return assemble(sealer, config, { sessions, redis }, clock, logger);
+    opened.add(() => sessions.close());
+    const log = openEventLog(config, redis, clock, logger);
+    opened.add(() => log?.close());
+    const directory = await openDirectory(config, redis, clock, logger);
+    opened.add(() => directory?.shutdown());
+    return {
+      sealer,
+      ids: new SessionIds(sealer, clock),
+      sessions,
+      log,
+      directory,
+      close: () => opened.close(),
+    };
   } catch (error) {
-    await redis?.close();
-    throw problemOf(error, "redis.url", "a Redis or Valkey that works");
+    await opened.close();
+    throw error;
+  }
+}
+
+/** What was opened, to be closed in the reverse order. */
+class Opened {
+  #closers: (() => void | Promise<void> | undefined)[] = [];
+
+  add(close: () => void | Promise<void> | undefined): void {
+    this.#closers.unshift(close);
+  }
+
+  async close(): Promise<void> {
+    const closers = this.#closers;
+    this.#closers = [];
+    for (const close of closers) await close();
   }
 }
 
@@ -90,34 +124,18 @@ export function memoryStores(config: Config, options: StoresOptions = {}): Store
     ["memory", "off"].includes(config.eventLog.store);
   if (!inMemory) throw new TypeError("These stores take time to open; give openStores(config).");
   const secrets = config.sessions.keys.length > 0 ? config.sessions.keys : [makeSecret(clock)];
-  const opened = { sessions: openSessions(config, clock), redis: undefined };
-  return assemble(sealerOf(secrets, clock), config, opened, clock, logger);
-}
-
-function assemble(
-  sealer: Sealer,
-  config: Config,
-  { sessions, redis }: Pick<Stores, "sessions" | "redis">,
-  clock: Clock,
-  logger: Logger,
-): Stores {
-  let log: EventLog | undefined;
-  try {
-    log = openEventLog(config, redis, clock, logger);
-  } catch (error) {
-    void sessions.close();
-    throw error;
-  }
+  const sealer = sealerOf(secrets, clock);
+  const sessions = openSessions(config, clock);
+  const log = openEventLog(config, undefined, clock, logger);
   return {
     sealer,
     ids: new SessionIds(sealer, clock),
     sessions,
     log,
-    redis,
+    directory: undefined,
     async close() {
       await log?.close();
       await sessions.close();
-      await redis?.close();
     },
   };
 }
@@ -196,11 +214,51 @@ function openEventLog(
   }
 }
 
+/** Where streams are found that outlive the process, or that other instances hold. */
+async function openDirectory(
+  { eventLog, limits }: Config,
+  redis: RedisConnection | undefined,
+  clock: Clock,
+  logger: Logger,
+): Promise<StreamDirectory | undefined> {
+  // A stream may be resumed as long as its events are held, and while it waits for its client.
+  const ttlMs = Math.max(eventLog.maxAgeMs, limits.resumeWindowMs);
+  if (eventLog.store === "redis") {
+    const onTrouble = (error: unknown) =>
+      logger.warn("trouble with the directory of streams", { error });
+    return await onRedis(() =>
+      RedisStreamDirectory.join({ redis: redis!, clock, ttlMs, onTrouble })
+    );
+  }
+  if (eventLog.store !== "sqlite") return undefined;
+  const path = `${eventLog.path}.streams`;
+  try {
+    return new SqliteStreamDirectory(clock, { ttlMs, maxStreams: eventLog.maxStreams }, path);
+  } catch (error) {
+    throw problemOf(error, "eventLog.path", fileWanted(path), path);
+  }
+}
+
+/** Does something with Redis; what goes wrong is a problem of the config. */
+async function onRedis<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    throw problemOf(error, "redis.url", "a Redis or Valkey that works");
+  }
+}
+
 function fileWanted(path: string): string {
   return `a file that this proxy alone uses and may write, with --allow-write=${path}`;
 }
 
-const FAILURES = [EventLogError, RedisError, SealKeyError, SessionStoreError];
+const FAILURES = [
+  EventLogError,
+  RedisError,
+  SealKeyError,
+  SessionStoreError,
+  StreamDirectoryError,
+];
 
 /** What went wrong while a store was opened, as a problem of the config. */
 function problemOf(error: unknown, path: string, wanted: string, found?: string): unknown {

@@ -1,7 +1,8 @@
 /**
- * The admin address: health and status, from snapshots only. It changes nothing.
+ * The admin address: health, status and sessions, from snapshots only. It changes nothing.
  *
- * May import `errors.ts`, `http` and the checks at the door in `front`.
+ * May import `clock.ts`, `errors.ts`, `http`, the checks at the door in `front`, and what is read: `session`,
+ * and types of `relay`.
  *
  * @module
  */
@@ -9,6 +10,16 @@
 import { ProxyError, toProxyError } from "../errors.ts";
 import { type ClientAnswer, type ClientRequest, type Handler, jsonAnswer } from "../http/mod.ts";
 import { allowedOrigin, checkHost, type DoorRules, refusal, targetPath } from "../front/mod.ts";
+import type { SessionPages } from "./sessions.ts";
+
+export type { ClientInfo } from "./client_info.ts";
+export {
+  SessionPages,
+  type SessionPagesOptions,
+  type ToldSession,
+  type ToldSessions,
+  type ToldStream,
+} from "./sessions.ts";
 
 /** What the status page tells. */
 export interface Snapshot {
@@ -18,8 +29,12 @@ export interface Snapshot {
   readonly uptimeMs: number;
   /** The routes, without what is behind them. */
   readonly routes: readonly { readonly name: string; readonly path: string }[];
+  /** Connections of clients that are open now; null where the server does not tell. */
+  readonly clientConnections: number | null;
   /** Sessions in the table. */
   readonly sessions: number;
+  /** Principals who have sessions. */
+  readonly principals: number;
   /** Answers that are not over yet, streams included. */
   readonly answersUnderWay: number;
   /** Of those, the streams without an end of their own. */
@@ -34,32 +49,54 @@ export interface Snapshot {
   } | null;
 }
 
-type Page = (snapshot: Snapshot) => ClientAnswer;
+/** Where the pages look. */
+export interface AdminSources {
+  /** What the status page tells, now. */
+  snapshot(): Snapshot;
+  /** The pages about sessions. */
+  readonly sessions: SessionPages;
+}
+
+/** What a page is asked for beside its path. */
+interface Asked {
+  /** The query with its `?`, or empty. */
+  readonly query: string;
+  /** What follows the path of a page that is one of many. */
+  readonly rest: string;
+}
+
+type Page = (sources: AdminSources, asked: Asked) => ClientAnswer;
 
 const json = (status: number, value: unknown) => jsonAnswer(status, JSON.stringify(value));
 
-/** The pages by path: `/healthz` is this process alive, `/readyz` does it take requests. */
+/**
+ * The pages by path, or by how their paths begin: `/healthz` is this process alive, `/readyz` does it take
+ * requests.
+ */
 const PAGES: ReadonlyMap<string, Page> = new Map<string, Page>([
   ["/healthz", () => json(200, { status: "ok" })],
   [
     "/readyz",
-    ({ draining }) => draining ? json(503, { status: "draining" }) : json(200, { status: "ok" }),
+    (sources) =>
+      sources.snapshot().draining ? json(503, { status: "draining" }) : json(200, { status: "ok" }),
   ],
-  ["/status", (snapshot) => json(200, snapshot)],
+  ["/status", (sources) => json(200, sources.snapshot())],
+  ["/sessions", ({ sessions }, { query }) => json(200, sessions.list(query))],
+  ["/sessions/", ({ sessions }, { rest }) => json(200, sessions.one(rest))],
 ]);
 
 /** The handler of the admin address; never rejects. */
-export function adminHandler(door: DoorRules, snapshot: () => Snapshot): Handler {
+export function adminHandler(door: DoorRules, sources: AdminSources): Handler {
   return (request) => {
     try {
-      return Promise.resolve(page(request, door)(snapshot()));
+      return Promise.resolve(answer(request, door, sources));
     } catch (error) {
       return Promise.resolve(refusal(toProxyError(error)));
     }
   };
 }
 
-function page(request: ClientRequest, door: DoorRules): Page {
+function answer(request: ClientRequest, door: DoorRules, sources: AdminSources): ClientAnswer {
   if (request.method !== "GET" && request.method !== "HEAD") {
     throw new ProxyError("method_not_allowed", "Use GET here.", {
       headers: { allow: "GET, HEAD" },
@@ -67,12 +104,14 @@ function page(request: ClientRequest, door: DoorRules): Page {
   }
   const host = checkHost(request, door);
   allowedOrigin(request.headers, host, door);
-  const found = PAGES.get(targetPath(request.target).path);
-  if (found === undefined) {
-    throw new ProxyError(
-      "route_not_found",
-      `There is no such page; there are ${[...PAGES.keys()].join(", ")}.`,
-    );
-  }
-  return found;
+  const { path, query } = targetPath(request.target);
+  const end = path.indexOf("/", 1) + 1;
+  const name = end === 0 ? path : path.slice(0, end);
+  const found = PAGES.get(name);
+  if (found !== undefined) return found(sources, { query, rest: path.slice(name.length) });
+  const paths = [...PAGES.keys()].map((one) => one.endsWith("/") ? `${one}KEY` : one);
+  throw new ProxyError(
+    "route_not_found",
+    `There is no such page; there are ${paths.join(", ")}.`,
+  );
 }

@@ -76,6 +76,7 @@ function placeInField(header: string): Place {
 export function apiKeys({ header, keys }: ApiKeysOptions): Authenticator {
   const place = header === undefined ? BEARER_PLACE : placeInField(header);
   const holders = holdersOf(keys);
+  const names = new Map(holders.principals.map(({ id, name }) => [id, name]));
   return {
     authenticate(headers: FieldReader): Principal {
       const value = headers.get(place.field);
@@ -91,6 +92,7 @@ export function apiKeys({ header, keys }: ApiKeysOptions): Authenticator {
         place.challengeAgain,
       );
     },
+    nameOf: (id) => names.get(id),
     credentialFields: [place.field],
   };
 }

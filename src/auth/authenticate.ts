@@ -28,9 +28,15 @@ export interface Authenticator {
    * @throws {ProxyError} `unauthorized` where the credential is missing or wrong (R91)
    */
   authenticate(headers: FieldReader): Principal | Promise<Principal>;
+  /** Name of the principal with this id, for the admin pages; undefined where it is not known any more. */
+  nameOf(id: string): string | undefined;
   /** Names, in lower case, of the fields that carry credentials for the proxy and go no further (R93). */
   readonly credentialFields: readonly string[];
 }
 
 /** Takes everybody for the one anonymous principal. */
-export const anybody: Authenticator = { authenticate: () => ANONYMOUS, credentialFields: [] };
+export const anybody: Authenticator = {
+  authenticate: () => ANONYMOUS,
+  nameOf: (id) => id === ANONYMOUS.id ? ANONYMOUS.name : undefined,
+  credentialFields: [],
+};

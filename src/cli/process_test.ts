@@ -5,7 +5,6 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { TextLineStream } from "@std/streams/text-line-stream";
 import {
   jsonAnswer,
   jsonPost,
@@ -13,54 +12,8 @@ import {
   postText,
   RawClient,
   scriptedUpstream,
+  startProgram as spawn,
 } from "../testing/mod.ts";
-
-const ROOT = new URL("../../", import.meta.url);
-
-/** The program with some arguments, its output read to the end. */
-function spawn(args: readonly string[], permissions = "-P") {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", permissions, "--frozen", "main.ts", ...args],
-    cwd: ROOT,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const out: string[] = [];
-  const first = Promise.withResolvers<string>();
-  const reading = (async () => {
-    const lines = child.stdout.pipeThrough(new TextDecoderStream())
-      .pipeThrough(new TextLineStream());
-    for await (const line of lines) {
-      out.push(line);
-      first.resolve(line);
-    }
-    first.resolve("(nothing)");
-  })();
-  let err = "";
-  const waiting: { text: string; resolve: () => void }[] = [];
-  const logging = (async () => {
-    for await (const piece of child.stderr.pipeThrough(new TextDecoderStream())) {
-      err += piece;
-      for (const { text, resolve } of waiting) if (err.includes(text)) resolve();
-    }
-  })();
-  return {
-    child,
-    /** The first line on stdout. */
-    first: first.promise,
-    /** Resolves when `text` stands on stderr. */
-    logged: (text: string) =>
-      err.includes(text)
-        ? Promise.resolve()
-        : new Promise<void>((resolve) => waiting.push({ text, resolve })),
-    /** The end: exit code, all of stdout, all of stderr. */
-    async end() {
-      const [{ code }] = await Promise.all([child.status, reading, logging]);
-      return { code, out, err };
-    },
-  };
-}
 
 Deno.test("serve prints one line, answers, and ends with 0 on SIGTERM and on SIGINT", async () => {
   const answer = jsonAnswer('{"jsonrpc":"2.0","id":1,"result":{}}');

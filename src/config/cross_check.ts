@@ -33,6 +33,7 @@ export function crossCheck(
     ...repeated(raw, "name"),
     ...halfCertificates(raw),
     ...http2OverUnix(raw),
+    ...sharedCredentials(raw),
     ...storesCheck(raw),
     ...authProblems(raw),
   ];
@@ -72,6 +73,18 @@ function http2OverUnix(raw: Readonly<Record<string, unknown>>): ConfigProblem[] 
     if (http2 !== true || typeof url !== "string" || !url.startsWith("unix:")) return [];
     const found = "true beside a unix: address";
     return [{ path: `${path}.http2`, found, wanted: "false, or an http:// or https:// URL" }];
+  });
+}
+
+/** One upstream session must not mix the credentials of its clients. */
+function sharedCredentials(raw: Readonly<Record<string, unknown>>): ConfigProblem[] {
+  return upstreams(raw).flatMap(({ path, upstream: { sessions, credentials } }) => {
+    if (sessions !== "shared" || credentials !== "forward") return [];
+    return [{
+      path: `${path}.sessions`,
+      found: '"shared" beside credentials: "forward"',
+      wanted: "dedicated, or credentials: drop with the server's own in headers",
+    }];
   });
 }
 

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type ConfigSources, environmentOverrides, loadConfig } from "./load.ts";
 import { ConfigError } from "./problems.ts";
 
@@ -137,6 +137,17 @@ Deno.test("a certificate without its key, and HTTP/2 over a Unix socket, are pro
   await load(upstream('"url":"https://x/","http2":true,"tls":{"certFile":"c","keyFile":"k"}'));
 });
 
+Deno.test("one upstream session must not mix the credentials of its clients", async () => {
+  const upstream = (more: string) => `{"routes":[{"path":"/mcp","upstream":{${more}}}]}`;
+  const both = '"url":"https://x/","sessions":"shared","credentials":"forward"';
+  assertEquals(await problems(upstream(both)), [
+    'routes[0].upstream.sessions: found "shared" beside credentials: "forward", wanted dedicated, ' +
+    "or credentials: drop with the server's own in headers",
+  ]);
+  await load(upstream('"url":"https://x/","sessions":"shared"'));
+  await load(upstream('"url":"https://x/","credentials":"forward"'));
+});
+
 Deno.test("the flag and the variable name the folder for recordings, the file its limit", async () => {
   const upstream = "http://localhost:1/mcp";
   assertEquals((await load(undefined, { flags: { upstream } })).record, undefined);
@@ -242,5 +253,43 @@ Deno.test("what is wrong with an interceptor is told with its path and the key t
     "of a TypeScript or JavaScript module",
     "routes[0].interceptors[4].module: found nothing, wanted the path of a module, or use with the " +
     "name of a built-in interceptor",
+  ]);
+});
+
+Deno.test("R76 stores that outlive the process need a key, their file, or Redis", async () => {
+  const flags = { upstream: "http://localhost:1/mcp" };
+  const secret = "0123456789abcdefghijklmnopqrstuvwxyz";
+  assertEquals(await problems('{"sessions":{"store":"sqlite"}}', { flags }), [
+    "dataDir: found nothing, wanted dataDir, such as /var/lib/switchyard, or sessions.path: the store " +
+    "sqlite needs a file",
+    "sessions.keys: found no key, wanted a key in SWITCHYARD_SESSION_KEYS, such as " +
+    "`openssl rand -base64 32` makes, or dataDir to keep one in: the store sqlite outlives the process, " +
+    "and the ids of its sessions must too",
+  ]);
+  assertEquals(
+    await problems('{"sessions":{"store":"redis"},"eventLog":{"store":"memory"}}', {
+      flags,
+      environment: { sessionKeys: secret },
+    }),
+    [
+      "redis.url: found nothing, wanted redis://HOST:PORT, which sessions with the store redis needs",
+      'eventLog.store: found "memory", wanted redis or off where sessions.store is redis: a client may ' +
+      "come back at any instance",
+    ],
+  );
+  const environment = { sessionKeys: `${secret}, ${secret}2`, redisUrl: "redis://localhost" };
+  const redis = '{"sessions":{"store":"redis"},"eventLog":{"store":"redis"}}';
+  const config = await load(redis, { flags, environment });
+  assertEquals([...config.sessions.keys], [secret, `${secret}2`]);
+  assertEquals(config.redis, { url: "redis://localhost", prefix: "switchyard", timeoutMs: 5_000 });
+  const short = await problems(undefined, { flags, environment: { sessionKeys: "changeme" } });
+  assertEquals(short.length, 1);
+  assert(!short[0]!.includes("changeme"), short[0]);
+  const shared =
+    '{"sessions":{"store":"redis"},"eventLog":{"store":"off"},"routes":[{"path":"/mcp",' +
+    '"upstream":{"url":"http://localhost:1/mcp","sessions":"shared"}}]}';
+  assertEquals(await problems(shared, { environment }), [
+    'routes[0].upstream.sessions: found "shared" beside sessions.store "redis", wanted dedicated, or the ' +
+    "store memory or sqlite: instances cannot share one upstream session",
   ]);
 });

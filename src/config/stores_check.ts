@@ -16,6 +16,7 @@ export function storesCheck(raw: Raw): ConfigProblem[] {
     ...missingKey(raw),
     ...missingRedis(raw),
     ...eventsElsewhere(raw),
+    ...sharedElsewhere(raw),
   ];
 }
 
@@ -73,4 +74,18 @@ function eventsElsewhere({ sessions, eventLog }: Raw): ConfigProblem[] {
     found: JSON.stringify(store),
     wanted: "redis or off where sessions.store is redis: a client may come back at any instance",
   }];
+}
+
+/** Which client asked what on a shared upstream session one process alone knows. */
+function sharedElsewhere({ sessions, routes }: Raw): ConfigProblem[] {
+  if (record(sessions).store !== "redis" || !Array.isArray(routes)) return [];
+  return routes.flatMap((route: unknown, index) => {
+    if (record(record(route).upstream).sessions !== "shared") return [];
+    return [{
+      path: `routes[${index}].upstream.sessions`,
+      found: '"shared" beside sessions.store "redis"',
+      wanted:
+        "dedicated, or the store memory or sqlite: instances cannot share one upstream session",
+    }];
+  });
 }

@@ -122,9 +122,18 @@ export class RedisEventLog implements EventLog {
     if (found === undefined) return UNKNOWN;
     const { events, more } = found;
     const newest = Math.max(found.newest, appended);
-    if (seq > newest) return UNKNOWN;
+    // That of an event which there never was is ahead of `newest`, and a gap too.
     const last = more ? events.at(-1)!.seq : newest;
     return { events, gap: last - seq !== events.length, more };
+  }
+
+  /** See `EventLog`. What this instance has in its books of the stream is read anew by the next append. */
+  async rewind(stream: string, seq: number): Promise<void> {
+    await this.#lines.get(stream)?.last;
+    if (this.#closed) return;
+    this.#kept.delete(stream);
+    if ((this.#ledger.newest(stream) ?? 0) > seq) this.#ledger.reset(stream, seq);
+    await this.#streams.rewind(stream, seq);
   }
 
   /** See `EventLog`. A stream of another instance goes too. */
@@ -206,7 +215,7 @@ export class RedisEventLog implements EventLog {
   }
 
   async #forget(stream: string, { resolve, reject }: Waiting): Promise<void> {
-    // The books' own word to Redis would come later, when there may be another stream of that name.
+    // It goes at once, and not with the next append as what the books let go of.
     this.#kept.delete(stream);
     this.#ledger.forget(stream);
     try {

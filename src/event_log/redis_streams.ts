@@ -11,7 +11,6 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import type { RedisConnection, RedisReply } from "../redis/mod.ts";
 import { EventLogError } from "./error.ts";
 import type { LoggedEvent } from "./log.ts";
@@ -65,7 +64,7 @@ export interface RedisSizes {
  * Keeps runs. Answers with the newest number where it is not the expected one, and has done nothing then.
  * What is left of a stream whose newest number has gone is nobody's.
  */
-const APPEND = script(`
+const APPEND = `
 local newest = redis.call('GET', KEYS[2]) or '-1'
 if newest ~= ARGV[1] then return newest end
 if newest == '-1' then redis.call('DEL', KEYS[1]) end
@@ -84,10 +83,10 @@ if ARGV[3] ~= '0' then redis.call('XTRIM', KEYS[1], 'MINID', ARGV[3]) end
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return false
-`);
+`;
 
 /** Gives the newest number, whether there is more, and numbers and bytes by turns. */
-const AFTER = script(`
+const AFTER = `
 local newest = redis.call('GET', KEYS[2])
 if not newest then return false end
 local from, young, room = tonumber(ARGV[1]) + 1, tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -109,10 +108,10 @@ while true do
   end
   if #page < 100 then return reply end
 end
-`);
+`;
 
 /** Gives the newest number, and the numbers and sizes of some events that are not too old. */
-const SIZES = script(`
+const SIZES = `
 local newest = redis.call('GET', KEYS[2]) or '-1'
 local from, young = ARGV[1], tonumber(ARGV[2])
 local page, sizes, last = {}, {}, ''
@@ -123,10 +122,10 @@ for _, entry in ipairs(page) do
   last = seq
 end
 return {newest, #page == 1000 and last or '', table.concat(sizes, ' ')}
-`);
+`;
 
 /** Has go what is told of streams that still have the expected newest number. */
-const TRIM = script(`
+const TRIM = `
 for at = 1, #KEYS, 2 do
   if redis.call('GET', KEYS[at + 1]) == ARGV[at] then
     if ARGV[at + 1] == '' then redis.call('DEL', KEYS[at], KEYS[at + 1])
@@ -134,16 +133,19 @@ for at = 1, #KEYS, 2 do
   end
 end
 return false
-`);
+`;
 
-interface Script {
-  readonly text: string;
-  readonly sha1: string;
-}
-
-function script(text: string): Script {
-  return { text, sha1: createHash("sha1").update(text).digest("hex") };
-}
+/** Has go what stands behind a number, which becomes the newest. */
+const REWIND = `
+local newest = redis.call('GET', KEYS[2])
+if not newest or tonumber(newest) <= tonumber(ARGV[1]) then return false end
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '(' .. ARGV[1] .. '-1', '+')) do
+  redis.call('XDEL', KEYS[1], entry[1])
+end
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('XSETID', KEYS[1], ARGV[1] .. '-1') end
+redis.call('SET', KEYS[2], ARGV[1], 'KEEPTTL')
+return false
+`;
 
 /** The streams of one prefix. Every method throws an `EventLogError` when Redis fails. */
 export class RedisStreams {
@@ -217,6 +219,11 @@ export class RedisStreams {
     await Promise.all(calls);
   }
 
+  /** Drops the events behind `seq`, whoever wrote them. */
+  async rewind(stream: string, seq: number): Promise<void> {
+    await this.#run(REWIND, this.#keys(stream), [`${seq}`]);
+  }
+
   /** Drops a stream, whoever wrote it. */
   async drop(stream: string): Promise<void> {
     try {
@@ -231,20 +238,17 @@ export class RedisStreams {
     return [`${prefix}:events:${stream}`, `${prefix}:newest:${stream}`];
   }
 
+  /**
+   * Runs a script by its text, which is measured to cost as little as by its hash. Redis not knowing the hash,
+   * and the script being sent once more, would put commands in another order.
+   */
   async #run(
-    { text, sha1 }: Script,
+    script: string,
     keys: readonly string[],
     args: readonly (string | Uint8Array)[],
   ): Promise<RedisReply> {
-    const rest = [String(keys.length), ...keys, ...args];
     try {
-      try {
-        return await this.#redis.bytesCommand("EVALSHA", sha1, ...rest);
-      } catch (error) {
-        if (!(error instanceof Error && error.message.includes("NOSCRIPT"))) throw error;
-        // It does not know the script yet, or no more; it will from now on.
-        return await this.#redis.bytesCommand("EVAL", text, ...rest);
-      }
+      return await this.#redis.bytesCommand("EVAL", script, String(keys.length), ...keys, ...args);
     } catch (error) {
       throw failed(error);
     }

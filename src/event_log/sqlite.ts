@@ -121,6 +121,14 @@ export class SqliteEventLog implements EventLog {
     return { events, gap, more };
   }
 
+  /** See `EventLog`. What is left counts as appended now. */
+  rewind(stream: string, seq: number): void {
+    if (this.#closed || (this.#ledger.newest(stream) ?? 0) <= seq) return;
+    const { events } = this.after(stream, 0, Infinity);
+    this.forget(stream);
+    this.append(stream, events.filter((event) => event.seq <= seq));
+  }
+
   /** See `EventLog`. */
   forget(stream: string): void {
     if (this.#closed) return;

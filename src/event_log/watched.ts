@@ -43,6 +43,7 @@ export function watchedLog(
     append: (stream, events) => watched(() => log.append(stream, events)),
     appendRun: (stream, seq, bytes, ends) => watched(() => log.appendRun(stream, seq, bytes, ends)),
     after: (stream, seq, maxBytes) => watched(() => log.after(stream, seq, maxBytes)),
+    ...(log.rewind && { rewind: (stream, seq) => watched(() => log.rewind!(stream, seq)) }),
     forget: (stream) => watched(() => log.forget(stream)),
     close: () => log.close(),
   };

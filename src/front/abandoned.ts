@@ -16,6 +16,9 @@ const AT_ONCE = 8;
 /** Sessions that wait for that; further ones are left to the server. */
 const MAX_WAITING = 10_000;
 
+/** The server knows the session no more, or lets no client end one (2025-11-25 basic/transports). */
+const NOTHING_TO_END: ReadonlySet<number> = new Set([404, 405]);
+
 /** Ends upstream sessions that nobody can reach any more, a few at a time. */
 export class AbandonedSessions {
   readonly #logger: Logger;
@@ -61,13 +64,18 @@ export class AbandonedSessions {
     const headers = new Fields(revision === undefined ? [] : ["mcp-protocol-version", revision]);
     const call = { headers, sessionId: upstreamId, principal, query: "", signal: NEVER_ABORTED };
     try {
-      (await upstream.terminate(call)).body.discard();
+      const { status, body } = await upstream.terminate(call);
+      body.discard();
+      if (status < 300 || NOTHING_TO_END.has(status)) return;
+      this.#notEnded(route, key, { status });
     } catch (error) {
-      // It goes when the server lets go of it by itself.
-      this.#logger.debug("an abandoned session could not be ended upstream", {
-        session: key,
-        error,
-      });
+      this.#notEnded(route, key, { error });
     }
+  }
+
+  /** It goes when the server lets go of it by itself. */
+  #notEnded(route: string, session: string, why: Readonly<Record<string, unknown>>): void {
+    const fields = { route, session, ...why };
+    this.#logger.debug("an abandoned session could not be ended upstream", fields);
   }
 }

@@ -5,7 +5,14 @@
  */
 
 import { errorBody, ProxyError } from "../errors.ts";
-import type { AnswerSource, CancelSignal, ClientAnswer, Fields } from "../http/mod.ts";
+import {
+  type AnswerSource,
+  type CancelSignal,
+  type ClientAnswer,
+  type Fields,
+  replaceText,
+} from "../http/mod.ts";
+import type { SessionNames } from "../relay/mod.ts";
 import { type Rewritten, tooLargeToInspect } from "./interceptors.ts";
 import { streamFields } from "../sse/mod.ts";
 import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
@@ -18,6 +25,8 @@ export interface AnswerContext {
   readonly expected: Expected;
   /** The client's session id to tell, if any. */
   readonly sessionId: string | undefined;
+  /** The two ids of its session, where messages are searched for them (R77). */
+  readonly names?: SessionNames | undefined;
   /** The exact text of the request's id, for an error. */
   readonly idText: string | undefined;
   /** Aborted when nobody waits for the answer any more. */
@@ -96,11 +105,12 @@ async function inspected(
   context: AnswerContext,
   maxBytes: number,
 ): Promise<ClientAnswer> {
-  const body = await collect(answer, context.signal, (from) => readWithin(from, maxBytes));
-  if (body === null || body.length > maxBytes) {
+  const collected = await collect(answer, context.signal, (from) => readWithin(from, maxBytes));
+  if (collected === null || collected.length > maxBytes) {
     answer.body.discard();
     throw tooLargeToInspect(maxBytes).withId(context.idText);
   }
+  const body = renamed(collected, context);
   return rewritten(jsonResponse(answer, context, body), body, context);
 }
 
@@ -148,7 +158,16 @@ function jsonResponse(
   if (whole !== null && whole.length === 0) {
     throw refuseAnswer(answer, context, "The upstream server answered with an empty body.");
   }
-  return { status: 200, fields: answer.headers, body: whole ?? answer.body };
+  const body = whole === null ? answer.body : renamed(whole, context);
+  return { status: 200, fields: answer.headers, body };
+}
+
+/** A message as the client may see it: it knows the session by another id than the upstream does. */
+function renamed(
+  whole: Uint8Array<ArrayBuffer>,
+  { names }: AnswerContext,
+): Uint8Array<ArrayBuffer> {
+  return names === undefined ? whole : replaceText(whole, names.upstream, names.client);
 }
 
 /** The body if it is small; given up at once when the client goes (R54). */
@@ -207,7 +226,8 @@ async function errorResponse(
 ): Promise<ClientAnswer> {
   const { status, headers } = answer;
   const isReadable = answer.kind === "json" && !(isCompressed(headers) && context.interceptors);
-  const body = isReadable ? await collect(answer, context.signal) : null;
+  const collected = isReadable ? await collect(answer, context.signal) : null;
+  const body = collected && renamed(collected, context);
   answer.body.discard();
   if (body !== null && mayPass(body, status)) {
     const found: ClientAnswer = { status, fields: headers, body };

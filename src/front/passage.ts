@@ -38,6 +38,8 @@ export interface Arrival {
   readonly principal: Principal;
   /** The query with its `?`, or empty. */
   readonly query: string;
+  /** Bytes of its body, as far as it was read. */
+  bytes: number;
 }
 
 /** One request on its way through the front. */

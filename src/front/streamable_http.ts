@@ -11,7 +11,13 @@ import type { Principal } from "../auth/mod.ts";
 import type { LimitsConfig } from "../config/mod.ts";
 import { classifyBodyless, classifyPost } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import { type ClientAnswer, type ClientRequest, detached, Fields } from "../http/mod.ts";
+import {
+  type ClientAnswer,
+  type ClientRequest,
+  detached,
+  Fields,
+  replaceText,
+} from "../http/mod.ts";
 import { type JsonLimits, parseBody } from "../json/mod.ts";
 import { Attachment } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
@@ -37,6 +43,7 @@ import { requireAcceptAnswer, requireAcceptStream, requireJsonBody } from "./med
 import { Recovery } from "./recovery.ts";
 import { learn, learnRevision } from "./session_facts.ts";
 import type { Streams } from "./streams.ts";
+import { countAnswer, countOpening, countRequest } from "./traffic.ts";
 
 /** An `initialize` message up to so many bytes is kept, so that a lost session can be made anew. */
 const MAX_KEPT_INITIALIZE_BYTES = 65_536;
@@ -91,7 +98,7 @@ export function streamableHttpFront(options: FrontOptions): Front {
         headers: { allow: "GET, POST, DELETE" },
       });
     }
-    return answer(options, { request, principal, query }, facts);
+    return answer(options, { request, principal, query, bytes: 0 }, facts);
   };
 }
 
@@ -105,12 +112,14 @@ async function post(
   requireAcceptAnswer(request.headers);
   const reading = request.body();
   const bytes = reading instanceof Uint8Array ? reading : await reading;
+  arrival.bytes = bytes.length;
   const body = parseBody(bytes, options.limits);
   facts.rpc = describe(body);
   const classified = classifyPost(body, eraHeaders(request.headers));
   facts.era = classified.era;
   const finding = sessionOfPost(options, arrival, classified.era, body);
   const session = finding instanceof Promise ? await finding : finding;
+  if (session !== undefined) countRequest(session, bytes.length);
   const passage = postPassage(options, arrival, body, classified, session);
   const interceptors = interceptorsFor(options, passage);
   const inbound = await interceptors?.inbound(bytes, request.headers);
@@ -139,7 +148,18 @@ async function sendPost(
   const { upstream } = options;
   const send = passage.expected === "message" ? upstream.exchange : upstream.notify;
   const initialize = passage.opensSession ? keptInitialize(bytes) : undefined;
-  return await pass(options, { ...passage, initialize }, (call) => send(call, bytes), interceptors);
+  const { session } = passage;
+  // The upstream knows the session by another id (R77), which it may change in a recovery.
+  const body = () => {
+    const names = session?.names;
+    return names === undefined ? bytes : replaceText(bytes, names.client, names.upstream);
+  };
+  return await pass(
+    options,
+    { ...passage, initialize },
+    (call) => send(call, body()),
+    interceptors,
+  );
 }
 
 /** An `initialize` as it went upstream, to be sent again; undefined for one too large to keep. */
@@ -153,7 +173,9 @@ function answerHere(passage: Passage, inbound: Inbound, batch: boolean): ClientA
   const named = session === undefined ? [] : ["mcp-session-id", session.id];
   if (inbound.answers.length === 0) return { status: 202, fields: new Fields(named), body: null };
   const fields = new Fields(["content-type", "application/json", ...named]);
-  return { status: 200, fields, body: answeredHere(inbound, batch) };
+  const answer: ClientAnswer = { status: 200, fields, body: answeredHere(inbound, batch) };
+  if (session !== undefined) countAnswer(session, answer);
+  return answer;
 }
 
 function interceptorsFor(
@@ -246,6 +268,7 @@ async function pass(
     const found = toAnswer(answer, {
       expected: passage.expected,
       sessionId: known?.id,
+      names: known?.names,
       idText: passage.idText,
       signal: call.signal,
       interceptors: interceptors && {
@@ -266,7 +289,9 @@ async function pass(
     });
     followed.whenOver(release);
     options.exchanges.follow(followed, passage.isSubscription);
-    return found instanceof Promise ? await found : found;
+    const answered = found instanceof Promise ? await found : found;
+    if (known !== undefined) countAnswer(known, answered, answer.body);
+    return answered;
   } catch (error) {
     release();
     throw toProxyError(error).withId(passage.idText);
@@ -317,6 +342,7 @@ function settleSession(
     initialize: passage.initialize,
   });
   const opened = (session: Session) => {
+    countOpening(session, arrival.bytes);
     learnRevision(sessions, session, answer);
     return session;
   };

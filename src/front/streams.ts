@@ -23,6 +23,8 @@ import {
   type RelayLimits,
   type RestoredStream,
   SessionStreams,
+  StreamTally,
+  type StreamTraffic,
 } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
 import {
@@ -79,6 +81,13 @@ export interface StreamContext {
   readonly first?: readonly Outgoing[] | undefined;
 }
 
+/** A stream that is to be opened again. */
+interface Listening extends Pick<StreamContext, "call" | "requestIds"> {
+  readonly begun: Begun;
+  /** Whether a client reads it. */
+  readonly attended: boolean;
+}
+
 /** The upstream session in which a stream is open. */
 interface Begun {
   /** Its generation. */
@@ -91,6 +100,7 @@ interface Begun {
 export class Streams {
   readonly #options: StreamsOptions;
   readonly #ofSession = new WeakMap<Session, SessionStreams>();
+  readonly #tallies = new WeakMap<Session, StreamTally>();
 
   /** None yet. */
   constructor(options: StreamsOptions) {
@@ -100,6 +110,11 @@ export class Streams {
   /** Whether the streams of sessions are kept so that they can be resumed. */
   get keeps(): boolean {
     return this.#options.log !== undefined;
+  }
+
+  /** The streams of a session that are held here, the oldest first, and what has passed on them. */
+  told(session: Session): Iterable<StreamTraffic> {
+    return this.#tallies.get(session) ?? [];
   }
 
   /** What a client reads of a stream that the upstream began. */
@@ -114,7 +129,9 @@ export class Streams {
       // A subscription that ends without a word may be asked for again (2026-07-28 basic/patterns/subscriptions).
       const awaited = isSubscription ? undefined : idText;
       const resumable = context.era !== "modern";
-      return new PassingStream(source, { clock, keepAliveMs, idText: awaited, resumable });
+      const kind = isSubscription ? "subscription" : "answer";
+      const traffic = session && this.#tally(session).begin(kind, false);
+      return new PassingStream(source, { clock, keepAliveMs, idText: awaited, resumable, traffic });
     }
     return streams.open({
       body,
@@ -166,7 +183,8 @@ export class Streams {
   ): Pick<NewStream, "listen" | "onSessionGone"> {
     const begun: Begun = { generation: session.record.generation, staleId: undefined };
     return {
-      listen: (lastEventId) => this.#listen(session, stream, begun, lastEventId),
+      listen: (lastEventId, attended) =>
+        this.#listen(session, { ...stream, begun, attended }, lastEventId),
       onSessionGone: () => this.#sessionGone(session),
     };
   }
@@ -177,8 +195,7 @@ export class Streams {
    */
   async #listen(
     session: Session,
-    { call, requestIds }: Pick<StreamContext, "call" | "requestIds">,
-    begun: Begun,
+    { call, requestIds, begun, attended }: Listening,
     lastEventId: string | undefined,
   ): Promise<UpstreamAnswer> {
     const { upstream, recovery } = this.#options;
@@ -197,7 +214,8 @@ export class Streams {
       lastEventId: isKnown ? utf8Field(lastEventId) : null,
     };
     const answer = await upstream.listen(made);
-    if (answersRequests || !Recovery.isSuspect(answer)) return answer;
+    // For nobody no session is made anew: whoever comes back has that done.
+    if (answersRequests || !attended || !Recovery.isSuspect(answer)) return answer;
     return await recovery.again(
       session,
       generation,
@@ -215,6 +233,15 @@ export class Streams {
     if (session.record.initialize === undefined) this.#options.sessions.close(session);
   }
 
+  #tally(session: Session): StreamTally {
+    let tally = this.#tallies.get(session);
+    if (tally === undefined) {
+      tally = new StreamTally(session.traffic, this.#options.clock);
+      this.#tallies.set(session, tally);
+    }
+    return tally;
+  }
+
   #of(session: Session): SessionStreams | undefined {
     const { log, limits, clock, backOff, live, instances } = this.#options;
     if (log === undefined) return undefined;
@@ -227,6 +254,8 @@ export class Streams {
         backOff,
         live,
         session: session.key,
+        names: () => session.names,
+        tally: this.#tally(session),
         instances,
       });
       this.#ofSession.set(session, streams);

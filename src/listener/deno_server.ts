@@ -60,6 +60,7 @@ export function denoServer(options: ServerOptions): HttpServer {
   }, denoHandler(handler, limits, clock));
   return {
     address: server.addr,
+    connections: null,
     shutdown: () => server.shutdown(),
     // Aborting the server after `shutdown` throws; what is left ends with the process.
     cut: () => {},

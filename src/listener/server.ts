@@ -60,6 +60,8 @@ export interface ServerOptions {
 export interface HttpServer {
   /** Where. */
   readonly address: Deno.NetAddr;
+  /** How many connections are open now; null where it does not know. */
+  readonly connections: number | null;
   /** Takes no more connections, closes those without a request, and resolves when the others are done. */
   shutdown(): Promise<void>;
   /** Closes every connection there and then, as far as the server can. */

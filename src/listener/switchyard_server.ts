@@ -64,6 +64,11 @@ export class Listener implements HttpServer {
     this.#accepting = this.#accept();
   }
 
+  /** See `HttpServer`; without those that are turned away. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   /** See `HttpServer`. */
   async shutdown(): Promise<void> {
     if (!this.#stopped) {

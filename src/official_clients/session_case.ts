@@ -30,6 +30,8 @@ export interface SessionCase {
   readonly name: string;
   /** The one server it is for; both if left out. */
   readonly only?: SessionTarget;
+  /** Whether it holds only where a client has the upstream session to itself. */
+  readonly dedicated?: boolean;
   /** Whether its clients come back for streams that ended without an answer. */
   readonly resumes?: boolean;
   readonly run: (setup: Setup) => Promise<void>;
@@ -41,10 +43,11 @@ export async function runCase(
   target: SessionTarget,
   upstream: string,
   connect: Connect,
+  sessions: "dedicated" | "shared",
 ): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const relay = stack.use(await startRelay(upstream));
-  const proxy = await testProxy({ upstream: relay.url });
+  const proxy = await testProxy({ upstream: relay.url, upstreamConfig: { sessions } });
   stack.defer(async () => void await proxy.stop());
   const { answers } = target;
   const open = async (endpoint: string, sessionId?: string) => {

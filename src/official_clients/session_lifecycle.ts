@@ -67,7 +67,11 @@ async function endOne({ client, another, target }: Setup): Promise<void> {
 /** Cases about the session itself. */
 export const LIFECYCLE: readonly SessionCase[] = [
   { name: "the client's session id is not the server's, and never reaches it", run: separateIds },
-  { name: "terminateSession ends the session: its id gets 404, a new one works", run: terminate },
+  {
+    name: "terminateSession ends the session: its id gets 404, a new one works",
+    dedicated: true,
+    run: terminate,
+  },
   { name: "a second transport goes on with the session of the first", run: goOn },
   { name: "ending one client's session leaves the other's alone", run: endOne },
 ];

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ManualClock, redisTest, type TestRedis } from "../testing/mod.ts";
-import { connectRedis, MAX_PENDING_COMMANDS, RedisError } from "./mod.ts";
+import { connectRedis, MAX_PENDING_COMMANDS, type RedisConnection, RedisError } from "./mod.ts";
 
 /** A connection on a clock of the test's own, and what it tells of trouble. */
 async function connectByHand(redis: Pick<TestRedis, "url" | "prefix">, timeoutMs = 5_000) {
@@ -14,7 +14,23 @@ async function connectByHand(redis: Pick<TestRedis, "url" | "prefix">, timeoutMs
   };
   const { url, prefix } = redis;
   const connection = await connectRedis({ url, prefix, timeoutMs, onTrouble }, clock);
-  return { clock, told, connection, trouble: () => trouble };
+  const untilTold = async (count: number) => {
+    while (told.length < count) await trouble;
+  };
+  return { clock, told, connection, untilTold };
+}
+
+/** Waits until commands are taken again; `pass` lets time pass meanwhile. */
+async function untilThere(connection: RedisConnection, pass: () => Promise<unknown>) {
+  for (;;) {
+    try {
+      await connection.command("PING");
+      return;
+    } catch (error) {
+      assertStringIncludes(String(error), "is lost, and being made again");
+      await pass();
+    }
+  }
 }
 
 redisTest("command() sends text and bytes, and gives either back", async (redis) => {
@@ -63,16 +79,19 @@ redisTest("a connection that broke is made again, and its channels with it", asy
 redisTest(
   "close() while Redis is down leaves no timer, and no attempt to connect",
   async (redis) => {
-    const { clock, connection, trouble } = await connectByHand(redis);
-    const lost = trouble();
-    await redis.kill();
-    await lost;
-    assert(clock.timers > 0);
-    await connection.close();
-    await connection.close();
-    assertEquals(clock.timers, 0);
+    // While it waits to connect again, and while it connects.
+    for (const delayMs of [0, 50]) {
+      const { clock, connection, untilTold } = await connectByHand(redis);
+      await redis.kill();
+      await untilTold(2);
+      assert(clock.timers > 0);
+      clock.advance(delayMs);
+      await connection.close();
+      assertEquals(clock.timers, 0);
+      await connection.close();
+      await redis.restart();
+    }
     // On the real clock the sanitizers of the test look after it.
-    await redis.restart();
     const other = await redis.connect();
     await redis.kill();
     await assertRejects(() => other.command("PING"), RedisError);
@@ -82,10 +101,10 @@ redisTest(
 );
 
 redisTest("a command while Redis is down is refused at once", async (redis) => {
-  const { clock, told, connection, trouble } = await connectByHand(redis);
+  const { clock, connection, untilTold } = await connectByHand(redis);
   await redis.kill();
   const underWay = assertRejects(() => connection.command("PING"), RedisError);
-  while (told.length < 2) await trouble();
+  await untilTold(2);
   await underWay;
   const timers = clock.timers;
   for (const act of [() => connection.command("PING"), () => connection.subscribe("c", () => {})]) {
@@ -97,23 +116,28 @@ redisTest("a command while Redis is down is refused at once", async (redis) => {
 }, { own: true });
 
 redisTest("trouble is told once for each reason, and again when it comes back", async (redis) => {
-  const { clock, told, connection, trouble } = await connectByHand(redis);
-  const untilTold = async (count: number) => {
-    while (told.length < count) await trouble();
+  const { clock, told, connection, untilTold } = await connectByHand(redis);
+  /** Starts Redis anew, and waits until both connections are there. */
+  const restart = async (delayMs: number) => {
+    const { promise: again, resolve } = Promise.withResolvers<void>();
+    connection.onReconnect(resolve);
+    await redis.restart();
+    clock.advance(delayMs);
+    await again;
+    await untilThere(connection, () => new Deno.Command("true").output());
   };
   await redis.kill();
-  // That it was closed, and that nothing is there, for both connections.
   await untilTold(2);
-  clock.advance(50);
-  await untilTold(4);
-  const { promise: again, resolve } = Promise.withResolvers<void>();
-  connection.onReconnect(resolve);
-  await redis.restart();
-  clock.advance(100);
-  await again;
-  assertEquals(told.length, 4);
+  await restart(50);
+  // The same reason, but another time; then that nothing is there, twice.
   await redis.kill();
+  await untilTold(4);
+  clock.advance(50);
   await untilTold(6);
+  clock.advance(100);
+  await restart(200);
+  assertEquals(told.length, 6);
+  assertEquals(told.slice(0, 2), told.slice(2, 4));
   for (const sentence of told) {
     assert(/^Redis cannot be reached: .+[^.]\.$/.test(sentence), sentence);
   }
@@ -137,16 +161,7 @@ redisTest(
     assertEquals(told, ["Redis cannot be reached: no answer within 1000 ms."]);
     await other.command("CLIENT", "UNPAUSE");
     clock.advance(50);
-    for (;;) {
-      try {
-        assertEquals(await connection.command("GET", `${redis.prefix}:none`), null);
-        break;
-      } catch (error) {
-        // It is being made: commands are refused, and asking `other` lets time pass.
-        assertStringIncludes(String(error), "is lost, and being made again");
-        await other.command("PING");
-      }
-    }
+    await untilThere(connection, () => other.command("PING"));
     await connection.close();
   },
   { own: true },
@@ -169,16 +184,15 @@ redisTest("commands that wait for their answers are bounded", async (redis) => {
 redisTest(
   "a connection for channels that is silent is found out by its heartbeat",
   async (redis) => {
-    const { clock, connection, told, trouble } = await connectByHand(redis, 1_000);
+    const { clock, connection, told, untilTold } = await connectByHand(redis, 1_000);
     const other = await redis.connect();
     const { promise: again, resolve } = Promise.withResolvers<void>();
     connection.onReconnect(resolve);
     // Now nothing at all is answered, as by a machine that has gone.
     await other.command("CLIENT", "PAUSE", "50", "ALL");
-    const lost = trouble();
     clock.advance(10_000);
     clock.advance(1_000);
-    await lost;
+    await untilTold(1);
     assertEquals(told, ["Redis cannot be reached: no answer within 1000 ms."]);
     clock.advance(50);
     await again;

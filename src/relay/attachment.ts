@@ -6,6 +6,7 @@
 
 import type { ProxyError } from "../errors.ts";
 import type { AnswerSource, Bytes } from "../http/mod.ts";
+import type { StreamTraffic } from "./traffic.ts";
 
 /** Bytes that may wait for a client before whoever pushes has to stop. */
 export const HIGH_WATER_BYTES = 65_536;
@@ -26,8 +27,8 @@ export interface Reader {
   readonly taken: number;
   /** Whether nothing was pushed since the last time this was asked. */
   quiet(): boolean;
-  /** Hands bytes to the client, the newest event in them being `seq`, where there is one. */
-  push(bytes: Bytes, seq?: number): void;
+  /** Hands bytes to the client with `events` in them, the newest being `seq`, where there is one. */
+  push(bytes: Bytes, seq?: number, events?: number): void;
   /** Ends it: cleanly, or, with an error, as one that broke off. What waits is still handed out. */
   finish(failure?: ProxyError): void;
 }
@@ -35,8 +36,10 @@ export interface Reader {
 /** A client's end of a stream. At most `HIGH_WATER_BYTES` and one push wait here. */
 export class Attachment implements AnswerSource, Reader {
   readonly #events: ReaderEvents;
+  readonly #traffic: StreamTraffic | undefined;
   #queue: Bytes[] = [];
   #queuedBytes = 0;
+  #queuedEvents = 0;
   #over = false;
   #failure: ProxyError | undefined;
   #reader: PromiseWithResolvers<readonly Bytes[] | null> | undefined;
@@ -46,9 +49,10 @@ export class Attachment implements AnswerSource, Reader {
   #takenSeq = 0;
   #whenOver: (() => void)[] = [];
 
-  /** An end that nobody reads yet. */
-  constructor(events: ReaderEvents) {
+  /** An end that nobody reads yet; what is taken is counted in `traffic`, if given. */
+  constructor(events: ReaderEvents, traffic?: StreamTraffic) {
     this.#events = events;
+    this.#traffic = traffic;
   }
 
   /** Whether so much waits that nothing more should be pushed. */
@@ -72,8 +76,9 @@ export class Attachment implements AnswerSource, Reader {
    * Hands bytes to the client.
    *
    * @param seq the number of the newest event in them, where there is one
+   * @param events how many of them have a number
    */
-  push(bytes: Bytes, seq = this.#pushedSeq): void {
+  push(bytes: Bytes, seq = this.#pushedSeq, events = 0): void {
     if (this.#over || bytes.length === 0) return;
     this.#pushed = true;
     this.#pushedSeq = seq;
@@ -81,10 +86,12 @@ export class Attachment implements AnswerSource, Reader {
     if (reader !== undefined) {
       this.#reader = undefined;
       this.#takenSeq = seq;
+      this.#traffic?.took(bytes.length, events);
       return reader.resolve([bytes]);
     }
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;
+    this.#queuedEvents += events;
   }
 
   /** Ends it: cleanly, or, with an error, as one that broke off. What waits is still handed out. */
@@ -118,8 +125,10 @@ export class Attachment implements AnswerSource, Reader {
   next(): readonly Bytes[] | null | Promise<readonly Bytes[] | null> {
     if (this.#queue.length > 0) {
       const taken = this.#queue;
+      this.#traffic?.took(this.#queuedBytes, this.#queuedEvents);
       this.#queue = [];
       this.#queuedBytes = 0;
+      this.#queuedEvents = 0;
       this.#takenSeq = this.#pushedSeq;
       this.#events.drained(this);
       return taken;
@@ -143,6 +152,7 @@ export class Attachment implements AnswerSource, Reader {
     if (this.#over && this.#queue.length === 0) return;
     this.#queue = [];
     this.#queuedBytes = 0;
+    this.#queuedEvents = 0;
     this.finish();
     this.#events.left(this);
   }

@@ -11,26 +11,23 @@
 
 import type { Timer } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import { EVENT_OVERHEAD_BYTES, eventId, type EventLog } from "../event_log/mod.ts";
+import { EVENT_OVERHEAD_BYTES, type EventLog } from "../event_log/mod.ts";
 import type { Bytes } from "../http/mod.ts";
-import {
-  encodeEvent,
-  encodeEvents,
-  EventParser,
-  EventTooLargeError,
-  type SseEvent,
-} from "../sse/mod.ts";
+import { encodeEvents, EventParser, EventTooLargeError, type SseEvent } from "../sse/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
 import { Attachment, HIGH_WATER_BYTES, type Reader, type ReaderEvents } from "./attachment.ts";
 import { ended, errorText, noAnswer } from "./failure.ts";
 import { Keeper } from "./keeper.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { type Inspect, inspectAll, tooLarge } from "./inspect.ts";
+import { gapComment, primingEvent } from "./notices.ts";
 import { Pending } from "./pending.ts";
 import { type Framed, Framer, type Outgoing } from "./framing.ts";
 import type { Reconnect } from "./reconnect.ts";
 import type { RelayLimits } from "./limits.ts";
+import { renamed, type SessionNames } from "./session_names.ts";
 import type { StreamDirectory, StreamEntry, StreamMark } from "./stream_directory.ts";
+import type { StreamTraffic } from "./traffic.ts";
 
 /** What a stream works with. */
 export interface EventStreamOptions extends StreamEntry {
@@ -46,8 +43,12 @@ export interface EventStreamOptions extends StreamEntry {
   readonly inspect?: Inspect | undefined;
   /** Events ahead of all others. */
   readonly first?: readonly Outgoing[] | undefined;
+  /** The names of its session, asked for each connection; left out where they look like nothing else. */
+  readonly names?: (() => SessionNames | undefined) | undefined;
   /** Opens the upstream stream again. */
   readonly reconnect: Reconnect;
+  /** Counts what clients take; left out where nobody asks. */
+  readonly traffic?: StreamTraffic | undefined;
   /** Told when nobody reads it any more, or when somebody does again. */
   readonly onAttended: (stream: EventStream, attended: boolean) => void;
   /** Told once when it is gone for good. */
@@ -133,10 +134,11 @@ export class EventStream {
     return attachment;
   }
 
-  /** Goes on where an earlier holder has left it, for nobody yet. */
-  restore(): void {
-    this.#unattended();
-    if (!this.#finished) this.#run(() => this.#regain());
+  /** Goes on where an earlier holder has left it, for a client that has everything up to `seq`. */
+  restore(seq: number): Attachment | undefined {
+    const attachment = this.resume(seq);
+    if (!this.#finished && !this.#over) this.#run(() => this.#regain());
+    return attachment;
   }
 
   /**
@@ -219,7 +221,7 @@ export class EventStream {
   }
 
   #attach(): Attachment {
-    const attachment = new Attachment(this.#readerEvents());
+    const attachment = new Attachment(this.#readerEvents(), this.#options.traffic);
     this.#attachReader(attachment);
     return attachment;
   }
@@ -294,7 +296,7 @@ export class EventStream {
         const last = events.at(-1)?.seq ?? newest;
         // The log knows nothing of an event that it could not take.
         if (last - at !== events.length) attachment.push(gapComment(at, last));
-        for (const { seq, bytes } of events) attachment.push(bytes, seq);
+        for (const { seq, bytes } of events) attachment.push(bytes, seq, 1);
         at = last;
         await this.#until(() => !attachment.full || !isCurrent());
       }
@@ -338,7 +340,9 @@ export class EventStream {
   }
 
   async #relay(body: UpstreamBody): Promise<Ending> {
-    const parser = new EventParser({ maxEventBytes: this.#options.limits.maxEventBytes });
+    const { limits: { maxEventBytes }, names: namesNow } = this.#options;
+    const names = namesNow?.();
+    const parser = new EventParser({ maxEventBytes, marker: names?.upstream });
     try {
       for (;;) {
         if (this.#mustWait()) await this.#until(() => !this.#mustWait());
@@ -346,7 +350,9 @@ export class EventStream {
         const pieces = coming instanceof Promise ? await coming : coming;
         if (pieces === null || this.#over) return { broken: undefined };
         for (const piece of pieces) {
-          const passing = this.#pass(parser.feed(piece), !parser.multiline);
+          const events = parser.feed(piece);
+          const named = parser.marked ? renamed(events, names!) : events;
+          const passing = this.#pass(named, !parser.multiline);
           if (passing !== undefined) await passing;
         }
       }
@@ -406,7 +412,7 @@ export class EventStream {
     const framed = this.#framer.frame(before, events, oneLine);
     this.#seq = framed.seq;
     this.#notTaken(framed, before);
-    const give = () => this.#give(framed.bytes);
+    const give = () => this.#give(framed.bytes, framed.seq - before);
     if (framed.seq === before) return give();
     return this.#keeper.keep(framed, before, this.#mark(), give);
   }
@@ -428,10 +434,10 @@ export class EventStream {
     this.#aheadBytes += bytes.length + (seq - before) * EVENT_OVERHEAD_BYTES;
   }
 
-  #give(bytes: Bytes): void {
+  #give(bytes: Bytes, events: number): void {
     const attachment = this.#attached;
     if (attachment === undefined || this.#behind) return;
-    attachment.push(bytes, this.#seq);
+    attachment.push(bytes, this.#seq, events);
     this.#taken = Math.max(this.#taken, attachment.taken);
   }
 
@@ -481,14 +487,4 @@ export class EventStream {
       data: errorText(error, idText),
     }));
   }
-}
-
-/** An event without data that gives the client an id to come back with (2025-11-25 basic/transports). */
-function primingEvent(name: string): Bytes {
-  return encodeEvent({ id: eventId(name, 0), data: "" });
-}
-
-function gapComment(after: number, upTo: number): Bytes {
-  const text = ` gap: of the events ${after + 1} to ${upTo} some are no longer held`;
-  return encodeEvent({ comments: [text] });
 }

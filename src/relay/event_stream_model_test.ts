@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { ProxyError } from "../errors.ts";
 import { type EventLog, MemoryEventLog } from "../event_log/mod.ts";
 import { ManualClock, relay } from "../testing/mod.ts";
-import { LiveStreams, SessionStreams } from "./mod.ts";
+import { LiveStreams, SessionStreams, StreamTally } from "./mod.ts";
 
 /** What may happen. */
 type Step =
@@ -131,6 +131,7 @@ class Run {
     this.#upstream = new ModelUpstream(this.clock, setting);
     this.#streams = new SessionStreams({
       session: "session",
+      tally: new StreamTally({ bytesOut: 0, events: 0, streams: 0 }, this.clock),
       log: this.#log,
       limits: {
         clock: this.clock,

@@ -8,12 +8,13 @@
 import type { Timer } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
 import type { EventLog } from "../event_log/mod.ts";
-import { encodeEvent } from "../sse/mod.ts";
 import { Attachment, HIGH_WATER_BYTES } from "./attachment.ts";
 import { keepAlive } from "./keep_alive.ts";
+import { gapComment } from "./notices.ts";
 import type { RelayLimits } from "./limits.ts";
 import type { LiveStream } from "./live_streams.ts";
 import type { PeerWords } from "./stream_directory.ts";
+import type { StreamTraffic } from "./traffic.ts";
 
 /** How often the holder is told that the client is still there, in milliseconds. */
 export const STILL_THERE_MS = 5_000;
@@ -26,6 +27,8 @@ export interface FollowedStreamOptions {
   readonly log: EventLog;
   /** Bounds, and time. */
   readonly limits: RelayLimits;
+  /** Counts what the client takes, as long as there is no heir, which counts by itself. */
+  readonly traffic: StreamTraffic;
   /** Tells the holder. */
   readonly say: (words: PeerWords) => void;
   /**
@@ -59,8 +62,9 @@ export class FollowedStream implements LiveStream {
     this.#options = options;
     this.#at = seq;
     this.#upTo = upTo;
-    this.#attachment = new Attachment({ left: () => this.#left(), drained: () => this.#drained() });
-    const { clock, keepAliveMs } = options.limits;
+    const { limits: { clock, keepAliveMs }, traffic } = options;
+    const events = { left: () => this.#left(), drained: () => this.#drained() };
+    this.#attachment = new Attachment(events, traffic);
     this.#keepAlive = keepAlive(clock, keepAliveMs, this.#attachment);
     this.#stillThere();
     void this.#pump();
@@ -105,6 +109,7 @@ export class FollowedStream implements LiveStream {
   #finish(failure?: ProxyError): void {
     if (this.#over) return;
     this.#over = true;
+    this.#options.traffic.close();
     this.#still?.cancel();
     this.#keepAlive.cancel();
     this.#attachment.finish(failure);
@@ -147,6 +152,7 @@ export class FollowedStream implements LiveStream {
       if (found === "running") return this.#stillThere();
       if (found === undefined) return this.#finish(lost());
       this.#heir = found;
+      this.#options.traffic.stop();
       this.#stir();
       await this.#passOn(found);
     } catch (error) {
@@ -183,10 +189,9 @@ export class FollowedStream implements LiveStream {
     const vouched = events.filter(({ seq }) => seq <= upTo);
     const last = vouched.at(-1)?.seq ?? upTo;
     if (last - this.#at !== vouched.length) {
-      const text = ` gap: of the events ${this.#at + 1} to ${last} some are no longer held`;
-      this.#attachment.push(encodeEvent({ comments: [text] }));
+      this.#attachment.push(gapComment(this.#at, last));
     }
-    for (const { seq, bytes } of vouched) this.#attachment.push(bytes, seq);
+    for (const { seq, bytes } of vouched) this.#attachment.push(bytes, seq, 1);
     this.#at = last;
   }
 

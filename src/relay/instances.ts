@@ -15,6 +15,7 @@ import type { RelayLimits } from "./limits.ts";
 import type { LiveStreams } from "./live_streams.ts";
 import { RemoteReader } from "./remote_reader.ts";
 import type { FoundStream, PeerMessage, PeerWords, StreamDirectory } from "./stream_directory.ts";
+import type { StreamTally } from "./traffic.ts";
 
 /** How long a holder may take to answer before it is looked whether it runs, in milliseconds. */
 const ANSWER_MS = 1_000;
@@ -39,8 +40,13 @@ export interface InstancesOptions {
   readonly live: LiveStreams;
 }
 
-/** Goes on with a stream here, behind an event. */
-export type Restore = (found: FoundStream) => EventStream;
+/** How a stream of a session comes here from elsewhere. */
+export interface Resumption {
+  /** Goes on with a stream here, behind an event. */
+  restore(found: FoundStream): EventStream;
+  /** The streams of the session here. */
+  readonly tally: StreamTally;
+}
 
 /** The place of this instance among the others. */
 export class Instances {
@@ -83,18 +89,20 @@ export class Instances {
     session: string,
     name: string,
     seq: number | null,
-    restore: Restore,
+    how: Resumption,
   ): Promise<Attachment | undefined> {
     const { directory } = this.#options;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const found = await directory.find(session, name);
       if (found === undefined || (seq ?? 0) > found.mark.seq) return undefined;
-      if (found.owner !== "" && await directory.isAlive(found.owner)) {
+      // One that is said to be held here, and is not, was given to this instance without its hearing of it.
+      const isHeld = found.owner !== "" && found.owner !== directory.instance;
+      if (isHeld && await directory.isAlive(found.owner)) {
         const words = await this.#ask(found, seq);
         if (words?.say === "refused") return undefined;
-        if (words?.say === "following") return this.#follow(found, words, restore);
+        if (words?.say === "following") return this.#follow(found, words, how);
       } else if (await directory.takeOver(name, found.owner)) {
-        return await this.#takeOver(session, name, seq, restore);
+        return await this.#takeOver(session, name, seq, how);
       }
     }
     throw new ProxyError(
@@ -105,10 +113,10 @@ export class Instances {
   }
 
   /** A stream on which the server speaks first and that nobody reads, for a client without an event id. */
-  async comeBack(session: string, restore: Restore): Promise<Attachment | undefined> {
+  async comeBack(session: string, how: Resumption): Promise<Attachment | undefined> {
     for (const { entry } of await this.#options.directory.subscriptions(session)) {
       if (this.#held.has(entry.name)) continue;
-      const attachment = await this.resume(session, entry.name, null, restore);
+      const attachment = await this.resume(session, entry.name, null, how);
       if (attachment !== undefined) return attachment;
     }
     return undefined;
@@ -118,7 +126,7 @@ export class Instances {
     session: string,
     name: string,
     seq: number | null,
-    restore: Restore,
+    how: Resumption,
   ): Promise<Attachment | undefined> {
     const { directory, log } = this.#options;
     // Its holder may have come further while it was being judged.
@@ -126,9 +134,7 @@ export class Instances {
     if (found === undefined) return undefined;
     // Events behind the mark were seen by nobody, and come again from upstream.
     await log.rewind?.(name, found.mark.seq);
-    const stream = restore(found);
-    stream.restore();
-    return stream.resume(seq ?? found.mark.seq);
+    return how.restore(found).restore(seq ?? found.mark.seq);
   }
 
   /** Asks a holder to let its stream be followed; undefined where it does not answer. */
@@ -151,7 +157,7 @@ export class Instances {
   #follow(
     { entry: { name, session }, owner }: FoundStream,
     words: PeerWords & { readonly say: "following" },
-    restore: Restore,
+    how: Resumption,
   ): Attachment {
     const { directory, log, limits, live } = this.#options;
     this.#followed.get(name)?.end();
@@ -160,10 +166,11 @@ export class Instances {
         name,
         log,
         limits,
+        traffic: how.tally.begin("followed"),
         say: (said) => directory.peers?.send(owner, name, said),
         goOn: async (seq) => {
           if (await directory.isAlive(owner)) return "running";
-          return await this.resume(session, name, seq, restore);
+          return await this.resume(session, name, seq, how);
         },
         onOver: (over) => {
           live.remove(over);

@@ -15,6 +15,7 @@ export { type Inspect, type InspectedOptions, InspectedStream } from "./inspect.
 export { type LiveStream, LiveStreams } from "./live_streams.ts";
 export type { RelayLimits } from "./limits.ts";
 export { type PassingOptions, PassingStream, type Pieces } from "./passing_stream.ts";
+export { Reconnect, type ReconnectOptions } from "./reconnect.ts";
 export {
   type NewStream,
   type RestoredStream,
@@ -30,4 +31,6 @@ export type {
   StreamEntry,
   StreamMark,
 } from "./stream_directory.ts";
-export { Instances, type InstancesOptions } from "./instances.ts";
+export type { SessionNames } from "./session_names.ts";
+export { Instances, type InstancesOptions, type Resumption } from "./instances.ts";
+export { type StreamKind, StreamTally, StreamTraffic, type TrafficSum } from "./traffic.ts";

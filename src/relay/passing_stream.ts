@@ -8,11 +8,12 @@
  */
 
 import type { Clock, Timer } from "../clock.ts";
-import { toProxyError } from "../errors.ts";
+import { type ProxyError, toProxyError } from "../errors.ts";
 import type { AnswerSource, Bytes } from "../http/mod.ts";
 import { errorEvent, noAnswer } from "./failure.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { StreamTail } from "./tail.ts";
+import type { StreamTraffic } from "./traffic.ts";
 
 /** How a stream passes. */
 export interface PassingOptions {
@@ -24,6 +25,8 @@ export interface PassingOptions {
   readonly idText: string | undefined;
   /** Whether a client that has seen an event id may come back for the rest: not in 2026-07-28. */
   readonly resumable: boolean;
+  /** Counts what the client takes, in bytes alone; left out for a stream without a session. */
+  readonly traffic?: StreamTraffic | undefined;
 }
 
 /** What comes next of a stream, null at its end. */
@@ -34,6 +37,7 @@ export class PassingStream implements AnswerSource {
   readonly #source: AnswerSource;
   readonly #idText: string | undefined;
   readonly #resumable: boolean;
+  readonly #traffic: StreamTraffic | undefined;
   readonly #tail = new StreamTail();
   readonly #keepAlive: Timer;
   #coming: Promise<Pieces> | undefined;
@@ -42,10 +46,12 @@ export class PassingStream implements AnswerSource {
   #over = false;
 
   /** Passes `source` on, which it owns from now on. */
-  constructor(source: AnswerSource, { clock, keepAliveMs, idText, resumable }: PassingOptions) {
+  constructor(source: AnswerSource, options: PassingOptions) {
+    const { clock, keepAliveMs, idText, resumable, traffic } = options;
     this.#source = source;
     this.#idText = idText;
     this.#resumable = resumable;
+    this.#traffic = traffic;
     this.#keepAlive = keepAlive(clock, keepAliveMs, this);
   }
 
@@ -85,6 +91,7 @@ export class PassingStream implements AnswerSource {
     this.#passed = true;
     const reader = this.#reader;
     this.#reader = undefined;
+    if (reader !== undefined) this.#traffic?.took(bytes.length, 0);
     reader?.resolve([bytes]);
   }
 
@@ -111,20 +118,29 @@ export class PassingStream implements AnswerSource {
   #pass(pieces: Pieces): Pieces {
     this.#passed = true;
     if (pieces !== null) {
-      for (const piece of pieces) this.#tail.feed(piece);
+      for (const piece of pieces) {
+        this.#tail.feed(piece);
+        this.#traffic?.took(piece.length, 0);
+      }
       return pieces;
     }
     this.#end();
     if (this.#isAnswered()) return null;
     if (!this.#tail.between) throw noAnswer();
-    return [errorEvent(noAnswer(), this.#idText!)];
+    return this.#tell(noAnswer());
   }
 
   #broken(error: unknown): Pieces {
     this.#end();
     const told = toProxyError(error);
     if (this.#isAnswered() || !this.#tail.between) throw told;
-    return [errorEvent(told, this.#idText!)];
+    return this.#tell(told);
+  }
+
+  #tell(error: ProxyError): Pieces {
+    const event = errorEvent(error, this.#idText!);
+    this.#traffic?.took(event.length, 0);
+    return [event];
   }
 
   /** Whether the client waits for no answer any more, or can ask for the rest with an event id. */
@@ -135,6 +151,7 @@ export class PassingStream implements AnswerSource {
 
   #end(): void {
     this.#over = true;
+    this.#traffic?.close();
     this.#keepAlive.cancel();
     const reader = this.#reader;
     this.#reader = undefined;

@@ -3,6 +3,7 @@ import { ProxyError } from "../errors.ts";
 import type { Bytes } from "../http/mod.ts";
 import { ManualClock, relay, streams } from "../testing/mod.ts";
 import { PassingStream } from "./passing_stream.ts";
+import { StreamTally } from "./traffic.ts";
 
 const KEEP_ALIVE = ": keep-alive\n\n";
 const broken = () => new ProxyError("upstream_closed", "The upstream server broke off.");
@@ -181,4 +182,28 @@ Deno.test("R49 a client that does not read pauses the upstream", async () => {
   assertEquals(source.calls, ["pause"]);
   await next();
   assertEquals(source.calls, ["pause", "resume"]);
+});
+
+Deno.test("what the client takes is counted in bytes, comments and errors included", async () => {
+  const clock = new ManualClock();
+  const source = relay.filledBody(clock);
+  const sum = { bytesOut: 0, events: 0, streams: 0 };
+  const traffic = new StreamTally(sum, clock).begin("answer", false);
+  const options = { clock, keepAliveMs: 1_000, idText: "7", resumable: true, traffic };
+  const stream = new PassingStream(source.body, options);
+  let bytes = 0;
+  const take = async () => {
+    for (const piece of await stream.next() ?? []) bytes += piece.length;
+  };
+  source.send(event(null, progress(1)));
+  await take();
+  const waiting = take();
+  clock.advance(1_000);
+  await waiting;
+  source.body.finish();
+  await take();
+  assertEquals(bytes > event(null, progress(1)).length + KEEP_ALIVE.length, true);
+  assertEquals([sum, traffic.bytes], [{ bytesOut: bytes, events: 0, streams: 0 }, bytes]);
+  stream.discard();
+  assertEquals(sum.streams, 0);
 });

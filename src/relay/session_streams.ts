@@ -13,10 +13,13 @@ import type { BackOff } from "./back_off.ts";
 import { EventStream, type EventStreamOptions } from "./event_stream.ts";
 import type { Outgoing } from "./framing.ts";
 import type { Inspect } from "./inspect.ts";
-import type { Instances, Restore } from "./instances.ts";
+import type { Instances, Resumption } from "./instances.ts";
 import type { LiveStreams } from "./live_streams.ts";
 import type { RelayLimits } from "./limits.ts";
+import type { SessionNames } from "./session_names.ts";
 import { Reconnect } from "./reconnect.ts";
+import type { FoundStream } from "./stream_directory.ts";
+import type { StreamTally } from "./traffic.ts";
 
 /** Streams of a session that nobody reads, kept so that they can be resumed; the oldest gives way. */
 export const MAX_UNATTENDED_STREAMS = 64;
@@ -35,6 +38,10 @@ export interface SessionStreamsOptions {
   readonly live: LiveStreams;
   /** Key of the session. */
   readonly session: string;
+  /** See `EventStreamOptions`. */
+  readonly names?: (() => SessionNames | undefined) | undefined;
+  /** Counts what passes on them. */
+  readonly tally: StreamTally;
   /** Streams of other instances and earlier runs; left out where there are none. */
   readonly instances?: Instances | undefined;
 }
@@ -51,8 +58,8 @@ export interface NewStream {
   readonly inspect?: Inspect | undefined;
   /** Events ahead of all others. */
   readonly first?: readonly Outgoing[] | undefined;
-  /** GET with this `Last-Event-ID`, or without one. */
-  readonly listen: (lastEventId: string | undefined) => Promise<UpstreamAnswer>;
+  /** GET with this `Last-Event-ID`, or without one, for a client that is there or not. */
+  readonly listen: (lastEventId: string | undefined, attended: boolean) => Promise<UpstreamAnswer>;
   /** Told when the upstream does not know the session any more. */
   readonly onSessionGone: () => void;
 }
@@ -95,16 +102,28 @@ export class SessionStreams {
   }
 
   #make({ listen, onSessionGone, ...stream }: Made): EventStream {
-    const { log, limits, clock, backOff, live, session, instances } = this.#options;
-    const made = new EventStream({
+    const { log, limits, clock, backOff, live, session, names, tally, instances } = this.#options;
+    const traffic = tally.begin(stream.requestIds.length === 0 ? "subscription" : "answer");
+    const made: EventStream = new EventStream({
       ...stream,
       session,
+      names,
       log,
       limits,
       directory: instances?.directory,
-      reconnect: new Reconnect({ clock, backOff, listen, onSessionGone }),
-      onAttended: (which, attended) => this.#attended(which, attended),
+      reconnect: new Reconnect({
+        clock,
+        backOff,
+        listen: (lastEventId) => listen(lastEventId, made.attended),
+        onSessionGone,
+      }),
+      traffic,
+      onAttended: (which, attended) => {
+        traffic.attended = attended;
+        this.#attended(which, attended);
+      },
       onOver: (which) => {
+        traffic.close();
         this.#streams.delete(which.name);
         this.#unattended.delete(which);
         live.remove(which);
@@ -118,11 +137,12 @@ export class SessionStreams {
   }
 
   /** Goes on here with a stream that its holder has left. */
-  #restored(how: RestoredStream): Restore {
-    return ({ entry, mark }) => {
+  #restored(how: RestoredStream): Resumption {
+    const restore = ({ entry, mark }: FoundStream): EventStream => {
       const { name, requestIds, clientPolls } = entry;
       return this.#make({ ...how.begin(requestIds), name, requestIds, clientPolls, mark });
     };
+    return { restore, tally: this.#options.tally };
   }
 
   /**

@@ -6,6 +6,7 @@ import type { UpstreamAnswer } from "../upstream/mod.ts";
 import type { Attachment } from "./attachment.ts";
 import { LiveStreams } from "./live_streams.ts";
 import { MAX_UNATTENDED_STREAMS, SessionStreams } from "./session_streams.ts";
+import { StreamTally } from "./traffic.ts";
 
 const { event, progress, result } = streams;
 
@@ -24,8 +25,10 @@ function setUp(maxInAll?: number) {
     maxAheadEvents: 1_000,
   };
   const backOff = { attempts: 1, initialDelayMs: 1, maxDelayMs: 1 };
+  const sum = { bytesOut: 0, events: 0, streams: 0 };
+  const tally = new StreamTally(sum, clock);
   const newSession = () =>
-    new SessionStreams({ log, limits, clock, backOff, live, session: "session" });
+    new SessionStreams({ log, limits, clock, backOff, live, session: "session", tally });
   const session = newSession();
   let gone = 0;
   let status = 405;
@@ -45,6 +48,8 @@ function setUp(maxInAll?: number) {
     clock,
     log,
     live,
+    sum,
+    tally,
     session,
     newSession,
     open,
@@ -111,7 +116,7 @@ Deno.test("R86 all sessions together hold so many, and the oldest of all gives w
 });
 
 Deno.test("R86 20,000 calls of one session leave log and streams within their bounds", async () => {
-  const { session, open, live, log, clock } = setUp();
+  const { session, open, live, log, clock, sum, tally } = setUp();
   for (let number = 0; number < 20_000; number++) {
     const { upstream, attachment } = open();
     upstream.send(event(null, progress(number)) + event(null, result(7)));
@@ -132,6 +137,7 @@ Deno.test("R86 20,000 calls of one session leave log and streams within their bo
   assertEquals(clock.timers, MAX_UNATTENDED_STREAMS);
   clock.advance(1_000);
   assertEquals([session.size, live.size, clock.timers], [0, 0, 0]);
+  assertEquals([sum.streams, [...tally].length], [0, 0]);
   assertEquals(log.size, { streams: 0, events: 0, bytes: 0 });
 });
 
@@ -249,3 +255,55 @@ for (const requestIds of [[], ["7"]]) {
     session.close();
   });
 }
+
+/** The streams of a session as they are told. */
+function told(tally: StreamTally) {
+  return [...tally].map(({ kind, attended, events }) => ({ kind, attended, events }));
+}
+
+Deno.test("what clients take is counted by stream and in all, what comes again once more", async () => {
+  const { session, open, sum, tally } = setUp();
+  const [call, speaks] = [open(), open(session, [])];
+  call.upstream.send(event(null, progress(1)) + event(null, progress(2)));
+  speaks.upstream.send(`${event(null, progress(3))}: a comment\n\n`);
+  await relay.settled();
+  assertEquals([sum.events, sum.bytesOut, sum.streams], [0, 0, 2], "nobody has taken anything");
+  await call.reader.readAll();
+  await speaks.reader.readAll();
+  assertEquals([sum.events, sum.streams], [3, 2]);
+  assertEquals(told(tally), [
+    { kind: "answer", attended: true, events: 2 },
+    { kind: "subscription", attended: true, events: 1 },
+  ]);
+  call.attachment.discard();
+  call.upstream.send(event(null, progress(4)));
+  await relay.settled();
+  assertEquals(told(tally)[0], { kind: "answer", attended: false, events: 2 });
+  const again = relay.resume(session, call.reader.events[1]!.id!);
+  assertEquals(await read(again), [progress(2), progress(4)]);
+  assertEquals(told(tally)[0], { kind: "answer", attended: true, events: 4 });
+  const [one, other] = [...tally].map(({ bytes }) => bytes);
+  assertEquals([sum.events, sum.bytesOut], [5, one! + other!]);
+  session.close();
+  assertEquals([sum.streams, told(tally)], [0, []]);
+});
+
+Deno.test("the bytes that are counted are those that the client has read", async () => {
+  const { session, open, sum } = setUp();
+  const { upstream, attachment } = open();
+  upstream.send(event(null, progress(1)));
+  await relay.settled();
+  let bytes = 0;
+  const take = async () => {
+    for (const piece of await attachment.next() ?? []) bytes += piece.length;
+  };
+  await take();
+  const waiting = take();
+  upstream.send(event(null, progress(2)));
+  await waiting;
+  assertEquals([sum.events, sum.bytesOut], [2, bytes]);
+  session.close();
+  // The error in place of the answer still waited when the stream was over.
+  await take();
+  assertEquals([sum.events, sum.bytesOut], [2, bytes]);
+});

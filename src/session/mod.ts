@@ -7,15 +7,15 @@
  */
 
 export { Session, type SessionTraffic } from "./session.ts";
+export { SessionTable } from "./table.ts";
 export {
   type IdSealer,
   type NamedSession,
   type NewSession,
-  SessionTable,
   type SessionTableLimits,
   type SessionTableOptions,
   storeIdleMs,
-} from "./table.ts";
+} from "./table_options.ts";
 export type { SessionRecord, SessionState } from "./record.ts";
 export {
   expiryMs,

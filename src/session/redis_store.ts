@@ -34,10 +34,14 @@ const MAX_LIMIT_MS = 1e14;
 
 /**
  * KEYS: the session. ARGV: channel, message, expiry, the version that it must have or "", then fields and
- * values. Whether it was written.
+ * values. 1, or the fields as they are where it has another version: an update that came too late is then
+ * one step ahead of whoever begins another, so that no instance always comes too late.
  */
 const WRITE = `
-  if ARGV[4] ~= '' and redis.call('HGET', KEYS[1], 'version') ~= ARGV[4] then return 0 end
+  if ARGV[4] ~= '' then
+    local found = redis.call('HMGET', KEYS[1], 'record', 'used', 'version')
+    if found[3] ~= ARGV[4] then return found end
+  end
   redis.call('HSET', KEYS[1], unpack(ARGV, 5))
   redis.call('PEXPIREAT', KEYS[1], ARGV[3])
   redis.call('PUBLISH', ARGV[1], ARGV[2])
@@ -70,7 +74,7 @@ interface Versioned {
 /** Sessions in Redis. The connection is its user's: `close` leaves it open. */
 export class RedisSessionStore implements SessionStore {
   /** See `SessionStore`: they are not counted. */
-  readonly size = undefined;
+  readonly size: undefined = undefined;
   readonly #clock: Clock;
   readonly #limits: SessionStoreLimits;
   readonly #redis: RedisConnection;
@@ -179,20 +183,29 @@ export class RedisSessionStore implements SessionStore {
     key: string,
     change: (record: SessionRecord) => SessionRecord | undefined,
   ): Promise<SessionRecord | undefined> {
+    let found = await this.#read(key);
     for (let tries = 0; tries < MAX_UPDATE_TRIES; tries++) {
-      const found = await this.#read(key);
       const changed = found && change(found.record);
       if (changed === undefined) return undefined;
       const kept = keptRecord({ ...changed, key });
-      if (await this.#write(kept, found!.version)) return kept;
+      const reply = await this.#write(kept, found!.version);
+      if (reply === 1) return kept;
+      found = this.#found(reply);
     }
     throw new SessionStoreError("A session was changed by others again and again; try later.");
   }
 
   async #read(key: string): Promise<Versioned | undefined> {
-    const [json, used, version] = await this.#act(() =>
-      this.#redis.command("HMGET", this.#name(key), "record", "used", "version")
-    ) as readonly (string | null)[];
+    return this.#found(
+      await this.#act(() =>
+        this.#redis.command("HMGET", this.#name(key), "record", "used", "version")
+      ),
+    );
+  }
+
+  /** What the fields of a session say. */
+  #found(reply: RedisReply): Versioned | undefined {
+    const [json, used, version] = reply as readonly RedisReply[];
     if (typeof json !== "string" || typeof version !== "string") return undefined;
     try {
       const record = parseRecord(json, Number(used));
@@ -202,7 +215,7 @@ export class RedisSessionStore implements SessionStore {
     }
   }
 
-  async #write(record: SessionRecord, version: string): Promise<boolean> {
+  #write(record: SessionRecord, version: string): Promise<RedisReply> {
     const { key, createdMs, lastUsedMs } = record;
     const expiry = Math.ceil(expiryMs(record, this.#limits));
     const fields = {
@@ -212,7 +225,7 @@ export class RedisSessionStore implements SessionStore {
       version: this.#random(),
     };
     const given = Object.entries(fields).flatMap(([name, value]) => [name, String(value)]);
-    const reply = await this.#run(
+    return this.#run(
       WRITE,
       key,
       this.#channel,
@@ -221,7 +234,6 @@ export class RedisSessionStore implements SessionStore {
       version,
       ...given,
     );
-    return reply === 1;
   }
 
   /** Runs a script on one session. */

@@ -8,17 +8,20 @@ import type { SessionRecord, SessionState } from "./record.ts";
 
 /** What has passed in a session at this instance. */
 export interface SessionTraffic {
-  /** Requests, of whatever method. */
+  /** Requests, of whatever method; the one that opened it counts where it was opened. */
   requests: number;
   /** Bytes of bodies from the client. */
   bytesIn: number;
-  /** Bytes of bodies to the client, so far as they were counted. */
+  /** Bytes of bodies to the client; of what the proxy refuses by itself, none. */
   bytesOut: number;
-  /** Events of streams to the client. */
+  /** Events of streams to the client, of those that are looked into. */
   events: number;
-  /** Streams open now. */
+  /** Streams held now, those that nobody reads included. */
   streams: number;
 }
+
+/** An upstream's id is looked for in messages from this length on. */
+const MIN_SEARCHED_CHARACTERS = 16;
 
 /** One session. Made and changed by the table alone. */
 export class Session {
@@ -32,6 +35,8 @@ export class Session {
   lastUsedMs: number;
   /** When the store was last told that it is in use, on the same scale. */
   toldStoreMs: number;
+  /** What the store was told then, in milliseconds since 1970. */
+  toldLastUsedMs: number;
   /** Whether another instance may have changed the record since it was read. */
   stale = false;
   /** Whether it has been forgotten here. */
@@ -44,8 +49,11 @@ export class Session {
     events: 0,
     streams: 0,
   };
-  /** Called once when the session is forgotten here, for whatever reason. */
-  onEnd: (() => void) | undefined;
+  /** Its neighbours in the `Roll`, which alone sets them. */
+  cameBefore: Session | undefined;
+  /** See `cameBefore`. */
+  cameAfter: Session | undefined;
+  #onEnd: (() => void) | undefined;
 
   /** A session with this record, used now. */
   constructor(id: string, record: SessionRecord, nowMs: number) {
@@ -53,6 +61,24 @@ export class Session {
     this.record = record;
     this.lastUsedMs = nowMs;
     this.toldStoreMs = nowMs;
+    this.toldLastUsedMs = record.lastUsedMs;
+  }
+
+  /**
+   * Called once when the session is forgotten here, for whatever reason; at once where it has been already,
+   * as may happen to a session that ends while a request of it is looked at.
+   */
+  set onEnd(onEnd: () => void) {
+    if (this.ended) onEnd();
+    else this.#onEnd = onEnd;
+  }
+
+  /** Says that it has been forgotten here. Harmless again. */
+  end(): void {
+    const onEnd = this.#onEnd;
+    this.ended = true;
+    this.#onEnd = undefined;
+    onEnd?.();
   }
 
   /** What its record is found by; safe to tell, since no id can be made of it. */
@@ -63,6 +89,15 @@ export class Session {
   /** The id that the upstream has. Never sent to a client (R77). */
   get upstreamId(): string {
     return this.record.upstreamId;
+  }
+
+  /**
+   * Its two ids where messages may be searched for them: an upstream's id of a few characters may be part of
+   * anything.
+   */
+  get names(): { readonly upstream: string; readonly client: string } | undefined {
+    const { upstreamId: upstream, id: client } = this;
+    return upstream.length < MIN_SEARCHED_CHARACTERS ? undefined : { upstream, client };
   }
 
   /** The route that the session belongs to; it does not exist on another. */

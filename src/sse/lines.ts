@@ -60,6 +60,14 @@ export class LineFinder {
     return this.#bytes[end] === CR && this.#bytes[end + 1] === LF ? end + 2 : end + 1;
   }
 
+  /** Whether ASCII text stands somewhere in the bytes. To be asked before they are changed. */
+  contains(text: string): boolean {
+    const { length } = this.#bytes;
+    if (length < text.length) return false;
+    this.#examinedBytes += length;
+    return (this.#text ?? binaryText(this.#bytes)).includes(text);
+  }
+
   /** The end of a short line; -1 where the line is longer. */
   #nearEnd(from: number): number {
     const bytes = this.#bytes;

@@ -19,6 +19,8 @@ const BOM = new Uint8Array([0xef, 0xbb, 0xbf]);
 export interface ParserLimits {
   /** The longest event: all its lines with their ends, as they came, without the blank line. */
   readonly maxEventBytes: number;
+  /** ASCII text to watch for, see `marked`. */
+  readonly marker?: string | undefined;
 }
 
 /**
@@ -38,6 +40,7 @@ export interface ParserLimits {
  */
 export class EventParser {
   readonly #maxEventBytes: number;
+  readonly #marker: string | undefined;
   readonly #kept: KeptBytes;
   readonly #block = new BlockReader();
   /** How much of a BOM the stream began with; all of its length once that is settled. */
@@ -48,10 +51,12 @@ export class EventParser {
   #endedByCr = false;
   #failed = false;
   #workBytes = 0;
+  #marked = false;
 
   /** A parser for one stream, from its first byte on. */
   constructor(limits: ParserLimits) {
     this.#maxEventBytes = limits.maxEventBytes;
+    this.#marker = limits.marker;
     this.#kept = new KeptBytes(limits.maxEventBytes);
   }
 
@@ -66,6 +71,11 @@ export class EventParser {
    */
   get multiline(): boolean {
     return this.#block.isMultiline;
+  }
+
+  /** Whether the marker stands somewhere in the last piece, or in what it completed. */
+  get marked(): boolean {
+    return this.#marked;
   }
 
   /** How many bytes were looked at or copied so far; tests hold this against the length (R43). */
@@ -90,6 +100,7 @@ export class EventParser {
   feed(bytes: Uint8Array): readonly SseEvent[] {
     const events: SseEvent[] = [];
     this.#block.isMultiline = false;
+    this.#marked = false;
     if (this.#failed) throw new EventTooLargeError(this.#maxEventBytes, events);
     if (bytes.length === 0) return events;
     let at = 0;
@@ -149,6 +160,7 @@ export class EventParser {
   #readKept(events: SseEvent[]): void {
     const block = this.#kept.take();
     const lines = new LineFinder(block);
+    this.#watch(lines);
     for (let at = 0; at < block.length;) {
       const end = lines.endOfLine(at);
       this.#block.line(block, at, end);
@@ -163,6 +175,7 @@ export class EventParser {
     const own = new Uint8Array(bytes.length - from);
     own.set(from === 0 ? bytes : bytes.subarray(from));
     const lines = new LineFinder(own);
+    this.#watch(lines);
     let blockStart = 0;
     let at = 0;
     for (let end = lines.endOfLine(0); end < own.length; end = lines.endOfLine(at)) {
@@ -182,6 +195,10 @@ export class EventParser {
     this.#lineIsEmpty = at >= own.length;
     // Out of the original: in the copy lines of data may have moved.
     this.#keep(bytes, from + blockStart, bytes.length, events);
+  }
+
+  #watch(lines: LineFinder): void {
+    if (this.#marker !== undefined && lines.contains(this.#marker)) this.#marked = true;
   }
 
   #keep(bytes: Uint8Array, start: number, end: number, events: readonly SseEvent[]): void {

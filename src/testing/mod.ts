@@ -31,4 +31,6 @@ export * as messages from "./messages.ts";
 export { builtinUnderTest } from "./builtin.ts";
 export { entry, errorOf, interceptContext, keptLog, messageOf } from "./intercept.ts";
 export { now, pipelineUnderTest } from "./intercept.ts";
-export { hasRedis, redisTest, type TestRedis, withRedis } from "./redis.ts";
+export * as share from "./share.ts";
+export { alteredConnection, hasRedis, redisTest, type TestRedis, withRedis } from "./redis.ts";
+export { PROJECT, startProgram } from "./program.ts";

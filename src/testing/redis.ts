@@ -1,6 +1,6 @@
 /**
  * Redis for tests: the one that `SWITCHYARD_TEST_REDIS_URL` names, or `redis-server` from the path, started
- * for each test on a Unix socket of its own. Without either the tests are skipped, and say so.
+ * for each test on a port of its own. Without either the tests are skipped, and say so.
  *
  * @module
  */
@@ -94,20 +94,19 @@ function notOwn(): Promise<never> {
 
 async function startServer() {
   const folder = await Deno.makeTempDir({ prefix: "switchyard-redis-" });
-  const socket = `${folder}/redis.sock`;
-  let process: Deno.ChildProcess | undefined = await spawnServer(folder, socket);
+  let server: SpawnedServer | undefined = await spawnServer(folder);
+  const { port } = server;
   const kill = async () => {
-    process?.kill("SIGKILL");
-    await process?.status;
-    process = undefined;
-    await Deno.remove(socket).catch(() => {});
+    const ending = server;
+    server = undefined;
+    await ending?.kill();
   };
   return {
-    url: `unix://${socket}`,
+    url: `redis://127.0.0.1:${port}`,
     kill,
     async restart() {
       await kill();
-      process = await spawnServer(folder, socket);
+      server = await spawnServer(folder, port);
     },
     async stop() {
       await kill();
@@ -116,32 +115,70 @@ async function startServer() {
   };
 }
 
-async function spawnServer(folder: string, socket: string): Promise<Deno.ChildProcess> {
-  const args = ["--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder];
-  const process = new Deno.Command(program!, {
-    args,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "null",
-  })
-    .spawn();
-  await untilReady(process.stdout);
-  return process;
+interface SpawnedServer {
+  readonly port: number;
+  kill(): Promise<void>;
 }
 
-/** Reads the server's log up to the line that says that it listens, and throws the rest away. */
-async function untilReady(log: ReadableStream<Uint8Array>): Promise<void> {
-  const reader = log.pipeThrough(new TextDecoderStream() as never)
-    .getReader() as ReadableStreamDefaultReader<string>;
-  let text = "";
-  while (
-    !text.includes("ready to accept connections") && !text.includes("Ready to accept connections")
-  ) {
-    const { done, value } = await reader.read();
-    if (done) throw new Error(`redis-server did not start:\n${text}`);
-    text += value;
+/** How often a server is tried on another port: the free one may have been taken meanwhile. */
+const MAX_PORTS = 10;
+
+async function spawnServer(folder: string, fixedPort?: number): Promise<SpawnedServer> {
+  for (let tries = 0;; tries++) {
+    const port = fixedPort ?? freePort();
+    const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--dir", folder];
+    const options = { args, stdin: "null", stdout: "piped", stderr: "null" } as const;
+    const process = new Deno.Command(program!, options).spawn();
+    const { ready, over } = watch(process.stdout);
+    if (await ready) {
+      return {
+        port,
+        async kill() {
+          process.kill("SIGKILL");
+          await Promise.all([process.status, over]);
+        },
+      };
+    }
+    await process.status;
+    if (tries >= MAX_PORTS) throw new Error(`redis-server did not start:\n${await over}`);
   }
-  (async () => {
-    while (!(await reader.read()).done);
-  })().catch(() => {});
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Reads the server's log to its end; `ready` tells whether it came to listen, `over` gives its beginning. */
+function watch(
+  log: ReadableStream<Uint8Array>,
+): { ready: Promise<boolean>; over: Promise<string> } {
+  const { promise: ready, resolve } = Promise.withResolvers<boolean>();
+  const over = (async () => {
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const piece of log) {
+      if (text.length < 16_384) text += decoder.decode(piece, { stream: true });
+      if (/ready to accept connections/i.test(text)) resolve(true);
+    }
+    resolve(false);
+    return text;
+  })();
+  return { ready, over };
+}
+
+/** The same connection with something of it replaced. */
+export function alteredConnection(
+  connection: RedisConnection,
+  altered: Partial<RedisConnection>,
+): RedisConnection {
+  return {
+    prefix: connection.prefix,
+    command: (...args) => connection.command(...args),
+    bytesCommand: (...args) => connection.bytesCommand(...args),
+    subscribe: (channel, listener) => connection.subscribe(channel, listener),
+    onReconnect: (listener) => connection.onReconnect(listener),
+    close: () => connection.close(),
+    ...altered,
+  };
 }

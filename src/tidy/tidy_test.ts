@@ -9,6 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import { VERSION } from "../cli/version.ts";
 import { configSchema } from "../config/schema.ts";
 import { RECORDER } from "../record/mod.ts";
+import { CLIENT_INFO } from "../share/client_info.ts";
 import { parse as parseJsonc } from "@std/jsonc";
 import plugin, { MAX_FUNCTION_LINES } from "./lint_plugin.ts";
 
@@ -17,11 +18,11 @@ const MAX_MODULE_LINES = 500;
 
 /** What each room of src may import of the others; "." are the files at the top of src. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  admin: ["errors.ts", "front", "http"],
+  admin: ["clock.ts", "errors.ts", "front", "http", "relay", "session"],
   auth: ["errors.ts", "http"],
   cli: ["auth", "clock.ts", "config", "record", "server.ts", "telemetry"],
   config: ["intercept", "telemetry", "upstream"],
-  directory: ["clock.ts", "redis", "relay"],
+  directory: ["clock.ts", "redis", "relay", "sqlite"],
   era: ["errors.ts", "json"],
   event_log: ["clock.ts", "errors.ts", "http", "redis"],
   front: [
@@ -59,7 +60,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   redis: ["clock.ts", "deadlines.ts"],
   relay: ["clock.ts", "errors.ts", "event_log", "http", "sse", "upstream"],
   session: ["clock.ts", "errors.ts", "redis", "sqlite"],
-  share: ["clock.ts", "errors.ts", "http", "json", "sse", "upstream"],
+  share: ["clock.ts", "errors.ts", "http", "json", "relay", "sse", "upstream"],
   sqlite: [],
   sse: ["http"],
   telemetry: ["clock.ts"],
@@ -252,6 +253,7 @@ function withSubpaths(name: string): string[] {
 Deno.test("the version is the same in deno.json, in the program and in the changelog", async () => {
   assertEquals(VERSION, (await denoConfig()).version);
   assertEquals(RECORDER, `switchyard ${VERSION}`);
+  assertEquals(CLIENT_INFO, { name: "switchyard", version: VERSION });
   assert((await read("CHANGELOG.md")).includes(`## ${VERSION}`));
 });
 

@@ -10,6 +10,7 @@
 import type { Clock, Timer } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import type { Bytes } from "../http/mod.ts";
+import { type Observe, observeToo } from "./observe.ts";
 import type { UpstreamBody } from "./upstream.ts";
 
 /** Bytes that may wait for a reader before the connection is paused. */
@@ -45,7 +46,7 @@ export class AnswerBody implements UpstreamBody {
   #paused = false;
   #over = false;
   #failure: ProxyError | undefined;
-  #observe: ((bytes: Uint8Array) => void) | undefined;
+  #observe: Observe | undefined;
   #reader: PromiseWithResolvers<readonly Bytes[] | null> | undefined;
   #wake: (() => void) | undefined;
   #lastByteMs = 0;
@@ -95,7 +96,7 @@ export class AnswerBody implements UpstreamBody {
   /** See `UpstreamBody`. */
   tap(observe: (bytes: Uint8Array) => void): void {
     for (const bytes of this.#queue) observe(bytes);
-    this.#observe = observe;
+    this.#observe = observeToo(this.#observe, observe);
   }
 
   /** See `UpstreamBody`. */

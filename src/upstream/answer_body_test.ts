@@ -154,6 +154,21 @@ Deno.test("tap() sees what came before and what comes after it", async () => {
   assertEquals(seen, "ab");
 });
 
+Deno.test("tap() takes no earlier observer's place", async () => {
+  const { body } = setUp();
+  let seen = "";
+  const observe = (who: string) => (piece: Uint8Array) => {
+    seen += who + new TextDecoder().decode(piece);
+  };
+  body.push(bytes("a"));
+  body.tap(observe("1"));
+  body.tap(observe("2"));
+  body.push(bytes("b"));
+  body.finish();
+  await body.bytesWithin(10);
+  assertEquals(seen, "1a2a1b2b");
+});
+
 Deno.test("R62 silence past its limit is an error; each byte starts the wait anew", async () => {
   const { body, calls, clock } = setUp();
   const reading = body.bytesWithin(10);

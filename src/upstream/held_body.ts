@@ -5,6 +5,7 @@
  */
 
 import type { Bytes } from "../http/mod.ts";
+import { type Observe, observeToo } from "./observe.ts";
 import type { UpstreamBody } from "./upstream.ts";
 
 /** A body of these bytes. */
@@ -15,7 +16,7 @@ export function heldBody(bytes: Bytes): UpstreamBody {
 class HeldBody implements UpstreamBody {
   #bytes: Bytes | undefined;
   #whenOver: (() => void)[] = [];
-  #observe: ((bytes: Uint8Array) => void) | undefined;
+  #observe: Observe | undefined;
 
   constructor(bytes: Bytes) {
     this.#bytes = bytes;
@@ -31,11 +32,7 @@ class HeldBody implements UpstreamBody {
   }
 
   tap(observe: (bytes: Uint8Array) => void): void {
-    const earlier = this.#observe;
-    this.#observe = earlier === undefined ? observe : (bytes) => {
-      earlier(bytes);
-      observe(bytes);
-    };
+    this.#observe = observeToo(this.#observe, observe);
   }
 
   next(): readonly Bytes[] | null {

@@ -229,17 +229,21 @@ export const SESSIONS = ofGroup("sessions", [
   },
   {
     name: "mixes-sessions-up",
-    describe: "sends every request with the server's id of the session opened last",
+    describe: "takes every request for one of the session opened last",
     breaks: ["sessions.delete-ends-no-other"],
     make() {
-      const ids = new ServerIds();
+      // In front: behind, where a session is lost, the proxy would make it anew.
+      let last: string | undefined;
       return {
-        back: {
-          ...ids.back,
+        front: {
+          answer: ({ fields }, request) => {
+            if (isInitialize(request)) last = fieldOf(fields, SESSION) ?? last;
+            return undefined;
+          },
           request: (request) =>
-            ids.last === undefined || fieldOf(request.fields, SESSION) === undefined
+            last === undefined || fieldOf(request.fields, SESSION) === undefined
               ? undefined
-              : withSession(request, ids.last),
+              : withSession(request, last),
         },
       };
     },
@@ -338,7 +342,8 @@ export const SESSIONS = ofGroup("sessions", [
       return {
         back: lost.back,
         front: {
-          answer: ({ status }) => status === 404 && lost.take() ? { status: 500 } : undefined,
+          // Whatever the proxy behind makes of it: it may have begun a new one.
+          answer: () => lost.take() ? { status: 500 } : undefined,
         },
       };
     },
