@@ -114,6 +114,11 @@ for (const [name, unknown] of [["404", UNKNOWN], ["400", LOST_400]] as const) {
       assert(upstream.told().includes("resources/subscribe@inner-2"));
       assertEquals((await client.ask("ping")).status, 200);
       assertEquals(upstream.told().at(-1), "ping@inner-2");
+      after.breakOff();
+      const resumed = await upstream.speaker(2);
+      assertEquals([resumed.session, resumed.lastEventId], ["inner-2", "new-event"]);
+      await resumed.say(event(null, progress(3)));
+      assertEquals(await nextData(stream), progress(3));
     });
   });
 }

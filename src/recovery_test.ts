@@ -267,13 +267,20 @@ Deno.test("R66 a session whose DELETE did not get through can still be made anew
     },
   });
   await withProxy({ upstream: upstream.url }, async (proxy) => {
-    const client = await new SessionCaller(proxy).ready();
-    assertEquals((await client.end()).status, 502);
-    breaks = false;
-    upstream.forget();
-    assertEquals((await client.ask("ping")).status, 200);
-    assertEquals((await client.end()).status, 200);
-    assertGone(await client.ask("ping"));
+    for (const isReady of [true, false]) {
+      const client = new SessionCaller(proxy);
+      await (isReady ? client.ready() : client.open());
+      breaks = true;
+      assertEquals((await client.end()).status, 502);
+      breaks = false;
+      upstream.forget();
+      const before = upstream.requests.length;
+      assertEquals((await client.ask("ping")).status, 200);
+      const told = upstream.told(before).map((one) => one.split("@")[0]);
+      assertEquals(told.includes("notifications/initialized"), isReady);
+      assertEquals((await client.end()).status, 200);
+      assertGone(await client.ask("ping"));
+    }
   });
 });
 

@@ -132,7 +132,7 @@ export class MockUpstream implements AsyncDisposable {
 
   /**
    * Forgets everything, and cuts the answers that are not complete; idle connections stay. A proxy that
-   * opens broken streams again may still come for those of a case that is over: such requests get 404,
+   * opens broken streams again may still come for those of a case that is over: such requests get 405,
    * and no case sees them.
    */
   reset(): void {
@@ -247,8 +247,11 @@ export class MockUpstream implements AsyncDisposable {
 /** What answers where no check is running: a request that comes late belongs to nobody. */
 const refuse: MockScript = (_, reply) => reply.json({ error: "no check is running" }, 503);
 
-/** What answers in a session of a case that is over. */
-const sessionOver: MockScript = (_, reply) => reply.json({ error: "this session is over" }, 404);
+/**
+ * What answers in a session of a case that is over: nothing is to be had here any more. Not 404, on which a
+ * proxy may begin a new session in the place of its client, in the middle of the next case.
+ */
+const sessionOver: MockScript = (_, reply) => reply.json({ error: "this session is over" }, 405);
 
 function parsed(text: string): unknown {
   try {

@@ -36,11 +36,14 @@ Deno.test("firstResult() reads 1 MiB and no more", async () => {
   const json = openAnswer({}, RESULT + " ".repeat(1_048_576));
   assertEquals(await firstResult(json.answer, NEVER_ABORTED), undefined);
   assertEquals(json.isGivenUp, true);
-  const comment = `:${" ".repeat(65_534)}\n`;
-  const sse = openAnswer({ kind: "sse" });
-  const reading = firstResult(sse.answer, NEVER_ABORTED);
-  for (let at = 0; at < 17; at++) sse.push(comment);
-  assertEquals([await reading, sse.isGivenUp], [undefined, true]);
+  const line = " ".repeat(65_530);
+  // One event, many events, nothing but comments.
+  for (const piece of [`data:${line}\n`, `data:${line}\n\n`, `:${line}\n`]) {
+    const sse = openAnswer({ kind: "sse" });
+    const reading = firstResult(sse.answer, NEVER_ABORTED);
+    for (let at = 0; at < 17; at++) sse.push(piece);
+    assertEquals([await reading, sse.isGivenUp], [undefined, true]);
+  }
 });
 
 Deno.test("firstResult() tells of an answer that breaks off, and of one that takes too long", async () => {

@@ -16,9 +16,6 @@ import { heldBody, type UpstreamAnswer } from "../upstream/mod.ts";
 /** A body of an error that is looked into has at most so many bytes. */
 const MAX_ERROR_BYTES = 65_536;
 
-/** A sentence about a session has at most so many characters. */
-const MAX_SENTENCE_CHARACTERS = 120;
-
 const SESSION = "(?:mcp[- ])?session(?:[- ]id)?(?: header)?";
 
 /** Whole sentences with which servers refuse a session; nothing may stand around them. */
@@ -58,7 +55,7 @@ export async function lookInto(answer: UpstreamAnswer): Promise<LookedInto> {
 }
 
 function speaksOfSession(said: string | undefined): boolean {
-  return said !== undefined && said.length <= MAX_SENTENCE_CHARACTERS && SENTENCE.test(said);
+  return said !== undefined && SENTENCE.test(said);
 }
 
 /** The message of a JSON-RPC error -32000. */

@@ -8,7 +8,7 @@ const error = (code: number, message: string) =>
 /** What servers say for a session that they do not know: who says it, the kind of body, its text. */
 const SAID: readonly (readonly [string, "json" | "other", string])[] = [
   [
-    "server-everything 2026.8.31, the v1 SDK's examples before 1.28, punkpeye/fastmcp",
+    "server-everything 2026.8.31, the v1 SDK's examples, punkpeye/fastmcp",
     "json",
     error(-32000, "Bad Request: No valid session ID provided"),
   ],

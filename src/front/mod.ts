@@ -11,7 +11,7 @@ export { AbandonedSessions } from "./abandoned.ts";
 export { allowedOrigin, checkHost, type DoorRules, targetPath } from "./door.ts";
 export { preflight, withCors } from "./cors.ts";
 export { Exchanges, type Followed } from "./exchanges.ts";
-export { Recovery, type RecoveryOptions, type Send } from "./recovery.ts";
+export { Recovery, type RecoveryOptions } from "./recovery.ts";
 export { refusal } from "./refusal.ts";
 export {
   type Front,

@@ -50,9 +50,6 @@ export const MAX_RENEWALS = 5;
 /** The time in which renewals of a session are counted, in milliseconds. */
 export const RENEWALS_WINDOW_MS = 60_000;
 
-/** Sends a call. */
-export type Send = (call: UpstreamCall) => Promise<UpstreamAnswer>;
-
 /** Makes sessions of one route anew. */
 export class Recovery {
   readonly #options: RecoveryOptions;
@@ -84,7 +81,7 @@ export class Recovery {
     generation: number,
     answer: UpstreamAnswer,
     call: UpstreamCall,
-    send: Send,
+    send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
   ): Promise<UpstreamAnswer> {
     const looked = await lookInto(answer);
     if (!looked.lost) return looked.answer;
@@ -109,7 +106,7 @@ export class Recovery {
     generation: number,
     answer: UpstreamAnswer,
     call: UpstreamCall,
-    send: Send,
+    send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
   ): Promise<UpstreamAnswer> {
     const looked = await lookInto(answer);
     if (!looked.lost) return looked.answer;

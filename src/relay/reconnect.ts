@@ -70,6 +70,8 @@ export class Reconnect {
     if (clock.monotonicMs() - this.#openedMs >= backOff.maxDelayMs) this.#attempt = 0;
     let failure: ProxyError | undefined;
     while (this.#attempt < backOff.attempts) {
+      // It may have been stopped while it was opened.
+      if (isOver()) return undefined;
       const random = clock.randomBytes(1)[0]! / 256;
       await this.#wait(delayBefore(this.#attempt++, retryMs, random, backOff));
       if (isOver()) return undefined;
