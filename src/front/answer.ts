@@ -5,13 +5,7 @@
  */
 
 import { errorBody, ProxyError } from "../errors.ts";
-import {
-  type AnswerSource,
-  type CancelSignal,
-  type ClientAnswer,
-  type Fields,
-  replaceText,
-} from "../http/mod.ts";
+import type { AnswerSource, CancelSignal, ClientAnswer, Fields } from "../http/mod.ts";
 import type { SessionNames } from "../relay/mod.ts";
 import { type Rewritten, tooLargeToInspect } from "./interceptors.ts";
 import { streamFields } from "../sse/mod.ts";
@@ -167,7 +161,7 @@ function renamed(
   whole: Uint8Array<ArrayBuffer>,
   { names }: AnswerContext,
 ): Uint8Array<ArrayBuffer> {
-  return names === undefined ? whole : replaceText(whole, names.upstream, names.client);
+  return names === undefined ? whole : names.toClient.apply(whole);
 }
 
 /** The body if it is small; given up at once when the client goes (R54). */

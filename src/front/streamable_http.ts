@@ -11,14 +11,8 @@ import type { Principal } from "../auth/mod.ts";
 import type { LimitsConfig } from "../config/mod.ts";
 import { classifyBodyless, classifyPost } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import {
-  type ClientAnswer,
-  type ClientRequest,
-  detached,
-  Fields,
-  replaceText,
-} from "../http/mod.ts";
-import { type JsonLimits, parseBody } from "../json/mod.ts";
+import { type ClientAnswer, type ClientRequest, detached, Fields } from "../http/mod.ts";
+import { type JsonLimits, parseBody, type ParsedBody } from "../json/mod.ts";
 import { Attachment } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
 import { EVENT_STREAM, streamFields } from "../sse/mod.ts";
@@ -122,10 +116,12 @@ async function post(
   if (session !== undefined) countRequest(session, bytes.length);
   const passage = postPassage(options, arrival, body, classified, session);
   const interceptors = interceptorsFor(options, passage);
-  const inbound = await interceptors?.inbound(bytes, request.headers);
-  if (inbound === undefined) return await sendPost(options, passage, bytes, interceptors);
+  if (interceptors === undefined) return await sendPost(options, passage, body, bytes);
+  const inbound = await interceptors.inbound(bytes, request.headers);
+  if (inbound === undefined || inbound.body === bytes) {
+    return await sendPost(options, passage, body, bytes, interceptors);
+  }
   if (inbound.body === null) return answerHere(passage, inbound, body.batch);
-  if (inbound.body === bytes) return await sendPost(options, passage, bytes, interceptors);
   const sent = parseBody(inbound.body, options.limits);
   const changed: Passage = {
     ...passage,
@@ -134,32 +130,31 @@ async function post(
     // What is learned of a session is what the upstream was told.
     message: sent.batch ? undefined : sent.messages[0],
   };
-  const answer = await sendPost(options, changed, inbound.body, interceptors);
+  const answer = await sendPost(options, changed, sent, inbound.body, interceptors);
   const isAnsweredHere = changed.expected === "acceptance" && inbound.answers.length > 0;
   return isAnsweredHere && answer.status < 300 ? answerHere(passage, inbound, body.batch) : answer;
 }
 
-async function sendPost(
+function sendPost(
   options: FrontOptions,
   passage: Passage,
+  body: ParsedBody,
   bytes: Uint8Array,
-  interceptors: RequestInterceptors | undefined,
+  interceptors?: RequestInterceptors,
 ): Promise<ClientAnswer> {
-  const { upstream } = options;
-  const send = passage.expected === "message" ? upstream.exchange : upstream.notify;
-  const initialize = passage.opensSession ? keptInitialize(bytes) : undefined;
-  const { session } = passage;
-  // The upstream knows the session by another id (R77), which it may change in a recovery.
-  const body = () => {
-    const names = session?.names;
-    return names === undefined ? bytes : replaceText(bytes, names.client, names.upstream);
-  };
-  return await pass(
-    options,
-    { ...passage, initialize },
-    (call) => send(call, body()),
-    interceptors,
-  );
+  const { session, expected } = passage;
+  const { exchange, notify } = options.upstream;
+  const send = expected === "message" ? exchange : notify;
+  if (passage.opensSession) {
+    const opening: Passage = { ...passage, initialize: keptInitialize(bytes) };
+    return pass(options, opening, (call) => send(call, bytes), interceptors);
+  }
+  if (session?.names === undefined || !body.text.includes(session.id)) {
+    return pass(options, passage, (call) => send(call, bytes), interceptors);
+  }
+  // The upstream knows the session by another id (R77), and by yet another after a recovery.
+  const renamed = () => session.names?.toUpstream.apply(bytes) ?? bytes;
+  return pass(options, passage, (call) => send(call, renamed()), interceptors);
 }
 
 /** An `initialize` as it went upstream, to be sent again; undefined for one too large to keep. */
@@ -262,7 +257,11 @@ async function pass(
   const call = callOf(options, passage);
   let answer: UpstreamAnswer | undefined;
   try {
-    answer = await sendInSession(options, passage, call, send);
+    const generation = session?.record.generation;
+    answer = await send(call);
+    if (session !== undefined && Recovery.isSuspect(answer)) {
+      answer = await recovered(options, passage, generation!, answer, call, send);
+    }
     const settling = settleSession(options, passage, answer);
     const known = settling instanceof Promise ? await settling : settling;
     let followed: Followed = answer.body;
@@ -301,22 +300,19 @@ async function pass(
   }
 }
 
-/** Sends a request on; in a session that the upstream has lost, once more in one made anew. */
-async function sendInSession(
-  options: FrontOptions,
+/** What follows where the upstream may have lost the session: the same request in one made anew. */
+function recovered(
+  { recovery }: FrontOptions,
   { session, expected }: Passage,
+  generation: number,
+  answer: UpstreamAnswer,
   call: UpstreamCall,
   send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
 ): Promise<UpstreamAnswer> {
-  if (session === undefined) return await send(call);
-  const { generation } = session.record;
-  const answer = await send(call);
-  if (!Recovery.isSuspect(answer)) return answer;
-  const { recovery } = options;
   if (expected === "termination") {
-    return await recovery.ended(session, generation, answer, call, send);
+    return recovery.ended(session!, generation, answer, call, send);
   }
-  return await recovery.again(session, generation, answer, call, send);
+  return recovery.again(session!, generation, answer, call, send);
 }
 
 /** What an answer means for its session: opened, ended by the upstream, or as it was. */

@@ -18,4 +18,4 @@ export {
   NEVER_ABORTED,
   streamOf,
 } from "./exchange.ts";
-export { replaceText } from "./replace.ts";
+export { Replacement } from "./replace.ts";

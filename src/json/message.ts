@@ -27,6 +27,8 @@ export interface Message {
 
 /** A whole request body: one message, or several where it was a JSON array. */
 export interface ParsedBody {
+  /** All of it. */
+  readonly text: string;
   /** Whether it was an array. */
   readonly batch: boolean;
   /** At least one. */
@@ -59,8 +61,8 @@ export function parseBody(bytes: Uint8Array, limits: JsonLimits): ParsedBody {
     );
   }
   const value = parseJson(text);
-  if (!Array.isArray(value)) return { batch: false, messages: [toMessage(text, 0, value)] };
-  return { batch: true, messages: toMessages(text, value, limits) };
+  if (!Array.isArray(value)) return { text, batch: false, messages: [toMessage(text, 0, value)] };
+  return { text, batch: true, messages: toMessages(text, value, limits) };
 }
 
 function decode(bytes: Uint8Array): string {

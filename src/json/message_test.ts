@@ -23,8 +23,10 @@ Deno.test("parseBody() tells requests, notifications and responses apart", () =>
 });
 
 Deno.test("parseBody() gives method, params and the id as it was written", () => {
-  const body = parse(' {"id": 1.0e0 ,"params":{"x":[1]},"method":"m\\u002fn","jsonrpc":"2.0"} ');
+  const text = ' {"id": 1.0e0 ,"params":{"x":[1]},"method":"m\\u002fn","jsonrpc":"2.0"} ';
+  const body = parse(text);
   assertEquals(body, {
+    text,
     batch: false,
     messages: [{ kind: "request", method: "m/n", idText: "1.0e0", params: { x: [1] } }],
   });

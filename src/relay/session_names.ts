@@ -4,7 +4,7 @@
  * @module
  */
 
-import { replaceText } from "../http/mod.ts";
+import type { Replacement } from "../http/mod.ts";
 import type { SseEvent } from "../sse/mod.ts";
 
 /** A session's id upstream, and its id for the client. */
@@ -13,14 +13,18 @@ export interface SessionNames {
   readonly upstream: string;
   /** What the client calls it. */
   readonly client: string;
+  /** The client's in place of the upstream's. */
+  readonly toClient: Replacement;
+  /** The upstream's in place of the client's. */
+  readonly toUpstream: Replacement;
 }
 
 /** Events as the client may see them. */
 export function renamed(
   events: readonly SseEvent[],
-  { upstream, client }: SessionNames,
+  { toClient }: SessionNames,
 ): readonly SseEvent[] {
   return events.map((event) =>
-    event.data === undefined ? event : { ...event, data: replaceText(event.data, upstream, client) }
+    event.data === undefined ? event : { ...event, data: toClient.apply(event.data) }
   );
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-export { Session, type SessionTraffic } from "./session.ts";
+export { Session, type SessionNames, type SessionTraffic } from "./session.ts";
 export { SessionTable } from "./table.ts";
 export {
   type IdSealer,

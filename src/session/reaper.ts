@@ -48,11 +48,10 @@ export class Reaper {
   }
 
   /** Whether a session is over: unused for too long, or too old, in use or not. */
-  isOver(session: Session): boolean {
-    const { clock, limits } = this.#options;
-    const ageMs = clock.now().getTime() - session.record.createdMs;
-    if (ageMs >= limits.sessionLifetimeMs) return true;
-    return session.inFlight === 0 && this.#idleMs(session) >= limits.sessionIdleTimeoutMs;
+  isOver(session: Session, nowMs = this.#options.clock.monotonicMs()): boolean {
+    if (nowMs >= session.endsMs) return true;
+    const { sessionIdleTimeoutMs } = this.#options.limits;
+    return session.inFlight === 0 && nowMs - session.lastUsedMs >= sessionIdleTimeoutMs;
   }
 
   /** Gives up what is over, a bounded part at a time. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Replacement } from "../http/mod.ts";
 import type { SessionRecord, SessionState } from "./record.ts";
 
 /** What has passed in a session at this instance. */
@@ -18,6 +19,18 @@ export interface SessionTraffic {
   events: number;
   /** Streams held now, those that nobody reads included. */
   streams: number;
+}
+
+/** The two names of a session, and each in place of the other. */
+export interface SessionNames {
+  /** The upstream's. */
+  readonly upstream: string;
+  /** The client's. */
+  readonly client: string;
+  /** The client's in place of the upstream's. */
+  readonly toClient: Replacement;
+  /** The upstream's in place of the client's. */
+  readonly toUpstream: Replacement;
 }
 
 /** An upstream's id is looked for in messages from this length on. */
@@ -53,10 +66,14 @@ export class Session {
   cameBefore: Session | undefined;
   /** See `cameBefore`. */
   cameAfter: Session | undefined;
+  /** When it has lasted as long as it may, on the clock's monotonic scale. */
+  readonly endsMs: number;
+  #names: SessionNames | undefined;
   #onEnd: (() => void) | undefined;
 
   /** A session with this record, used now. */
-  constructor(id: string, record: SessionRecord, nowMs: number) {
+  constructor(id: string, record: SessionRecord, nowMs: number, endsMs = Infinity) {
+    this.endsMs = endsMs;
     this.id = id;
     this.record = record;
     this.lastUsedMs = nowMs;
@@ -95,9 +112,14 @@ export class Session {
    * Its two ids where messages may be searched for them: an upstream's id of a few characters may be part of
    * anything.
    */
-  get names(): { readonly upstream: string; readonly client: string } | undefined {
+  get names(): SessionNames | undefined {
     const { upstreamId: upstream, id: client } = this;
-    return upstream.length < MIN_SEARCHED_CHARACTERS ? undefined : { upstream, client };
+    if (upstream.length < MIN_SEARCHED_CHARACTERS) return undefined;
+    if (this.#names?.upstream !== upstream) {
+      const toClient = new Replacement(upstream, client);
+      this.#names = { upstream, client, toClient, toUpstream: new Replacement(client, upstream) };
+    }
+    return this.#names;
   }
 
   /** The route that the session belongs to; it does not exist on another. */

@@ -111,7 +111,7 @@ export class SessionTable {
       ...(initialize === undefined ? {} : { initialize }),
       subscriptions: [],
     };
-    const opened = new Session(id, record, this.#clock.monotonicMs());
+    const opened = this.#begin(id, record);
     const refuse = (error: unknown): never => {
       opened.end();
       this.#quietly(() => this.#store.delete(key));
@@ -231,12 +231,19 @@ export class SessionTable {
   #checked(session: Session, route: string, principal: string): Session {
     const isTheirs = session.route === route && session.principal === principal;
     if (!isTheirs || session.ended) throw notFound();
-    if (this.#reaper.isOver(session)) {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#reaper.isOver(session, nowMs)) {
       this.#giveUp(session);
       throw notFound();
     }
-    this.#touch(session);
+    this.#touch(session, nowMs);
     return session;
+  }
+
+  #begin(id: string, record: SessionRecord): Session {
+    const nowMs = this.#clock.monotonicMs();
+    const ageMs = this.#clock.now().getTime() - record.createdMs;
+    return new Session(id, record, nowMs, nowMs + this.#options.limits.sessionLifetimeMs - ageMs);
   }
 
   /** A session that another instance, or an earlier run, has left in the store. */
@@ -249,7 +256,7 @@ export class SessionTable {
     const isTheirs = record?.route === route && record.principal === principal;
     // One that a DELETE was under way for is over, also where that was not the last of it (R81).
     if (!isTheirs || record.state === "closing") throw notFound();
-    const session = this.#add(new Session(id, record, this.#clock.monotonicMs()));
+    const session = this.#add(this.#begin(id, record));
     this.#tellStore(session);
     return session;
   }
@@ -264,8 +271,8 @@ export class SessionTable {
     }
   }
 
-  #touch(session: Session): void {
-    session.lastUsedMs = this.#clock.monotonicMs();
+  #touch(session: Session, nowMs = this.#clock.monotonicMs()): void {
+    session.lastUsedMs = nowMs;
     if (session.ended) return;
     this.#sessions.used(session);
     if (session.lastUsedMs - session.toldStoreMs >= this.#tellStoreMs) this.#tellStore(session);

@@ -59,7 +59,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   redis: ["clock.ts", "deadlines.ts"],
   relay: ["clock.ts", "errors.ts", "event_log", "http", "sse", "upstream"],
-  session: ["clock.ts", "errors.ts", "redis", "sqlite"],
+  session: ["clock.ts", "errors.ts", "http", "redis", "sqlite"],
   share: ["clock.ts", "errors.ts", "http", "json", "relay", "sse", "upstream"],
   sqlite: [],
   sse: ["http"],
