@@ -10,9 +10,18 @@
 import type { DatabaseSync, StatementResultingChanges } from "node:sqlite";
 import type { Clock, Timer } from "../clock.ts";
 import type { FoundStream, StreamDirectory, StreamEntry, StreamMark } from "../relay/mod.ts";
-import { openFile, SqliteFileError } from "../sqlite/mod.ts";
+import { openFile } from "../sqlite/mod.ts";
 import { newInstanceName } from "./instance.ts";
 import { foundStream, type KeptStream, keptStream, markText, MAX_SUBSCRIPTIONS } from "./kept.ts";
+
+/** A directory's file cannot be used. */
+export class StreamDirectoryError extends Error {
+  /** For the reason in `message`, because of `cause`. */
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = "StreamDirectoryError";
+  }
+}
 
 const KIND = {
   name: "stream directory",
@@ -35,6 +44,7 @@ const KIND = {
     CREATE TABLE run (id INTEGER PRIMARY KEY CHECK (id = 1), seenMs REAL NOT NULL) STRICT;
     INSERT INTO run VALUES (1, 0);
   `,
+  failure: StreamDirectoryError,
 };
 
 /** Longest time between two notes that this run is there, in milliseconds. */
@@ -49,15 +59,6 @@ export interface SqliteStreamDirectoryLimits {
   readonly ttlMs: number;
   /** Streams; those that nobody holds give way first, and of them and the others the oldest. */
   readonly maxStreams: number;
-}
-
-/** A directory's file cannot be used. */
-export class StreamDirectoryError extends Error {
-  /** For the reason in `message`, because of `cause`. */
-  constructor(message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.name = "StreamDirectoryError";
-  }
 }
 
 const OLDEST = "SELECT name FROM stream ORDER BY owner <> '', usedMs";
@@ -119,7 +120,7 @@ export class SqliteStreamDirectory implements StreamDirectory {
     this.instance = newInstanceName(clock);
     this.#clock = clock;
     this.#limits = limits;
-    this.#database = open(path);
+    this.#database = openFile(KIND, path);
     try {
       this.#statements = prepare(this.#database);
       this.#size = Number(this.#statements.count.get()!.streams);
@@ -232,15 +233,6 @@ export class SqliteStreamDirectory implements StreamDirectory {
 
   #nowMs(): number {
     return this.#clock.now().getTime();
-  }
-}
-
-function open(path: string): DatabaseSync {
-  try {
-    return openFile(KIND, path);
-  } catch (error) {
-    if (error instanceof SqliteFileError) throw new StreamDirectoryError(error.message, error);
-    throw error;
   }
 }
 

@@ -9,7 +9,7 @@
 
 import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../clock.ts";
-import { openFile, SqliteFileError } from "../sqlite/mod.ts";
+import { openFile } from "../sqlite/mod.ts";
 import { LocalLocks } from "./local_locks.ts";
 import { keptRecord, parseRecord, type SessionRecord } from "./record.ts";
 import {
@@ -38,6 +38,7 @@ const KIND = {
     ) STRICT;
     CREATE INDEX session_expires ON session (expires_ms);
   `,
+  failure: SessionStoreError,
 };
 
 /** The statements of a store. */
@@ -91,7 +92,7 @@ export class SqliteSessionStore implements SessionStore {
     this.#limits = limits;
     this.#path = path;
     this.#locks = new LocalLocks(clock);
-    this.#database = open(path);
+    this.#database = openFile(KIND, path);
     try {
       this.#statements = prepare(this.#database);
       this.#statements.expire.run(limits.idleTimeoutMs, limits.lifetimeMs);
@@ -199,15 +200,6 @@ export class SqliteSessionStore implements SessionStore {
 
   #nowMs(): number {
     return this.#clock.now().getTime();
-  }
-}
-
-function open(path: string): DatabaseSync {
-  try {
-    return openFile(KIND, path);
-  } catch (error) {
-    if (error instanceof SqliteFileError) throw new SessionStoreError(error.message, error);
-    throw error;
   }
 }
 

@@ -19,6 +19,8 @@ export interface FileKind {
   readonly version: number;
   /** The statements that make its tables. */
   readonly schema: string;
+  /** What is thrown where the file cannot be used; `SqliteFileError` where it is left out. */
+  readonly failure?: new (message: string, cause?: unknown) => Error;
 }
 
 /** Why a file cannot be used, in a sentence that names it. */
@@ -37,13 +39,15 @@ export class SqliteFileError extends Error {
  * machine what came last. Deno asks for the permission to read and to write the file; its journal
  * (`FILE-wal`) needs none.
  *
- * @throws {SqliteFileError} when it is of another kind, of a newer version, in use, or not accessible.
+ * @throws {SqliteFileError} or `kind.failure`, when it is of another kind, of a newer version, in use, or not
+ * accessible.
  */
 export function openFile(
   kind: FileKind,
   path: string,
   busyTimeoutMs = BUSY_TIMEOUT_MS,
 ): DatabaseSync {
+  const { failure: Failure = SqliteFileError } = kind;
   let database: DatabaseSync | undefined;
   try {
     // Made ahead of SQLite, which would let every user read it.
@@ -53,16 +57,13 @@ export function openFile(
     return database;
   } catch (error) {
     database?.close();
-    if (error instanceof SqliteFileError) throw error;
-    throw new SqliteFileError(
-      `The ${kind.name} ${path} cannot be opened: ${reason(error)}.`,
-      error,
-    );
+    if (error instanceof Failure) throw error;
+    throw new Failure(`The ${kind.name} ${path} cannot be opened: ${reason(error)}.`, error);
   }
 }
 
 function setUp(database: DatabaseSync, kind: FileKind, path: string): void {
-  const { name, applicationId, version, schema } = kind;
+  const { name, applicationId, version, schema, failure: Failure = SqliteFileError } = kind;
   database.exec("PRAGMA locking_mode = EXCLUSIVE");
   // The first access takes the lock and sees whether this is a database at all.
   database.exec("BEGIN IMMEDIATE; COMMIT");
@@ -72,12 +73,12 @@ function setUp(database: DatabaseSync, kind: FileKind, path: string): void {
   const found = pragma(database, "user_version");
   if (tables !== 0 && pragma(database, "application_id") !== applicationId) {
     const article = /^[aeiou]/.test(name) ? "an" : "a";
-    throw new SqliteFileError(
+    throw new Failure(
       `${path} is a database, but not ${article} ${name}; name another file.`,
     );
   }
   if (found > version) {
-    throw new SqliteFileError(
+    throw new Failure(
       `The ${name} ${path} is of version ${found}, from a newer Switchyard; ` +
         `this one reads version ${version}. Name another file, or remove it.`,
     );

@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ["intercept", "telemetry", "upstream"],
   directory: ["clock.ts", "redis", "relay", "sqlite"],
   era: ["errors.ts", "json"],
-  event_log: ["clock.ts", "errors.ts", "http", "redis"],
+  event_log: ["clock.ts", "errors.ts", "http", "redis", "sqlite"],
   front: [
     "auth",
     "clock.ts",
