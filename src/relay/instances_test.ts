@@ -360,11 +360,12 @@ clusterTest(
   async ({ a, b }, all) => {
     const { upstream, name } = await a.open();
     upstream.send(sent(1, 2));
-    // The event is on its way to the log when the follower comes.
+    // The events are on their way to the log when the follower comes and looks there.
     const coming = b.come(name, 0);
-    for (let turns = 0; turns < 40 && all.underway.length === 0; turns++) await Promise.resolve();
-    for (const { to, message } of all.underway.splice(0)) all.members.get(to)!.listener!(message);
-    await all.deliver();
+    for (let turns = 0; turns < 60; turns++) {
+      await Promise.resolve();
+      for (const { to, message } of all.underway.splice(0)) all.members.get(to)!.listener!(message);
+    }
     const rest = relay.sourceReader((await coming)!);
     await rest.readAll();
     await all.deliver();
