@@ -76,6 +76,8 @@ interface Plan {
   readonly places: number;
   readonly clients: number;
   readonly kills: number;
+  /** How many proxies are stopped in order for each that is killed. */
+  readonly stops: number;
   /** Shortest and longest time between kills, in milliseconds. */
   readonly everyMs: readonly [number, number];
   readonly settings: (folder: string) => Record<string, unknown>;
@@ -90,7 +92,7 @@ async function run(plan: Plan, behind: () => Promise<void>): Promise<void> {
   const places: Place[] = [];
   const logs: string[] = [];
   const began = performance.now();
-  let kills = 0;
+  let [kills, stops] = [0, 0];
   try {
     const config = {
       limits: { resumeWindowMs: RESUME_WINDOW_MS },
@@ -118,15 +120,17 @@ async function run(plan: Plan, behind: () => Promise<void>): Promise<void> {
     while (kills < plan.kills) {
       await chaos.pause(first + random() * (last - first));
       const place = places[Math.floor(random() * places.length)]!;
-      logs.push(await place.kill());
-      kills++;
+      const isStop = random() < plan.stops / (1 + plan.stops);
+      logs.push(await place.kill(isStop ? "SIGTERM" : "SIGKILL"));
+      if (isStop) stops++;
+      else kills++;
       await place.start();
     }
     const figures = await calling;
     const ms = Math.round(performance.now() - began);
     const { resumes: upstreamResumes, broken } = upstream;
     const { faults, ...counts } = figures;
-    const shown = { seed: SEED, kills, ...counts, upstreamResumes, broken, ms };
+    const shown = { seed: SEED, kills, stops, ...counts, upstreamResumes, broken, ms };
     // deno-lint-ignore no-console -- the figures are what the test is run for
     console.log([JSON.stringify(shown), ...faults].join("\n"));
     const { lost, doubled, repeated } = figures;
@@ -171,7 +175,8 @@ redisTest(
       places: 3,
       clients: 20,
       kills: 7,
-      everyMs: [1_500, 4_000],
+      stops: 0.3,
+      everyMs: [1_000, 3_500],
       settings: () => redisSettings(redis),
     };
     await run(plan, async () => await onlyWhatLapses(await redis.connect()));
@@ -183,6 +188,7 @@ Deno.test("R57 R59 R67 one proxy on SQLite, killed again and again: nothing lost
     places: 1,
     clients: 8,
     kills: 3,
+    stops: 0,
     everyMs: [1_500, 2_500],
     settings: (folder) => ({
       dataDir: `${folder}/data`,

@@ -94,8 +94,6 @@ export class Instances {
 
   /** It is not any more. */
   drop(stream: EventStream): void {
-    // One that was lost may have come back meanwhile.
-    if (this.#held.get(stream.name) !== stream) return;
     this.#held.delete(stream.name);
     this.#handed.delete(stream.name);
   }

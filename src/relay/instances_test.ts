@@ -2,30 +2,9 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { ProxyError } from "../errors.ts";
 import type { EventLog } from "../event_log/mod.ts";
 import { cluster, relay, streams } from "../testing/mod.ts";
-import type { RelayLimits } from "./limits.ts";
 
-const { Cluster, steps } = cluster;
+const { clusterTest, heldUpLog, sent, steps } = cluster;
 const { event, progress, result } = streams;
-
-type Members = Record<"a" | "b" | "c", cluster.Member>;
-
-/** Registers a test with three instances of which nothing may be left. */
-function clusterTest(
-  name: string,
-  run: (members: Members, all: cluster.Cluster) => Promise<void>,
-  { limits, log }: { limits?: Partial<RelayLimits>; log?: (log: EventLog) => EventLog } = {},
-): void {
-  Deno.test(name, async () => {
-    const all = new Cluster(limits, log);
-    await run({ a: all.join("a"), b: all.join("b"), c: all.join("c") }, all);
-    await all.close();
-  });
-}
-
-/** Events with these numbers. */
-function sent(...numbers: number[]): string {
-  return numbers.map((number) => event(`u${number}`, progress(number))).join("");
-}
 
 clusterTest("a stream is followed from the middle, and to its end", async ({ a, b }, all) => {
   const { upstream, reader, name } = await a.open();
@@ -275,87 +254,6 @@ clusterTest(
 );
 
 clusterTest(
-  "a holder dies: whoever follows takes the stream over, behind the mark",
-  async ({ a, b }, all) => {
-    const { upstream, name } = await a.open();
-    const rest = await b.read(name, 0);
-    upstream.send(sent(1));
-    await all.deliver();
-    await rest.readAll();
-    a.runs = false;
-    await all.pass(5_000);
-    assertEquals(b.regained.map(({ lastEventId }) => lastEventId), ["u1"]);
-    b.regained[0]!.upstream.send(sent(2) + event("u3", result(7)));
-    b.regained[0]!.upstream.body.finish();
-    await all.deliver();
-    await rest.readAll();
-    assertEquals([steps(rest), rest.ending], [[1, 2], null]);
-    assertEquals(rest.events.at(-1)!.data, result(7));
-  },
-);
-
-clusterTest(
-  "a holder dies whose stream another one takes over: it is followed there",
-  async ({ a, b, c }, all) => {
-    const { upstream, name } = await a.open([]);
-    const rest = await b.read(name, 0);
-    upstream.send(sent(1));
-    await all.deliver();
-    await rest.readAll();
-    a.runs = false;
-    // Before the follower looks, the stream is at the third.
-    const other = await c.read(name, 1);
-    assertEquals(all.streams.get(name)!.owner, "c");
-    await all.pass(5_000);
-    await other.readAll();
-    assertEquals(other.ending, null, "it reads no more");
-    c.regained[0]!.upstream.send(sent(2));
-    await all.deliver();
-    await rest.readAll();
-    assertEquals([steps(rest), rest.ending], [[1, 2], undefined]);
-  },
-);
-
-clusterTest(
-  "two clients come at once for a stream whose holder died: it is taken over once",
-  async ({ a, b, c }, all) => {
-    const { upstream, reader, name } = await a.open();
-    upstream.send(sent(1));
-    await reader.readAll();
-    a.runs = false;
-    const both = [b.come(name, 0), b.come(name, 0), c.come(name, 0)];
-    await all.deliver();
-    const readers = (await Promise.all(both)).map((one) => relay.sourceReader(one!));
-    for (const each of readers) await each.readAll();
-    assertEquals([...b.regained, ...c.regained].length, 1);
-    const [{ upstream: again }] = [...b.regained, ...c.regained] as [typeof b.regained[number]];
-    again.send(sent(2));
-    await all.deliver();
-    for (const each of readers) await each.readAll();
-    const going = readers.filter(({ ending }) => ending === undefined);
-    assertEquals(going.map(steps), [[1, 2]]);
-  },
-);
-
-clusterTest("events behind the mark were seen by nobody, and come again", async ({ a, b }, all) => {
-  const { upstream, reader, name } = await a.open();
-  upstream.send(sent(1));
-  await reader.readAll();
-  const { mark } = all.streams.get(name)!;
-  upstream.send(sent(2, 3));
-  await relay.settled();
-  // It died between the log and the mark.
-  all.streams.get(name)!.mark = mark;
-  a.runs = false;
-  const rest = await b.read(name, 0);
-  b.regained[0]!.upstream.send(sent(2, 3, 4));
-  await all.deliver();
-  await rest.readAll();
-  assertEquals(b.regained[0]!.lastEventId, "u1");
-  assertEquals(steps(rest), [1, 2, 3, 4]);
-});
-
-clusterTest(
   "what is being kept is not told to a follower before it is",
   async ({ a, b }, all) => {
     const { upstream, name } = await a.open();
@@ -412,84 +310,77 @@ clusterTest(
 );
 
 clusterTest(
-  "a stream that its holder knows nothing of is taken over from it",
+  "a refusal that comes too late is not taken for that to a later question",
   async ({ a, b }, all) => {
-    const { upstream, reader, name } = await a.open();
-    upstream.send(sent(1));
-    await reader.readAll();
-    // It has lost the stream, and the directory says otherwise.
-    all.streams.get(name)!.owner = "c";
-    const rest = await b.read(name, 0);
-    assertEquals([steps(rest), all.streams.get(name)!.owner], [[1], "b"]);
-  },
-);
-
-clusterTest(
-  "a holder whose stream was taken over gives no more of it, and forgets nothing",
-  async ({ a, b }, all) => {
-    const { upstream, reader, name } = await a.open();
-    upstream.send(sent(1));
-    await reader.readAll();
-    // It was taken for dead, and was not.
-    a.runs = false;
-    const rest = await b.read(name, 1);
-    a.runs = true;
-    upstream.send(sent(2));
-    await reader.readAll();
-    assertInstanceOf(reader.ending, ProxyError);
-    assertEquals([steps(reader), a.live.size], [[1], 0]);
-    assert(upstream.aborted);
-    rest.attachment.discard();
-    // Whoever lost the race comes to the whole of it again.
-    const whole = await a.read(name, 0);
-    assertEquals([steps(whole).slice(0, 1), all.streams.has(name)], [[1], true]);
-  },
-);
-
-clusterTest(
-  "a session that ends while its stream is taken over leaves nothing",
-  async ({ a, b }, all) => {
-    const { upstream, reader, name } = await a.open();
-    upstream.send(sent(1));
-    await reader.readAll();
-    a.runs = false;
-    const coming = b.come(name, 1);
-    b.session.close();
+    const { attachment, name } = await a.open([]);
+    const coming = b.come(name, null);
+    await all.deliver(({ to }) => to === "a");
+    all.clock.advance(1_000);
+    const late = all.underway.splice(0);
+    assertEquals(late.map(({ message }) => message.say), ["refused"]);
+    attachment.discard();
+    await all.deliver(({ to }) => to === "a");
+    all.underway.unshift(...late);
     await all.deliver();
-    await (await coming)!.next();
-    assertEquals([b.live.size, b.session.size], [0, 0]);
+    assert(await coming !== undefined);
   },
 );
+
+clusterTest("the end of a displaced follower is not its successor's", async ({ a, b }, all) => {
+  const { upstream, name } = await a.open();
+  const first = await b.read(name, 0);
+  const coming = b.come(name, 0);
+  await all.deliver(({ message }) => message.say !== "close");
+  const second = relay.sourceReader((await coming)!);
+  await all.deliver();
+  upstream.send(sent(1));
+  await all.deliver();
+  for (const reader of [first, second]) await reader.readAll();
+  assertEquals([first.ending, second.ending, steps(second)], [null, undefined, [1]]);
+});
 
 clusterTest(
-  "of another session there is nothing to follow, also where it is held here",
+  "a follower whose end was lost with the stream is told when it next says something",
   async ({ a, b }, all) => {
-    const { name } = await a.open();
-    const restore = (): never => {
-      throw new Error("nothing was to be restored");
-    };
-    const how = { restore, tally: undefined! };
-    const kept = all.streams.get(name)!;
-    assertEquals(await b.instances.resume("other", name, 0, how), undefined);
-    assertEquals(await a.instances.resume("other", name, 0, how), undefined);
-    assertEquals(kept.owner, "a");
+    const { name } = await a.open([]);
+    const rest = await b.read(name, 0);
+    a.session.close();
+    await all.lose();
+    assertEquals(b.live.size, 1);
+    await all.pass(5_000);
+    await rest.readAll();
+    assertInstanceOf(rest.ending, ProxyError);
+    assertEquals(b.live.size, 0);
   },
 );
 
-/** The log, whose appends take longer than a message; what is read overtakes them. */
-function heldUpLog(log: EventLog): EventLog {
-  const later = async (act: () => void | Promise<void>) => {
-    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
-    await act();
-  };
-  return {
-    append: (stream, events) => later(() => log.append(stream, events)),
-    appendRun: (stream, seq, bytes, ends) =>
-      later(() => log.appendRun(stream, seq, bytes.slice(), ends)),
-    after: log.after,
-    rewind: log.rewind!,
-    forget: log.forget,
-    close: log.close,
-    size: log.size,
-  };
+{
+  const gate = { kept: Promise.resolve() };
+  const gated = (log: EventLog): EventLog => ({
+    ...heldUpLog(log),
+    append: (stream, events) => log.append(stream, events),
+    async appendRun(stream, seq, bytes, ends) {
+      if (seq > 1) await gate.kept;
+      await log.appendRun(stream, seq, bytes, ends);
+    },
+  });
+  clusterTest(
+    "an event does not count as taken that is being kept behind another one",
+    async ({ a }, all) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      gate.kept = promise;
+      const data = new TextEncoder().encode(progress(1));
+      const opening = a.open([], [{ data }]);
+      const { upstream, attachment, reader, name } = await opening;
+      upstream.send(sent(2));
+      await relay.settled();
+      await reader.readAll();
+      assertEquals(steps(reader), [1]);
+      attachment.discard();
+      resolve();
+      await all.deliver();
+      assertEquals(steps(await a.read(name, null)), [2]);
+    },
+    { log: gated },
+  );
 }

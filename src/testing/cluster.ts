@@ -10,6 +10,7 @@ import {
   type Attachment,
   Instances,
   LiveStreams,
+  type Outgoing,
   type PeerMessage,
   type RelayLimits,
   SessionStreams,
@@ -19,6 +20,7 @@ import {
   StreamTally,
 } from "../relay/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
+import { event, progress } from "./streams.ts";
 import {
   answerWith,
   type FilledBody,
@@ -146,11 +148,15 @@ export class Member {
   }
 
   /** Begins a stream here; its name is that of the newest in the directory. */
-  async open(requestIds: readonly string[] = ["7"]): Promise<Opened> {
+  async open(
+    requestIds: readonly string[] = ["7"],
+    first: readonly Outgoing[] = [],
+  ): Promise<Opened> {
     const upstream = filledBody(this.cluster.clock);
     const attachment = this.session.open({
       body: upstream.body,
       requestIds,
+      first,
       clientPolls: true,
       ...this.#upstream(),
     });
@@ -290,5 +296,44 @@ function rewindable(log: MemoryEventLog): EventLog {
     get size() {
       return log.size;
     },
+  };
+}
+
+/** Registers a test with three instances of which nothing may be left. */
+export function clusterTest(
+  name: string,
+  run: (members: Readonly<Record<"a" | "b" | "c", Member>>, all: Cluster) => Promise<void>,
+  { limits, log }: {
+    readonly limits?: Partial<RelayLimits>;
+    readonly log?: (log: EventLog) => EventLog;
+  } = {},
+): void {
+  Deno.test(name, async () => {
+    const all = new Cluster(limits, log);
+    await run({ a: all.join("a"), b: all.join("b"), c: all.join("c") }, all);
+    await all.close();
+  });
+}
+
+/** Events of an upstream with these numbers. */
+export function sent(...numbers: number[]): string {
+  return numbers.map((number) => event(`u${number}`, progress(number))).join("");
+}
+
+/** The log, whose appends take longer than a message; what is read overtakes them. */
+export function heldUpLog(log: EventLog): EventLog {
+  const later = async (act: () => void | Promise<void>) => {
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+    await act();
+  };
+  return {
+    append: (stream, events) => later(() => log.append(stream, events)),
+    appendRun: (stream, seq, bytes, ends) =>
+      later(() => log.appendRun(stream, seq, bytes.slice(), ends)),
+    after: log.after,
+    rewind: log.rewind!,
+    forget: log.forget,
+    close: log.close,
+    size: log.size,
   };
 }
