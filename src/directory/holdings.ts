@@ -78,13 +78,15 @@ export class Holdings {
     this.#held.delete(name);
   }
 
-  /** Notes and sends how far a stream has come; nothing for one that is not held. */
-  async mark(name: string, mark: string): Promise<void> {
+  /** Notes and sends how far a stream has come; false, and nothing else, for one that is not held. */
+  async mark(name: string, mark: string): Promise<boolean> {
     const holding = this.#held.get(name);
-    if (holding === undefined) return;
+    if (holding === undefined) return false;
     holding.mark = mark;
     // One that is gone in Redis, and not another's, comes back when it is renewed.
-    await this.#options.streams.mark(name, mark);
+    const isHeld = await this.#options.streams.mark(name, mark);
+    if (!isHeld && this.#held.get(name) === holding) this.remove(name);
+    return isHeld;
   }
 
   /** Renews one stream. */

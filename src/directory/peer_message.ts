@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PeerMessage, PeerWords } from "../relay/mod.ts";
+import type { PeerMessage, PeerWord } from "../relay/mod.ts";
 import { isSeq } from "./kept.ts";
 
 /** Longest text of a message: 8 KiB. */
@@ -13,7 +13,7 @@ export const MAX_MESSAGE_CHARACTERS = 8_192;
 /** What names of streams and instances are made of. */
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
-type Say = PeerWords["say"];
+type Say = PeerWord["say"];
 type Check = (value: unknown) => boolean;
 
 /** The members that each word has beside `say`, and what they may be. */
@@ -29,7 +29,7 @@ const MEMBERS:
     left: { seq: isSeq },
   };
 
-type MemberOf<S extends Say> = Exclude<keyof Extract<PeerWords, { say: S }>, "say">;
+type MemberOf<S extends Say> = Exclude<keyof Extract<PeerWord, { say: S }>, "say">;
 
 function orNull(check: Check): Check {
   return (value) => value === null || check(value);
@@ -45,10 +45,11 @@ export function parsePeerMessage(text: string): PeerMessage | undefined {
   if (text.length > MAX_MESSAGE_CHARACTERS) return undefined;
   const members = parsedMembers(text);
   if (members === undefined) return undefined;
-  const { say, stream, from } = members;
-  if (!isName(stream) || !isName(from) || typeof say !== "string") return undefined;
+  const { say, stream, from, follower } = members;
+  if (!isName(stream) || !isName(from) || !isSeq(follower)) return undefined;
+  if (typeof say !== "string") return undefined;
   if (!Object.hasOwn(MEMBERS, say)) return undefined;
-  const message: Record<string, unknown> = { stream, from, say };
+  const message: Record<string, unknown> = { stream, from, follower, say };
   for (const [name, check] of Object.entries(MEMBERS[say as Say])) {
     const value = members[name];
     if (!check(value)) return undefined;

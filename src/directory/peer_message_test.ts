@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import type { PeerMessage, PeerWords } from "../relay/mod.ts";
+import type { PeerMessage, PeerWord } from "../relay/mod.ts";
 import { MAX_MESSAGE_CHARACTERS, parsePeerMessage, peerMessageText } from "./peer_message.ts";
 
-const WORDS: readonly PeerWords[] = [
+const WORDS: readonly PeerWord[] = [
   { say: "follow", seq: 0 },
   { say: "follow", seq: null },
   { say: "following", seq: 1, upTo: 2 ** 53 - 1, finished: true },
@@ -14,7 +14,7 @@ const WORDS: readonly PeerWords[] = [
   { say: "left", seq: 4 },
 ];
 
-const NAMES = { stream: "Ab-_0123456789abcdefgh", from: "0123456789abcdef" };
+const NAMES = { stream: "Ab-_0123456789abcdefgh", from: "0123456789abcdef", follower: 3 };
 
 Deno.test("parsePeerMessage() reads what peerMessageText() writes, and keeps nothing else", () => {
   for (const words of WORDS) {

@@ -88,8 +88,8 @@ export class RedisStreamDirectory implements StreamDirectory {
   }
 
   /** See `StreamDirectory`. Sent at once: behind what was sent before on the same connection. */
-  async mark(name: string, mark: StreamMark): Promise<void> {
-    await this.#holdings.mark(name, markText(mark));
+  async mark(name: string, mark: StreamMark): Promise<boolean> {
+    return await this.#holdings.mark(name, markText(mark));
   }
 
   /** See `StreamDirectory`. */

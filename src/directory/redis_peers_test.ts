@@ -13,8 +13,8 @@ directoryTest(
     });
     const hearing = hear(target, 2_000);
     for (let count = 0; count < 1_000; count++) {
-      one.directory.peers.send(to, "a", { say: "more", upTo: count });
-      two.directory.peers.send(to, "b", { say: "taken", seq: count });
+      one.directory.peers.send(to, "a", { follower: 1, say: "more", upTo: count });
+      two.directory.peers.send(to, "b", { follower: 1, say: "taken", seq: count });
     }
     const heard = await hearing;
     for (const [{ directory }, stream] of [[one, "a"], [two, "b"]] as const) {
@@ -22,8 +22,8 @@ directoryTest(
       const own = heard.filter((message) => message.from === from);
       const wanted = own.map((_, at): PeerMessage =>
         stream === "a"
-          ? { stream, from, say: "more", upTo: at }
-          : { stream, from, say: "taken", seq: at }
+          ? { stream, from, follower: 1, say: "more", upTo: at }
+          : { stream, from, follower: 1, say: "taken", seq: at }
       );
       assertEquals(own.length, 1_000);
       assertEquals(own, wanted);
@@ -40,7 +40,7 @@ directoryTest(
     const { promise, resolve } = Promise.withResolvers<unknown>();
     other.directory.peers.listen(() => resolve(look.command("GET", key)));
     const written = one.tap.connection.command("SET", key, "event");
-    one.directory.peers.send(other.directory.instance, "a", { say: "more", upTo: 1 });
+    one.directory.peers.send(other.directory.instance, "a", { follower: 1, say: "more", upTo: 1 });
     assertEquals(await promise, "event");
     await written;
   },
@@ -53,9 +53,9 @@ directoryTest("messages that are not well-formed are dropped", async ({ join, lo
   for (const text of ["", "{", "null", '{"say":"more"}', "x".repeat(100_000)]) {
     assertEquals(await look.command("PUBLISH", channel, text), 1);
   }
-  one.directory.peers.send(other.directory.instance, "a", { say: "refused" });
+  one.directory.peers.send(other.directory.instance, "a", { follower: 1, say: "refused" });
   const from = one.directory.instance;
-  assertEquals(await hearing, [{ stream: "a", from, say: "refused" }]);
+  assertEquals(await hearing, [{ stream: "a", from, follower: 1, say: "refused" }]);
   assertEquals(other.troubles, []);
 });
 
@@ -65,7 +65,7 @@ directoryTest(
     const [one, other] = [await bench.join(), await bench.join()];
     const to = other.directory.instance;
     const broken = "x".repeat(MAX_MESSAGE_CHARACTERS);
-    one.directory.peers.send(to, "a", { say: "close", upTo: 1, broken });
+    one.directory.peers.send(to, "a", { follower: 1, say: "close", upTo: 1, broken });
     assertEquals(one.troubles.length, 1);
     const { promise, resolve } = Promise.withResolvers<void>();
     let heard = 0;
@@ -74,7 +74,7 @@ directoryTest(
       throw new Error("broken");
     });
     for (let count = 0; count < 3; count++) {
-      one.directory.peers.send(to, "a", { say: "refused" });
+      one.directory.peers.send(to, "a", { follower: 1, say: "refused" });
     }
     await promise;
     assertEquals(other.troubles.length, 1);
@@ -86,17 +86,17 @@ directoryTest(
   async (bench) => {
     const [one, other] = [await bench.join(), await bench.join()];
     const to = other.directory.instance;
-    one.directory.peers.send("nobody", "a", { say: "refused" });
+    one.directory.peers.send("nobody", "a", { follower: 1, say: "refused" });
     await settled(one);
     const hearing = hear(other, 1);
-    one.directory.peers.send(to, "b", { say: "refused" });
+    one.directory.peers.send(to, "b", { follower: 1, say: "refused" });
     assertEquals((await hearing).map(({ stream }) => stream), ["b"]);
     other.directory.peers.listen(() => {
       throw new Error("It has ended.");
     });
     other.tap.unsubscribes = false;
     await other.directory.shutdown();
-    one.directory.peers.send(to, "c", { say: "refused" });
+    one.directory.peers.send(to, "c", { follower: 1, say: "refused" });
     await settled(one);
     // Sent behind the message, on the connection on which that comes.
     await (await other.tap.connection.subscribe(`${bench.redis.prefix}:x`, () => {}))();

@@ -27,10 +27,11 @@ if KEYS[2] then
 end
 return 1`;
 
-/** KEYS: the stream. ARGV: instance, mark. */
+/** KEYS: the stream. ARGV: instance, mark. Gives 0 for one that is another's. */
 const MARK = `
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'mark', ARGV[2])
+local owner = redis.call('HGET', KEYS[1], 'owner')
+if owner and owner ~= ARGV[1] then return 0 end
+if owner then redis.call('HSET', KEYS[1], 'mark', ARGV[2]) end
 return 1`;
 
 /** KEYS: the stream, and its set where it has one. ARGV: instance, TTL, name. */
@@ -100,7 +101,7 @@ export class RedisStreams {
     await this.#run(OPEN, this.#keys(entry), this.#ttl, entry.name, ...fields);
   }
 
-  /** Writes a mark; whether the stream still is this instance's. */
+  /** Writes a mark; false where the stream is another instance's. Nothing happens where it is gone. */
   async mark(name: string, mark: string): Promise<boolean> {
     return await this.#run(MARK, [this.#stream(name)], this.#instance, mark) === 1;
   }

@@ -312,7 +312,7 @@ directoryTest(
     await assertRejects(() => directory.release("b"), RedisError);
     assertEquals(troubles, []);
     for (let count = 0; count < 100; count++) {
-      directory.peers.send("x", "a", { say: "more", upTo: count });
+      directory.peers.send("x", "a", { follower: 1, say: "more", upTo: count });
     }
     clock.advance(TTL_MS);
     tap.refuse = () => false;
@@ -386,7 +386,7 @@ directoryTest("Redis may be restarted: presence, streams and messages come back"
     one.directory.mark("a", mark(8)),
     one.directory.find("s", "a"),
   ]);
-  one.directory.peers.send(other.directory.instance, "a", { say: "refused" });
+  one.directory.peers.send(other.directory.instance, "a", { follower: 1, say: "refused" });
   for (const { clock } of both) clock.advance(PRESENCE_RENEWAL_MS);
   await failing;
   await Promise.all(reconnected);
@@ -399,6 +399,6 @@ directoryTest("Redis may be restarted: presence, streams and messages come back"
   assert(await other.directory.isAlive(one.directory.instance));
   assertEquals((await other.directory.find("s", "a"))?.mark, mark(8));
   const hearing = hear(other, 1);
-  one.directory.peers.send(other.directory.instance, "a", { say: "more", upTo: 1 });
+  one.directory.peers.send(other.directory.instance, "a", { follower: 1, say: "more", upTo: 1 });
   assertEquals((await hearing).length, 1);
 });

@@ -149,8 +149,10 @@ export class SqliteStreamDirectory implements StreamDirectory {
   }
 
   /** See `StreamDirectory`. */
-  mark(name: string, mark: StreamMark): void {
+  mark(name: string, mark: StreamMark): boolean {
     if (!this.#closed) this.#statements.mark.run(markText(mark), name, this.instance);
+    // No other instance runs that could have taken it over.
+    return true;
   }
 
   /** See `StreamDirectory`. */

@@ -72,6 +72,8 @@ export class EventStream {
   readonly #framer: Framer;
   /** Number of the newest event. */
   #seq = 0;
+  /** Number of the newest event that is kept, where it could be. */
+  #kept = 0;
   /** What the log counts of the events that came while nobody was there. */
   #aheadBytes = 0;
   /** Number of the newest event that a client has taken. */
@@ -93,7 +95,7 @@ export class EventStream {
     const onLost = (error: RangeError) => this.#lost(error);
     this.#keeper = new Keeper({ entry: options, log, directory, onLost });
     if (mark === undefined) return;
-    this.#seq = this.#taken = mark.seq;
+    this.#seq = this.#kept = this.#taken = mark.seq;
     this.#upstreamId = mark.upstreamId;
     this.#retryMs = mark.retryMs;
     this.#finished = mark.finished;
@@ -126,9 +128,11 @@ export class EventStream {
 
   /** Begins with the first upstream connection, for the client that asked. */
   start(body: UpstreamBody): Attachment {
-    this.#keeper.open();
     const attachment = this.#attach();
-    if (this.#options.clientPolls) attachment.push(primingEvent(this.name));
+    // Whoever has an event id may come back with it anywhere.
+    this.#keeper.open(() => {
+      if (this.#options.clientPolls) attachment.push(primingEvent(this.name));
+    });
     void this.#emit(this.#options.first ?? []);
     this.#run(() => body);
     return attachment;
@@ -175,9 +179,9 @@ export class EventStream {
     return from;
   }
 
-  /** Number of the newest event. */
+  /** Number of the newest event that is kept, where it could be: a reader elsewhere looks for it there. */
   get newest(): number {
-    return this.#seq;
+    return this.#kept;
   }
 
   /** What was settled when it began. */
@@ -412,9 +416,11 @@ export class EventStream {
     const framed = this.#framer.frame(before, events, oneLine);
     this.#seq = framed.seq;
     this.#notTaken(framed, before);
-    const give = () => this.#give(framed.bytes, framed.seq - before);
-    if (framed.seq === before) return give();
-    return this.#keeper.keep(framed, before, this.#mark(), give);
+    if (framed.seq === before) return this.#give(framed.bytes, 0);
+    return this.#keeper.keep(framed, before, this.#mark(), () => {
+      this.#kept = framed.seq;
+      this.#give(framed.bytes, framed.seq - before);
+    });
   }
 
   /** Where the stream is. */
@@ -437,7 +443,7 @@ export class EventStream {
   #give(bytes: Bytes, events: number): void {
     const attachment = this.#attached;
     if (attachment === undefined || this.#behind) return;
-    attachment.push(bytes, this.#seq, events);
+    attachment.push(bytes, this.#kept, events);
     this.#taken = Math.max(this.#taken, attachment.taken);
   }
 

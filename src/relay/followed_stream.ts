@@ -13,7 +13,7 @@ import { keepAlive } from "./keep_alive.ts";
 import { gapComment } from "./notices.ts";
 import type { RelayLimits } from "./limits.ts";
 import type { LiveStream } from "./live_streams.ts";
-import type { PeerWords } from "./stream_directory.ts";
+import type { PeerWord } from "./stream_directory.ts";
 import type { StreamTraffic } from "./traffic.ts";
 
 /** How often the holder is told that the client is still there, in milliseconds. */
@@ -30,7 +30,7 @@ export interface FollowedStreamOptions {
   /** Counts what the client takes, as long as there is no heir, which counts by itself. */
   readonly traffic: StreamTraffic;
   /** Tells the holder. */
-  readonly say: (words: PeerWords) => void;
+  readonly say: (word: PeerWord) => void;
   /**
    * Asked now and then: whether the holder runs. If not, what goes on with the stream behind an event, here
    * or at yet another instance; undefined where nothing does.
@@ -81,11 +81,12 @@ export class FollowedStream implements LiveStream {
   }
 
   /** The holder says something. */
-  hear(words: PeerWords): void {
-    if (words.say === "more") this.#upTo = Math.max(this.#upTo, words.upTo);
-    if (words.say === "close") {
-      this.#upTo = Math.max(this.#upTo, words.upTo);
-      this.#close = words;
+  hear(word: PeerWord): void {
+    if (word.say === "more") this.#upTo = Math.max(this.#upTo, word.upTo);
+    if (word.say === "close") {
+      this.#upTo = Math.max(this.#upTo, word.upTo);
+      // What comes later was said to one that is taken for gone.
+      this.#close ??= word;
     }
     this.#stir();
   }
@@ -118,9 +119,11 @@ export class FollowedStream implements LiveStream {
     this.#options.onOver(this);
   }
 
+  /** Also when it is over the client may have had something left to take. */
   #drained(): void {
-    if (this.#over) return;
-    if (this.#heir === undefined) this.#options.say({ say: "taken", seq: this.#attachment.taken });
+    if (this.#heir === undefined) {
+      this.#options.say({ say: this.#over ? "left" : "taken", seq: this.#attachment.taken });
+    }
     this.#stir();
   }
 

@@ -14,7 +14,7 @@ import { FollowedStream } from "./followed_stream.ts";
 import type { RelayLimits } from "./limits.ts";
 import type { LiveStreams } from "./live_streams.ts";
 import { RemoteReader } from "./remote_reader.ts";
-import type { FoundStream, PeerMessage, PeerWords, StreamDirectory } from "./stream_directory.ts";
+import type { FoundStream, PeerMessage, PeerWord, StreamDirectory } from "./stream_directory.ts";
 import type { StreamTally } from "./traffic.ts";
 
 /** How long a holder may take to answer before it is looked whether it runs, in milliseconds. */
@@ -48,14 +48,33 @@ export interface Resumption {
   readonly tally: StreamTally;
 }
 
+/** A stream that a follower reads. */
+interface Handed {
+  readonly to: string;
+  readonly follower: number;
+  readonly reader: RemoteReader;
+}
+
+/** A stream that a holder was asked for. */
+interface Asked {
+  readonly follower: number;
+  readonly resolve: (word: PeerWord | "displaced" | undefined) => void;
+}
+
 /** The place of this instance among the others. */
 export class Instances {
   readonly #options: InstancesOptions;
   /** Streams held here, by their names. */
   readonly #held = new Map<string, EventStream>();
-  readonly #handed = new Map<string, { readonly to: string; readonly reader: RemoteReader }>();
-  readonly #followed = new Map<string, FollowedStream>();
-  readonly #asked = new Map<string, (words: PeerWords | undefined) => void>();
+  readonly #handed = new Map<string, Handed>();
+  readonly #followed = new Map<
+    string,
+    { readonly follower: number; readonly by: FollowedStream }
+  >();
+  readonly #asked = new Map<string, Asked>();
+  /** Streams that are being taken over; each settles when it is held here, or is not to be. */
+  readonly #taking = new Map<string, Promise<void>>();
+  #lastFollower = 0;
 
   /** An instance that holds nothing. */
   constructor(options: InstancesOptions) {
@@ -92,17 +111,27 @@ export class Instances {
     how: Resumption,
   ): Promise<Attachment | undefined> {
     const { directory } = this.#options;
+    let refusedBy: string | undefined;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
+      await this.#taking.get(name);
+      const here = this.#held.get(name);
+      if (here !== undefined) return again(here, session, seq);
       const found = await directory.find(session, name);
       if (found === undefined || (seq ?? 0) > found.mark.seq) return undefined;
-      // One that is said to be held here, and is not, was given to this instance without its hearing of it.
-      const isHeld = found.owner !== "" && found.owner !== directory.instance;
-      if (isHeld && await directory.isAlive(found.owner)) {
-        const words = await this.#ask(found, seq);
-        if (words?.say === "refused") return undefined;
-        if (words?.say === "following") return this.#follow(found, words, how);
-      } else if (await directory.takeOver(name, found.owner)) {
-        return await this.#takeOver(session, name, seq, how);
+      const { owner } = found;
+      // One that is said to be held here, and is not, was given to this instance without its hearing of it;
+      // likewise one that its holder refuses twice.
+      const isHeld = owner !== "" && owner !== directory.instance && owner !== refusedBy;
+      if (isHeld && await directory.isAlive(owner)) {
+        const follower = ++this.#lastFollower;
+        const word = await this.#ask(found, follower, seq);
+        if (word === "displaced") return undefined;
+        if (word?.say === "following") return this.#follow(found, word, follower, how);
+        if (word?.say === "refused" && seq === null) return undefined;
+        if (word?.say === "refused") refusedBy = owner;
+      } else if (!this.#taking.has(name) && !this.#held.has(name)) {
+        const taken = await this.#takeOver(found, seq, how);
+        if (taken !== undefined) return taken;
       }
     }
     throw new ProxyError(
@@ -122,105 +151,146 @@ export class Instances {
     return undefined;
   }
 
+  /** Undefined where another one was faster, or nothing is left of it. */
   async #takeOver(
-    session: string,
-    name: string,
+    { entry: { session, name }, owner }: FoundStream,
     seq: number | null,
     how: Resumption,
   ): Promise<Attachment | undefined> {
     const { directory, log } = this.#options;
-    // Its holder may have come further while it was being judged.
-    const found = await directory.find(session, name);
-    if (found === undefined) return undefined;
-    // Events behind the mark were seen by nobody, and come again from upstream.
-    await log.rewind?.(name, found.mark.seq);
-    return how.restore(found).restore(seq ?? found.mark.seq);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#taking.set(name, promise);
+    try {
+      if (!await directory.takeOver(name, owner)) return undefined;
+      // Its holder may have come further while it was being judged.
+      const found = await directory.find(session, name);
+      if (found === undefined) return undefined;
+      // Events behind the mark were seen by nobody, and come again from upstream.
+      await log.rewind?.(name, found.mark.seq);
+      return how.restore(found).restore(seq ?? found.mark.seq);
+    } finally {
+      this.#taking.delete(name);
+      resolve();
+    }
   }
 
   /** Asks a holder to let its stream be followed; undefined where it does not answer. */
-  async #ask(found: FoundStream, seq: number | null): Promise<PeerWords | undefined> {
+  async #ask(
+    { entry: { name }, owner }: FoundStream,
+    follower: number,
+    seq: number | null,
+  ): Promise<PeerWord | "displaced" | undefined> {
     const { directory: { peers }, clock } = this.#options;
-    const { name } = found.entry;
     if (peers === undefined || this.#asked.size >= MAX_ASKED) return undefined;
     // One client reads a stream at a time: whoever asked before is out.
-    this.#asked.get(name)?.({ say: "refused" });
-    const { promise, resolve } = Promise.withResolvers<PeerWords | undefined>();
-    this.#asked.set(name, resolve);
+    this.#asked.get(name)?.resolve("displaced");
+    const { promise, resolve } = Promise.withResolvers<PeerWord | "displaced" | undefined>();
+    const asked = { follower, resolve };
+    this.#asked.set(name, asked);
     const timer = clock.after(ANSWER_MS, () => resolve(undefined));
-    peers.send(found.owner, name, { say: "follow", seq });
-    const words = await promise;
+    peers.send(owner, name, { follower, say: "follow", seq });
+    const word = await promise;
     timer.cancel();
-    if (this.#asked.get(name) === resolve) this.#asked.delete(name);
-    return words;
+    if (this.#asked.get(name) === asked) this.#asked.delete(name);
+    return word;
   }
 
   #follow(
     { entry: { name, session }, owner }: FoundStream,
-    words: PeerWords & { readonly say: "following" },
+    word: PeerWord & { readonly say: "following" },
+    follower: number,
     how: Resumption,
   ): Attachment {
     const { directory, log, limits, live } = this.#options;
-    this.#followed.get(name)?.end();
-    const followed = new FollowedStream(
+    this.#followed.get(name)?.by.end();
+    const forget = (by: FollowedStream) => {
+      if (this.#followed.get(name)?.by === by) this.#followed.delete(name);
+    };
+    const by: FollowedStream = new FollowedStream(
       {
         name,
         log,
         limits,
         traffic: how.tally.begin("followed"),
-        say: (said) => directory.peers?.send(owner, name, said),
+        say: (said) => directory.peers?.send(owner, name, { follower, ...said }),
         goOn: async (seq) => {
           if (await directory.isAlive(owner)) return "running";
+          // What it goes on with is not to displace it.
+          forget(by);
           return await this.resume(session, name, seq, how);
         },
         onOver: (over) => {
           live.remove(over);
-          if (this.#followed.get(name) === over) this.#followed.delete(name);
+          forget(over);
         },
       },
-      words.seq,
-      words.upTo,
+      word.seq,
+      word.upTo,
     );
-    this.#followed.set(name, followed);
-    live.add(followed);
-    if (words.finished) followed.hear({ say: "close", upTo: words.upTo, broken: null });
-    return followed.attachment;
+    this.#followed.set(name, { follower, by });
+    live.add(by);
+    if (word.finished) by.hear({ say: "close", upTo: word.upTo, broken: null });
+    return by.attachment;
   }
 
-  #hear({ stream, from, ...words }: PeerMessage): void {
-    switch (words.say) {
+  #hear({ stream, from, follower, ...word }: PeerMessage): void {
+    switch (word.say) {
       case "follow":
-        return this.#hand(stream, from, words.seq);
+        return this.#hand(stream, from, follower, word.seq);
       case "taken":
-        return this.#reader(stream, from)?.took(words.seq);
+        return this.#took(stream, from, follower, word.seq);
       case "left":
-        return this.#reader(stream, from)?.leave(words.seq);
+        return this.#reader(stream, from, follower)?.leave(word.seq);
       case "following":
-      case "refused":
-        return this.#asked.get(stream)?.(words);
+      case "refused": {
+        const asked = this.#asked.get(stream);
+        return asked?.follower === follower ? asked.resolve(word) : undefined;
+      }
       case "more":
-      case "close":
-        return this.#followed.get(stream)?.hear(words);
+      case "close": {
+        const followed = this.#followed.get(stream);
+        return followed?.follower === follower ? followed.by.hear(word) : undefined;
+      }
     }
   }
 
-  #reader(stream: string, from: string): RemoteReader | undefined {
+  #reader(stream: string, from: string, follower: number): RemoteReader | undefined {
     const handed = this.#handed.get(stream);
-    return handed?.to === from ? handed.reader : undefined;
+    return handed?.to === from && handed.follower === follower ? handed.reader : undefined;
+  }
+
+  #took(stream: string, from: string, follower: number, seq: number): void {
+    const reader = this.#reader(stream, from, follower);
+    if (reader !== undefined) return reader.took(seq);
+    // It waits for what nobody will tell it: the end that it was told has not reached it.
+    const broken = "This stream goes on elsewhere; come back for the rest of it.";
+    this.#options.directory.peers?.send(from, stream, { follower, say: "close", upTo: 0, broken });
   }
 
   /** Hands a stream to a follower. */
-  #hand(name: string, to: string, seq: number | null): void {
+  #hand(name: string, to: string, follower: number, seq: number | null): void {
+    const taking = this.#taking.get(name);
+    if (taking !== undefined) return void taking.then(() => this.#hand(name, to, follower, seq));
     const { directory: { peers }, limits } = this.#options;
-    const say = (words: PeerWords) => peers?.send(to, name, words);
+    const say = (word: PeerWord) => peers?.send(to, name, { follower, ...word });
     const stream = this.#held.get(name);
+    let reader: RemoteReader | undefined;
     const from = stream?.hand(seq, (events, behind) => {
-      const reader = new RemoteReader({ events, limits, seq: behind, say });
-      this.#handed.set(name, { to, reader });
-      return reader;
+      return reader = new RemoteReader({ events, limits, seq: behind, say });
     });
-    if (stream === undefined || from === undefined) return say({ say: "refused" });
+    if (stream === undefined || from === undefined || reader === undefined) {
+      return say({ say: "refused" });
+    }
+    this.#handed.set(name, { to, follower, reader });
     const { newest: upTo, finished } = stream;
     say({ say: "following", seq: from, upTo, finished });
-    if (upTo > from) this.#reader(name, to)?.announce(upTo);
+    if (upTo > from) reader.announce(upTo);
   }
+}
+
+/** What a client gets of a stream that is held here after all. */
+function again(stream: EventStream, session: string, seq: number | null): Attachment | undefined {
+  if (stream.entry.session !== session) return undefined;
+  if (seq !== null) return stream.resume(seq);
+  return stream.attended || !stream.isSubscription ? undefined : stream.resume(stream.taken);
 }

@@ -36,16 +36,19 @@ export class Keeper {
     return this.#keeping;
   }
 
-  /** The stream has begun. */
-  open(): void {
+  /** The stream has begun; calls back when others can find it. */
+  open(then: () => void): void {
     const { entry, log, directory } = this.#options;
     void this.#keep(
-      () => {},
+      then,
       () => inTurn(log.append(entry.name, []), () => directory?.open(entry)),
     );
   }
 
-  /** Keeps events behind the number `before`, and where the stream is then, and calls back. */
+  /**
+   * Keeps events behind the number `before`, and where the stream is then, and calls back: behind what was
+   * given before.
+   */
   keep(framed: Framed, before: number, mark: StreamMark, then: () => void): void | Promise<void> {
     const { entry: { name }, log, directory } = this.#options;
     return this.#keep(then, () => {
@@ -53,14 +56,15 @@ export class Keeper {
         ? log.appendRun(name, before + 1, framed.bytes, framed.ends)
         : log.append(name, framed.logged);
       // What the mark speaks of has to be there.
-      return inTurn(kept, () => directory?.mark(name, mark));
+      return inTurn(kept, () => directory && this.#marked(directory.mark(name, mark)));
     });
   }
 
   /** Keeps where the stream is. */
   mark(mark: StreamMark): void {
-    const { entry, directory } = this.#options;
-    void quietly(() => directory?.mark(entry.name, mark));
+    const { entry: { name }, directory } = this.#options;
+    // A stream that gives nothing more learns of its loss from who asks for it.
+    void quietly(() => void directory?.mark(name, mark));
   }
 
   /** What is kept behind an event; see `EventLog.after`. */
@@ -82,18 +86,35 @@ export class Keeper {
   }
 
   #keep(then: () => void, keep: () => void | Promise<void>): void | Promise<void> {
-    let kept: void | Promise<void>;
+    const before = this.#keeping;
+    let kept: void | Promise<void> = undefined;
     try {
       kept = keep();
-    } catch {
-      return then();
+    } catch (error) {
+      this.#notKept(error);
     }
-    if (kept === undefined) return then();
-    const keeping = kept.catch((error) => this.#notKept(error)).then(() => {
+    if (kept === undefined && before === undefined) return then();
+    const keeping = this.#kept(kept, before).then(() => {
       if (this.#keeping === keeping) this.#keeping = undefined;
       then();
     });
     return this.#keeping = keeping;
+  }
+
+  /** Settles when both are; never rejects. */
+  async #kept(kept: void | Promise<void>, before: Promise<void> | undefined): Promise<void> {
+    try {
+      await kept;
+    } catch (error) {
+      this.#notKept(error);
+    }
+    await before;
+  }
+
+  /** Who does not hold a stream any more must not give any of it to a client. */
+  #marked(held: boolean | Promise<boolean>): void | Promise<void> {
+    if (held instanceof Promise) return held.then((isHeld) => this.#marked(isHeld));
+    if (!held) throw new RangeError(`Another instance has taken ${this.#options.entry.name} over.`);
   }
 
   /** Events whose numbers do not rise any more mean that another instance has numbered some too. */

@@ -26,6 +26,7 @@ export type {
   FoundStream,
   PeerMessage,
   Peers,
+  PeerWord,
   PeerWords,
   StreamDirectory,
   StreamEntry,

@@ -10,7 +10,7 @@ import type { ProxyError } from "../errors.ts";
 import type { Bytes } from "../http/mod.ts";
 import type { Reader, ReaderEvents } from "./attachment.ts";
 import type { RelayLimits } from "./limits.ts";
-import type { PeerWords } from "./stream_directory.ts";
+import type { PeerWord } from "./stream_directory.ts";
 
 /** A follower that has said nothing for so long has gone, in milliseconds. */
 export const FOLLOWER_SILENCE_MS = 15_000;
@@ -24,7 +24,7 @@ export interface RemoteReaderOptions {
   /** Number of the event behind which it reads. */
   readonly seq: number;
   /** Tells the follower. */
-  readonly say: (words: PeerWords) => void;
+  readonly say: (word: PeerWord) => void;
 }
 
 /** One follower. */
@@ -36,7 +36,8 @@ export class RemoteReader implements Reader {
   #ahead: { readonly upTo: number; readonly bytes: number }[] = [];
   #aheadBytes = 0;
   #silence: Timer | undefined;
-  #over = false;
+  /** What the follower was told when it was over. */
+  #closed: PeerWord | undefined;
 
   /** A follower that has just asked. */
   constructor(options: RemoteReaderOptions) {
@@ -63,7 +64,7 @@ export class RemoteReader implements Reader {
 
   /** See `Reader`; the follower finds the bytes in the log. */
   push(bytes: Bytes, seq = this.#upTo): void {
-    if (this.#over || seq <= this.#upTo) return;
+    if (this.#closed !== undefined || seq <= this.#upTo) return;
     this.#upTo = seq;
     this.#ahead.push({ upTo: seq, bytes: bytes.length });
     this.#aheadBytes += bytes.length;
@@ -77,43 +78,49 @@ export class RemoteReader implements Reader {
 
   /** See `Reader`. */
   finish(failure?: ProxyError): void {
-    if (this.#over) return;
-    this.#end();
-    this.#options.say({ say: "close", upTo: this.#upTo, broken: failure?.message ?? null });
+    if (this.#closed === undefined) this.#close(failure?.message ?? null);
   }
 
   /** The follower's client has taken everything up to `seq`, and is there. */
   took(seq: number): void {
-    if (this.#over) return;
-    this.#listen();
+    if (this.#closed === undefined) this.#listen();
+    this.#note(seq);
+    // What it was told may have been lost on the way.
+    if (this.#closed !== undefined) this.#options.say(this.#closed);
+    else if (this.#taken < this.#upTo) this.#options.say({ say: "more", upTo: this.#upTo });
+    this.#options.events.drained(this);
+  }
+
+  /** The follower's client has gone; also behind the end it may have had something left to take. */
+  leave(seq: number): void {
+    this.#note(seq);
+    this.#options.events.drained(this);
+    if (this.#closed !== undefined) return;
+    this.#closed = { say: "close", upTo: this.#upTo, broken: null };
+    this.#silence?.cancel();
+    this.#options.events.left(this);
+  }
+
+  #note(seq: number): void {
     this.#taken = Math.max(this.#taken, Math.min(seq, this.#upTo));
     while (this.#ahead.length > 0 && this.#ahead[0]!.upTo <= this.#taken) {
       this.#aheadBytes -= this.#ahead.shift()!.bytes;
     }
-    // What it was told may have been lost on the way.
-    if (this.#taken < this.#upTo) this.#options.say({ say: "more", upTo: this.#upTo });
-    this.#options.events.drained(this);
-  }
-
-  /** The follower's client has gone. */
-  leave(seq: number): void {
-    if (this.#over) return;
-    this.took(seq);
-    this.#gone();
   }
 
   #listen(): void {
     this.#silence?.cancel();
-    this.#silence = this.#options.limits.clock.after(FOLLOWER_SILENCE_MS, () => this.#gone());
+    this.#silence = this.#options.limits.clock.after(FOLLOWER_SILENCE_MS, () => {
+      this.#close(
+        "Nothing was heard for long from the instance of the proxy that this came through.",
+      );
+      this.#options.events.left(this);
+    });
   }
 
-  #gone(): void {
-    this.#end();
-    this.#options.events.left(this);
-  }
-
-  #end(): void {
-    this.#over = true;
+  #close(broken: string | null): void {
+    this.#closed = { say: "close", upTo: this.#upTo, broken };
     this.#silence?.cancel();
+    this.#options.say(this.#closed);
   }
 }

@@ -157,8 +157,15 @@ export class SessionStreams {
     if (id === undefined) throw notFound();
     const here = this.#streams.get(id.stream);
     if (here !== undefined || instances === undefined) return here?.resume(id.seq) ?? refuse();
-    return instances.resume(session, id.stream, id.seq, this.#restored(how))
+    return this.#unlessClosed(instances.resume(session, id.stream, id.seq, this.#restored(how)))
       .then((attachment) => attachment ?? refuse());
+  }
+
+  /** What was restored for a session that has ended meanwhile ends too. */
+  async #unlessClosed(coming: Promise<Attachment | undefined>): Promise<Attachment | undefined> {
+    const attachment = await coming;
+    if (this.#closed) this.close();
+    return attachment;
   }
 
   /**
@@ -170,7 +177,7 @@ export class SessionStreams {
       if (stream.isSubscription) return stream.resume(stream.taken);
     }
     const { session, instances } = this.#options;
-    return instances?.comeBack(session, this.#restored(how));
+    return instances && this.#unlessClosed(instances.comeBack(session, this.#restored(how)));
   }
 
   /** Ends all of them. */

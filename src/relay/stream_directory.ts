@@ -50,8 +50,12 @@ export interface StreamDirectory {
   readonly instance: string;
   /** A stream has begun, and this instance holds it. */
   open(entry: StreamEntry): void | Promise<void>;
-  /** It has come further. Nothing happens where this instance does not hold it any more. */
-  mark(name: string, mark: StreamMark): void | Promise<void>;
+  /**
+   * It has come further. Nothing happens where this instance does not hold it any more.
+   *
+   * @returns false where another instance has taken it over
+   */
+  mark(name: string, mark: StreamMark): boolean | Promise<boolean>;
   /** It is gone for good. */
   close(entry: StreamEntry): void | Promise<void>;
   /** This instance holds it no longer, and anyone may go on with it. */
@@ -73,8 +77,14 @@ export interface StreamDirectory {
 /** What instances say to each other about a stream, by its name. */
 export type PeerMessage = { readonly stream: string; readonly from: string } & PeerWords;
 
+/**
+ * Words about one follower, by a number that the instance where it is never gives to another one: what is
+ * said of one that was displaced must not be taken for its successor's.
+ */
+export type PeerWords = { readonly follower: number } & PeerWord;
+
 /** The words. A follower is who reads, for its client, a stream that another instance, its holder, fills. */
-export type PeerWords =
+export type PeerWord =
   /** To the holder: from now on I read, behind `seq`; null for behind what the last reader took. */
   | { readonly say: "follow"; readonly seq: number | null }
   /** To the follower: yes, behind `seq`; the newest is `upTo`. */

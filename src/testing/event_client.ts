@@ -60,11 +60,20 @@ export function listen(
   );
 }
 
+async function headBehind(client: RawClient, request: string | Uint8Array) {
+  try {
+    await client.write(request);
+    return await client.readHead();
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
 /** Sends a request, and reads what comes back as a stream. */
 export async function begin(origin: string, request: string | Uint8Array): Promise<ClientStream> {
   const client = await RawClient.connect(origin);
-  await client.write(request);
-  const { status, headers } = await client.readHead();
+  const { status, headers } = await headBehind(client, request);
   const parser = new EventParser({ maxEventBytes: 64 * 1024 * 1024 });
   const events: SseEvent[] = [];
   const next = async (): Promise<ReadEvent | null | "cut"> => {
