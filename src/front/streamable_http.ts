@@ -115,9 +115,24 @@ async function post(
   const session = finding instanceof Promise ? await finding : finding;
   if (session !== undefined) countRequest(session, bytes.length);
   const passage = postPassage(options, arrival, body, classified, session);
+  if (passage.release === undefined) return await passOn(options, passage, body, bytes);
+  try {
+    return await passOn(options, passage, body, bytes);
+  } finally {
+    passage.release();
+  }
+}
+
+/** Sends a POST on, through the interceptors where there are any. */
+async function passOn(
+  options: FrontOptions,
+  passage: Passage,
+  body: ParsedBody,
+  bytes: Uint8Array,
+): Promise<ClientAnswer> {
   const interceptors = interceptorsFor(options, passage);
   if (interceptors === undefined) return await sendPost(options, passage, body, bytes);
-  const inbound = await interceptors.inbound(bytes, request.headers);
+  const inbound = await interceptors.inbound(bytes, passage.headers);
   if (inbound === undefined || inbound.body === bytes) {
     return await sendPost(options, passage, body, bytes, interceptors);
   }
@@ -268,7 +283,8 @@ async function pass(
     const found = toAnswer(answer, {
       expected: passage.expected,
       sessionId: known?.id,
-      names: known?.names,
+      // Of a session that has ended meanwhile too: its client may not learn the upstream's id (R77).
+      names: (known ?? session)?.names,
       idText: passage.idText,
       signal: call.signal,
       interceptors: interceptors && {
@@ -276,6 +292,7 @@ async function pass(
         json: (body) => interceptors.json(body, call),
       },
       stream: (body) => {
+        if (session !== undefined && known === undefined) throw endedMeanwhile();
         const passing = options.streams.begin(body, {
           ...passage,
           session: known,
@@ -298,6 +315,14 @@ async function pass(
     answer?.body.discard();
     throw toProxyError(error).withId(passage.idText);
   }
+}
+
+/** Streams belong to sessions, whose end ends them. */
+function endedMeanwhile(): ProxyError {
+  return new ProxyError(
+    "session_not_found",
+    "The session has ended before its stream began; start a new one with initialize.",
+  );
 }
 
 /** What follows where the upstream may have lost the session: the same request in one made anew. */
@@ -339,7 +364,7 @@ function settleSession(
     principal: arrival.principal.id,
     upstreamId: detached(answer.sessionId!),
     initialize: passage.initialize,
-  });
+  }, passage.release);
   const opened = (session: Session) => {
     countOpening(session, arrival.bytes);
     learnRevision(sessions, session, answer);
