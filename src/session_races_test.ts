@@ -17,7 +17,7 @@ import {
 
 const INNER = "7d3e9c1a-1f2b-4c5d-8e9f-0a1b2c3d4e5f";
 const EMPTY = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-const opening = () => jsonAnswer(messages.initializeResult(), { "mcp-session-id": INNER });
+const opening = (id = INNER) => jsonAnswer(messages.initializeResult(), { "mcp-session-id": id });
 
 async function open(proxy: TestProxy): Promise<string> {
   const { status, headers } = await postText(proxy.origin, messages.initialize());
@@ -137,3 +137,25 @@ for (const answer of ["an error", "nothing"]) {
     });
   });
 }
+
+Deno.test("R82 R85 an upstream session that initialize opened within a session is ended at once", async () => {
+  const second = "e5d0c1a2-1f2b-4c5d-8e9f-0a1b2c3d4e5f";
+  const gone = Promise.withResolvers<string | undefined>();
+  await using upstream = scriptedUpstream(async (request, to) => {
+    if (request.line.startsWith("DELETE")) {
+      gone.resolve(request.field("mcp-session-id"));
+      return await to.write(EMPTY);
+    }
+    const isSecond = request.field("mcp-session-id") !== undefined;
+    await to.write(opening(isSecond ? second : INNER));
+  });
+  await withProxy({ upstream: upstream.url }, async (proxy) => {
+    const id = await open(proxy);
+    const fields = { "mcp-session-id": id };
+    const again = await postText(proxy.origin, messages.initialize(), fields);
+    assertEquals([again.status, again.headers.get("mcp-session-id")], [200, id]);
+    assertEquals(await gone.promise, second);
+    assertEquals((await postText(proxy.origin, messages.ping(), fields)).status, 200);
+    assertEquals(upstream.requests.length, 4);
+  });
+});

@@ -35,6 +35,7 @@ import {
 } from "./passage.ts";
 import { requireAcceptAnswer, requireAcceptStream, requireJsonBody } from "./media.ts";
 import { Recovery } from "./recovery.ts";
+import { letGo } from "./renewal.ts";
 import { learn, learnRevision } from "./session_facts.ts";
 import type { Streams } from "./streams.ts";
 import { countAnswer, countOpening, countRequest } from "./traffic.ts";
@@ -277,7 +278,7 @@ async function pass(
     if (session !== undefined && Recovery.isSuspect(answer)) {
       answer = await recovered(options, passage, generation!, answer, call, send);
     }
-    const settling = settleSession(options, passage, answer);
+    const settling = settleSession(options, passage, call, answer);
     const known = settling instanceof Promise ? await settling : settling;
     let followed: Followed = answer.body;
     const found = toAnswer(answer, {
@@ -344,11 +345,13 @@ function recovered(
 function settleSession(
   options: FrontOptions,
   passage: Passage,
+  call: UpstreamCall,
   answer: UpstreamAnswer,
 ): Session | undefined | Promise<Session> {
   const { arrival, session, message } = passage;
-  const { sessions, route } = options;
+  const { sessions, route, upstream } = options;
   if (session !== undefined) {
+    if (message?.method === "initialize") letGoOfSecond(upstream, session, call, answer);
     if (answer.status === 405 && passage.expected === "stream") {
       options.streams.listenRefused(session);
     }
@@ -371,4 +374,20 @@ function settleSession(
     return session;
   };
   return opening instanceof Promise ? opening.then(opened) : opened(opening);
+}
+
+/**
+ * Ends the upstream session that an `initialize` within a session has opened: nobody could reach it, and no
+ * cap counts it (R82, R85).
+ */
+function letGoOfSecond(
+  upstream: Upstream,
+  session: Session,
+  call: UpstreamCall,
+  { sessionId }: UpstreamAnswer,
+): void {
+  if (sessionId === undefined || sessionId === session.upstreamId) return;
+  if (sessionId === call.sessionId) return;
+  const upstreamId = detached(sessionId);
+  letGo(upstream, { upstreamId, call: { ...call, sessionId: upstreamId } });
 }
