@@ -8,8 +8,10 @@ import { assert, assertEquals } from "@std/assert";
 import {
   exchange,
   jsonAnswer,
+  jsonPost,
   messages,
   postText,
+  RawClient,
   scriptedUpstream,
   type TestProxy,
   withProxy,
@@ -23,6 +25,10 @@ async function open(proxy: TestProxy): Promise<string> {
   const { status, headers } = await postText(proxy.origin, messages.initialize());
   assertEquals(status, 200);
   return headers.get("mcp-session-id")!;
+}
+
+async function status(proxy: TestProxy): Promise<{ clientConnections: number }> {
+  return await (await fetch(`${proxy.adminOrigin}/status`)).json();
 }
 
 const deletion = (id: string) =>
@@ -157,5 +163,59 @@ Deno.test("R82 R85 an upstream session that initialize opened within a session i
     assertEquals(await gone.promise, second);
     assertEquals((await postText(proxy.origin, messages.ping(), fields)).status, 200);
     assertEquals(upstream.requests.length, 4);
+  });
+});
+
+Deno.test("R82 a client that leaves while its session is made leaves none at the server", async () => {
+  const gone = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<string | undefined>();
+  await using upstream = scriptedUpstream(async (request, to) => {
+    if (request.line.startsWith("DELETE")) {
+      ended.resolve(request.field("mcp-session-id"));
+      return await to.write(EMPTY);
+    }
+    await gone.promise;
+    await to.write(opening());
+  });
+  const limits = { maxSessions: 1 };
+  const config = { limits, admin: "127.0.0.1:0" };
+  await withProxy({ upstream: upstream.url, config }, async (proxy) => {
+    const client = await RawClient.connect(proxy.origin);
+    await client.write(jsonPost(messages.initialize()));
+    await upstream.received(0);
+    client.close();
+    while ((await status(proxy)).clientConnections > 0);
+    gone.resolve();
+    assertEquals(await ended.promise, INNER);
+    await open(proxy);
+  });
+});
+
+Deno.test("R77 an upstream's id with quotes and backslashes is found as JSON writes it", async () => {
+  const odd = 'od"d\\session\\id;=1234';
+  const said = (id: string) => `{"jsonrpc":"2.0","id":2,"result":{"t":${JSON.stringify(id)}}}`;
+  await using upstream = scriptedUpstream((request, to) => {
+    const { method, params } = JSON.parse(new TextDecoder().decode(request.body));
+    if (method === "initialize") return to.write(opening(odd));
+    assertEquals([request.field("mcp-session-id"), params.session], [odd, odd]);
+    if (params.how === "json") return to.write(jsonAnswer(said(odd)));
+    return to.write(
+      "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n" +
+        `data: ${said(odd)}\n\n`,
+    ).then(() => to.close());
+  });
+  await withProxy({ upstream: upstream.url }, async (proxy) => {
+    const id = await open(proxy);
+    for (const how of ["json", "sse"]) {
+      const asking = JSON.stringify({
+        jsonrpc: "2.0",
+        id: 2,
+        method: "x/y",
+        params: { how, session: id },
+      });
+      const { status, text } = await postText(proxy.origin, asking, { "mcp-session-id": id });
+      assertEquals(status, 200);
+      assert(text.includes(said(id)) && !text.includes("od"), text);
+    }
   });
 });

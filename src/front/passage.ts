@@ -164,7 +164,7 @@ export function bodylessPassage(
 /** What the upstream is told of a request beside its body. */
 export function callOf(
   options: PassageOptions,
-  { arrival: { request, principal, query }, session, headers }: Passage,
+  { arrival: { request, principal, query }, session, headers, opensSession }: Passage,
 ): UpstreamCall {
   const keeps = session !== undefined && options.streams.keeps;
   return {
@@ -172,8 +172,9 @@ export function callOf(
     sessionId: session?.upstreamId,
     principal: principal.id,
     query,
-    // R54: in a session that can be resumed a client that goes away has not cancelled anything.
-    signal: keeps ? NEVER_ABORTED : request.signal,
+    // R54: in a session that can be resumed a client that goes away has not cancelled anything. Nor does
+    // one that goes away from its `initialize`: the session that is made then could not be ended (R82).
+    signal: keeps || opensSession ? NEVER_ABORTED : request.signal,
     ...(keeps ? { lastEventId: null } : {}),
   };
 }

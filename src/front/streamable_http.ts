@@ -369,6 +369,10 @@ function settleSession(
     initialize: passage.initialize,
   }, passage.release);
   const opened = (session: Session) => {
+    if (arrival.request.signal.aborted) {
+      sessions.abandon(session);
+      throw new ProxyError("client_closed", "The client went away before its session was there.");
+    }
     countOpening(session, arrival.bytes);
     learnRevision(sessions, session, answer);
     return session;

@@ -208,6 +208,11 @@ export class SessionTable {
     this.#quietly(() => this.#store.delete(session.key));
   }
 
+  /** Gives up a session whose client will never come: its upstream session is of no use. */
+  abandon(session: Session): void {
+    if (!session.ended) this.#giveUp(session);
+  }
+
   /** Stops the reaper. The sessions stay in the store. */
   stop(): void {
     this.#reaper.stop();
