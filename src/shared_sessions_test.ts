@@ -172,3 +172,58 @@ Deno.test("R66 R72 a restart of the server is not noticed; a session that was en
     assertEquals(opened.length, 2);
   });
 });
+
+Deno.test("R77 the shared session's id stands in no message: each client finds its own there", async () => {
+  const inner = 'a "shared" upstream session';
+  const asked: string[] = [];
+  const said = (id: unknown, session: string) =>
+    JSON.stringify({ jsonrpc: "2.0", id, result: { session, text: `in ${session}` } });
+  await using upstream = scriptedUpstream(async (request, to) => {
+    if (!request.line.startsWith("POST")) return to.close();
+    const { id, method, params } = bodyOf(request);
+    if (method === "initialize") {
+      return await to.write(jsonAnswer(messages.initializeResult(), { "mcp-session-id": inner }));
+    }
+    if (method.startsWith("notifications/")) {
+      return await to.write("HTTP/1.1 202 A\r\ncontent-length: 0\r\n\r\n");
+    }
+    asked.push(params.session);
+    if (method === "refuse") return await to.write(jsonAnswer(said(id, inner), {}, "403 Not So"));
+    if (method === "json") return await to.write(jsonAnswer(said(id, inner)));
+    await to.write(
+      "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n" +
+        event(null, said(id, inner)),
+    );
+    to.close();
+  });
+  await withProxy(shared(upstream.url), async ({ origin }) => {
+    for (let client = 0; client < 2; client++) {
+      const session = await openSession(origin);
+      for (const method of ["json", "sse", "refuse"]) {
+        const body = JSON.stringify({ jsonrpc: "2.0", id: 7, method, params: { session } });
+        const { text } = await postText(origin, body, { "mcp-session-id": session });
+        assert(text.includes(said(7, session)) && !text.includes("upstream session"), text);
+      }
+    }
+    assertEquals(asked, Array(6).fill(inner));
+  });
+});
+
+Deno.test("R64 a refusal that only speaks of sessions costs no shared session, and is not sent again", async () => {
+  await using upstream = scriptedUpstream((request, to) => {
+    const { id, method } = bodyOf(request);
+    if (method === "initialize") {
+      return to.write(jsonAnswer(messages.initializeResult(), { "mcp-session-id": "inner" }));
+    }
+    if (method.startsWith("notifications/")) {
+      return to.write("HTTP/1.1 202 A\r\ncontent-length: 0\r\n\r\n");
+    }
+    const error = { code: -32000, message: "charged; the session has no budget left" };
+    return to.write(jsonAnswer(JSON.stringify({ jsonrpc: "2.0", id, error }), {}, "400 Bad"));
+  });
+  await withProxy(shared(upstream.url), async ({ origin }) => {
+    const session = await openSession(origin);
+    const { status } = await postText(origin, messages.ping("3"), { "mcp-session-id": session });
+    assertEquals([status, upstream.requests.length], [400, 3]);
+  });
+});

@@ -140,6 +140,15 @@ export function memoryStores(config: Config, options: StoresOptions = {}): Store
   };
 }
 
+/**
+ * Looks at the secrets of a config without opening anything.
+ *
+ * @throws {ConfigError} where one of them cannot seal ids (R76)
+ */
+export function checkSecrets({ sessions }: Config): void {
+  if (sessions.keys.length > 0) sealerOf(sessions.keys, systemClock);
+}
+
 /** The secrets of the config; where it has none, one from the data directory, or one for this process. */
 async function secretsOf({ sessions, dataDir }: Config, clock: Clock): Promise<readonly string[]> {
   if (sessions.keys.length > 0) return sessions.keys;

@@ -17,6 +17,7 @@ import {
 } from "../config/mod.ts";
 import { RecordingError } from "../record/mod.ts";
 import { ListenError } from "../server.ts";
+import { checkSecrets } from "../stores.ts";
 import { type CommandLine, type CommandName, readCommandLine, USAGE } from "./args.ts";
 import type { CommandIo } from "./io.ts";
 import { printNewKey } from "./new_key.ts";
@@ -54,6 +55,7 @@ const COMMANDS: Readonly<
   record: recordTraffic,
   "check-config": async (line, io) => {
     const config = await load(line, io, { needsRoutes: true });
+    checkSecrets(config);
     return say(io, `The config is sound: ${config.routes.length} route(s).`);
   },
   "new-key": printNewKey,

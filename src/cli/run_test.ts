@@ -56,6 +56,17 @@ Deno.test("wrong flags, wrong config and no upstream end with 2 and a sentence e
   }
 });
 
+Deno.test("R76 check-config finds a key that serve would refuse, and does not show it", async () => {
+  const key = "changeme-changeme-changeme-changeme";
+  for (const command of ["check-config", "serve"]) {
+    const { io, out, err } = fakeIo({ env: { SWITCHYARD_SESSION_KEYS: key } });
+    const args = [command, "--upstream", "http://localhost:1/mcp", "--listen", "127.0.0.1:0"];
+    assertEquals([await run(args, io), out], [2, []]);
+    assertMatch(err.join(), /^sessions\.keys: found .*, wanted secrets such as/);
+    assert(!err.join().includes("changeme"));
+  }
+});
+
 Deno.test("a compiled binary without an upstream says what to pass", async () => {
   const { io, err } = fakeIo({ isStandalone: true });
   assertEquals(await run([], io), 2);

@@ -95,6 +95,24 @@ Deno.test("R96 what is wrong with a key is told without showing it", async () =>
   assert(!sessions.includes("short-secret"), sessions);
 });
 
+Deno.test("R96 a secret in the place of something else is told without showing it", async () => {
+  const secret = "hunter2-0123456789012345678901234567";
+  for (
+    const config of [
+      { sessions: [secret] },
+      { sessions: secret },
+      { sessions: { store: "memory", keys: secret } },
+      { redis: `redis://:${secret}@localhost` },
+      { redis: { url: `redis:/:${secret}@localhost` } },
+      { redis: { url: `rediss//user:p@${secret}@localhost` } },
+    ]
+  ) {
+    const text = (await problems(config)).join();
+    assert(text.includes("a value that is not shown") && !text.includes(secret), text);
+  }
+  assert((await problems({ sessions: { store: "disk" } })).join().includes('found "disk"'));
+});
+
 Deno.test("R100 with keys other machines may reach listen without another word, and admin not", async () => {
   const auth = { keys: KEYS };
   assertEquals((await load({ auth, listen: "0.0.0.0:80" })).listen, "0.0.0.0:80");

@@ -160,7 +160,9 @@ function parseText(file: string, text: string): unknown {
   try {
     return parseJsonc(text);
   } catch (error) {
-    const found = error instanceof Error ? error.message : "text that is neither";
+    // What stands there may be a secret that lacks its quotes (R96).
+    const message = error instanceof Error ? error.message : "text that is neither";
+    const found = message.replace(/unexpected token ".*" in/s, "an unexpected token in");
     throw new ConfigError([{ path: file, found, wanted: "JSON, or JSON with comments" }]);
   }
 }

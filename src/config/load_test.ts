@@ -293,3 +293,17 @@ Deno.test("R76 stores that outlive the process need a key, their file, or Redis"
     "store memory or sqlite: instances cannot share one upstream session",
   ]);
 });
+
+Deno.test("R96 a file that is no JSON is refused without what stands where it breaks", async () => {
+  for (
+    const file of [
+      '{"sessions":{"keys":[hunter2-0123456789]}}',
+      '{"sessions":{"keys":["a" "hunter2-0123456789"]}}',
+      '{"redis":{"url":"redis://:p" hunter2-0123456789"}}',
+      '{"sessions":{"keys":["hunter2-0123456789]}}',
+    ]
+  ) {
+    const [problem] = await problems(file, {});
+    assert(problem!.includes("wanted JSON") && !problem!.includes("hunter2"), problem);
+  }
+});

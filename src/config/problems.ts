@@ -93,10 +93,17 @@ function foundText(input: unknown, path: readonly PropertyKey[]): string {
   return shown.length > MAX_SHOWN_CHARACTERS ? `${shown.slice(0, MAX_SHOWN_CHARACTERS)}…` : shown;
 }
 
-/** Whether a key may stand there, put in the place of its hash or in the wrong form (R96). */
+/** Settings beside which secrets stand, and those of them that are none. */
+const SECRET_ROOMS: ReadonlyMap<PropertyKey | undefined, readonly string[]> = new Map([
+  ["auth", ["name", "header"]],
+  ["sessions", ["store", "path"]],
+  ["redis", ["prefix", "timeoutMs"]],
+]);
+
+/** Whether a secret may stand there: also in the wrong form, or in the place of a whole object (R96). */
 function mayBeSecret(path: readonly PropertyKey[]): boolean {
-  const isPlain = path.at(-1) === "name" || path.at(-1) === "header";
-  return (path[0] === "auth" || path[0] === "sessions" && path[1] === "keys") && !isPlain;
+  const plain = SECRET_ROOMS.get(path[0]);
+  return plain !== undefined && !plain.includes(String(path.at(-1)));
 }
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {

@@ -10,21 +10,27 @@ import type { Session } from "../session/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
 
-/** Sessions that are being ended at one time. */
+/** Sessions of a route that are being ended at one time. */
 const AT_ONCE = 8;
 
-/** Sessions that wait for that; further ones are left to the server. */
+/** Sessions of all routes that wait for that; further ones are left to the server. */
 const MAX_WAITING = 10_000;
 
 /** The server knows the session no more, or lets no client end one (2025-11-25 basic/transports). */
 const NOTHING_TO_END: ReadonlySet<number> = new Set([404, 405]);
 
+/** The sessions of one route: a server that hangs holds up no other. */
+interface Queue {
+  readonly upstream: Upstream;
+  waiting: Session[];
+  underWay: number;
+}
+
 /** Ends upstream sessions that nobody can reach any more, a few at a time. */
 export class AbandonedSessions {
   readonly #logger: Logger;
-  readonly #upstreams = new Map<string, Upstream>();
-  #waiting: Session[] = [];
-  #underWay = 0;
+  readonly #queues = new Map<string, Queue>();
+  #waiting = 0;
   #closed = false;
 
   /** None yet. */
@@ -34,33 +40,36 @@ export class AbandonedSessions {
 
   /** The sessions of this route are those of `upstream`. */
   serve(route: string, upstream: Upstream): void {
-    this.#upstreams.set(route, upstream);
+    this.#queues.set(route, { upstream, waiting: [], underWay: 0 });
   }
 
   /** Has the upstream told that a session is over. */
   end(session: Session): void {
-    if (this.#closed || this.#waiting.length >= MAX_WAITING) return;
-    this.#waiting.push(session);
-    if (this.#underWay < AT_ONCE) void this.#work();
+    const queue = this.#queues.get(session.route);
+    if (queue === undefined || this.#closed || this.#waiting >= MAX_WAITING) return;
+    queue.waiting.push(session);
+    this.#waiting++;
+    if (queue.underWay < AT_ONCE) void this.#work(queue);
   }
 
   /** Tells no more. */
   close(): void {
     this.#closed = true;
-    this.#waiting = [];
+    for (const queue of this.#queues.values()) queue.waiting = [];
+    this.#waiting = 0;
   }
 
-  async #work(): Promise<void> {
-    this.#underWay++;
-    for (let session = this.#waiting.shift(); session; session = this.#waiting.shift()) {
-      await this.#tell(session);
+  async #work(queue: Queue): Promise<void> {
+    queue.underWay++;
+    for (let session = queue.waiting.shift(); session; session = queue.waiting.shift()) {
+      this.#waiting--;
+      await this.#tell(queue.upstream, session);
     }
-    this.#underWay--;
+    queue.underWay--;
   }
 
-  async #tell({ route, principal, key, upstreamId, revision }: Session): Promise<void> {
-    const upstream = this.#upstreams.get(route);
-    if (upstream === undefined) return;
+  async #tell(upstream: Upstream, session: Session): Promise<void> {
+    const { route, principal, key, upstreamId, revision } = session;
     const headers = new Fields(revision === undefined ? [] : ["mcp-protocol-version", revision]);
     const call = { headers, sessionId: upstreamId, principal, query: "", signal: NEVER_ABORTED };
     try {

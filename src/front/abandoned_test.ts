@@ -149,3 +149,19 @@ Deno.test("R82 what the table reaps is told upstream", async () => {
   assertEquals(server.calls.map(({ sessionId }) => sessionId), ["up-1"]);
   await server.answer();
 });
+
+Deno.test("R82 a server that hangs holds up no other", async () => {
+  const { server, abandoned, session } = setUp();
+  const other = new Server();
+  abandoned.serve("other", other as unknown as Upstream);
+  for (let count = 0; count < 20; count++) abandoned.end(session());
+  for (let count = 0; count < 9; count++) abandoned.end(session({ route: "other" }));
+  assertEquals([server.calls.length, other.calls.length], [8, 8]);
+  await other.answer();
+  assertEquals([server.calls.length, other.calls.length], [8, 9]);
+  await other.answer();
+  await server.answer();
+  await server.answer();
+  await server.answer();
+  assertEquals(server.calls.length, 20);
+});

@@ -152,7 +152,9 @@ function jsonResponse(
   if (whole !== null && whole.length === 0) {
     throw refuseAnswer(answer, context, "The upstream server answered with an empty body.");
   }
-  const body = whole === null ? answer.body : renamed(whole, context);
+  const body = whole !== null
+    ? renamed(whole, context)
+    : context.names?.toClient.stream(answer.body) ?? answer.body;
   return { status: 200, fields: answer.headers, body };
 }
 

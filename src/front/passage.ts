@@ -60,6 +60,8 @@ export interface Passage {
   readonly isSubscription: boolean;
   /** Whether the answer may open a session. */
   readonly opensSession: boolean;
+  /** Lets go of the room that is kept for the session that it opens; left out where it opens none. */
+  readonly release?: (() => void) | undefined;
   /** What opens it, as it went upstream, where it may be sent again. */
   readonly initialize?: string | undefined;
   /** The era of the request. */
@@ -103,7 +105,11 @@ export function expectationOf(body: ParsedBody): Pick<Passage, "expected" | "req
   return { expected: requestIds.length > 0 ? "message" : "acceptance", requestIds };
 }
 
-/** A POST on its way. */
+/**
+ * A POST on its way; what it keeps room for is its caller's to release.
+ *
+ * @throws {ProxyError} `invalid_request` for a batch where there are none; what `reserve` throws
+ */
 export function postPassage(
   options: PassageOptions,
   arrival: Arrival,
@@ -117,7 +123,6 @@ export function postPassage(
   try {
     if (body.batch) checkBatch(body, session, classified);
     const opensSession = !isModern && session === undefined && first.method === "initialize";
-    if (opensSession) options.sessions.ensureRoom(arrival.principal.id);
     return {
       arrival,
       session,
@@ -126,6 +131,7 @@ export function postPassage(
       idText,
       isSubscription: isModern && first.method === "subscriptions/listen",
       opensSession,
+      release: opensSession ? options.sessions.reserve(arrival.principal.id) : undefined,
       era: classified.era,
       message: body.batch ? undefined : first,
     };
@@ -158,7 +164,7 @@ export function bodylessPassage(
 /** What the upstream is told of a request beside its body. */
 export function callOf(
   options: PassageOptions,
-  { arrival: { request, principal, query }, session, headers }: Passage,
+  { arrival: { request, principal, query }, session, headers, opensSession }: Passage,
 ): UpstreamCall {
   const keeps = session !== undefined && options.streams.keeps;
   return {
@@ -166,8 +172,9 @@ export function callOf(
     sessionId: session?.upstreamId,
     principal: principal.id,
     query,
-    // R54: in a session that can be resumed a client that goes away has not cancelled anything.
-    signal: keeps ? NEVER_ABORTED : request.signal,
+    // R54: in a session that can be resumed a client that goes away has not cancelled anything. Nor does
+    // one that goes away from its `initialize`: the session that is made then could not be ended (R82).
+    signal: keeps || opensSession ? NEVER_ABORTED : request.signal,
     ...(keeps ? { lastEventId: null } : {}),
   };
 }

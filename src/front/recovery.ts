@@ -13,11 +13,12 @@ import type { Session, SessionTable } from "../session/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import {
   heldBody,
+  lookInto,
+  mayBeLost,
   type Upstream,
   type UpstreamAnswer,
   type UpstreamCall,
 } from "../upstream/mod.ts";
-import { lookInto, mayBeLost } from "./lost_session.ts";
 import { Deadline, initializeAnew, letGo, RENEWAL_MS, restore } from "./renewal.ts";
 
 /** What recovering works with. */

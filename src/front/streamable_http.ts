@@ -35,6 +35,7 @@ import {
 } from "./passage.ts";
 import { requireAcceptAnswer, requireAcceptStream, requireJsonBody } from "./media.ts";
 import { Recovery } from "./recovery.ts";
+import { letGo } from "./renewal.ts";
 import { learn, learnRevision } from "./session_facts.ts";
 import type { Streams } from "./streams.ts";
 import { countAnswer, countOpening, countRequest } from "./traffic.ts";
@@ -115,9 +116,24 @@ async function post(
   const session = finding instanceof Promise ? await finding : finding;
   if (session !== undefined) countRequest(session, bytes.length);
   const passage = postPassage(options, arrival, body, classified, session);
+  if (passage.release === undefined) return await passOn(options, passage, body, bytes);
+  try {
+    return await passOn(options, passage, body, bytes);
+  } finally {
+    passage.release();
+  }
+}
+
+/** Sends a POST on, through the interceptors where there are any. */
+async function passOn(
+  options: FrontOptions,
+  passage: Passage,
+  body: ParsedBody,
+  bytes: Uint8Array,
+): Promise<ClientAnswer> {
   const interceptors = interceptorsFor(options, passage);
   if (interceptors === undefined) return await sendPost(options, passage, body, bytes);
-  const inbound = await interceptors.inbound(bytes, request.headers);
+  const inbound = await interceptors.inbound(bytes, passage.headers);
   if (inbound === undefined || inbound.body === bytes) {
     return await sendPost(options, passage, body, bytes, interceptors);
   }
@@ -262,13 +278,14 @@ async function pass(
     if (session !== undefined && Recovery.isSuspect(answer)) {
       answer = await recovered(options, passage, generation!, answer, call, send);
     }
-    const settling = settleSession(options, passage, answer);
+    const settling = settleSession(options, passage, call, answer);
     const known = settling instanceof Promise ? await settling : settling;
     let followed: Followed = answer.body;
     const found = toAnswer(answer, {
       expected: passage.expected,
       sessionId: known?.id,
-      names: known?.names,
+      // Of a session that has ended meanwhile too: its client may not learn the upstream's id (R77).
+      names: (known ?? session)?.names,
       idText: passage.idText,
       signal: call.signal,
       interceptors: interceptors && {
@@ -276,6 +293,7 @@ async function pass(
         json: (body) => interceptors.json(body, call),
       },
       stream: (body) => {
+        if (session !== undefined && known === undefined) throw endedMeanwhile();
         const passing = options.streams.begin(body, {
           ...passage,
           session: known,
@@ -300,6 +318,14 @@ async function pass(
   }
 }
 
+/** Streams belong to sessions, whose end ends them. */
+function endedMeanwhile(): ProxyError {
+  return new ProxyError(
+    "session_not_found",
+    "The session has ended before its stream began; start a new one with initialize.",
+  );
+}
+
 /** What follows where the upstream may have lost the session: the same request in one made anew. */
 function recovered(
   { recovery }: FrontOptions,
@@ -319,11 +345,13 @@ function recovered(
 function settleSession(
   options: FrontOptions,
   passage: Passage,
+  call: UpstreamCall,
   answer: UpstreamAnswer,
 ): Session | undefined | Promise<Session> {
   const { arrival, session, message } = passage;
-  const { sessions, route } = options;
+  const { sessions, route, upstream } = options;
   if (session !== undefined) {
+    if (message?.method === "initialize") letGoOfSecond(upstream, session, call, answer);
     if (answer.status === 405 && passage.expected === "stream") {
       options.streams.listenRefused(session);
     }
@@ -339,11 +367,31 @@ function settleSession(
     principal: arrival.principal.id,
     upstreamId: detached(answer.sessionId!),
     initialize: passage.initialize,
-  });
+  }, passage.release);
   const opened = (session: Session) => {
+    if (arrival.request.signal.aborted) {
+      sessions.abandon(session);
+      throw new ProxyError("client_closed", "The client went away before its session was there.");
+    }
     countOpening(session, arrival.bytes);
     learnRevision(sessions, session, answer);
     return session;
   };
   return opening instanceof Promise ? opening.then(opened) : opened(opening);
+}
+
+/**
+ * Ends the upstream session that an `initialize` within a session has opened: nobody could reach it, and no
+ * cap counts it (R82, R85).
+ */
+function letGoOfSecond(
+  upstream: Upstream,
+  session: Session,
+  call: UpstreamCall,
+  { sessionId }: UpstreamAnswer,
+): void {
+  if (sessionId === undefined || sessionId === session.upstreamId) return;
+  if (sessionId === call.sessionId) return;
+  const upstreamId = detached(sessionId);
+  letGo(upstream, { upstreamId, call: { ...call, sessionId: upstreamId } });
 }

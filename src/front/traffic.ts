@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ClientAnswer } from "../http/mod.ts";
+import { type ClientAnswer, ReplacedSource } from "../http/mod.ts";
 import type { Session } from "../session/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
 
@@ -21,10 +21,8 @@ export function countOpening(session: Session, bytes: number): void {
 
 /** Counts an answer: at once where it is whole, and as it comes where the body of the upstream's passes. */
 export function countAnswer({ traffic }: Session, answer: ClientAnswer, body?: UpstreamBody): void {
-  if (answer.body instanceof Uint8Array) traffic.bytesOut += answer.body.length;
-  else if (body !== undefined && answer.body === body) {
-    body.tap((bytes) => {
-      traffic.bytesOut += bytes.length;
-    });
-  }
+  const took = (bytes: Uint8Array) => void (traffic.bytesOut += bytes.length);
+  if (answer.body instanceof Uint8Array) took(answer.body);
+  else if (answer.body instanceof ReplacedSource) answer.body.tap(took);
+  else if (body !== undefined && answer.body === body) body.tap(took);
 }

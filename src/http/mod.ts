@@ -18,4 +18,4 @@ export {
   NEVER_ABORTED,
   streamOf,
 } from "./exchange.ts";
-export { Replacement } from "./replace.ts";
+export { ReplacedSource, Replacement } from "./replace.ts";

@@ -1,7 +1,7 @@
 /**
  * Session ids of the proxy's own, which upstream session each stands for, and where that is kept.
  *
- * May import `clock.ts`, `errors.ts`, `redis` and `sqlite`; never `upstream` or `front`.
+ * May import `clock.ts`, `errors.ts`, `http`, `redis` and `sqlite`; never `upstream` or `front`.
  *
  * @module
  */

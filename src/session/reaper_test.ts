@@ -153,7 +153,7 @@ tableTest("R82 a bounded part is reaped at once, and the rest a second later", a
   clock.advance(IDLE_MS / 2 - 2_000);
   assertEquals(table.size, 2 * count - REAPED_AT_ONCE);
   // A new session makes it reap as well.
-  table.ensureRoom("p");
+  table.reserve("p")();
   assertEquals(table.size, 2 * count - 2 * REAPED_AT_ONCE);
   clock.advance(1_000);
   assertEquals(table.size, count);
@@ -164,7 +164,7 @@ tableTest("R82 a bounded part is reaped at once, and the rest a second later", a
 
 tableTest("the store is swept when the reaper wakes, and not otherwise", async (isLater) => {
   const { clock, table, open, store, failures } = tableUnderTest({}, isLater);
-  table.ensureRoom("p");
+  table.reserve("p")();
   table.close(await open());
   clock.advance(10 * IDLE_MS);
   assertEquals(store.calls.sweep, 0);

@@ -23,7 +23,7 @@ export interface SessionTraffic {
 
 /** The two names of a session, and each in place of the other. */
 export interface SessionNames {
-  /** The upstream's. */
+  /** The upstream's, as it stands in JSON. */
   readonly upstream: string;
   /** The client's. */
   readonly client: string;
@@ -69,6 +69,8 @@ export class Session {
   /** When it has lasted as long as it may, on the clock's monotonic scale. */
   readonly endsMs: number;
   #names: SessionNames | undefined;
+  /** The upstream's id that `#names` was made of. */
+  #namedUpstreamId: string | undefined;
   #onEnd: (() => void) | undefined;
 
   /** A session with this record, used now. */
@@ -113,9 +115,12 @@ export class Session {
    * anything.
    */
   get names(): SessionNames | undefined {
-    const { upstreamId: upstream, id: client } = this;
-    if (upstream.length < MIN_SEARCHED_CHARACTERS) return undefined;
-    if (this.#names?.upstream !== upstream) {
+    const { upstreamId, id: client } = this;
+    if (upstreamId.length < MIN_SEARCHED_CHARACTERS) return undefined;
+    if (this.#namedUpstreamId !== upstreamId) {
+      this.#namedUpstreamId = upstreamId;
+      // A quote or a backslash in it stands behind a backslash there.
+      const upstream = JSON.stringify(upstreamId).slice(1, -1);
       const toClient = new Replacement(upstream, client);
       this.#names = { upstream, client, toClient, toUpstream: new Replacement(client, upstream) };
     }

@@ -12,6 +12,7 @@ import { Readings } from "./readings.ts";
 import { Reaper } from "./reaper.ts";
 import type { SessionRecord } from "./record.ts";
 import { notFound, principalExhausted, sessionsExhausted } from "./refusals.ts";
+import { Reservations } from "./reservations.ts";
 import { Session } from "./session.ts";
 import type { SessionStore } from "./store.ts";
 import { stored, then } from "./store_calls.ts";
@@ -23,6 +24,7 @@ export class SessionTable {
   readonly #clock: Clock;
   readonly #store: SessionStore;
   readonly #sessions = new LiveSessions();
+  readonly #reservations = new Reservations();
   readonly #readings: Readings;
   readonly #reaper: Reaper;
   readonly #tellStoreMs: number;
@@ -72,30 +74,25 @@ export class SessionTable {
   }
 
   /**
-   * Makes sure that one more session can be kept; said before `initialize` goes upstream, so that no session
-   * is made there that nobody could reach.
+   * Keeps room for one more session; said before `initialize` goes upstream, so that no session is made
+   * there that nobody could reach, however many are on their way.
    *
+   * @returns lets go of the room, once: for `open`, and harmless behind it
    * @throws {ProxyError} `sessions_exhausted`, `principal_exhausted`
    */
-  ensureRoom(principal: string): void {
-    this.#reaper.reap();
-    const sessions = this.#sessions;
-    const { maxSessions, maxSessionsPerPrincipal } = this.#options.limits;
-    if (sessions.countOf(principal) >= maxSessionsPerPrincipal) {
-      if (!this.#evict(sessions.longestUnusedOf(principal))) throw principalExhausted();
-    }
-    if (sessions.size >= maxSessions && !this.#evict(sessions.longestUnused)) {
-      throw sessionsExhausted();
-    }
+  reserve(principal: string): () => void {
+    this.#ensureRoom(principal);
+    return this.#reservations.take(principal);
   }
 
   /**
    * Keeps a new session and gives it an id of the proxy's own.
    *
-   * @throws {ProxyError} `store_unavailable`; `sessions_exhausted` and `principal_exhausted` where others
-   * have taken the room since `ensureRoom`. Nothing is kept then, and the session is told to be abandoned.
+   * @param release what `reserve` gave for it
+   * @throws {ProxyError} `store_unavailable`; without a reservation `sessions_exhausted` and
+   * `principal_exhausted`. Nothing is kept then, and the session is told to be abandoned.
    */
-  open(session: NewSession): Session | Promise<Session> {
+  open(session: NewSession, release = () => {}): Session | Promise<Session> {
     const createdMs = this.#clock.now().getTime();
     const { route, principal, upstreamId, initialize } = session;
     const { id, key } = this.#options.ids.mint({ route, principal, upstreamId, createdMs });
@@ -119,7 +116,10 @@ export class SessionTable {
       throw error;
     };
     try {
-      const saving = then(stored(() => this.#store.save(record)), () => this.#add(opened));
+      const saving = then(stored(() => this.#store.save(record)), () => {
+        release();
+        return this.#add(opened);
+      });
       return saving instanceof Promise ? saving.catch(refuse) : saving;
     } catch (error) {
       return refuse(error);
@@ -208,6 +208,11 @@ export class SessionTable {
     this.#quietly(() => this.#store.delete(session.key));
   }
 
+  /** Gives up a session whose client will never come: its upstream session is of no use. */
+  abandon(session: Session): void {
+    if (!session.ended) this.#giveUp(session);
+  }
+
   /** Stops the reaper. The sessions stay in the store. */
   stop(): void {
     this.#reaper.stop();
@@ -215,10 +220,22 @@ export class SessionTable {
 
   /** Takes a session in, where there still is room for it. */
   #add(session: Session): Session {
-    this.ensureRoom(session.principal);
+    this.#ensureRoom(session.principal);
     this.#sessions.add(session);
     this.#reaper.watch();
     return session;
+  }
+
+  #ensureRoom(principal: string): void {
+    this.#reaper.reap();
+    const [sessions, reservations] = [this.#sessions, this.#reservations];
+    const { maxSessions, maxSessionsPerPrincipal } = this.#options.limits;
+    const own = sessions.countOf(principal) + reservations.countOf(principal);
+    if (own >= maxSessionsPerPrincipal && !this.#evict(sessions.longestUnusedOf(principal))) {
+      throw principalExhausted();
+    }
+    const all = sessions.size + reservations.size;
+    if (all >= maxSessions && !this.#evict(sessions.longestUnused)) throw sessionsExhausted();
   }
 
   #remove(session: Session): void {

@@ -25,14 +25,14 @@ tableTest("R85 none that was used lately gives way: 503 with Retry-After", async
   const { clock, open, table, abandoned } = tableUnderTest(FULL, isLater);
   for (const principal of ["a", "b", "c"]) await open(principal);
   clock.advance(99);
-  const error = await refusal(() => table.ensureRoom("d"));
+  const error = await refusal(() => table.reserve("d")());
   assertEquals([error.kind, error.status, error.headers], [
     "sessions_exhausted",
     503,
     { "retry-after": "10" },
   ]);
   clock.advance(1);
-  table.ensureRoom("d");
+  table.reserve("d")();
   await settled();
   assertEquals([table.size, abandoned.length], [2, 1]);
 });
@@ -42,9 +42,9 @@ tableTest("R85 none with something under way gives way", async (isLater) => {
   const sessions = [await open("a"), await open("b"), await open("c")];
   const ends = sessions.map((session) => table.use(session));
   clock.advance(10_000);
-  assertEquals((await refusal(() => table.ensureRoom("d"))).kind, "sessions_exhausted");
+  assertEquals((await refusal(() => table.reserve("d")())).kind, "sessions_exhausted");
   ends[1]!();
-  assertEquals((await refusal(() => table.ensureRoom("d"))).kind, "sessions_exhausted");
+  assertEquals((await refusal(() => table.reserve("d")())).kind, "sessions_exhausted");
   clock.advance(100);
   await open("d");
   assertEquals(abandoned, [sessions[1]]);
@@ -59,7 +59,7 @@ tableTest(
   async (isLater) => {
     const { open, table } = tableUnderTest(OWN, isLater);
     for (let count = 0; count < 2; count++) await open("a");
-    const error = await refusal(() => table.ensureRoom("a"));
+    const error = await refusal(() => table.reserve("a")());
     assertEquals([error.kind, error.status, error.headers], [
       "principal_exhausted",
       429,
@@ -76,7 +76,7 @@ tableTest("R85 a principal's own cap costs no other principal a session", async 
   clock.advance(500);
   const [busy, own] = [await open("a"), await open("a")];
   const end = table.use(busy);
-  assertEquals((await refusal(() => table.ensureRoom("a"))).kind, "principal_exhausted");
+  assertEquals((await refusal(() => table.reserve("a")())).kind, "principal_exhausted");
   clock.advance(100);
   for (let count = 0; count < 3; count++) {
     await open("a");
@@ -118,11 +118,11 @@ tableTest("R85 a session counts no more however it ends", async (isLater) => {
   };
   for (const [way, end] of Object.entries(ways)) {
     const session = await open("a");
-    assertEquals((await refusal(() => table.ensureRoom("a"))).kind, "principal_exhausted", way);
+    assertEquals((await refusal(() => table.reserve("a")())).kind, "principal_exhausted", way);
     await end(session);
     await settled();
     assertEquals([table.size, table.principals, session.ended, store.size], [0, 0, true, 0], way);
-    table.ensureRoom("a");
+    table.reserve("a")();
   }
 });
 
@@ -140,7 +140,7 @@ tableTest(
       clock.advance(50);
       const opening = Array.from({ length: 50 }, (_, count) => {
         // All have passed before the first is open.
-        if (count < 2) table.ensureRoom("p");
+        if (count < 2) table.reserve("p")();
         return (async () =>
           await table.open({ route: "r", principal: "p", upstreamId: `${count}` }))();
       });
@@ -226,10 +226,31 @@ Deno.test("R82 a million sessions that are never deleted leave a table of the ca
   const table = new SessionTable({ clock, ids: plainIds(), store, limits, onAbandoned });
   for (let count = 0; count < 1_000_000; count++) {
     if (count % 10 === 0) clock.advance(1);
-    table.ensureRoom("a");
+    table.reserve("a")();
     table.open({ route: "r", principal: "a", upstreamId: "u" });
     if (table.size > 1_000) throw new Error(`${table.size} sessions`);
   }
   assertEquals([table.size, store.size, abandoned], [1_000, 1_000, 999_000]);
   table.stop();
+});
+
+tableTest("R85 what is on its way upstream counts as if it were there", async (isLater) => {
+  const { clock, open, table, abandoned, isThere } = tableUnderTest(
+    { ...OWN, maxSessions: 3 },
+    isLater,
+  );
+  const releases = [table.reserve("a"), table.reserve("a")];
+  assertEquals((await refusal(() => table.reserve("a"))).kind, "principal_exhausted");
+  const other = await open("b");
+  assertEquals((await refusal(() => table.reserve("b"))).kind, "sessions_exhausted");
+  const opened = await table.open({ route: "r", principal: "a", upstreamId: "1" }, releases[0]);
+  // Its place is its own now, and the other one is still kept.
+  releases[0]!();
+  assertEquals((await refusal(() => table.reserve("a"))).kind, "principal_exhausted");
+  releases[1]!();
+  table.reserve("a")();
+  await table.open({ route: "r", principal: "a", upstreamId: "2" }, table.reserve("a"));
+  clock.advance(50);
+  assertEquals([table.size, abandoned.length], [3, 0]);
+  assertEquals([await isThere(opened), await isThere(other)], [true, true]);
 });

@@ -295,7 +295,7 @@ Deno.test("R82 a session that the store let go before the reaper came is told to
   table.stop();
   clock.advance(10 * IDLE_MS);
   store.inner.sweep();
-  table.ensureRoom("p");
+  table.reserve("p")();
   assertEquals([abandoned, store.size], [[session], 0]);
 });
 

@@ -14,6 +14,7 @@ import { answeredHere, incoming, resumed, streamHead } from "./incoming.ts";
 import { Listening } from "./listening.ts";
 import type { Member } from "./member.ts";
 import { MemberStream } from "./member_stream.ts";
+import { renamed } from "./names.ts";
 import type { Settings } from "./options.ts";
 import { outgoing } from "./outgoing.ts";
 import { giveBack, restore } from "./own_methods.ts";
@@ -107,9 +108,10 @@ export class Hub {
     return this.#over;
   }
 
-  /** The text of the server's `InitializeResult`. */
-  get result(): string {
-    return this.#state.session.result;
+  /** The text of the server's `InitializeResult` for a member. */
+  resultFor({ id }: Member): string {
+    const { result, written } = this.#state.session;
+    return renamed(result, written, id);
   }
 
   /** Opens its upstream session; undefined where it is open, otherwise what the server said. */

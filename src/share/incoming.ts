@@ -10,6 +10,7 @@ import { EVENT_STREAM } from "../sse/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 import { jsonAnswer, readWithin, wholeBody } from "./answers.ts";
 import type { Exchange } from "./in_flight.ts";
+import { renamed } from "./names.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { RewrittenStream } from "./rewritten_stream.ts";
 import { receive } from "./routing.ts";
@@ -50,12 +51,15 @@ export async function incoming(
     state.inFlight.close(exchange);
     return { ...passing, body: wholeBody(clock, encode(text)) };
   }
-  const told = answer.status >= 400 ? refusal(bytes, exchange) : undefined;
+  const told = answer.status >= 400 ? refusal(bytes, exchange) ?? decode(bytes) : undefined;
   state.inFlight.close(exchange);
   if (answer.status < 400 && body !== undefined) {
     throw refuse(answer, "answered with a response to another request");
   }
-  return { ...passing, body: wholeBody(clock, told === undefined ? bytes : encode(told)) };
+  const shown = told === undefined
+    ? bytes
+    : encode(renamed(told, state.session.written, exchange.member.id));
+  return { ...passing, body: wholeBody(clock, shown) };
 }
 
 /** Goes on with the answer of a POST that the member takes up again. */

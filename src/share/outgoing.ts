@@ -7,6 +7,7 @@
 import { ProxyError } from "../errors.ts";
 import type { Exchange } from "./in_flight.ts";
 import type { Member } from "./member.ts";
+import { renamed } from "./names.ts";
 import { OWN_METHODS } from "./own_methods.ts";
 import type { HubState } from "./state.ts";
 import {
@@ -48,7 +49,8 @@ export async function outgoing(
   member: Member,
   bytes: Uint8Array,
 ): Promise<Outgoing> {
-  const body = readBody(decode(bytes));
+  const { written } = state.session;
+  const body = readBody(renamed(decode(bytes), member.id, written));
   if (body === undefined) {
     throw new ProxyError("parse_error", "The body is not valid JSON; send one JSON-RPC message.");
   }
@@ -70,7 +72,7 @@ export async function outgoing(
       const method = message.value.method as string;
       const own = Object.hasOwn(OWN_METHODS, method) ? OWN_METHODS[method] : undefined;
       if (own === undefined) asks.push(state.inFlight.rename(exchange, message));
-      else answers.push(await own(state, member, message));
+      else answers.push(renamed(await own(state, member, message), written, member.id));
     }
   } catch (error) {
     state.inFlight.close(exchange);

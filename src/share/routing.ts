@@ -12,6 +12,7 @@ import { canTake } from "./capabilities.ts";
 import type { Exchange } from "./in_flight.ts";
 import { passes } from "./log_levels.ts";
 import type { Member } from "./member.ts";
+import { renamed } from "./names.ts";
 import type { Given } from "./server_requests.ts";
 import type { HubState } from "./state.ts";
 import { at, keyOf, kindOf, type RpcText, textAt, withTexts } from "./text.ts";
@@ -52,7 +53,8 @@ export function receive(
   if (deliveries.length === 0 && !isAnsweredHere(message)) state.drops.count(name);
   const own: string[] = [];
   let last: { text: string; event: ReturnType<typeof encodeEvent> } | undefined;
-  for (const { member, text, given } of deliveries) {
+  for (const { member, text: said, given } of deliveries) {
+    const text = renamed(said, state.session.written, member.id);
     if (member === origin?.member) {
       own.push(text);
       continue;

@@ -6,18 +6,23 @@
 
 import { ProxyError } from "../errors.ts";
 import { detached, Fields, NEVER_ABORTED } from "../http/mod.ts";
-import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
-import { again, emptyAnswer, errorAnswer, keep, type KeptAnswer } from "./answers.ts";
+import {
+  lookInto,
+  mayBeLost,
+  type Upstream,
+  type UpstreamAnswer,
+  type UpstreamCall,
+} from "../upstream/mod.ts";
+import { emptyAnswer, errorAnswer, keep, type KeptAnswer } from "./answers.ts";
 import { allCapabilities } from "./capabilities.ts";
 import { CLIENT_INFO } from "./client_info.ts";
+import { writtenId } from "./names.ts";
 import type { Settings } from "./options.ts";
 import { readReply } from "./reply.ts";
-import { at, encode, keyOf, readBody, type RpcText, textAt } from "./text.ts";
+import { at, encode, keyOf, type RpcText, textAt } from "./text.ts";
 
 /** The longest refusal that is kept for those who wait, in bytes. */
 const MAX_REFUSAL_BYTES = 65_536;
-/** What SDK servers say, with status 400 and code -32000, of a session that they do not know. */
-const SESSION_LOST = /session|not initialized/i;
 
 /** What a session is made for, and what it tells. */
 export interface SessionOptions {
@@ -47,6 +52,7 @@ export interface SessionOptions {
 export class UpstreamSession {
   readonly #options: SessionOptions;
   #id: string | undefined;
+  #written: string | undefined;
   #revision = "";
   #result = "{}";
   #generation = 0;
@@ -62,6 +68,11 @@ export class UpstreamSession {
   /** Counts the sessions that there were, one after the other. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** Its id upstream as it stands in messages; undefined for none, and one that is not looked for. */
+  get written(): string | undefined {
+    return this.#written;
   }
 
   /** The text of the server's `InitializeResult`. */
@@ -193,6 +204,7 @@ export class UpstreamSession {
     if (told.status >= 400) return await keep(told, MAX_REFUSAL_BYTES);
     told.body.discard();
     this.#id = id;
+    this.#written = writtenId(id);
     this.#result = result;
     this.#revision = spoken;
     this.#generation++;
@@ -214,12 +226,9 @@ export class UpstreamSession {
 
   /** Whether an answer says that the server does not know the session. */
   async #look(answer: UpstreamAnswer): Promise<{ gone: boolean; answer: UpstreamAnswer }> {
-    const { status, kind } = answer;
-    const mayBe = status === 404 || (status === 400 && kind === "json");
-    if (this.#id === undefined || !mayBe) return { gone: false, answer };
-    const kept = await keep(answer, MAX_REFUSAL_BYTES);
-    const gone = status === 404 || tellsOfSession(kept);
-    return { gone, answer: again(this.#options.settings.clock, kept) };
+    if (this.#id === undefined || !mayBeLost(answer)) return { gone: false, answer };
+    const { lost, answer: looked } = await lookInto(answer);
+    return { gone: lost, answer: looked };
   }
 
   /**
@@ -249,12 +258,6 @@ export class UpstreamSession {
     await this.#options.restore();
     return true;
   }
-}
-
-function tellsOfSession({ bytes }: KeptAnswer): boolean {
-  const value = readBody(new TextDecoder().decode(bytes))?.messages[0]?.value;
-  const message = at(value, "error", "message");
-  return at(value, "error", "code") === -32000 && SESSION_LOST.test(String(message));
 }
 
 function streamLost(): ProxyError {

@@ -168,7 +168,7 @@ class Sharing {
     hub.join(member);
     this.#places.set(member.id, { member, hub, principal: call.principal });
     this.#watch();
-    const text = `{"jsonrpc":"2.0","id":${idText},"result":${hub.result}}`;
+    const text = `{"jsonrpc":"2.0","id":${idText},"result":${hub.resultFor(member)}}`;
     return { ...jsonAnswer(clock, 200, text), sessionId: member.id };
   }
 

@@ -186,7 +186,7 @@ export function tableUnderTest(
     abandoned,
     failures,
     async open(principal = "p") {
-      table.ensureRoom(principal);
+      table.reserve(principal)();
       return await table.open({ route: "r", principal, upstreamId: `up-${++opened}` });
     },
     async isThere({ id, principal }) {

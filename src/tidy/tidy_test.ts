@@ -20,7 +20,7 @@ const MAX_MODULE_LINES = 500;
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["clock.ts", "errors.ts", "front", "http", "relay", "session"],
   auth: ["errors.ts", "http"],
-  cli: ["auth", "clock.ts", "config", "record", "server.ts", "telemetry"],
+  cli: ["auth", "clock.ts", "config", "record", "server.ts", "stores.ts", "telemetry"],
   config: ["intercept", "telemetry", "upstream"],
   directory: ["clock.ts", "redis", "relay", "sqlite"],
   era: ["errors.ts", "json"],

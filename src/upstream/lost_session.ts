@@ -11,7 +11,8 @@
  * @module
  */
 
-import { heldBody, type UpstreamAnswer } from "../upstream/mod.ts";
+import { heldBody } from "./held_body.ts";
+import type { UpstreamAnswer } from "./upstream.ts";
 
 /** A body of an error that is looked into has at most so many bytes. */
 const MAX_ERROR_BYTES = 65_536;
