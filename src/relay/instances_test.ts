@@ -355,29 +355,28 @@ clusterTest(
 );
 
 {
-  const gate = { kept: Promise.resolve() };
+  const gates = new Map<number, PromiseWithResolvers<void>>();
   const gated = (log: EventLog): EventLog => ({
     ...heldUpLog(log),
     append: (stream, events) => log.append(stream, events),
     async appendRun(stream, seq, bytes, ends) {
-      if (seq > 1) await gate.kept;
+      await gates.get(seq)!.promise;
       await log.appendRun(stream, seq, bytes, ends);
     },
   });
   clusterTest(
     "an event does not count as taken that is being kept behind another one",
     async ({ a }, all) => {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      gate.kept = promise;
+      for (const seq of [1, 2]) gates.set(seq, Promise.withResolvers());
       const data = new TextEncoder().encode(progress(1));
-      const opening = a.open([], [{ data }]);
-      const { upstream, attachment, reader, name } = await opening;
+      const { upstream, attachment, reader, name } = await a.open([], [{ data }]);
       upstream.send(sent(2));
       await relay.settled();
+      gates.get(1)!.resolve();
       await reader.readAll();
       assertEquals(steps(reader), [1]);
       attachment.discard();
-      resolve();
+      gates.get(2)!.resolve();
       await all.deliver();
       assertEquals(steps(await a.read(name, null)), [2]);
     },
