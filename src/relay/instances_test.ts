@@ -198,6 +198,27 @@ clusterTest(
   },
 );
 
+clusterTest(
+  "R58 a follower has all there was of a stream that the upstream does not take up again",
+  async ({ a, b }, all) => {
+    const { upstream, name } = await a.open([]);
+    a.status = 405;
+    const coming = b.come(name, 0);
+    await all.deliver();
+    upstream.send(sent(1, 2));
+    upstream.body.fail(new ProxyError("upstream_closed", "It broke."));
+    await relay.settled();
+    await all.pass(1);
+    const reader = relay.sourceReader((await coming)!);
+    await reader.readAll();
+    await all.deliver();
+    await reader.readAll();
+    assertEquals(steps(reader), [1, 2]);
+    assertInstanceOf(reader.ending, ProxyError);
+    assertEquals([a.live.size, b.live.size, all.streams.size], [0, 0, 0]);
+  },
+);
+
 clusterTest("a client here displaces a follower, and the reverse", async ({ a, b }, all) => {
   const { upstream, name } = await a.open();
   const there = await b.read(name, 0);
