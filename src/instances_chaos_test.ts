@@ -176,7 +176,7 @@ redisTest(
       clients: 20,
       kills: 7,
       stops: 0.3,
-      everyMs: [1_000, 3_500],
+      everyMs: [1_000, 2_500],
       settings: () => redisSettings(redis),
     };
     await run(plan, async () => await onlyWhatLapses(await redis.connect()));

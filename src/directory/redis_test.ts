@@ -92,6 +92,23 @@ directoryTest("who has lost a stream does not bring it back once it was closed",
   assert(left > 0 && left <= TTL_MS, `${left}`);
 });
 
+directoryTest(
+  "mark() tells a holder whose stream was taken over, and one whose stream Redis lost not",
+  async (bench) => {
+    const [old, taker] = [await bench.join(), await bench.join()];
+    for (const name of ["a", "b", "c"]) await old.directory.open(entry(name));
+    assertEquals(await old.directory.mark("a", mark(1)), true);
+    assert(await taker.directory.takeOver("a", old.directory.instance));
+    assert(await taker.directory.takeOver("b", old.directory.instance));
+    await taker.directory.close(entry("b"));
+    await bench.look.command("DEL", `${bench.redis.prefix}:stream:c`);
+    for (const name of ["a", "b"]) assertEquals(await old.directory.mark(name, mark(2)), false);
+    assertEquals(await old.directory.mark("c", mark(2)), true);
+    assertEquals((await taker.directory.find("s", "a"))?.mark, mark(1));
+    assertEquals(await taker.directory.mark("a", mark(2)), true);
+  },
+);
+
 directoryTest("mark() is one command, sent before it returns", async ({ join }) => {
   const { directory, tap } = await join();
   await directory.open(entry("a"));

@@ -25,6 +25,8 @@ export interface Reader {
   readonly full: boolean;
   /** The number of the newest event that the client has taken; 0 for none. */
   readonly taken: number;
+  /** Whether it is told of events alone, and reads them in the log. */
+  readonly readsLog: boolean;
   /** Whether nothing was pushed since the last time this was asked. */
   quiet(): boolean;
   /** Hands bytes to the client with `events` in them, the newest being `seq`, where there is one. */
@@ -35,6 +37,8 @@ export interface Reader {
 
 /** A client's end of a stream. At most `HIGH_WATER_BYTES` and one push wait here. */
 export class Attachment implements AnswerSource, Reader {
+  /** See `Reader`. */
+  readonly readsLog = false;
   readonly #events: ReaderEvents;
   readonly #traffic: StreamTraffic | undefined;
   #queue: Bytes[] = [];

@@ -479,7 +479,9 @@ export class EventStream {
   async #fail(error: ProxyError): Promise<void> {
     if (this.#over) return;
     if (this.isSubscription) {
-      await this.#until(() => !this.#behind);
+      // The log goes with it.
+      const isRead = () => !this.#attached?.readsLog || this.#attached.taken >= this.#kept;
+      await this.#until(() => !this.#behind && isRead());
       this.#attached?.finish(error);
       return this.end();
     }

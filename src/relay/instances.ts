@@ -102,9 +102,23 @@ export class Instances {
    * What a client gets that comes back to a stream which is not held here; undefined where there is none.
    *
    * @param seq behind which event; null for a stream that nobody reads, behind what was taken
-   * @throws {ProxyError} `store_unavailable` where its holder does not answer
+   * @throws {ProxyError} `store_unavailable` where its holder does not answer, or where streams cannot be
+   * looked up
    */
   async resume(
+    session: string,
+    name: string,
+    seq: number | null,
+    how: Resumption,
+  ): Promise<Attachment | undefined> {
+    try {
+      return await this.#resume(session, name, seq, how);
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  async #resume(
     session: string,
     name: string,
     seq: number | null,
@@ -134,16 +148,22 @@ export class Instances {
         if (taken !== undefined) return taken;
       }
     }
-    throw new ProxyError(
-      "store_unavailable",
-      "The instance of the proxy that holds this stream does not answer; try again.",
-      { headers: { "retry-after": "1" } },
-    );
+    throw later("The instance of the proxy that holds this stream does not answer; try again.");
   }
 
-  /** A stream on which the server speaks first and that nobody reads, for a client without an event id. */
+  /**
+   * A stream on which the server speaks first and that nobody reads, for a client without an event id.
+   *
+   * @throws {ProxyError} as `resume` does
+   */
   async comeBack(session: string, how: Resumption): Promise<Attachment | undefined> {
-    for (const { entry } of await this.#options.directory.subscriptions(session)) {
+    let found: readonly FoundStream[];
+    try {
+      found = await this.#options.directory.subscriptions(session);
+    } catch (error) {
+      throw unavailable(error);
+    }
+    for (const { entry } of found) {
       if (this.#held.has(entry.name)) continue;
       const attachment = await this.resume(session, entry.name, null, how);
       if (attachment !== undefined) return attachment;
@@ -293,4 +313,14 @@ function again(stream: EventStream, session: string, seq: number | null): Attach
   if (stream.entry.session !== session) return undefined;
   if (seq !== null) return stream.resume(seq);
   return stream.attended || !stream.isSubscription ? undefined : stream.resume(stream.taken);
+}
+
+/** What a client is told when streams cannot be looked up; it has lost nothing yet. */
+function unavailable(error: unknown): ProxyError {
+  if (error instanceof ProxyError) return error;
+  return later("The proxy cannot look up where this stream is; try again.", error);
+}
+
+function later(sentence: string, cause?: unknown): ProxyError {
+  return new ProxyError("store_unavailable", sentence, { headers: { "retry-after": "1" }, cause });
 }

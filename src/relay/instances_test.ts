@@ -198,6 +198,27 @@ clusterTest(
   },
 );
 
+clusterTest(
+  "R58 a follower has all there was of a stream that the upstream does not take up again",
+  async ({ a, b }, all) => {
+    const { upstream, name } = await a.open([]);
+    a.status = 405;
+    const coming = b.come(name, 0);
+    await all.deliver();
+    upstream.send(sent(1, 2));
+    upstream.body.fail(new ProxyError("upstream_closed", "It broke."));
+    await relay.settled();
+    await all.pass(1);
+    const reader = relay.sourceReader((await coming)!);
+    await reader.readAll();
+    await all.deliver();
+    await reader.readAll();
+    assertEquals(steps(reader), [1, 2]);
+    assertInstanceOf(reader.ending, ProxyError);
+    assertEquals([a.live.size, b.live.size, all.streams.size], [0, 0, 0]);
+  },
+);
+
 clusterTest("a client here displaces a follower, and the reverse", async ({ a, b }, all) => {
   const { upstream, name } = await a.open();
   const there = await b.read(name, 0);
@@ -355,29 +376,28 @@ clusterTest(
 );
 
 {
-  const gate = { kept: Promise.resolve() };
+  const gates = new Map<number, PromiseWithResolvers<void>>();
   const gated = (log: EventLog): EventLog => ({
     ...heldUpLog(log),
     append: (stream, events) => log.append(stream, events),
     async appendRun(stream, seq, bytes, ends) {
-      if (seq > 1) await gate.kept;
+      await gates.get(seq)!.promise;
       await log.appendRun(stream, seq, bytes, ends);
     },
   });
   clusterTest(
     "an event does not count as taken that is being kept behind another one",
     async ({ a }, all) => {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      gate.kept = promise;
+      for (const seq of [1, 2]) gates.set(seq, Promise.withResolvers());
       const data = new TextEncoder().encode(progress(1));
-      const opening = a.open([], [{ data }]);
-      const { upstream, attachment, reader, name } = await opening;
+      const { upstream, attachment, reader, name } = await a.open([], [{ data }]);
       upstream.send(sent(2));
       await relay.settled();
+      gates.get(1)!.resolve();
       await reader.readAll();
       assertEquals(steps(reader), [1]);
       attachment.discard();
-      resolve();
+      gates.get(2)!.resolve();
       await all.deliver();
       assertEquals(steps(await a.read(name, null)), [2]);
     },

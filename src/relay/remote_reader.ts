@@ -29,6 +29,8 @@ export interface RemoteReaderOptions {
 
 /** One follower. */
 export class RemoteReader implements Reader {
+  /** See `Reader`. */
+  readonly readsLog = true;
   readonly #options: RemoteReaderOptions;
   #upTo: number;
   #taken: number;

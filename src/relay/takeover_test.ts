@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import type { EventLog } from "../event_log/mod.ts";
 import { cluster, relay, streams } from "../testing/mod.ts";
@@ -202,3 +202,22 @@ clusterTest(
     { log: gated },
   );
 }
+
+clusterTest("streams that cannot be looked up: 503, and nothing is lost", async ({ a, b }, all) => {
+  const { upstream, reader, name, attachment } = await a.open([]);
+  upstream.send(sent(1));
+  await reader.readAll();
+  attachment.discard();
+  const failing = () => Promise.reject(new Error("Redis is not there."));
+  for (const method of ["find", "subscriptions", "isAlive"] as const) {
+    const works = b.directory[method];
+    Object.assign(b.directory, { [method]: failing });
+    for (const seq of method === "subscriptions" ? [null] : [0, null]) {
+      const error = await assertRejects(() => b.come(name, seq), ProxyError);
+      assertEquals([error.kind, error.headers["retry-after"]], ["store_unavailable", "1"]);
+    }
+    Object.assign(b.directory, { [method]: works });
+  }
+  assertEquals(steps(await b.read(name, 0)), [1]);
+  assertEquals(all.streams.get(name)!.owner, "a");
+});

@@ -120,6 +120,8 @@ export class Member {
     [];
   readonly directory: StreamDirectory;
   listener: ((message: PeerMessage) => void) | undefined;
+  /** What its upstream answers when it is asked for the rest of a stream. */
+  status = 200;
   /** Whether it runs: otherwise nothing that it does is felt outside. */
   runs = true;
 
@@ -188,7 +190,7 @@ export class Member {
       listen: (lastEventId: string | undefined) => {
         const upstream = filledBody(this.cluster.clock);
         this.regained.push({ lastEventId, upstream });
-        return Promise.resolve(answerWith(upstream.body));
+        return Promise.resolve(answerWith(upstream.body, this.status));
       },
       onSessionGone: () => {},
     };
