@@ -157,11 +157,14 @@ function logRequest(
   });
 }
 
-/** The proxy's own failures are errors, the upstream's warnings, a client's mistakes details. */
+/**
+ * The proxy's own failures are errors, but for what it refuses for the moment; that and the upstream's are
+ * warnings, a client's mistakes details.
+ */
 function logFailure(logger: Logger, error: ProxyError, story: Story): void {
   const { route, principal } = story;
   const fields = { route, principal, kind: error.kind, source: error.source, error };
-  if (error.source === "proxy") logger.error("request failed", fields);
-  else if (error.source === "upstream") logger.warn("request failed", fields);
+  if (error.source === "proxy" && error.status !== 503) logger.error("request failed", fields);
+  else if (error.source !== "client") logger.warn("request failed", fields);
   else logger.debug("request refused", fields);
 }

@@ -236,7 +236,7 @@ async function terminate(
   const session = await findSession(options, arrival);
   const passage = bodylessPassage(arrival, "termination", era, session);
   if (session === undefined) {
-    return await pass(options, passage, (call) => options.upstream.terminate(call));
+    throw new ProxyError("bad_request", "DELETE ends a session, and MCP-Session-Id names none.");
   }
   const { sessions, upstream } = options;
   const state = session.record.state === "initialising" ? "initialising" : "open";
