@@ -164,6 +164,15 @@ Deno.test("an upstream without sessions works without", async () => {
   });
 });
 
+Deno.test("R81 a DELETE that names no session is 400, and the server never hears of it", async () => {
+  await using upstream = sessionUpstream();
+  await withProxy({ upstream: upstream.url }, async (proxy) => {
+    const answer = await exchange(proxy.origin, bodyless("DELETE", null));
+    assertEquals([answer.status, JSON.parse(answer.text).error.code], [400, -31400]);
+    assertEquals(upstream.requests.length, 0);
+  });
+});
+
 Deno.test("a failed initialize opens no session", async () => {
   const failed = jsonAnswer(RESULT, { "mcp-session-id": INNER }, "400 B");
   await using upstream = scriptedUpstream((_, to) => to.write(failed));

@@ -193,6 +193,8 @@ function openSessions(config: Config, clock: Clock): SessionStore {
   if (sessions.store === "memory") return new MemorySessionStore(clock, kept);
   const path = sessions.path ?? `${dataDir}/sessions.db`;
   try {
+    // Made with the key as a rule; where keys are given, nothing else makes it.
+    if (sessions.path === undefined) Deno.mkdirSync(dataDir!, { recursive: true, mode: 0o700 });
     return new SqliteSessionStore(clock, kept, path);
   } catch (error) {
     throw problemOf(error, "sessions.path", fileWanted(path), path);
