@@ -147,7 +147,7 @@ class Channels implements ChannelUpstream {
     return followed;
   }
 
-  /** As of a server that does not know the session: the front makes it anew (R64). */
+  /** As of a server that does not know the session: the front makes it anew (R81). */
   #unknown(body?: RpcBody): UpstreamAnswer {
     const sentence = "This session does not exist or has ended; start a new one with initialize.";
     return this.#refusal(new ProxyError("session_not_found", sentence), body);

@@ -32,7 +32,7 @@ Deno.test("initialize opens a channel, and its session has an id of 256 random b
   assertEquals(await json(pinging), { jsonrpc: "2.0", id: "a", result: { ok: 1 } });
 });
 
-Deno.test("R64 a session that is not known is a 404 on every call, without one it is a 400", async () => {
+Deno.test("R81 a session that is not known is a 404 on every call, without one it is a 400", async () => {
   const fake = new FakeChannels();
   const client = new ChannelClient(fake.upstream);
   client.sessionId = "nobody";
@@ -261,7 +261,7 @@ Deno.test("one of a batch whose id is in flight is refused, the others go", asyn
   ]);
 });
 
-Deno.test("R61 a channel that ends fails every request in flight, ends streams, and the session is gone", async () => {
+Deno.test("a channel that ends fails every request in flight, ends streams, and the session is gone", async () => {
   const fake = new FakeChannels();
   const { client, channel } = await fake.join();
   const listening = sourceReader((await client.listen()).body);
@@ -305,7 +305,7 @@ Deno.test("a request that its client cancels is answered, and a late response dr
   assertEquals(fake.upstream.stats().dropped, { "(response)": 1 });
 });
 
-Deno.test("a request for which nothing comes in time is a 504, and cancelled at the server", async () => {
+Deno.test("R61 a request for which nothing comes in time is a 504, and cancelled at the server", async () => {
   const fake = new FakeChannels();
   const { client, channel } = await fake.join();
   const asking = client.ask("x");

@@ -78,7 +78,7 @@ Deno.test("a message goes as one line, and the answer comes back", async () => {
   await assertRejects(() => opened.channel!.send("{}"), ProxyError);
 });
 
-Deno.test("R97 a program gets PATH, HOME, LANG and what the config says, and nothing else", async () => {
+Deno.test("a program gets PATH, HOME, LANG and what the config says, and nothing else", async () => {
   const own = processes.stdioServer();
   Deno.env.set("SWITCHYARD_SESSION_KEYS", "secret");
   try {

@@ -142,7 +142,7 @@ function commandOf(words: readonly string[], problems: ConfigProblem[]): Command
     problems.push({
       path: "command",
       found: `${JSON.stringify(rest.join(" "))} behind it`,
-      wanted: 'flags alone; an upstream is given with --upstream URL or --stdio "COMMAND"',
+      wanted: "flags alone; an upstream is given with --upstream URL",
     });
   }
   return command ?? "start";

@@ -34,6 +34,16 @@ export function stdioReference() {
   };
 }
 
+/** Resolves when no process is left that has `marker` in its environment. */
+export async function noneMarked(marker: string, deadlineMs = 10_000): Promise<void> {
+  const untilMs = performance.now() + deadlineMs;
+  while (marked(marker).length > 0) {
+    if (performance.now() > untilMs) throw new Error(`${marked(marker).length} processes are left`);
+    // The system tells nobody but its parent that a process has ended, and that is gone too.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 /** Whether a process runs; one that has ended and was not waited for runs no more. */
 export function runs(pid: number): boolean {
   try {
