@@ -49,6 +49,22 @@ Deno.test("R64 a program that crashes fails the call that it had, and the next o
   });
 });
 
+Deno.test("R66 a shared program that crashes is started anew for all its clients", async () => {
+  const { stdio: server } = stdio().upstreamConfig;
+  await withProxy({ upstreamConfig: { stdio: server, sessions: "shared" } }, async (proxy) => {
+    const [one, other] = [
+      await new SessionCaller(proxy).ready(),
+      await new SessionCaller(proxy).ready(),
+    ];
+    const { pid } = await about(one);
+    assertEquals((await about(other)).pid, pid);
+    assertEquals((await one.ask("crash")).status, 502);
+    const anew = await about(other);
+    assertNotEquals(anew.pid, pid);
+    assertEquals((await about(one)).pid, anew.pid);
+  });
+});
+
 Deno.test("a program that does not start is a 502, and one too many a 503", async () => {
   const none = { upstreamConfig: { stdio: { command: "/no/such/program" } } };
   await withProxy(none, async ({ origin }) => {

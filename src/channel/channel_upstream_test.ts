@@ -183,7 +183,9 @@ Deno.test("what waits is bounded: the oldest goes and is counted", async () => {
   const fake = new FakeChannels({ limits: { maxWaitingMessages: 2 } });
   const { client, channel } = await fake.join();
   for (const n of [1, 2, 3]) channel.say(logLine(n));
+  assertEquals(fake.upstream.stats().waiting, 2);
   channel.say(logLine("x".repeat(900)));
+  assertEquals(fake.upstream.stats().waiting, 1);
   const reader = sourceReader((await client.listen()).body);
   await reader.readAll();
   assertEquals(messagesIn(reader).map(({ params }) => String(params!.data)[0]), ["x"]);
