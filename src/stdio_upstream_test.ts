@@ -88,7 +88,7 @@ Deno.test("a proxy that stops ends its programs, those too that do not want to",
       for (const one of pids.slice(-1)) assert(processes.runs(one));
     });
   }
-  assertEquals(pids.filter(processes.runs), []);
+  await processes.noneLeft(() => pids.filter(processes.runs));
 });
 
 /** A proxy in a process of its own, with one session, and what its programs are known by. */
@@ -118,7 +118,7 @@ Deno.test("a proxy that is killed leaves no program behind that heeds the end of
   const { running, marker, remove } = await program();
   running.child.kill("SIGKILL");
   await running.end();
-  await processes.noneMarked(marker);
+  await processes.noneLeft(() => processes.marked(marker));
   await remove();
 });
 
@@ -128,7 +128,7 @@ Deno.test("a proxy that ends in a hurry leaves no program behind at all", async 
   await running.logged("stopping");
   running.child.kill("SIGTERM");
   assertEquals((await running.end()).code, 0);
-  await processes.noneMarked(marker);
+  await processes.noneLeft(() => processes.marked(marker));
   await remove();
 });
 

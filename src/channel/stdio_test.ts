@@ -157,7 +157,7 @@ Deno.test("what a program has started ends with it", async () => {
   const { pid, parent } = await opened.ask("about") as { pid: number; parent: number };
   assert(processes.runs(pid) && processes.runs(parent));
   await opened.channel!.close();
-  assert(!processes.runs(pid) && !processes.runs(parent));
+  await processes.noneLeft(() => [pid, parent].filter(processes.runs));
 });
 
 Deno.test("processes are capped, those that are ending included", async () => {

@@ -59,7 +59,7 @@ Deno.test("wrong flags, wrong config and no upstream end with 2 and a sentence e
 Deno.test("a compiled binary without an upstream says what to pass", async () => {
   const { io, err } = fakeIo({ isStandalone: true });
   assertEquals(await run([], io), 2);
-  assertStringIncludes(err.join("\n"), "pass --upstream URL, or --config FILE");
+  assertStringIncludes(err.join("\n"), "pass --upstream URL, --stdio COMMAND, or --config FILE");
 });
 
 Deno.test("check-config says that a config is sound", async () => {

@@ -34,12 +34,14 @@ export function stdioReference() {
   };
 }
 
-/** Resolves when no process is left that has `marker` in its environment. */
-export async function noneMarked(marker: string, deadlineMs = 10_000): Promise<void> {
+/**
+ * Resolves when `left` finds no processes any more. The system tells nobody but its parent that one has
+ * ended, and to the last it counts as running though it was killed.
+ */
+export async function noneLeft(left: () => readonly number[], deadlineMs = 10_000): Promise<void> {
   const untilMs = performance.now() + deadlineMs;
-  while (marked(marker).length > 0) {
-    if (performance.now() > untilMs) throw new Error(`${marked(marker).length} processes are left`);
-    // The system tells nobody but its parent that a process has ended, and that is gone too.
+  for (let found = left(); found.length > 0; found = left()) {
+    if (performance.now() > untilMs) throw new Error(`processes are left: ${found.join(" ")}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
