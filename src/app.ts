@@ -6,9 +6,10 @@
 
 import { adminHandler, SessionPages, type Snapshot } from "./admin/mod.ts";
 import { anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
+import { channelUpstream, stdioChannel } from "./channel/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { sharedTimers } from "./deadlines.ts";
-import { type Config, ConfigError, type RouteConfig } from "./config/mod.ts";
+import { type Config, ConfigError, type RouteConfig, type StdioConfig } from "./config/mod.ts";
 import { ProxyError } from "./errors.ts";
 import {
   AbandonedSessions,
@@ -248,7 +249,10 @@ function createUpstream(
   httpClient: HttpClientFactory | undefined,
 ): Upstream {
   const { upstream } = route;
-  const { target, path, query } = parseTarget(upstream.url, readTls(route))!;
+  // The schema lets both be left out; `loadConfig` does not.
+  const address = parseTarget(upstream.url ?? "", readTls(route));
+  if (address === undefined) throw noUpstream(route);
+  const { target, path, query } = address;
   const makeClient = httpClient ?? (upstream.http2 ? http2Client : http1Client);
   const client = makeClient({
     target,
@@ -275,10 +279,70 @@ function createUpstream(
   });
 }
 
+/** Bounds of sessions on channels that no config needs to change. */
+const CHANNEL_BOUNDS = {
+  maxRequests: 1_000,
+  maxStreams: 4,
+  maxWaitingMessages: 1_000,
+  maxWaitingCharacters: 1_048_576,
+  patienceMs: 5_000,
+};
+
+/** A server that is a program: a process for each session. */
+function stdioUpstream(
+  { timers: clock, logger, options: { config: { limits } } }: Parts,
+  { name, upstream }: RouteConfig,
+  stdio: StdioConfig,
+): Upstream {
+  requireRun(name, stdio);
+  const open = stdioChannel({
+    ...stdio,
+    name,
+    maxMessageBytes: limits.maxEventBytes,
+    maxPendingBytes: 4 * limits.maxRequestBytes,
+    backOff: upstream.reconnect,
+    clock,
+    logger,
+  });
+  return channelUpstream(open, {
+    clock,
+    logger,
+    shared: upstream.sessions === "shared",
+    limits: {
+      ...CHANNEL_BOUNDS,
+      maxSessions: stdio.maxProcesses,
+      firstMessageMs: upstream.headersTimeoutMs,
+      streamIdleMs: upstream.streamIdleTimeoutMs,
+      sessionIdleMs: limits.sessionIdleTimeoutMs,
+    },
+  });
+}
+
+/** Told at the start rather than to the first client. */
+function requireRun(name: string, { command }: StdioConfig): void {
+  const { state } = Deno.permissions.querySync({ name: "run", command });
+  if (state === "granted") return;
+  throw new ConfigError([{
+    path: `upstream.stdio of the route ${name}`,
+    found: "a program, which this process may not run",
+    wanted: "the permission to run it: deno run -P=stdio, or --allow-run",
+  }]);
+}
+
+function noUpstream({ name }: RouteConfig): ConfigError {
+  return new ConfigError([{
+    path: `upstream.url of the route ${name}`,
+    found: "nothing",
+    wanted: "the URL of the server, or stdio with the command that starts it",
+  }]);
+}
+
 /** The server as its clients see it: each in a session of its own, or together in one. */
 function upstreamOf(parts: Parts, route: RouteConfig): Upstream {
   const { options, timers, clock, authenticator } = parts;
-  const upstream = createUpstream(route, timers, authenticator, options.httpClient);
+  const upstream = route.upstream.stdio === undefined
+    ? createUpstream(route, timers, authenticator, options.httpClient)
+    : stdioUpstream(parts, route, route.upstream.stdio);
   if (route.upstream.sessions === "dedicated") return upstream;
   const { limits } = options.config;
   return sharedUpstream(upstream, {

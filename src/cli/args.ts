@@ -40,7 +40,7 @@ export interface RecordFlags {
 
 /** Flags of every command that listens. */
 const COMMON_FLAGS = ["listen", "upstream", "log-level"];
-const PROXY_FLAGS = ["path", "admin", "config", "record", "data-dir"];
+const PROXY_FLAGS = ["stdio", "path", "admin", "config", "record", "data-dir"];
 const RECORD_FLAGS = ["out", "har", "name", "title", "max-bytes"];
 const VALUE_FLAGS = [...COMMON_FLAGS, ...PROXY_FLAGS, ...RECORD_FLAGS];
 const SWITCHES = ["help", "version", "allow-public-bind", "force"];
@@ -180,6 +180,7 @@ Usage:
 
 Flags:
   --upstream URL          MCP endpoint of the server behind the proxy
+  --stdio "COMMAND"       program behind the proxy that speaks MCP on stdio, in place of --upstream
   --path PATH             path of the endpoint that clients use      (default /mcp)
   --listen HOST:PORT      address for clients; port 0 picks one      (default 127.0.0.1:3100)
   --admin HOST:PORT|off   address for health and status

@@ -52,7 +52,8 @@ export async function recordTraffic(line: CommandLine, io: CommandIo): Promise<n
     // No request may end the process, also not through a mistake of the recorder's own.
     return await surviving(logger, async () => {
       const recorder = start({
-        upstream: config.routes[0]!.upstream.url,
+        // This command has no other way to name one.
+        upstream: config.routes[0]!.upstream.url!,
         listen,
         maxBytes: Number(flags.maxBytes ?? MAX_BYTES),
         clock: systemClock,

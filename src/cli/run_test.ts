@@ -70,7 +70,7 @@ Deno.test("R76 check-config finds a key that serve would refuse, and does not sh
 Deno.test("a compiled binary without an upstream says what to pass", async () => {
   const { io, err } = fakeIo({ isStandalone: true });
   assertEquals(await run([], io), 2);
-  assertStringIncludes(err.join("\n"), "pass --upstream URL, or --config FILE");
+  assertStringIncludes(err.join("\n"), "pass --upstream URL, --stdio COMMAND, or --config FILE");
 });
 
 Deno.test("check-config says that a config is sound", async () => {

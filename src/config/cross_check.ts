@@ -11,6 +11,7 @@ import { authProblems, hasKeys } from "./auth_check.ts";
 import type { ConfigProblem } from "./problems.ts";
 import { parseAddress } from "./schema.ts";
 import { storesCheck } from "./stores_check.ts";
+import { transportProblems } from "./transport_check.ts";
 
 /** Host names that reach this machine alone. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
@@ -31,6 +32,7 @@ export function crossCheck(
     ...missingRoutes(raw, needsRoutes),
     ...repeated(raw, "path"),
     ...repeated(raw, "name"),
+    ...upstreams(raw).flatMap(({ path, upstream }) => transportProblems(path, upstream, sourceOf)),
     ...halfCertificates(raw),
     ...http2OverUnix(raw),
     ...sharedCredentials(raw),
@@ -117,7 +119,8 @@ function missingRoutes(
   return [{
     path: "routes",
     found: "nothing",
-    wanted: "at least one route: pass --upstream URL, or --config FILE with routes",
+    wanted:
+      "at least one route: pass --upstream URL, --stdio COMMAND, or --config FILE with routes",
   }];
 }
 

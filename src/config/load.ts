@@ -6,6 +6,7 @@
 
 import { dirname, resolve } from "node:path";
 import { parse as parseJsonc } from "@std/jsonc";
+import { CommandLineError, splitCommand } from "./command_line.ts";
 import { crossCheck } from "./cross_check.ts";
 import { ConfigError, type ConfigProblem, toProblems } from "./problems.ts";
 import { configSchema } from "./schema.ts";
@@ -19,6 +20,8 @@ export interface Overrides {
   readonly admin?: string;
   /** MCP endpoint behind the only route. */
   readonly upstream?: string;
+  /** Command line of the program behind the only route. */
+  readonly stdio?: string;
   /** Path of the only route. */
   readonly path?: string;
   /** Least severe log lines. */
@@ -54,6 +57,7 @@ export const OVERRIDE_NAMES = {
   listen: { flag: "--listen", variable: "SWITCHYARD_LISTEN" },
   admin: { flag: "--admin", variable: "SWITCHYARD_ADMIN" },
   upstream: { flag: "--upstream", variable: "SWITCHYARD_UPSTREAM" },
+  stdio: { flag: "--stdio", variable: "SWITCHYARD_STDIO" },
   path: { flag: "--path", variable: "SWITCHYARD_PATH" },
   logLevel: { flag: "--log-level", variable: "SWITCHYARD_LOG_LEVEL" },
   allowPublicBind: { flag: "--allow-public-bind", variable: "SWITCHYARD_ALLOW_PUBLIC_BIND" },
@@ -184,9 +188,8 @@ function applyOverrides(
     origin.set("record.dir", OVERRIDE_NAMES.record[by]);
   }
   overrideSecrets(raw, overrides, origin);
-  if (overrides.upstream === undefined && overrides.path === undefined) return;
-  const problem = overrideRoute(raw, overrides, by, origin);
-  if (problem !== undefined) problems.push(problem);
+  if (ROUTE_KEYS.every((key) => overrides[key] === undefined)) return;
+  problems.push(...overrideRoute(raw, overrides, by, origin));
 }
 
 function overrideSecrets(raw: RawConfig, overrides: Overrides, origin: Map<string, string>): void {
@@ -202,33 +205,66 @@ function overrideSecrets(raw: RawConfig, overrides: Overrides, origin: Map<strin
   }
 }
 
+/** What is set of the only route. */
+const ROUTE_KEYS = ["upstream", "stdio", "path"] as const;
+
 /** Sets the upstream and path of the only route, which is made where there is none yet. */
 function overrideRoute(
   raw: RawConfig,
   overrides: Overrides,
   by: "flag" | "variable",
   origin: Map<string, string>,
-): ConfigProblem | undefined {
-  const first = overrides.upstream === undefined ? "path" : "upstream";
-  const name = OVERRIDE_NAMES[first][by];
+): ConfigProblem[] {
+  const name = OVERRIDE_NAMES[ROUTE_KEYS.find((key) => overrides[key] !== undefined)!][by];
   const routes = raw.routes ?? [];
   if (!Array.isArray(routes) || routes.length > 1) {
-    return {
+    return [{
       path: name,
       found: "a config file with several routes",
       wanted: "a file with one route or none, because it cannot tell which one is meant",
-    };
+    }];
   }
   const route = (routes[0] ?? { path: DEFAULT_PATH }) as RawConfig;
-  const upstream = (route.upstream ?? {}) as RawConfig;
-  if (overrides.upstream !== undefined) origin.set("routes[0].upstream.url", name);
   if (overrides.path !== undefined) origin.set("routes[0].path", OVERRIDE_NAMES.path[by]);
+  const upstream = (route.upstream ?? {}) as RawConfig;
+  const problems: ConfigProblem[] = [];
   raw.routes = [{
     ...route,
     path: overrides.path ?? route.path ?? DEFAULT_PATH,
-    upstream: overrides.upstream === undefined
-      ? upstream
-      : { ...upstream, url: overrides.upstream },
+    upstream: overrideUpstream(upstream, overrides, by, origin, problems),
   }];
-  return undefined;
+  return problems;
+}
+
+/** What reaches the server takes the place of what did before, whichever of the two it is. */
+function overrideUpstream(
+  upstream: RawConfig,
+  overrides: Overrides,
+  by: "flag" | "variable",
+  origin: Map<string, string>,
+  problems: ConfigProblem[],
+): RawConfig {
+  if (overrides.upstream === undefined && overrides.stdio === undefined) return upstream;
+  const { url: _, stdio, ...changed } = upstream;
+  if (overrides.upstream !== undefined) {
+    changed.url = overrides.upstream;
+    origin.set("routes[0].upstream.url", OVERRIDE_NAMES.upstream[by]);
+  }
+  if (overrides.stdio === undefined) return changed;
+  origin.set("routes[0].upstream.stdio", OVERRIDE_NAMES.stdio[by]);
+  const words = readCommand(overrides.stdio, OVERRIDE_NAMES.stdio[by], problems);
+  const [command, ...args] = words;
+  return { ...changed, stdio: { ...(stdio as RawConfig | undefined), command, args } };
+}
+
+function readCommand(line: string, name: string, problems: ConfigProblem[]): string[] {
+  try {
+    return splitCommand(line);
+  } catch (error) {
+    if (!(error instanceof CommandLineError)) throw error;
+    const wanted = 'a command line such as "npx -y some-server"';
+    problems.push({ path: name, found: error.message, wanted });
+    // Told already; the rest is checked with it.
+    return ["-"];
+  }
 }

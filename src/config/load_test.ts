@@ -88,7 +88,7 @@ Deno.test("R100 a public address needs an explicit word, from file, environment 
 
 Deno.test("a config without a route says how to give one", async () => {
   assertEquals(await problems("{}"), [
-    "routes: found nothing, wanted at least one route: pass --upstream URL, or --config FILE with routes",
+    "routes: found nothing, wanted at least one route: pass --upstream URL, --stdio COMMAND, or --config FILE with routes",
   ]);
   assertEquals((await load("{}", { needsRoutes: false })).routes, []);
 });

@@ -30,5 +30,6 @@ export type {
   RedisConfig,
   RouteConfig,
   SessionsConfig,
+  StdioConfig,
   UpstreamConfig,
 } from "./types.ts";

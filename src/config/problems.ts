@@ -88,7 +88,9 @@ const MAX_SHOWN_CHARACTERS = 80;
 function foundText(input: unknown, path: readonly PropertyKey[]): string {
   const value = at(input, path);
   if (value === undefined) return "nothing";
-  if (path.includes("headers") || mayBeSecret(path)) return "a value that is not shown";
+  if (path.includes("headers") || path.includes("stdio") || mayBeSecret(path)) {
+    return "a value that is not shown";
+  }
   const shown = JSON.stringify(value).replace(/\/\/[^/@]*@/g, "//…@");
   return shown.length > MAX_SHOWN_CHARACTERS ? `${shown.slice(0, MAX_SHOWN_CHARACTERS)}…` : shown;
 }

@@ -11,6 +11,7 @@ import { configSchemas } from "../intercept/mod.ts";
 import { LOG_LEVELS } from "../telemetry/mod.ts";
 import { parseTarget } from "../upstream/mod.ts";
 import { count, milliseconds } from "./numbers.ts";
+import { stdioSchema } from "./stdio_schema.ts";
 import { authSchema, redisSchema, sessionsSchema } from "./sessions_schema.ts";
 import type { Config } from "./types.ts";
 
@@ -76,10 +77,12 @@ const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, {
 });
 
 const upstreamSchema = z.strictObject({
-  url: upstreamUrl.describe(
+  url: upstreamUrl.optional().describe(
     "MCP endpoint of the server behind this route (Streamable HTTP): an http:// or https:// URL, or " +
-      "unix:/path/of/socket, with :/path of the endpoint behind it unless that is /mcp.",
+      "unix:/path/of/socket, with :/path of the endpoint behind it unless that is /mcp. Either this " +
+      "or stdio.",
   ),
+  stdio: stdioSchema.optional(),
   headers: z.record(headerName, headerValue).default({})
     .describe("Header fields added to every request to the upstream; they replace the client's."),
   credentials: z.enum(["drop", "forward"], { error: "drop or forward" }).default("drop")

@@ -152,10 +152,28 @@ export interface RouteConfig {
   readonly interceptors: readonly ConfigInterceptor[];
 }
 
+/** A server that is a program on stdio. */
+export interface StdioConfig {
+  /** The program. */
+  readonly command: string;
+  /** Its arguments. */
+  readonly args: readonly string[];
+  /** Its environment beside what every program gets. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Its working directory; the proxy's own where it is left out. */
+  readonly cwd?: string | undefined;
+  /** Processes at one time. */
+  readonly maxProcesses: number;
+  /** How long it may take to end at each step. */
+  readonly closeMs: number;
+}
+
 /** The server behind a route. */
 export interface UpstreamConfig {
-  /** MCP endpoint. */
-  readonly url: string;
+  /** MCP endpoint; left out where `stdio` is given. */
+  readonly url?: string | undefined;
+  /** The program that the server is; left out where `url` is given. */
+  readonly stdio?: StdioConfig | undefined;
   /** Header fields that replace the client's. */
   readonly headers: Readonly<Record<string, string>>;
   /** Whether the client's credentials go upstream. */

@@ -38,7 +38,7 @@ export async function recordRun(
     secretFields: new Set(
       config.auth.header === undefined ? [] : [config.auth.header.toLowerCase()],
     ),
-    hosts: config.routes.flatMap(({ upstream }) => hostOf(upstream.url)),
+    hosts: config.routes.flatMap(({ upstream: { url } }) => url === undefined ? [] : hostOf(url)),
     onLimit: () => warnOfLimit(logger, maxBytes),
   });
   return {

@@ -33,6 +33,8 @@ export * as messages from "./messages.ts";
 export { builtinUnderTest } from "./builtin.ts";
 export { entry, errorOf, interceptContext, keptLog, messageOf } from "./intercept.ts";
 export { now, pipelineUnderTest } from "./intercept.ts";
+export * as channel from "./channel.ts";
+export * as processes from "./processes.ts";
 export * as share from "./share.ts";
 export { alteredConnection, hasRedis, redisTest, type TestRedis, withRedis } from "./redis.ts";
 export { PROJECT, startProgram } from "./program.ts";

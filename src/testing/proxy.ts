@@ -12,8 +12,8 @@ import { systemClock } from "../clock.ts";
 
 /** What a test may set. */
 export interface TestProxyOptions {
-  /** The upstream's MCP endpoint. */
-  readonly upstream: string;
+  /** The upstream's MCP endpoint; left out where `upstreamConfig` says how it is reached. */
+  readonly upstream?: string;
   /** Settings of the upstream. */
   readonly upstreamConfig?: Readonly<Record<string, unknown>>;
   /** Settings beside routes. */
@@ -31,11 +31,15 @@ export interface TestProxy extends RunningProxy {
 /** Starts a proxy; the test stops it. */
 export async function testProxy(options: TestProxyOptions): Promise<TestProxy> {
   const logs: string[] = [];
+  const url = options.upstream;
   const config = configSchema.parse({
     listen: "127.0.0.1:0",
     drainTimeoutMs: 0,
     ...options.config,
-    routes: [{ path: "/mcp", upstream: { url: options.upstream, ...options.upstreamConfig } }],
+    routes: [{
+      path: "/mcp",
+      upstream: { ...(url !== undefined && { url }), ...options.upstreamConfig },
+    }],
   });
   const clock = options.clock ?? systemClock;
   const sink = { write: (line: string) => void logs.push(line), flush: () => Promise.resolve() };

@@ -20,7 +20,21 @@ const MAX_MODULE_LINES = 500;
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["clock.ts", "errors.ts", "front", "http", "relay", "session"],
   auth: ["errors.ts", "http"],
+<<<<<<< HEAD
   cli: ["auth", "clock.ts", "config", "record", "server.ts", "stores.ts", "telemetry"],
+=======
+  channel: [
+    "clock.ts",
+    "errors.ts",
+    "http",
+    "relay",
+    "share",
+    "sse",
+    "telemetry",
+    "upstream",
+  ],
+  cli: ["auth", "clock.ts", "config", "record", "server.ts", "telemetry"],
+>>>>>>> wip-stdio
   config: ["intercept", "telemetry", "upstream"],
   directory: ["clock.ts", "redis", "relay", "sqlite"],
   era: ["errors.ts", "json"],
@@ -69,6 +83,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "app.ts": [
     "admin",
     "auth",
+    "channel",
     "clock.ts",
     "config",
     "deadlines.ts",

@@ -1,0 +1,181 @@
+/**
+ * An upstream of the session era on channels: each upstream session is one channel.
+ *
+ * @module
+ */
+
+import { ProxyError } from "../errors.ts";
+import {
+  decode,
+  Drops,
+  emptyAnswer,
+  errorAnswer,
+  readBody,
+  type RpcBody,
+  textAt,
+} from "../share/mod.ts";
+import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
+import type { OpenChannel } from "./channel.ts";
+import type { ChannelStats, ChannelUpstreamOptions } from "./options.ts";
+import { ChannelSession } from "./session.ts";
+
+/** Random bytes in the id of a session: 256 bits. */
+const SESSION_ID_BYTES = 32;
+
+/** An upstream on channels. */
+export interface ChannelUpstream extends Upstream {
+  /** What is going on. */
+  stats(): ChannelStats;
+}
+
+/** An upstream whose sessions are channels that `open` opens. */
+export function channelUpstream(
+  open: OpenChannel,
+  options: ChannelUpstreamOptions,
+): ChannelUpstream {
+  return new Channels(open, options);
+}
+
+class Channels implements ChannelUpstream {
+  readonly #open: OpenChannel;
+  readonly #options: ChannelUpstreamOptions;
+  readonly #drops = new Drops();
+  readonly #sessions = new Map<string, ChannelSession>();
+  /** Channels that are being opened or closed. */
+  readonly #underWay = new Set<Promise<unknown>>();
+  #closed = false;
+
+  constructor(open: OpenChannel, options: ChannelUpstreamOptions) {
+    this.#open = open;
+    this.#options = options;
+  }
+
+  exchange = async (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> => {
+    const body = read(bytes);
+    if (call.sessionId !== undefined) {
+      return await this.#sessions.get(call.sessionId)?.exchange(call, body) ?? this.#unknown(body);
+    }
+    const isInitialize = !body.batch && body.messages[0]!.value.method === "initialize";
+    return isInitialize ? await this.#begin(call, body) : this.#sessionless(body);
+  };
+
+  notify = async (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> => {
+    const text = decode(bytes);
+    const body = read(bytes);
+    if (call.sessionId === undefined) return this.#sessionless();
+    return await this.#sessions.get(call.sessionId)?.notify(call, text, body) ?? this.#unknown();
+  };
+
+  listen = (call: UpstreamCall): Promise<UpstreamAnswer> => {
+    if (call.sessionId === undefined) return Promise.resolve(this.#sessionless());
+    const session = this.#sessions.get(call.sessionId);
+    if (session === undefined) return Promise.resolve(this.#unknown());
+    const named = call.lastEventId === undefined
+      ? call.headers.get("last-event-id")
+      : call.lastEventId;
+    return Promise.resolve(named === null ? session.listen() : this.#nothingToResume());
+  };
+
+  terminate = (call: UpstreamCall): Promise<UpstreamAnswer> => {
+    if (call.sessionId === undefined) return Promise.resolve(this.#sessionless());
+    const session = this.#sessions.get(call.sessionId);
+    if (session === undefined) return Promise.resolve(this.#unknown());
+    // Its channel may take its time; nobody has to wait for that.
+    this.#endInBackground(session);
+    return Promise.resolve(emptyAnswer(this.#options.clock, 200));
+  };
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const session of [...this.#sessions.values()]) this.#endInBackground(session);
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+  }
+
+  stats(): ChannelStats {
+    const sessions = [...this.#sessions.values()];
+    return {
+      sessions: sessions.length,
+      inFlight: sessions.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      waiting: sessions.reduce((sum, { waiting }) => sum + waiting, 0),
+      dropped: this.#drops.counts,
+    };
+  }
+
+  /** Opens a session with its `initialize`; one that the server refuses is none. */
+  async #begin(call: UpstreamCall, body: RpcBody): Promise<UpstreamAnswer> {
+    const { maxSessions } = this.#options.limits;
+    if (this.#closed) throw new ProxyError("upstream_unreachable", "The proxy is stopping.");
+    if (this.#sessions.size >= maxSessions) {
+      const sentence = `The upstream server has ${maxSessions} sessions, which is the limit here.`;
+      throw new ProxyError("upstream_saturated", sentence);
+    }
+    const id = this.#options.clock.randomBytes(SESSION_ID_BYTES).toHex();
+    const session = new ChannelSession({
+      ...this.#options,
+      drops: this.#drops,
+      onOver: () => void this.#sessions.delete(id),
+    });
+    // From before it is open: it counts, and `close` finds it.
+    this.#sessions.set(id, session);
+    try {
+      await this.#follow(this.#connect(session, call));
+      const answer = await session.exchange(call, body);
+      if (answer.kind === "sse" || session.isAccepted) return { ...answer, sessionId: id };
+      this.#endInBackground(session);
+      return answer;
+    } catch (error) {
+      this.#endInBackground(session);
+      throw error;
+    }
+  }
+
+  async #connect(session: ChannelSession, { headers }: UpstreamCall): Promise<void> {
+    session.use(await this.#open(session, headers));
+    // It was closed meanwhile, and could not close what was not there yet.
+    if (session.isOver) await session.close();
+  }
+
+  #endInBackground(session: ChannelSession): void {
+    this.#follow(session.close()).catch((error) => {
+      this.#options.logger.error("a session with an upstream server did not close", { error });
+    });
+  }
+
+  #follow<T>(work: Promise<T>): Promise<T> {
+    const followed = work.finally(() => this.#underWay.delete(followed));
+    this.#underWay.add(followed);
+    return followed;
+  }
+
+  /** As of a server that does not know the session: the front makes it anew (R81). */
+  #unknown(body?: RpcBody): UpstreamAnswer {
+    const sentence = "This session does not exist or has ended; start a new one with initialize.";
+    return this.#refusal(new ProxyError("session_not_found", sentence), body);
+  }
+
+  /** As of a server that wants a session: a client of several eras goes on with `initialize`. */
+  #sessionless(body?: RpcBody): UpstreamAnswer {
+    const sentence = "This server is spoken to in sessions; start one with initialize.";
+    return this.#refusal(new ProxyError("invalid_request", sentence), body);
+  }
+
+  #nothingToResume(): UpstreamAnswer {
+    const sentence =
+      "This session has no event with the id in Last-Event-ID; open a stream without it.";
+    return this.#refusal(new ProxyError("event_not_found", sentence));
+  }
+
+  #refusal(error: ProxyError, body?: RpcBody): UpstreamAnswer {
+    const only = body?.batch === false ? body.messages[0] : undefined;
+    const idText = only && textAt(only, ["id"]);
+    return errorAnswer(this.#options.clock, error.withId(idText));
+  }
+}
+
+function read(bytes: Uint8Array): RpcBody {
+  const body = readBody(decode(bytes));
+  if (body === undefined) {
+    throw new ProxyError("invalid_request", "The body holds no JSON-RPC message.");
+  }
+  return body;
+}

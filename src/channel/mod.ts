@@ -1,0 +1,20 @@
+/**
+ * Servers that speak in messages, one stream of them each way, behind the `Upstream` interface: no answer
+ * belongs to a request but by its id.
+ *
+ * `channel.ts` is the seam to such a transport. `channel_upstream.ts` finds the session of a call,
+ * `session.ts` is one channel and says to whom each message goes, `exchange.ts` is one POST that waits,
+ * `flow.ts` holds the channel back for a slow reader, `waiting.ts` keeps what nobody could be told yet.
+ * `stdio.ts` opens channels to processes: `child.ts` is one of them, `lines.ts` frames what it writes,
+ * `bounded_log.ts` keeps its chatter within bounds.
+ *
+ * May import `clock.ts`, `errors.ts`, `http`, `relay` (for the back-off), `share` (for messages as text and
+ * answers of the proxy's own), `sse`, `telemetry` and `upstream`; never `session` or `front`.
+ *
+ * @module
+ */
+
+export type { Channel, ChannelEvents, OpenChannel } from "./channel.ts";
+export { type ChannelUpstream, channelUpstream } from "./channel_upstream.ts";
+export type { ChannelLimits, ChannelStats, ChannelUpstreamOptions } from "./options.ts";
+export { stdioChannel, type StdioOptions } from "./stdio.ts";

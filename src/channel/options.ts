@@ -1,0 +1,58 @@
+/**
+ * Settings and bounds of sessions on channels.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import type { Logger } from "../telemetry/mod.ts";
+
+/** What sessions on channels work with. */
+export interface ChannelUpstreamOptions {
+  /** Time and randomness. */
+  readonly clock: Clock;
+  /** Where it is told what went wrong with a channel. */
+  readonly logger: Logger;
+  /** Bounds. */
+  readonly limits: ChannelLimits;
+  /**
+   * Whether many clients share a session. A request of the server then goes to the only request in flight
+   * ahead of the GET stream, because the stream does not tell which client caused it; and what has waited
+   * goes to the GET stream alone, because it was caused by none of the requests that come later.
+   */
+  readonly shared?: boolean;
+}
+
+/** Bounds of sessions on channels. */
+export interface ChannelLimits {
+  /** Sessions, and so channels, at one time. */
+  readonly maxSessions: number;
+  /** Requests of one session whose responses have not come. */
+  readonly maxRequests: number;
+  /** GET streams of one session. */
+  readonly maxStreams: number;
+  /** Messages of one server that wait until somebody can be told. */
+  readonly maxWaitingMessages: number;
+  /** Characters of them. */
+  readonly maxWaitingCharacters: number;
+  /** Longest wait for the first that comes for a request, in milliseconds. */
+  readonly firstMessageMs: number;
+  /** Longest silence on a stream, in milliseconds. */
+  readonly streamIdleMs: number;
+  /** A session without a call, stream or request under way for so long is closed, in milliseconds. */
+  readonly sessionIdleMs: number;
+  /** How long others wait behind a reader whose queue is full, in milliseconds. */
+  readonly patienceMs: number;
+}
+
+/** Figures of all sessions. */
+export interface ChannelStats {
+  /** Sessions. */
+  readonly sessions: number;
+  /** Requests whose responses have not come. */
+  readonly inFlight: number;
+  /** Messages that wait until somebody can be told. */
+  readonly waiting: number;
+  /** Messages that could not be delivered, by method. */
+  readonly dropped: Readonly<Record<string, number>>;
+}

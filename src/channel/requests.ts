@@ -1,0 +1,95 @@
+/**
+ * The requests of one session whose responses have not come: by their ids and by their progress tokens.
+ *
+ * @module
+ */
+
+import { type Key, keyOf, type RpcText, textAt } from "../share/mod.ts";
+import type { Exchange } from "./exchange.ts";
+
+const TOKEN_PATH = ["params", "_meta", "progressToken"];
+
+/** A request that went to the server. */
+interface Asked {
+  readonly exchange: Exchange;
+  readonly token: Key | undefined;
+}
+
+/** Requests in flight, the oldest first. */
+export class Requests {
+  readonly #byId = new Map<Key, Asked>();
+  readonly #byToken = new Map<Key, Exchange>();
+
+  /** How many there are. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** Whether there is one with this id. */
+  has(key: Key): boolean {
+    return this.#byId.has(key);
+  }
+
+  /** Notes a request of an exchange. */
+  add(key: Key, request: RpcText, exchange: Exchange): void {
+    const token = keyOf(textAt(request, TOKEN_PATH));
+    this.#byId.set(key, { exchange, token });
+    if (token !== undefined) this.#byToken.set(token, exchange);
+  }
+
+  /** Takes the request with this id away; whose it is. */
+  take(key: Key | undefined): Exchange | undefined {
+    const asked = key === undefined ? undefined : this.#byId.get(key);
+    if (asked === undefined) return undefined;
+    this.#byId.delete(key!);
+    if (asked.token !== undefined && this.#byToken.get(asked.token) === asked.exchange) {
+      this.#byToken.delete(asked.token);
+    }
+    return asked.exchange;
+  }
+
+  /** Takes all requests of an exchange away; their ids. */
+  takeOf(exchange: Exchange): Key[] {
+    const keys = [...this.#byId].filter(([, asked]) => asked.exchange === exchange)
+      .map(([key]) => key);
+    for (const key of keys) this.take(key);
+    return keys;
+  }
+
+  /** The request to which progress under this token belongs. */
+  byToken(token: Key | undefined): Exchange | undefined {
+    return token === undefined ? undefined : this.#byToken.get(token);
+  }
+
+  /** The oldest for which somebody waits. */
+  oldest(): Exchange | undefined {
+    for (const { exchange } of this.#byId.values()) if (exchange.attended) return exchange;
+    return undefined;
+  }
+
+  /** The only one for which somebody waits; undefined where there are none or more. */
+  only(): Exchange | undefined {
+    let found: Exchange | undefined;
+    for (const { exchange } of this.#byId.values()) {
+      if (!exchange.attended || exchange === found) continue;
+      if (found !== undefined) return undefined;
+      found = exchange;
+    }
+    return found;
+  }
+
+  /** All exchanges with a request in flight. */
+  exchanges(): Set<Exchange> {
+    return new Set(this.#byId.values().map(({ exchange }) => exchange));
+  }
+
+  /** Makes room for one: the oldest for which nobody waits any more goes; false where there is none. */
+  forgetUnattended(): boolean {
+    for (const [key, { exchange }] of this.#byId) {
+      if (exchange.attended) continue;
+      this.take(key);
+      return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,394 @@
+/**
+ * One session on one channel: what goes up, and to whom goes what comes down.
+ *
+ * Source: 2025-11-25 basic/lifecycle, basic/utilities/cancellation and progress; what comes on which stream,
+ * basic/transports, "Sending Messages to the Server" and "Listening for Messages from the Server".
+ *
+ * @module
+ */
+
+import type { Timer } from "../clock.ts";
+import { errorBody, ProxyError, toProxyError } from "../errors.ts";
+import type { CancelSignal } from "../http/mod.ts";
+import {
+  type Drops,
+  emptyAnswer,
+  errorAnswer,
+  joined,
+  type Key,
+  keyOf,
+  kindOf,
+  readBody,
+  type RpcBody,
+  type RpcText,
+  textAt,
+} from "../share/mod.ts";
+import type { UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
+import type { Channel, ChannelEvents } from "./channel.ts";
+import { EventBody } from "./event_body.ts";
+import { Exchange } from "./exchange.ts";
+import { Flow } from "./flow.ts";
+import type { ChannelUpstreamOptions } from "./options.ts";
+import { Requests } from "./requests.ts";
+import { Waiting } from "./waiting.ts";
+
+const CANCELLED = "notifications/cancelled";
+const PROGRESS = "notifications/progress";
+const TOKEN_PATH = ["params", "progressToken"];
+
+/** What a session is given. */
+export interface SessionOptions extends ChannelUpstreamOptions {
+  /** What could not be delivered, in any session. */
+  readonly drops: Drops;
+  /** Told once when its channel is over, for whatever reason. */
+  readonly onOver: (session: ChannelSession) => void;
+}
+
+/** A body of a client, sorted. */
+interface Outgoing {
+  /** What goes to the server; undefined for nothing. */
+  readonly text: string | undefined;
+  /** Its requests by the keys of their ids. */
+  readonly asked: ReadonlyMap<Key, RpcText>;
+  /** Errors for those that do not go. */
+  readonly refused: readonly string[];
+}
+
+/** A session, from before its channel is open. */
+export class ChannelSession implements ChannelEvents {
+  readonly #options: SessionOptions;
+  readonly #requests = new Requests();
+  readonly #streams: EventBody[] = [];
+  readonly #waiting: Waiting;
+  readonly #flow: Flow;
+  #channel: Channel | undefined;
+  #failure: ProxyError | undefined;
+  #idle: Timer | undefined;
+  #lastUsedMs = 0;
+  #callsUnderWay = 0;
+  #paused = false;
+  #accepted = false;
+
+  /** A session without a channel. */
+  constructor(options: SessionOptions) {
+    const { clock, limits, drops } = options;
+    this.#options = options;
+    this.#waiting = new Waiting(limits, (name) => drops.count(name));
+    this.#flow = new Flow({
+      clock,
+      patienceMs: limits.patienceMs,
+      othersWait: (reader) =>
+        this.#streams.some((stream) => stream !== reader) ||
+        this.#requests.exchanges().values().some((one) => one.attended && !one.reads(reader)),
+      pause: () => this.#pause(true),
+      resume: () => this.#pause(false),
+    });
+  }
+
+  /** Requests whose responses have not come. */
+  get inFlight(): number {
+    return this.#requests.size;
+  }
+
+  /** Messages that wait until somebody can be told. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Whether the server has answered anything with a result. */
+  get isAccepted(): boolean {
+    return this.#accepted;
+  }
+
+  /** Whether nothing can be sent or come any more. */
+  get isOver(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Gives it its channel. */
+  use(channel: Channel): void {
+    this.#channel = channel;
+    if (this.#paused) channel.pause();
+    this.#touch();
+    this.#watchIdle();
+  }
+
+  /**
+   * Sends a body with a request.
+   *
+   * @throws {ProxyError} `upstream_saturated`, or `client_closed` where the signal was aborted
+   */
+  async exchange({ signal }: UpstreamCall, body: RpcBody): Promise<UpstreamAnswer> {
+    const outgoing = this.#sort(body);
+    this.#makeRoom(outgoing.asked.size);
+    const { clock, limits, shared } = this.#options;
+    const exchange: Exchange = new Exchange({
+      clock,
+      batch: body.batch,
+      asked: new Map(
+        outgoing.asked.entries().map(([key, message]) => [key, textAt(message, ["id"])!]),
+      ),
+      ready: outgoing.refused,
+      firstMessageMs: limits.firstMessageMs,
+      signal,
+      openBody: () => this.#openBody(() => {}),
+      onTimeout: () => this.#timedOut(exchange),
+    });
+    for (const [key, message] of outgoing.asked) this.#requests.add(key, message, exchange);
+    if (outgoing.text !== undefined) this.#send(outgoing.text, body, exchange);
+    this.#flow.another();
+    if (!shared && this.#streams.length === 0 && exchange.attended) this.#tellWaiting(exchange);
+    return await this.#during(() => exchange.answer);
+  }
+
+  /**
+   * Sends a body without a request; resolves when the channel has taken it.
+   *
+   * @throws {ProxyError}
+   */
+  async notify({ signal }: UpstreamCall, text: string, body: RpcBody): Promise<UpstreamAnswer> {
+    await this.#during(() => unlessAborted(this.#opened.send(text), signal));
+    this.#settleCancelled(body);
+    return emptyAnswer(this.#options.clock, 202);
+  }
+
+  /** Opens a stream for what the server says by itself. */
+  listen(): UpstreamAnswer {
+    const { clock, limits } = this.#options;
+    this.#touch();
+    if (this.#streams.length >= limits.maxStreams) {
+      const sentence = "This session listens on as many streams as it may.";
+      return { ...errorAnswer(clock, new ProxyError("method_not_allowed", sentence)), status: 409 };
+    }
+    const stream: EventBody = this.#openBody(() => {
+      this.#streams.splice(this.#streams.indexOf(stream), 1);
+      this.#touch();
+    });
+    this.#streams.push(stream);
+    this.#flow.another();
+    this.#tellWaiting({ tell: (text) => stream.push(text) });
+    return stream.answer;
+  }
+
+  /** Ends it by the book of its transport. */
+  async close(): Promise<void> {
+    this.over(new ProxyError("upstream_closed", "The session with the upstream server was ended."));
+    await this.#channel?.close();
+  }
+
+  /** See `ChannelEvents`. */
+  message(text: string): void {
+    if (this.#failure !== undefined) return;
+    const body = readBody(text);
+    if (body === undefined) {
+      this.#options.drops.count("(no JSON-RPC)");
+      this.#options.logger.warn("an upstream server sent what is no JSON-RPC", {
+        characters: text.length,
+      });
+    }
+    for (const message of body?.messages ?? []) this.#receive(message);
+  }
+
+  /** See `ChannelEvents`. */
+  over(failure: ProxyError | undefined): void {
+    if (this.#failure !== undefined) return;
+    const error = failure ?? new ProxyError("upstream_closed", "The upstream server has ended.");
+    this.#failure = error;
+    this.#idle?.cancel();
+    for (const exchange of this.#requests.exchanges()) {
+      this.#requests.takeOf(exchange);
+      exchange.fail(closedFor(error));
+    }
+    // What comes next says 404 of the session; until then nothing is wrong with the stream.
+    for (const stream of [...this.#streams]) stream.end();
+    for (const text of this.#waiting.take()) this.#drop(readBody(text)?.messages[0]);
+    this.#flow.stop();
+    this.#options.onOver(this);
+  }
+
+  get #opened(): Channel {
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#channel!;
+  }
+
+  #openBody(onOver: () => void): EventBody {
+    const { clock, limits: { streamIdleMs } } = this.#options;
+    return new EventBody({ clock, streamIdleMs, flow: this.#flow }, onOver);
+  }
+
+  #pause(paused: boolean): void {
+    this.#paused = paused;
+    if (this.#failure !== undefined) return;
+    if (paused) this.#channel?.pause();
+    else this.#channel?.resume();
+  }
+
+  /** What of a body goes up: not a request whose id is in flight, since one response could be for either. */
+  #sort({ batch, messages }: RpcBody): Outgoing {
+    const asked = new Map<Key, RpcText>();
+    const going: string[] = [];
+    const refused: string[] = [];
+    for (const message of messages) {
+      if (kindOf(message) === "request") {
+        const idText = textAt(message, ["id"])!;
+        const key = keyOf(idText);
+        if (key === undefined || asked.has(key) || this.#requests.has(key)) {
+          refused.push(errorBody(idInUse(idText)));
+          continue;
+        }
+        asked.set(key, message);
+      }
+      going.push(message.text);
+    }
+    return { text: going.length === 0 ? undefined : joined(going, batch), asked, refused };
+  }
+
+  #makeRoom(count: number): void {
+    const { maxRequests } = this.#options.limits;
+    while (this.#requests.size + count > maxRequests) {
+      if (this.#requests.forgetUnattended()) continue;
+      const sentence =
+        `This session has ${maxRequests} requests in flight, which is the limit here.`;
+      throw new ProxyError("upstream_saturated", sentence);
+    }
+  }
+
+  /** Does not wait for the channel: the server may answer while it still reads. */
+  async #send(text: string, body: RpcBody, exchange: Exchange): Promise<void> {
+    try {
+      await this.#opened.send(text);
+      this.#settleCancelled(body);
+    } catch (error) {
+      this.#requests.takeOf(exchange);
+      exchange.fail(toProxyError(error));
+    }
+  }
+
+  /** The server answers no request that its client has cancelled; whoever waits is told here. */
+  #settleCancelled({ messages }: RpcBody): void {
+    for (const message of messages) {
+      if (message.value.method !== CANCELLED) continue;
+      const idText = textAt(message, ["params", "requestId"]);
+      const key = keyOf(idText);
+      const error = new ProxyError("client_closed", "The request was cancelled.", { idText });
+      this.#requests.take(key)?.respond(key!, errorBody(error));
+    }
+  }
+
+  /** Nobody waits any longer for what has not begun to be answered (2025-11-25 basic/lifecycle, "Timeouts"). */
+  #timedOut(exchange: Exchange): void {
+    const keys = this.#requests.takeOf(exchange);
+    const idTexts = keys.map((key) => exchange.idText(key));
+    const sentence = "The upstream server took too long to answer.";
+    exchange.fail(new ProxyError("upstream_timeout", sentence));
+    for (const idText of idTexts) {
+      const params = `{"requestId":${idText},"reason":"${sentence}"}`;
+      const told = this.#failure === undefined &&
+        this.#channel?.send(`{"jsonrpc":"2.0","method":"${CANCELLED}","params":${params}}`);
+      if (told) told.catch(() => this.#options.drops.count(CANCELLED));
+    }
+  }
+
+  #receive(message: RpcText): void {
+    const kind = kindOf(message);
+    if (kind === "response") return this.#respond(message);
+    if (kind === undefined) return this.#drop(message);
+    const taker = this.#takerOf(message, kind === "request");
+    if (taker !== undefined) taker.tell(message.text);
+    else this.#waiting.add(message.text, nameOf(message));
+  }
+
+  #respond(message: RpcText): void {
+    if (Object.hasOwn(message.value, "result")) this.#accepted = true;
+    const idText = textAt(message, ["id"]);
+    const key = keyOf(idText);
+    const exchange = this.#requests.take(key);
+    if (exchange !== undefined) return exchange.respond(key!, message.text);
+    const isNameless = idText === undefined || idText === "null";
+    const only = this.#requests.size === 1 ? this.#requests.only() : undefined;
+    if (!isNameless || only === undefined || !Object.hasOwn(message.value, "error")) {
+      return this.#drop(message);
+    }
+    // An error without an id, as of a server that could not read it, can be about no other request.
+    const [its] = this.#requests.takeOf(only);
+    const error = textAt(message, ["error"])!;
+    const id = only.idText(its!);
+    only.respond(its!, `{"jsonrpc":"2.0","id":${id},"error":${error}}`);
+  }
+
+  /** Who is told what the server says by itself; undefined where it has to wait. */
+  #takerOf(message: RpcText, isRequest: boolean): Pick<Exchange, "tell"> | undefined {
+    if (message.value.method === PROGRESS) {
+      const exchange = this.#requests.byToken(keyOf(textAt(message, TOKEN_PATH)));
+      if (exchange?.attended) return exchange;
+    }
+    const caller = isRequest && this.#options.shared ? this.#requests.only() : undefined;
+    if (caller !== undefined) return caller;
+    const stream = this.#streams.at(-1);
+    if (stream !== undefined) return { tell: (text) => stream.push(text) };
+    return this.#requests.oldest();
+  }
+
+  #tellWaiting(taker: Pick<Exchange, "tell">): void {
+    for (const text of this.#waiting.take()) taker.tell(text);
+  }
+
+  #drop(message: RpcText | undefined): void {
+    if (message !== undefined) this.#options.drops.count(nameOf(message));
+  }
+
+  async #during<T>(work: () => Promise<T>): Promise<T> {
+    this.#callsUnderWay++;
+    try {
+      return await work();
+    } finally {
+      this.#callsUnderWay--;
+      this.#touch();
+    }
+  }
+
+  #touch(): void {
+    this.#lastUsedMs = this.#options.clock.monotonicMs();
+  }
+
+  /** Closes it when nobody has used it for long: its client may have gone to another instance. */
+  #watchIdle(): void {
+    if (this.#failure !== undefined) return;
+    const { clock, limits: { sessionIdleMs }, logger } = this.#options;
+    this.#idle = clock.after(sessionIdleMs, () => {
+      const isBusy = this.#streams.length > 0 || this.#callsUnderWay > 0 ||
+        this.#requests.oldest() !== undefined;
+      if (isBusy || clock.monotonicMs() - this.#lastUsedMs < sessionIdleMs) {
+        return this.#watchIdle();
+      }
+      this.close().catch((error) => logger.error("an idle session did not close", { error }));
+    });
+  }
+}
+
+function nameOf(message: RpcText): string {
+  const { method } = message.value;
+  if (typeof method === "string") return method;
+  return kindOf(message) === "response" ? "(response)" : "(no JSON-RPC)";
+}
+
+function idInUse(idText: string): ProxyError {
+  const sentence =
+    "A request with this id is in flight in this session; ids must not be used again.";
+  return new ProxyError("invalid_request", sentence, { idText });
+}
+
+/** What those are told whose requests the server had: they may have run. */
+function closedFor(failure: ProxyError): ProxyError {
+  const progress = { requestSent: true, answerBegun: false };
+  return new ProxyError("upstream_closed", failure.message, { cause: failure, progress });
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: CancelSignal): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const giveUp = () => reject(new ProxyError("client_closed", "The client has gone."));
+  if (signal.aborted) giveUp();
+  signal.addEventListener("abort", giveUp, { once: true });
+  work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+  return promise;
+}
