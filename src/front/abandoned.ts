@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Fields, NEVER_ABORTED } from "../http/mod.ts";
+import { type FieldReader, Fields, NEVER_ABORTED } from "../http/mod.ts";
 import type { Session } from "../session/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
@@ -19,11 +19,19 @@ const MAX_WAITING = 10_000;
 /** The server knows the session no more, or lets no client end one (2025-11-25 basic/transports). */
 const NOTHING_TO_END: ReadonlySet<number> = new Set([404, 405]);
 
+/** With what a session is ended upstream. */
+export interface Farewell {
+  /** Header fields of its client, where they are still known. */
+  readonly headers?: FieldReader;
+  /** The query of its client. */
+  readonly query?: string;
+}
+
 /** Ends upstream sessions that nobody can reach any more, a few at a time. */
 export class AbandonedSessions {
   readonly #logger: Logger;
   readonly #upstreams = new Map<string, Upstream>();
-  #waiting: Session[] = [];
+  #waiting: { readonly session: Session; readonly farewell: Farewell }[] = [];
   #underWay = 0;
   #closed = false;
 
@@ -38,9 +46,11 @@ export class AbandonedSessions {
   }
 
   /** Has the upstream told that a session is over. */
-  end(session: Session): void {
+  end(session: Session, farewell: Farewell = {}): void {
     if (this.#closed || this.#waiting.length >= MAX_WAITING) return;
-    this.#waiting.push(session);
+    // A client of HTTP+SSE may leave before it had an upstream session.
+    if (session.upstreamId === "") return;
+    this.#waiting.push({ session, farewell });
     if (this.#underWay < AT_ONCE) void this.#work();
   }
 
@@ -52,17 +62,21 @@ export class AbandonedSessions {
 
   async #work(): Promise<void> {
     this.#underWay++;
-    for (let session = this.#waiting.shift(); session; session = this.#waiting.shift()) {
-      await this.#tell(session);
+    for (let one = this.#waiting.shift(); one; one = this.#waiting.shift()) {
+      await this.#tell(one.session, one.farewell);
     }
     this.#underWay--;
   }
 
-  async #tell({ route, principal, key, upstreamId, revision }: Session): Promise<void> {
+  async #tell(
+    { route, principal, key, upstreamId, revision }: Session,
+    { headers: known, query = "" }: Farewell,
+  ): Promise<void> {
     const upstream = this.#upstreams.get(route);
     if (upstream === undefined) return;
-    const headers = new Fields(revision === undefined ? [] : ["mcp-protocol-version", revision]);
-    const call = { headers, sessionId: upstreamId, principal, query: "", signal: NEVER_ABORTED };
+    const headers = known ??
+      new Fields(revision === undefined ? [] : ["mcp-protocol-version", revision]);
+    const call = { headers, sessionId: upstreamId, principal, query, signal: NEVER_ABORTED };
     try {
       const { status, body } = await upstream.terminate(call);
       body.discard();

@@ -20,6 +20,7 @@ const MAX_MODULE_LINES = 500;
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["clock.ts", "errors.ts", "front", "http", "relay", "session"],
   auth: ["errors.ts", "http"],
+  channel: ["clock.ts", "errors.ts", "http", "sse", "upstream"],
   cli: ["auth", "clock.ts", "config", "record", "server.ts", "telemetry"],
   config: ["intercept", "telemetry", "upstream"],
   directory: ["clock.ts", "redis", "relay", "sqlite"],
