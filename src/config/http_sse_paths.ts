@@ -38,11 +38,11 @@ export function httpSseCollisions(routes: unknown): ConfigProblem[] {
       const owner = owners.get(served);
       if (owner === undefined) owners.set(served, { index, isOwn: false });
       else if (owner.index !== index) {
-        const theirs = `routes[${owner.index}] ${owner.isOwn ? "has" : "serves too"}`;
+        const theirs = `routes[${owner.index}] ${owner.isOwn ? "has it" : "serves it too"}`;
         return [{
           path: `routes[${index}].path`,
           found: `${JSON.stringify(path)}, which serves clients of HTTP+SSE under ${served}`,
-          wanted: `a path whose ${served} is free; ${theirs} it`,
+          wanted: `a path whose ${served} is free; ${theirs}`,
         }];
       }
     }

@@ -218,9 +218,10 @@ async function followStream(
 
 /** Opens the stream on which the upstream speaks first, for as long as the client is there; never rejects. */
 function listen(client: SseSession, { headers, message }: UnderWay): void {
-  const { route, session, listening } = client;
+  const { route, session } = client;
   const { upstream, recovery } = route;
-  const { signal } = listening;
+  const signal = client.listenOnce();
+  if (signal === undefined) return;
   const interceptors = interceptorsFor(client, { ...message, method: undefined });
   const ask = async (lastEventId: string | undefined): Promise<UpstreamAnswer> => {
     const { generation } = session.record;

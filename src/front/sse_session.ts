@@ -14,7 +14,7 @@ import type { JsonLimits, Message } from "../json/mod.ts";
 import type { BackOff } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
-import type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
+import type { Upstream, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
 import type { AbandonedSessions } from "./abandoned.ts";
 import type { Followed } from "./exchanges.ts";
 import type { InterceptorsOptions } from "./interceptors.ts";
@@ -95,8 +95,8 @@ export class SseSession implements Followed {
   #release: (() => void) | undefined;
   #draining = false;
   #over = false;
-  /** Ends the stream on which the upstream speaks first. */
-  readonly listening = new AbortController();
+  /** Ends the stream on which the upstream speaks first; there once that was asked for. */
+  #listening: AbortController | undefined;
 
   /** A client whose stream has been asked for with `headers`. */
   constructor(
@@ -191,6 +191,13 @@ export class SseSession implements Followed {
     };
   }
 
+  /** For the stream on which the upstream speaks first: aborted at the end; undefined for who asks again. */
+  listenOnce(): UpstreamCall["signal"] | undefined {
+    if (this.#listening !== undefined || this.#over) return undefined;
+    this.#listening = new AbortController();
+    return this.#listening.signal;
+  }
+
   /** `initialize` was refused: another one may open the session. */
   notOpened(): void {
     this.#opening = false;
@@ -256,7 +263,7 @@ export class SseSession implements Followed {
   #leave(): void {
     if (this.#over) return;
     this.#over = true;
-    this.listening.abort();
+    this.#listening?.abort();
     this.#release?.();
     const { sessions } = this.route;
     const wasEnded = this.session.ended;
@@ -331,12 +338,4 @@ export function logFailure(
   else if (error.source === "upstream") logger.warn("request failed", fields);
   else logger.debug("request refused", fields);
   return error;
-}
-
-/** An answer and the generation of the session in which it was asked for. */
-export interface Asked {
-  /** The answer. */
-  readonly answer: UpstreamAnswer;
-  /** The generation. */
-  readonly generation: number;
 }
