@@ -61,6 +61,9 @@ Deno.test("one client may have so much under way and no more", async () => {
     await first.end();
     await caller.next();
     for (;;) if ((await caller.post(call(1_000))).status === 202) break;
+    caller[Symbol.dispose]();
+    await arrival(upstream, isDelete);
+    assertEquals(upstream.requests.filter(says("notifications/cancelled")).length, MAX);
   });
 });
 

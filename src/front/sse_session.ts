@@ -72,6 +72,9 @@ const MAX_HELD_BODIES = 4;
 /** How long cancellations may take before the session is ended upstream, in milliseconds. */
 const FAREWELL_MS = 2_000;
 
+/** Cancellations of one client that are sent at one time. */
+const CANCELLED_AT_ONCE = 4;
+
 /** One client; `SseExchange` does what is to be done for each message. */
 export class SseSession implements Followed {
   readonly route: SseRouteOptions;
@@ -278,24 +281,23 @@ export class SseSession implements Followed {
     const { upstream, clock, abandoned, logger, route } = this.route;
     const control = new AbortController();
     const call = this.callOf(this.#headers, control.signal);
-    const telling = given.map(async ({ message }) => {
-      const { body } = await upstream.notify(call, cancellation(message.idText!));
-      body.discard();
-    });
     const timer = clock.after(FAREWELL_MS, () => control.abort());
-    for (const { status, reason } of (await Promise.allSettled(telling)) as Settled[]) {
-      if (status === "rejected") logger.debug("a cancellation was lost", { route, error: reason });
-    }
+    const left = [...given];
+    const tell = async () => {
+      for (let one = left.shift(); one && !control.signal.aborted; one = left.shift()) {
+        try {
+          (await upstream.notify(call, cancellation(one.message.idText!))).body.discard();
+        } catch (error) {
+          logger.debug("a cancellation was lost", { route, error });
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: CANCELLED_AT_ONCE }, tell));
     timer.cancel();
     for (const one of given) giveUp(one);
     // Whoever has ended the session tells the upstream.
     if (!wasEnded) abandoned.end(this.session, { headers: call.headers, query: this.query });
   }
-}
-
-interface Settled {
-  readonly status: "fulfilled" | "rejected";
-  readonly reason?: unknown;
 }
 
 function isPending({ message, cancelled }: UnderWay): boolean {
