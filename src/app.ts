@@ -9,12 +9,21 @@ import { anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
 import { channelUpstream, stdioChannel } from "./channel/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { sharedTimers } from "./deadlines.ts";
-import { type Config, ConfigError, type RouteConfig, type StdioConfig } from "./config/mod.ts";
+import {
+  type Config,
+  ConfigError,
+  httpSsePaths,
+  type RouteConfig,
+  type StdioConfig,
+} from "./config/mod.ts";
 import { ProxyError } from "./errors.ts";
 import {
   AbandonedSessions,
   type DoorRules,
   Exchanges,
+  type FrontOptions,
+  HttpSseFront,
+  httpSseSessions,
   type InterceptorsOptions,
   Recovery,
   streamableHttpFront,
@@ -78,7 +87,9 @@ export function createApp(options: AppOptions): App {
   const parts = createParts(options);
   const { authenticator, exchanges } = parts;
   const routes = new Map<string, Route>();
-  for (const route of config.routes) routes.set(route.path, wireRoute(parts, route));
+  for (const route of config.routes) {
+    for (const [path, wired] of wireRoute(parts, route)) routes.set(path, wired);
+  }
   const door = doorRules(config);
   const startedMs = clock.monotonicMs();
   const state = { draining: false };
@@ -135,8 +146,8 @@ interface Parts {
   readonly live: LiveStreams;
   readonly instances: Instances | undefined;
   readonly upstreams: Upstream[];
-  /** How event streams reach clients, by the names of the routes. */
-  readonly streams: Map<string, Streams>;
+  /** What has passed on the streams of sessions, by the names of the routes that the sessions have. */
+  readonly streams: Map<string, Pick<Streams, "told">>;
 }
 
 function createParts(options: AppOptions): Parts {
@@ -173,7 +184,8 @@ function createParts(options: AppOptions): Parts {
   };
 }
 
-function wireRoute(parts: Parts, route: RouteConfig): Route {
+/** What answers for a route, by the paths under which it does. */
+function wireRoute(parts: Parts, route: RouteConfig): [path: string, wired: Route][] {
   const { options, timers, clock, logger, sessions, exchanges, live } = parts;
   const { config } = options;
   const upstream = upstreamOf(parts, route);
@@ -192,17 +204,40 @@ function wireRoute(parts: Parts, route: RouteConfig): Route {
     instances: parts.instances,
   });
   parts.streams.set(route.name, streams);
-  const front = streamableHttpFront({
+  const common = {
     route: route.name,
     upstream,
     sessions,
     exchanges,
-    streams,
     recovery,
     interceptors: interceptorsOf(route, config, upstream, options),
     limits: { ...config.limits, maxDepth: config.limits.maxJsonDepth },
+  };
+  const front = streamableHttpFront({ ...common, streams });
+  return [[route.path, { name: route.name, front }], ...wireHttpSse(parts, route, common)];
+}
+
+/** The same route for clients of HTTP+SSE. */
+function wireHttpSse(
+  { abandoned, streams, timers, logger }: Parts,
+  { path, name, upstream: { reconnect: backOff } }: RouteConfig,
+  common: Omit<FrontOptions, "streams">,
+): [path: string, wired: Route][] {
+  const paths = httpSsePaths(path);
+  const front = new HttpSseFront({
+    ...common,
+    messagesPath: paths.messages,
+    abandoned,
+    backOff,
+    logger,
+    clock: timers,
   });
-  return { name: route.name, front };
+  abandoned.serve(httpSseSessions(name), common.upstream);
+  streams.set(httpSseSessions(name), front);
+  return [
+    ...paths.streams.map((one): [string, Route] => [one, { name, front: front.stream }]),
+    [paths.messages, { name, front: front.messages }],
+  ];
 }
 
 async function closeParts(parts: Parts): Promise<void> {

@@ -6,7 +6,7 @@
  * `session.ts` is one channel and says to whom each message goes, `exchange.ts` is one POST that waits,
  * `flow.ts` holds the channel back for a slow reader, `waiting.ts` keeps what nobody could be told yet.
  * `stdio.ts` opens channels to processes: `child.ts` is one of them, `lines.ts` frames what it writes,
- * `bounded_log.ts` keeps its chatter within bounds.
+ * `bounded_log.ts` keeps its chatter within bounds. `http_sse.ts` opens channels to servers of 2024-11-05.
  *
  * May import `clock.ts`, `errors.ts`, `http`, `relay` (for the back-off), `share` (for messages as text and
  * answers of the proxy's own), `sse`, `telemetry` and `upstream`; never `session` or `front`.
@@ -17,4 +17,5 @@
 export type { Channel, ChannelEvents, OpenChannel } from "./channel.ts";
 export { type ChannelUpstream, channelUpstream } from "./channel_upstream.ts";
 export type { ChannelLimits, ChannelStats, ChannelUpstreamOptions } from "./options.ts";
+export { httpSseChannel, type HttpSseOptions } from "./http_sse.ts";
 export { stdioChannel, type StdioOptions } from "./stdio.ts";

@@ -8,6 +8,7 @@
  */
 
 import { authProblems, hasKeys } from "./auth_check.ts";
+import { httpSseCollisions } from "./http_sse_paths.ts";
 import type { ConfigProblem } from "./problems.ts";
 import { parseAddress } from "./schema.ts";
 import { storesCheck } from "./stores_check.ts";
@@ -33,6 +34,7 @@ export function crossCheck(
     ...repeated(raw, "path"),
     ...repeated(raw, "name"),
     ...upstreams(raw).flatMap(({ path, upstream }) => transportProblems(path, upstream, sourceOf)),
+    ...httpSseCollisions(raw.routes),
     ...halfCertificates(raw),
     ...http2OverUnix(raw),
     ...sharedCredentials(raw),

@@ -8,6 +8,7 @@
  */
 
 export { isLoopback } from "./cross_check.ts";
+export { type HttpSsePaths, httpSsePaths } from "./http_sse_paths.ts";
 export { configJsonSchema, JSON_SCHEMA_FILE } from "./json_schema.ts";
 export {
   CONFIG_FILE_VARIABLE,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Fields, NEVER_ABORTED } from "../http/mod.ts";
+import { type FieldReader, Fields, NEVER_ABORTED } from "../http/mod.ts";
 import type { Session } from "../session/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
@@ -22,8 +22,16 @@ const NOTHING_TO_END: ReadonlySet<number> = new Set([404, 405]);
 /** The sessions of one route: a server that hangs holds up no other. */
 interface Queue {
   readonly upstream: Upstream;
-  waiting: Session[];
+  waiting: { readonly session: Session; readonly farewell: Farewell }[];
   underWay: number;
+}
+
+/** With what a session is ended upstream. */
+export interface Farewell {
+  /** Header fields of its client, where they are still known. */
+  readonly headers?: FieldReader;
+  /** The query of its client. */
+  readonly query?: string;
 }
 
 /** Ends upstream sessions that nobody can reach any more, a few at a time. */
@@ -44,10 +52,12 @@ export class AbandonedSessions {
   }
 
   /** Has the upstream told that a session is over. */
-  end(session: Session): void {
+  end(session: Session, farewell: Farewell = {}): void {
     const queue = this.#queues.get(session.route);
     if (queue === undefined || this.#closed || this.#waiting >= MAX_WAITING) return;
-    queue.waiting.push(session);
+    // A client of HTTP+SSE may leave before it had an upstream session.
+    if (session.upstreamId === "") return;
+    queue.waiting.push({ session, farewell });
     this.#waiting++;
     if (queue.underWay < AT_ONCE) void this.#work(queue);
   }
@@ -61,17 +71,21 @@ export class AbandonedSessions {
 
   async #work(queue: Queue): Promise<void> {
     queue.underWay++;
-    for (let session = queue.waiting.shift(); session; session = queue.waiting.shift()) {
+    for (let one = queue.waiting.shift(); one; one = queue.waiting.shift()) {
       this.#waiting--;
-      await this.#tell(queue.upstream, session);
+      await this.#tell(queue.upstream, one.session, one.farewell);
     }
     queue.underWay--;
   }
 
-  async #tell(upstream: Upstream, session: Session): Promise<void> {
-    const { route, principal, key, upstreamId, revision } = session;
-    const headers = new Fields(revision === undefined ? [] : ["mcp-protocol-version", revision]);
-    const call = { headers, sessionId: upstreamId, principal, query: "", signal: NEVER_ABORTED };
+  async #tell(
+    upstream: Upstream,
+    { route, principal, key, upstreamId, revision }: Session,
+    { headers: known, query = "" }: Farewell,
+  ): Promise<void> {
+    const headers = known ??
+      new Fields(revision === undefined ? [] : ["mcp-protocol-version", revision]);
+    const call = { headers, sessionId: upstreamId, principal, query, signal: NEVER_ABORTED };
     try {
       const { status, body } = await upstream.terminate(call);
       body.discard();

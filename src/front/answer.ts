@@ -121,7 +121,7 @@ async function rewritten(
 }
 
 /** A body of any size up to `maxBytes`; null where it is larger. */
-async function readWithin(
+export async function readWithin(
   body: UpstreamBody,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
@@ -192,7 +192,8 @@ function eventStream(answer: UpstreamAnswer, context: AnswerContext): ClientAnsw
   return { status, fields: streamFields(headers), body: isOpaque ? body : context.stream(body) };
 }
 
-function isCompressed(headers: Fields): boolean {
+/** Whether a body can be read only once it is decoded. */
+export function isCompressed(headers: Fields): boolean {
   const coding = headers.get("content-encoding");
   return coding !== null && coding.toLowerCase() !== "identity";
 }

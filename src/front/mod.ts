@@ -1,5 +1,5 @@
 /**
- * How clients face the proxy: the checks at the door, and Streamable HTTP.
+ * How clients face the proxy: the checks at the door, Streamable HTTP, and HTTP+SSE.
  *
  * May import `auth` types, `config` types, `era`, `errors.ts`, `http`, `json`, `session`, `sse`, and
  * the interface of `upstream`; never an upstream transport.
@@ -7,10 +7,12 @@
  * @module
  */
 
-export { AbandonedSessions } from "./abandoned.ts";
+export { AbandonedSessions, type Farewell } from "./abandoned.ts";
 export { allowedOrigin, checkHost, type DoorRules, targetPath } from "./door.ts";
 export { preflight, withCors } from "./cors.ts";
 export { Exchanges, type Followed } from "./exchanges.ts";
+export { HttpSseFront, type HttpSseFrontOptions, httpSseSessions } from "./http_sse.ts";
+export type { SseRouteOptions } from "./sse_session.ts";
 export { Recovery, type RecoveryOptions } from "./recovery.ts";
 export { refusal } from "./refusal.ts";
 export {

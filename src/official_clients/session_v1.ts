@@ -36,15 +36,7 @@ export async function connectV1(
     reconnectionOptions: reconnectionOptions(options),
     ...(options.sessionId !== undefined && { sessionId: options.sessionId }),
   });
-  const client = new Client({ name: "official-v1", version: "1" }, {
-    capabilities: { sampling: {}, elicitation: {}, roots: { listChanged: true } },
-  });
-  const received = new Inbox<Notification>();
-  client.fallbackNotificationHandler = (notification) => {
-    received.push(notification);
-    return Promise.resolve();
-  };
-  const asked = answerWith(client, options.answers);
+  const { client, received, asked } = v1Client(options.answers);
   await client.connect(transport as Transport);
   return {
     methods: client,
@@ -67,6 +59,20 @@ export async function connectV1(
       await endSession(endpoint, sessionId);
     },
   };
+}
+
+/** A client that is not connected, and what reaches it. */
+export function v1Client(answers: Answers) {
+  const client = new Client({ name: "official-v1", version: "1" }, {
+    capabilities: { sampling: {}, elicitation: {}, roots: { listChanged: true } },
+  });
+  const received = new Inbox<Notification>();
+  client.fallbackNotificationHandler = (notification) => {
+    received.push(notification);
+    return Promise.resolve();
+  };
+  const asked = answerWith(client, answers);
+  return { client, received, asked };
 }
 
 function answerWith(client: Client, answers: Answers): Inbox<string> {

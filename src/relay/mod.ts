@@ -13,7 +13,9 @@ export { EventStream } from "./event_stream.ts";
 export type { Outgoing } from "./framing.ts";
 export { type Inspect, type InspectedOptions, InspectedStream } from "./inspect.ts";
 export { type LiveStream, LiveStreams } from "./live_streams.ts";
+export { keepAlive, type Silent } from "./keep_alive.ts";
 export type { RelayLimits } from "./limits.ts";
+export { Pending } from "./pending.ts";
 export { type PassingOptions, PassingStream, type Pieces } from "./passing_stream.ts";
 export { Reconnect, type ReconnectOptions } from "./reconnect.ts";
 export {

@@ -6,6 +6,7 @@
  * @module
  */
 
+export { notFound } from "./refusals.ts";
 export { Session, type SessionNames, type SessionTraffic } from "./session.ts";
 export { SessionTable } from "./table.ts";
 export {

@@ -21,6 +21,8 @@ export type { ScriptedConnection, ScriptedUpstream } from "./scripted_upstream.t
 export { type OpenAnswer, openAnswer, wholeAnswer } from "./upstream_answer.ts";
 export * as relay from "./relay.ts";
 export { sessionTable } from "./session_table.ts";
+export { sseCaller, sseGet } from "./sse_caller.ts";
+export * as sse from "./sse_setup.ts";
 export { assertGone, rpcError, SessionCaller } from "./session_caller.ts";
 export {
   sessionRequest,

@@ -20,9 +20,6 @@ const MAX_MODULE_LINES = 500;
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["clock.ts", "errors.ts", "front", "http", "relay", "session"],
   auth: ["errors.ts", "http"],
-<<<<<<< HEAD
-  cli: ["auth", "clock.ts", "config", "record", "server.ts", "stores.ts", "telemetry"],
-=======
   channel: [
     "clock.ts",
     "errors.ts",
@@ -33,8 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "telemetry",
     "upstream",
   ],
-  cli: ["auth", "clock.ts", "config", "record", "server.ts", "telemetry"],
->>>>>>> wip-stdio
+  cli: ["auth", "clock.ts", "config", "record", "server.ts", "stores.ts", "telemetry"],
   config: ["intercept", "telemetry", "upstream"],
   directory: ["clock.ts", "redis", "relay", "sqlite"],
   era: ["errors.ts", "json"],

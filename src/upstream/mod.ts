@@ -8,7 +8,7 @@
 
 export type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "./upstream.ts";
 export { type StreamableHttpOptions, streamableHttpUpstream } from "./streamable_http.ts";
-export { requestFields, responseFields } from "./fields.ts";
+export { requestFields, responseFields, withDashes } from "./fields.ts";
 export { AnswerBody, type BodyControl, type BodyTimer } from "./answer_body.ts";
 export type {
   HttpAnswer,

@@ -1,0 +1,298 @@
+/**
+ * One message of a client of HTTP+SSE: past the interceptors, to the upstream, and its answer to the client's
+ * stream.
+ *
+ * @module
+ */
+
+import { errorBody, ProxyError } from "../errors.ts";
+import { type CancelSignal, detached } from "../http/mod.ts";
+import { type Message, parseBody } from "../json/mod.ts";
+import { Pending, Reconnect } from "../relay/mod.ts";
+import { MAX_UPSTREAM_ID_BYTES } from "../session/mod.ts";
+import type { UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
+import { answeredHere, RequestInterceptors } from "./interceptors.ts";
+import { Recovery } from "./recovery.ts";
+import { letGo } from "./renewal.ts";
+import { learn, learnRevision } from "./session_facts.ts";
+import { EventRelay, relayJson, type RelayTarget } from "./sse_relay.ts";
+import { logFailure, type SseSession, type UnderWay } from "./sse_session.ts";
+
+/** An `initialize` message up to so many bytes is kept, so that a lost session can be made anew. */
+const MAX_KEPT_INITIALIZE_BYTES = 65_536;
+
+/** A message as it goes upstream. */
+interface Outbound {
+  readonly bytes: Uint8Array;
+  readonly message: Message;
+}
+
+/** Sees to one message; never rejects. */
+export class SseExchange {
+  readonly #client: SseSession;
+  readonly #one: UnderWay;
+  readonly #interceptors: RequestInterceptors | undefined;
+  readonly #opens: boolean;
+
+  /** For a message of `client`; `opens` says whether it is the `initialize` that opens its session. */
+  constructor(client: SseSession, one: UnderWay, opens: boolean) {
+    this.#client = client;
+    this.#one = one;
+    this.#opens = opens;
+    this.#interceptors = interceptorsFor(client, one.message);
+  }
+
+  /** Sends it when what came `before` it is with the upstream, and tells when it is there itself. */
+  async run(before: Promise<void> | undefined, ready: () => void): Promise<void> {
+    try {
+      const sent = await this.#inbound();
+      await before;
+      if (sent !== undefined && !this.#client.over) await this.#send(sent, ready);
+    } catch (error) {
+      if (this.#opens) this.#client.notOpened();
+      this.#fail(error);
+    }
+  }
+
+  /** What is left of it behind the interceptors; undefined where they have answered or dropped it. */
+  async #inbound(): Promise<Outbound | undefined> {
+    const { message, bytes, headers } = this.#one;
+    const inbound = await this.#interceptors?.inbound(bytes, headers);
+    if (inbound === undefined || inbound.body === bytes) return { message, bytes };
+    if (inbound.body !== null) {
+      const { messages } = parseBody(inbound.body, this.#client.route.limits);
+      return { message: messages[0]!, bytes: inbound.body };
+    }
+    if (this.#opens) this.#client.notOpened();
+    if (inbound.answers.length > 0) {
+      const data = answeredHere(inbound, false);
+      await this.#client.stream.send([{ event: "message", data }]);
+    }
+    return undefined;
+  }
+
+  async #send(sent: Outbound, ready: () => void): Promise<void> {
+    const { route, session } = this.#client;
+    const { sessions } = route;
+    const { answer, call, generation } = await this.#ask(sent);
+    this.#one.body = answer.body;
+    if (this.#opens) await this.#opened(answer, call, sent.bytes);
+    else learn(sessions, session, sent.message, answer);
+    ready();
+    if (sent.message.kind === "request") return await this.#relay(answer, call, generation);
+    answer.body.discard();
+    if (answer.status >= 400) throw refusedWith(answer.status);
+    if (sent.message.method === "notifications/cancelled") {
+      this.#client.cancelled(sent.message.params?.["requestId"]);
+    }
+    if (sent.message.method === "notifications/initialized") listen(this.#client, this.#one);
+  }
+
+  /** The upstream's answer; where it has lost the session, that of one made anew. */
+  async #ask({ message, bytes }: Outbound) {
+    const { route: { upstream, recovery }, session } = this.#client;
+    const send = (call: UpstreamCall) => {
+      const renamed = session.names?.toUpstream.apply(bytes) ?? bytes;
+      return message.kind === "request"
+        ? upstream.exchange(call, renamed)
+        : upstream.notify(call, renamed);
+    };
+    const { generation } = session.record;
+    // What an `initialize` opens can be ended only when its answer is there.
+    const signal = this.#opens ? new AbortController().signal : this.#one.control.signal;
+    const call = this.#client.callOf(this.#one.headers, signal);
+    const answer = await send(call);
+    if (call.sessionId === undefined || !Recovery.isSuspect(answer)) {
+      return { answer, call, generation };
+    }
+    const recovered = await recovery.again(session, generation, answer, call, send);
+    return { answer: recovered, call, generation: session.record.generation };
+  }
+
+  /** The answer to the `initialize` that opens the upstream session. */
+  async #opened(answer: UpstreamAnswer, call: UpstreamCall, bytes: Uint8Array): Promise<void> {
+    const { route: { sessions, upstream }, session } = this.#client;
+    if (answer.status === 200) learnRevision(sessions, session, answer);
+    // A server without sessions may be asked again; so may one that has refused.
+    if (answer.status !== 200 || answer.sessionId === undefined) return this.#client.notOpened();
+    const upstreamId = detached(answer.sessionId);
+    if (new TextEncoder().encode(upstreamId).length > MAX_UPSTREAM_ID_BYTES) {
+      throw new ProxyError(
+        "upstream_protocol",
+        "The upstream gave a session id that cannot be used.",
+      );
+    }
+    const initialize = bytes.length > MAX_KEPT_INITIALIZE_BYTES
+      ? {}
+      : { initialize: new TextDecoder().decode(bytes) };
+    const isKept = await sessions.change(session, (record) => ({
+      ...record,
+      upstreamId,
+      ...initialize,
+    }));
+    if (isKept) return;
+    answer.body.discard();
+    letGo(upstream, { upstreamId, call: { ...call, sessionId: upstreamId } });
+    throw new ProxyError("client_closed", "The client has gone.");
+  }
+
+  async #relay(answer: UpstreamAnswer, call: UpstreamCall, generation: number): Promise<void> {
+    const idText = this.#one.message.idText!;
+    const target = targetOf(this.#client);
+    const interceptors = this.#interceptors;
+    if (answer.status !== 200 || answer.kind !== "sse") {
+      const json = interceptors?.maxBytes === undefined
+        ? undefined
+        : (body: Uint8Array) => interceptors.json(body, call);
+      return await relayJson(answer, target, { idText, json, turns: this.#client.turns });
+    }
+    const pending = new Pending([idText]);
+    const { session, route: { upstream } } = this.#client;
+    const follow: Follow = {
+      relay: (onDelivered) =>
+        new EventRelay(target, interceptors?.inspect(call), pending, onDelivered),
+      isDone: () => pending.size === 0,
+      keep: (body) => void (this.#one.body = body),
+      // In a session made anew nobody knows of the request (R79).
+      mayGoOn: (lastEventId) =>
+        lastEventId !== undefined && session.record.generation === generation,
+      listen: (lastEventId) => upstream.listen({ ...call, lastEventId: fieldOf(lastEventId) }),
+      signal: this.#one.control.signal,
+    };
+    const end = await followStream(this.#client, answer.body, follow);
+    if (pending.size > 0) throw end ?? noAnswer();
+  }
+
+  #fail(thrown: unknown): void {
+    const { route, principal, stream, over } = this.#client;
+    const { idText } = this.#one.message;
+    if (this.#one.cancelled || over) return;
+    const error = logFailure(route, principal, thrown);
+    if (this.#one.message.kind !== "request" || idText === undefined) return;
+    stream.sendNow({ event: "message", data: errorBody(error.withId(idText)) });
+  }
+}
+
+/** How a stream of the upstream is followed to its end. */
+interface Follow {
+  readonly relay: (onDelivered: () => void) => EventRelay;
+  /** Whether nothing more is expected of it. */
+  readonly isDone: () => boolean;
+  readonly keep: (body: UpstreamBody) => void;
+  readonly mayGoOn: (lastEventId: string | undefined) => boolean;
+  readonly listen: (lastEventId: string | undefined) => Promise<UpstreamAnswer>;
+  readonly signal: CancelSignal;
+}
+
+/**
+ * Passes a stream on, and takes it up again where it breaks off, since the client cannot (R57): by its last
+ * event id, as 2025-11-25 basic/transports has it of clients.
+ *
+ * @returns what it broke off with, if it did
+ */
+async function followStream(
+  client: SseSession,
+  first: UpstreamBody,
+  follow: Follow,
+): Promise<unknown> {
+  const { clock, backOff } = client.route;
+  const { listen, signal } = follow;
+  const reconnect = new Reconnect({ clock, backOff, listen, onSessionGone: () => {} });
+  const relay = follow.relay(() => reconnect.delivered());
+  const stop = () => reconnect.stop();
+  signal.addEventListener("abort", stop);
+  try {
+    const isOver = () => client.over || signal.aborted;
+    for (let body: UpstreamBody | undefined = first; body !== undefined;) {
+      follow.keep(body);
+      const { lastEventId, retryMs, failure } = await relay.pass(body);
+      if (isOver() || follow.isDone()) return undefined;
+      if (!follow.mayGoOn(lastEventId)) return failure;
+      body = await reconnect.after(lastEventId, retryMs, isOver);
+    }
+    return undefined;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/** Opens the stream on which the upstream speaks first, for as long as the client is there; never rejects. */
+function listen(client: SseSession, { headers, message }: UnderWay): void {
+  const { route, session } = client;
+  const { upstream, recovery } = route;
+  const signal = client.listenOnce();
+  if (signal === undefined) return;
+  const interceptors = interceptorsFor(client, { ...message, method: undefined });
+  const ask = async (lastEventId: string | undefined): Promise<UpstreamAnswer> => {
+    const { generation } = session.record;
+    const call = { ...client.callOf(headers, signal), lastEventId: fieldOf(lastEventId) };
+    const answer = await upstream.listen(call);
+    if (call.sessionId === undefined || !Recovery.isSuspect(answer)) return answer;
+    const anew = { ...call, lastEventId: null };
+    const listenAnew = (made: UpstreamCall) => upstream.listen(made);
+    return await recovery.again(session, generation, answer, anew, listenAnew);
+  };
+  const follow = async () => {
+    const answer = await ask(undefined);
+    if (answer.status !== 200 || answer.kind !== "sse") {
+      answer.body.discard();
+      // R89: a server that offers no such stream says so once.
+      if (answer.status === 405) return;
+      throw refusedWith(answer.status);
+    }
+    const call = client.callOf(headers, signal);
+    let current = answer.body;
+    signal.addEventListener("abort", () => current.discard(), { once: true });
+    const failure = await followStream(client, answer.body, {
+      relay: (onDelivered) =>
+        new EventRelay(targetOf(client), interceptors?.inspect(call), undefined, onDelivered),
+      isDone: () => false,
+      keep: (body) => void (current = body),
+      mayGoOn: () => true,
+      listen: ask,
+      signal,
+    });
+    if (failure !== undefined) throw failure;
+  };
+  follow().catch((error) => {
+    if (!client.over) logFailure(route, client.principal, error);
+  });
+}
+
+function interceptorsFor(
+  { route: { interceptors }, principal, session }: SseSession,
+  { method, idText }: Partial<Pick<Message, "method" | "idText">> | {
+    method: undefined;
+    idText?: string;
+  },
+): RequestInterceptors | undefined {
+  if (interceptors === undefined) return undefined;
+  return new RequestInterceptors(interceptors, {
+    principal: principal.name,
+    era: "session",
+    revision: session.revision,
+    sessionId: session.id,
+    method,
+    idText,
+  });
+}
+
+function targetOf({ stream, session, route: { limits } }: SseSession): RelayTarget {
+  return { stream, session, maxBytes: limits.maxEventBytes };
+}
+
+/** An event id as a header field, a character for each byte of its UTF-8 (WHATWG HTML 9.2.3). */
+function fieldOf(lastEventId: string | undefined): string | null {
+  if (lastEventId === undefined) return null;
+  return String.fromCharCode(...new TextEncoder().encode(lastEventId));
+}
+
+function refusedWith(status: number): ProxyError {
+  const sentence = `The upstream server refused a message with HTTP status ${status}.`;
+  return new ProxyError("upstream_status", sentence);
+}
+
+function noAnswer(): ProxyError {
+  const sentence = "The upstream server ended its stream without an answer to this request.";
+  return new ProxyError("upstream_closed", sentence);
+}

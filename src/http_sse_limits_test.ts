@@ -1,0 +1,161 @@
+/**
+ * What clients of HTTP+SSE may use, and how their streams end, over real sockets.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import {
+  exchange,
+  ManualClock,
+  sessionUpstream,
+  sse,
+  sseCaller,
+  sseGet,
+  streams,
+  withProxy,
+} from "./testing/mod.ts";
+
+const { event, result } = streams;
+const { arrival, bodyOf, call, isDelete, quietServer, says, withCaller } = sse;
+
+Deno.test("R52 a silent stream is sent comments", async () => {
+  const clock = new ManualClock();
+  await using upstream = sessionUpstream();
+  const config = { limits: { keepAliveMs: 1_000 } };
+  await withProxy({ upstream: upstream.url, clock, config }, async ({ origin }) => {
+    using caller = await sseCaller(origin);
+    clock.advance(500);
+    clock.advance(500);
+    const told = await caller.stream.next();
+    assertEquals(told !== null && told !== "cut" && told.comments, [" keep-alive"]);
+  });
+});
+
+Deno.test("R85 sessions of HTTP+SSE count towards the cap, and give their place back", async () => {
+  await using upstream = sessionUpstream();
+  const config = { limits: { maxSessions: 1, sessionEvictIdleMs: 60_000 } };
+  await withProxy({ upstream: upstream.url, config }, async ({ origin }) => {
+    using first = await sseCaller(origin);
+    await first.start();
+    const refused = await exchange(origin, sseGet("/sse"));
+    assertEquals([refused.status, refused.headers.get("retry-after")], [503, "10"]);
+    first[Symbol.dispose]();
+    await arrival(upstream, isDelete);
+    using second = await sseCaller(origin);
+    await second.start();
+  });
+});
+
+Deno.test("one client may have so much under way and no more", async () => {
+  const MAX = 256;
+  await withCaller(async (caller, upstream) => {
+    const statuses = await Promise.all(
+      Array.from({ length: MAX + 1 }, async (_, at) => (await caller.post(call(at))).status),
+    );
+    assertEquals(statuses.filter((status) => status === 202).length, MAX);
+    assertEquals(statuses.filter((status) => status === 429).length, 1);
+    const first = await upstream.stream(0);
+    const { id } = JSON.parse(bodyOf(first.request));
+    await first.send(event(null, result(id)));
+    await first.end();
+    await caller.next();
+    for (;;) if ((await caller.post(call(1_000))).status === 202) break;
+    caller[Symbol.dispose]();
+    await arrival(upstream, isDelete);
+    assertEquals(upstream.requests.filter(says("notifications/cancelled")).length, MAX);
+  });
+});
+
+Deno.test("the bodies that one client has under way are bounded in bytes", async () => {
+  const large = (id: number) => call(id).replace('"t"', JSON.stringify("x".repeat(900)));
+  const hold = Promise.withResolvers<void>();
+  await using upstream = sessionUpstream({
+    instead: async ({ method }) => {
+      if (method === "tools/call") await hold.promise;
+      return false;
+    },
+  });
+  const config = { limits: { maxRequestBytes: 1_000 } };
+  await withProxy({ upstream: upstream.url, config }, async ({ origin }) => {
+    using caller = await sseCaller(origin);
+    await caller.start();
+    const statuses: number[] = [];
+    for (let id = 0; id < 6; id++) statuses.push((await caller.post(large(id))).status);
+    assertEquals(statuses, [202, 202, 202, 202, 429, 429]);
+    hold.resolve();
+    for (let id = 0; id < 4; id++) await caller.next();
+  });
+});
+
+Deno.test("R49 R53 a client that does not read pauses the upstream, and is dropped at its deadline", async () => {
+  const clock = new ManualClock();
+  await using upstream = quietServer();
+  const config = { limits: { clientWriteTimeoutMs: 1_000, keepAliveMs: 0 } };
+  await withProxy(
+    streams.reconnecting(upstream.url, { clock, config }),
+    async ({ origin, logs }) => {
+      using caller = await sseCaller(origin);
+      await caller.start();
+      await caller.post(call(7));
+      const server = await upstream.stream(0);
+      let sent = 0;
+      const sending = (async () => {
+        for (; sent < 400; sent++) await server.send(event(null, `"${"x".repeat(100_000)}"`));
+      })().catch(() => {});
+      let before = -1;
+      while (sent !== before) {
+        before = sent;
+        await new Promise((resolve) => setTimeout(resolve, 150));
+      }
+      assert(sent < 400, "all was taken from the upstream");
+      while (!logs.some((line) => line.includes("took nothing of its answer"))) {
+        clock.advance(100);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      await arrival(upstream, says("notifications/cancelled"));
+      await arrival(upstream, isDelete);
+      await server.closed;
+      await sending;
+    },
+  );
+});
+
+Deno.test("R68 a stopping proxy lets calls finish and then ends the stream", async () => {
+  await using upstream = quietServer();
+  const config = { drainTimeoutMs: 10_000 };
+  await withProxy(streams.reconnecting(upstream.url, { config }), async (proxy) => {
+    using caller = await sseCaller(proxy.origin);
+    using idle = await sseCaller(proxy.origin);
+    await caller.start();
+    await caller.post(call(7));
+    const server = await upstream.stream(0);
+    const stopping = proxy.stop();
+    assertEquals(await idle.stream.next(), null);
+    await server.send(event(null, result(7)));
+    await server.end();
+    assertEquals(await caller.next(), result(7));
+    assertEquals(await caller.stream.next(), null);
+    await stopping;
+  });
+});
+
+Deno.test("a session that ends otherwise tells its client of the calls that it loses", async () => {
+  const clock = new ManualClock();
+  await using upstream = quietServer();
+  const config = { limits: { sessionLifetimeMs: 10_000, keepAliveMs: 0 } };
+  await withProxy(
+    streams.reconnecting(upstream.url, { clock, config }),
+    async ({ origin }) => {
+      using caller = await sseCaller(origin);
+      await caller.start();
+      await caller.post(call(7));
+      await upstream.stream(0);
+      clock.advance(10_001);
+      const { id, error } = JSON.parse(await caller.next());
+      assertEquals([id, error.code], [7, -31404]);
+      assertEquals(await caller.stream.next(), null);
+      await arrival(upstream, isDelete);
+    },
+  );
+});
