@@ -81,11 +81,14 @@ export class HttpSseFront {
   async #open({ request, principal, query }: Arrival): Promise<ClientAnswer> {
     const { sessions, exchanges, clock, limits, route, messagesPath } = this.#options;
     // Its upstream session begins with the client's `initialize`.
-    const session = await sessions.open({
-      route: httpSseSessions(route),
-      principal: principal.id,
-      upstreamId: "",
-    }, sessions.reserve(principal.id));
+    const release = sessions.reserve(principal.id);
+    const opening = { route: httpSseSessions(route), principal: principal.id, upstreamId: "" };
+    let session: Session;
+    try {
+      session = await sessions.open(opening, release);
+    } finally {
+      release();
+    }
     const tally = new StreamTally(session.traffic, clock);
     this.#tallies.set(session, tally);
     const client = new SseSession(this.#options, {
