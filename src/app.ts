@@ -6,7 +6,12 @@
 
 import { adminHandler, SessionPages, type Snapshot } from "./admin/mod.ts";
 import { anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
-import { channelUpstream, stdioChannel } from "./channel/mod.ts";
+import {
+  channelUpstream,
+  type ChannelUpstreamOptions,
+  httpSseChannel,
+  stdioChannel,
+} from "./channel/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { sharedTimers } from "./deadlines.ts";
 import {
@@ -15,6 +20,7 @@ import {
   httpSsePaths,
   type RouteConfig,
   type StdioConfig,
+  type UpstreamConfig,
 } from "./config/mod.ts";
 import { ProxyError } from "./errors.ts";
 import {
@@ -277,12 +283,9 @@ function relayLimits({ limits, eventLog }: Config, clock: Clock): RelayLimits {
   };
 }
 
-function createUpstream(
-  route: RouteConfig,
-  clock: Clock,
-  { credentialFields }: Authenticator,
-  httpClient: HttpClientFactory | undefined,
-): Upstream {
+function createUpstream(parts: Parts, route: RouteConfig): Upstream {
+  const { options, timers: clock, authenticator: { credentialFields } } = parts;
+  const { httpClient } = options;
   const { upstream } = route;
   // The schema lets both be left out; `loadConfig` does not.
   const address = parseTarget(upstream.url ?? "", readTls(route));
@@ -299,7 +302,7 @@ function createUpstream(
     keepAliveMs: upstream.keepAliveMs,
     clock,
   });
-  return streamableHttpUpstream(client, {
+  const spoken = {
     path,
     query,
     headers: upstream.headers,
@@ -311,6 +314,19 @@ function createUpstream(
       bodyIdleMs: upstream.bodyIdleTimeoutMs,
       streamIdleMs: upstream.streamIdleTimeoutMs,
     },
+  };
+  if (upstream.transport === "streamable-http") return streamableHttpUpstream(client, spoken);
+  const { limits } = options.config;
+  const open = httpSseChannel(client, {
+    ...spoken,
+    target,
+    endpointTimeoutMs: upstream.connectTimeoutMs,
+    maxEventBytes: limits.maxEventBytes,
+    clock,
+  });
+  return channelUpstream(open, {
+    ...channelOptions(parts, upstream, upstream.maxStreams),
+    beneath: client,
   });
 }
 
@@ -325,10 +341,11 @@ const CHANNEL_BOUNDS = {
 
 /** A server that is a program: a process for each session. */
 function stdioUpstream(
-  { timers: clock, logger, options: { config: { limits } } }: Parts,
+  parts: Parts,
   { name, upstream }: RouteConfig,
   stdio: StdioConfig,
 ): Upstream {
+  const { timers: clock, logger, options: { config: { limits } } } = parts;
   requireRun(name, stdio);
   const open = stdioChannel({
     ...stdio,
@@ -339,18 +356,26 @@ function stdioUpstream(
     clock,
     logger,
   });
-  return channelUpstream(open, {
+  return channelUpstream(open, channelOptions(parts, upstream, stdio.maxProcesses));
+}
+
+function channelOptions(
+  { timers: clock, logger, options: { config: { limits } } }: Parts,
+  upstream: UpstreamConfig,
+  maxSessions: number,
+): ChannelUpstreamOptions {
+  return {
     clock,
     logger,
     shared: upstream.sessions === "shared",
     limits: {
       ...CHANNEL_BOUNDS,
-      maxSessions: stdio.maxProcesses,
+      maxSessions,
       firstMessageMs: upstream.headersTimeoutMs,
       streamIdleMs: upstream.streamIdleTimeoutMs,
       sessionIdleMs: limits.sessionIdleTimeoutMs,
     },
-  });
+  };
 }
 
 /** Told at the start rather than to the first client. */
@@ -374,9 +399,9 @@ function noUpstream({ name }: RouteConfig): ConfigError {
 
 /** The server as its clients see it: each in a session of its own, or together in one. */
 function upstreamOf(parts: Parts, route: RouteConfig): Upstream {
-  const { options, timers, clock, authenticator } = parts;
+  const { options, clock } = parts;
   const upstream = route.upstream.stdio === undefined
-    ? createUpstream(route, timers, authenticator, options.httpClient)
+    ? createUpstream(parts, route)
     : stdioUpstream(parts, route, route.upstream.stdio);
   if (route.upstream.sessions === "dedicated") return upstream;
   const { limits } = options.config;

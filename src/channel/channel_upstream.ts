@@ -89,6 +89,7 @@ class Channels implements ChannelUpstream {
     this.#closed = true;
     for (const session of [...this.#sessions.values()]) this.#endInBackground(session);
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    await this.#options.beneath?.close();
   }
 
   stats(): ChannelStats {

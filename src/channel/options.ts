@@ -21,6 +21,8 @@ export interface ChannelUpstreamOptions {
    * goes to the GET stream alone, because it was caused by none of the requests that come later.
    */
   readonly shared?: boolean;
+  /** Closed when all channels are: what they were opened on. */
+  readonly beneath?: { close(): Promise<void> };
 }
 
 /** Bounds of sessions on channels. */

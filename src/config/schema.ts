@@ -83,6 +83,11 @@ const upstreamSchema = z.strictObject({
       "or stdio.",
   ),
   stdio: stdioSchema.optional(),
+  transport: z.enum(["streamable-http", "http+sse"], { error: "streamable-http or http+sse" })
+    .default("streamable-http").describe(
+      "What the server at url speaks: Streamable HTTP, or HTTP+SSE of 2024-11-05 (http+sse), where url is " +
+        "that of its stream, such as http://127.0.0.1:8931/sse.",
+    ),
   headers: z.record(headerName, headerValue).default({})
     .describe("Header fields added to every request to the upstream; they replace the client's."),
   credentials: z.enum(["drop", "forward"], { error: "drop or forward" }).default("drop")

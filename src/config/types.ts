@@ -174,6 +174,8 @@ export interface UpstreamConfig {
   readonly url?: string | undefined;
   /** The program that the server is; left out where `url` is given. */
   readonly stdio?: StdioConfig | undefined;
+  /** What the server at `url` speaks. */
+  readonly transport: "streamable-http" | "http+sse";
   /** Header fields that replace the client's. */
   readonly headers: Readonly<Record<string, string>>;
   /** Whether the client's credentials go upstream. */
