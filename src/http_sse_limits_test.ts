@@ -17,7 +17,7 @@ import {
 } from "./testing/mod.ts";
 
 const { event, result } = streams;
-const { arrival, bodyOf, call, isDelete, quietServer, says, withCaller } = sse;
+const { INNER, arrival, bodyOf, call, isDelete, quietServer, says, withCaller } = sse;
 
 Deno.test("R52 a silent stream is sent comments", async () => {
   const clock = new ManualClock();
@@ -133,7 +133,6 @@ Deno.test("R68 a stopping proxy lets calls finish and then ends the stream", asy
     const stopping = proxy.stop();
     assertEquals(await idle.stream.next(), null);
     await server.send(event(null, result(7)));
-    await server.end();
     assertEquals(await caller.next(), result(7));
     assertEquals(await caller.stream.next(), null);
     await stopping;
@@ -157,5 +156,27 @@ Deno.test("a session that ends otherwise tells its client of the calls that it l
       assertEquals(await caller.stream.next(), null);
       await arrival(upstream, isDelete);
     },
+  );
+});
+
+Deno.test("R96 admin pages show a session of HTTP+SSE and its stream, and no id of it", async () => {
+  await withCaller(
+    async (caller, upstream, { adminOrigin }) => {
+      await caller.post(call(7));
+      await (await upstream.stream(0)).send(event(null, result(7)));
+      await caller.next();
+      const page = async (path: string) =>
+        (await exchange(adminOrigin!, `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`)).text;
+      const list = await page("/sessions");
+      const [{ key, route }] = JSON.parse(list).sessions;
+      const one = await page(`/sessions/${key}`);
+      const { streams: [stream] } = JSON.parse(one);
+      assertEquals([route, stream.kind, stream.attached], ["/mcp/sse", "subscription", true]);
+      // The endpoint, the answer to initialize, the answer to the call.
+      assertEquals(stream.events, 3);
+      assert(![list, one].some((text) => text.includes(caller.token) || text.includes(INNER)));
+    },
+    {},
+    { admin: "127.0.0.1:0" },
   );
 });

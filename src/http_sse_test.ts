@@ -142,15 +142,15 @@ Deno.test("R54 a client that goes away has its calls cancelled and its upstream 
     const answered = await upstream.stream(0);
     await caller.post(call(8));
     const open = await upstream.stream(1);
+    // Its stream goes on, but there is nothing left to cancel.
     await answered.send(event(null, result(7)));
-    await answered.end();
     await caller.next();
     caller[Symbol.dispose]();
     const cancelled = await arrival(upstream, says("notifications/cancelled"));
     assertEquals(JSON.parse(bodyOf(cancelled)).params.requestId, 8);
     assertEquals(cancelled.field("mcp-session-id"), INNER);
     assertEquals((await arrival(upstream, isDelete)).field("mcp-session-id"), INNER);
-    await open.closed;
+    await Promise.all([open.closed, answered.closed]);
     assertEquals(upstream.requests.filter(says("notifications/cancelled")).length, 1);
     assertEquals(upstream.requests.filter(isDelete).length, 1);
   });

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { crossCheck } from "./cross_check.ts";
 import { httpSseCollisions, httpSsePaths } from "./http_sse_paths.ts";
 
 Deno.test("httpSsePaths() names the paths beside a route, and the usual one beside /mcp", () => {
@@ -34,4 +35,14 @@ Deno.test("httpSseCollisions() leaves what is no path, or is there twice, to oth
   assertEquals(collisions("/mcp", "/mcp", 7, null, undefined), []);
   assertEquals(httpSseCollisions(undefined), []);
   assertEquals(httpSseCollisions([null, "x", {}]), []);
+});
+
+Deno.test("a config with such a collision is refused", () => {
+  const routes = [{ path: "/mcp" }, { path: "/sse" }];
+  const problems = crossCheck({ routes }, true, () => undefined);
+  assertEquals(problems, [{
+    path: "routes[0].path",
+    found: '"/mcp", which serves clients of HTTP+SSE under /sse',
+    wanted: "a path whose /sse is free; routes[1] has it",
+  }]);
 });

@@ -150,7 +150,10 @@ export class SseExchange {
     const { session, route: { upstream } } = this.#client;
     const follow: Follow = {
       relay: (onDelivered) =>
-        new EventRelay(target, interceptors?.inspect(call), pending, onDelivered),
+        new EventRelay(target, interceptors?.inspect(call), pending, () => {
+          onDelivered();
+          if (pending.size === 0) this.#client.answered(this.#one);
+        }),
       isDone: () => pending.size === 0,
       keep: (body) => void (this.#one.body = body),
       // In a session made anew nobody knows of the request (R79).

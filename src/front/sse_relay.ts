@@ -107,8 +107,8 @@ export class EventRelay {
       if (event !== undefined && event !== "" && event !== "message") return [];
       return [{ event: "message", data: toClient(session, data) }];
     });
-    if (events.length > 0) this.#onDelivered();
     await stream.send(written);
+    if (events.length > 0) this.#onDelivered();
     if (failure !== undefined) throw failure;
   }
 }

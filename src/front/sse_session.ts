@@ -61,6 +61,8 @@ export interface UnderWay {
   body: UpstreamBody | undefined;
   /** Whether the client has taken it back. */
   cancelled: boolean;
+  /** Whether its answer is with the client, although the upstream's stream goes on. */
+  answered: boolean;
 }
 
 /** Messages of one client that may be under way. */
@@ -166,6 +168,7 @@ export class SseSession implements Followed {
       control: new AbortController(),
       body: undefined,
       cancelled: false,
+      answered: false,
     };
     this.#underWay.add(one);
     this.#heldBytes += taken.bytes.length;
@@ -177,7 +180,7 @@ export class SseSession implements Followed {
       release();
       this.#underWay.delete(one);
       this.#heldBytes -= taken.bytes.length;
-      if (this.#draining && this.pending === 0) this.stream.end();
+      this.#endIfDone();
     });
   }
 
@@ -206,6 +209,12 @@ export class SseSession implements Followed {
     this.#opening = false;
   }
 
+  /** The answer to a request is with the client. */
+  answered(one: UnderWay): void {
+    one.answered = true;
+    this.#endIfDone();
+  }
+
   /** The upstream has taken the client's word that it does not want the answer to a request any more. */
   cancelled(requestId: unknown): void {
     const idText = JSON.stringify(requestId);
@@ -217,12 +226,16 @@ export class SseSession implements Followed {
   /** See `Followed`: no more is begun, and it ends when the requests under way are answered (R68). */
   end(): void {
     this.#draining = true;
-    if (this.pending === 0) this.stream.end();
+    this.#endIfDone();
   }
 
   /** See `Followed`. */
   whenOver(callback: () => void): void {
     this.stream.body.whenOver(callback);
+  }
+
+  #endIfDone(): void {
+    if (this.#draining && this.pending === 0) this.stream.end();
   }
 
   #ensureRoom(bytes: number): void {
@@ -272,6 +285,7 @@ export class SseSession implements Followed {
     const wasEnded = this.session.ended;
     sessions.close(this.session);
     const asked = [...this.#underWay].filter((one) => isPending(one));
+    for (const one of this.#underWay) if (one.answered) giveUp(one);
     // An `initialize` must not be cancelled; what it opens is ended when its answer is there.
     const given = asked.filter(({ message }) => message.method !== "initialize");
     void this.#farewell(given, wasEnded);
@@ -300,8 +314,8 @@ export class SseSession implements Followed {
   }
 }
 
-function isPending({ message, cancelled }: UnderWay): boolean {
-  return message.kind === "request" && !cancelled;
+function isPending({ message, cancelled, answered }: UnderWay): boolean {
+  return message.kind === "request" && !cancelled && !answered;
 }
 
 function giveUp(one: UnderWay): void {

@@ -13,7 +13,7 @@ import { type Relay, startRelay } from "./relay.ts";
 import { SSEClientTransport, type Transport } from "./sdk_v1.ts";
 import { CALLS } from "./session_calls.ts";
 import { runCase, type SessionCase } from "./session_case.ts";
-import type { Connect } from "./session_client.ts";
+import type { Connect, SessionClient } from "./session_client.ts";
 import { connectSse } from "./session_sse.ts";
 import { STREAMS } from "./session_streams.ts";
 import { FIXTURE, REFERENCE, type SessionTarget } from "./session_targets.ts";
@@ -23,8 +23,9 @@ import { connectV1, v1Client } from "./session_v1.ts";
 const CASES: readonly SessionCase[] = [...CALLS, ...STREAMS].filter(({ resumes }) => !resumes);
 
 /** A client over HTTP+SSE at the proxy, and one over Streamable HTTP at the server itself. */
-function connecting({ url, exchanges }: Relay): Connect {
+function connecting({ url, exchanges, arrived }: Relay): Connect {
   let clients = 0;
+  let gone = 0;
   const isListening = ({ method }: { method: string }) => method === "GET";
   return async (endpoint, options) => {
     if (endpoint === url) return await connectV1(endpoint, options);
@@ -32,7 +33,13 @@ function connecting({ url, exchanges }: Relay): Connect {
     const upstreamListens = async () =>
       void await exchanges.take(at, "the proxy's listening at the server", isListening);
     const stream = at % 2 === 0 ? `${endpoint}/sse` : endpoint.replace(/mcp$/, "sse");
-    return await connectSse(stream, options, upstreamListens);
+    const client = await connectSse(stream, options, upstreamListens);
+    const close = async () => {
+      await client.close();
+      // What a client that leaves has the proxy do must be done before the proxy stops.
+      await arrived.take(++gone, "the end of the session", ({ method }) => method === "DELETE");
+    };
+    return Object.create(client, { close: { value: close } }) as SessionClient;
   };
 }
 
