@@ -6,22 +6,9 @@
 
 import { adminHandler, SessionPages, type Snapshot } from "./admin/mod.ts";
 import { anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
-import {
-  channelUpstream,
-  type ChannelUpstreamOptions,
-  httpSseChannel,
-  stdioChannel,
-} from "./channel/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { sharedTimers } from "./deadlines.ts";
-import {
-  type Config,
-  ConfigError,
-  httpSsePaths,
-  type RouteConfig,
-  type StdioConfig,
-  type UpstreamConfig,
-} from "./config/mod.ts";
+import { type Config, httpSsePaths, type RouteConfig } from "./config/mod.ts";
 import { ProxyError } from "./errors.ts";
 import {
   AbandonedSessions,
@@ -40,18 +27,10 @@ import type { Handler } from "./http/mod.ts";
 import type { Pipelines } from "./interceptors.ts";
 import { Instances, LiveStreams, type RelayLimits } from "./relay/mod.ts";
 import { SessionTable } from "./session/mod.ts";
-import { sharedUpstream } from "./share/mod.ts";
 import { memoryStores, type Stores } from "./stores.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
-import {
-  http1Client,
-  http2Client,
-  type HttpClientFactory,
-  parseTarget,
-  streamableHttpUpstream,
-  type TlsOptions,
-  type Upstream,
-} from "./upstream/mod.ts";
+import type { HttpClientFactory, Upstream } from "./upstream/mod.ts";
+import { openUpstream } from "./upstreams.ts";
 
 /** What an app is given from outside. */
 export interface AppOptions {
@@ -194,7 +173,14 @@ function createParts(options: AppOptions): Parts {
 function wireRoute(parts: Parts, route: RouteConfig): [path: string, wired: Route][] {
   const { options, timers, clock, logger, sessions, exchanges, live } = parts;
   const { config } = options;
-  const upstream = upstreamOf(parts, route);
+  const upstream = openUpstream(route, {
+    config,
+    clock,
+    timers,
+    logger,
+    withheld: parts.authenticator.credentialFields,
+    httpClient: options.httpClient,
+  });
   parts.upstreams.push(upstream);
   parts.abandoned.serve(route.name, upstream);
   const recovery = new Recovery({ upstream, sessions, logger, clock });
@@ -281,182 +267,6 @@ function relayLimits({ limits, eventLog }: Config, clock: Clock): RelayLimits {
     maxAheadBytes: eventLog.maxStreamBytes,
     maxAheadEvents: eventLog.maxStreamEvents,
   };
-}
-
-function createUpstream(parts: Parts, route: RouteConfig): Upstream {
-  const { options, timers: clock, authenticator: { credentialFields } } = parts;
-  const { httpClient } = options;
-  const { upstream } = route;
-  // The schema lets both be left out; `loadConfig` does not.
-  const address = parseTarget(upstream.url ?? "", readTls(route));
-  if (address === undefined) throw noUpstream(route);
-  const { target, path, query } = address;
-  const makeClient = httpClient ?? (upstream.http2 ? http2Client : http1Client);
-  const client = makeClient({
-    target,
-    connectTimeoutMs: upstream.connectTimeoutMs,
-    maxConnections: upstream.maxConnections,
-    maxStreams: upstream.maxStreams,
-    maxQueued: upstream.maxQueued,
-    queueTimeoutMs: upstream.queueTimeoutMs,
-    keepAliveMs: upstream.keepAliveMs,
-    clock,
-  });
-  const spoken = {
-    path,
-    query,
-    headers: upstream.headers,
-    forwardCredentials: upstream.credentials === "forward",
-    withheld: credentialFields,
-    timeouts: {
-      headersMs: upstream.headersTimeoutMs,
-      totalMs: upstream.totalTimeoutMs,
-      bodyIdleMs: upstream.bodyIdleTimeoutMs,
-      streamIdleMs: upstream.streamIdleTimeoutMs,
-    },
-  };
-  if (upstream.transport === "streamable-http") return streamableHttpUpstream(client, spoken);
-  const { limits } = options.config;
-  const open = httpSseChannel(client, {
-    ...spoken,
-    target,
-    endpointTimeoutMs: upstream.connectTimeoutMs,
-    maxEventBytes: limits.maxEventBytes,
-    clock,
-  });
-  return channelUpstream(open, {
-    ...channelOptions(parts, upstream, upstream.maxStreams),
-    beneath: client,
-  });
-}
-
-/** Bounds of sessions on channels that no config needs to change. */
-const CHANNEL_BOUNDS = {
-  maxRequests: 1_000,
-  maxStreams: 4,
-  maxWaitingMessages: 1_000,
-  maxWaitingCharacters: 1_048_576,
-  patienceMs: 5_000,
-};
-
-/** A server that is a program: a process for each session. */
-function stdioUpstream(
-  parts: Parts,
-  { name, upstream }: RouteConfig,
-  stdio: StdioConfig,
-): Upstream {
-  const { timers: clock, logger, options: { config: { limits } } } = parts;
-  requireRun(name, stdio);
-  const open = stdioChannel({
-    ...stdio,
-    name,
-    maxMessageBytes: limits.maxEventBytes,
-    maxPendingBytes: 4 * limits.maxRequestBytes,
-    backOff: upstream.reconnect,
-    clock,
-    logger,
-  });
-  return channelUpstream(open, channelOptions(parts, upstream, stdio.maxProcesses));
-}
-
-function channelOptions(
-  { timers: clock, logger, options: { config: { limits } } }: Parts,
-  upstream: UpstreamConfig,
-  maxSessions: number,
-): ChannelUpstreamOptions {
-  return {
-    clock,
-    logger,
-    shared: upstream.sessions === "shared",
-    limits: {
-      ...CHANNEL_BOUNDS,
-      maxSessions,
-      firstMessageMs: upstream.headersTimeoutMs,
-      streamIdleMs: upstream.streamIdleTimeoutMs,
-      sessionIdleMs: limits.sessionIdleTimeoutMs,
-    },
-  };
-}
-
-/** Told at the start rather than to the first client. */
-function requireRun(name: string, { command }: StdioConfig): void {
-  const { state } = Deno.permissions.querySync({ name: "run", command });
-  if (state === "granted") return;
-  throw new ConfigError([{
-    path: `upstream.stdio of the route ${name}`,
-    found: "a program, which this process may not run",
-    wanted: "the permission to run it: deno run -P=stdio, or --allow-run",
-  }]);
-}
-
-function noUpstream({ name }: RouteConfig): ConfigError {
-  return new ConfigError([{
-    path: `upstream.url of the route ${name}`,
-    found: "nothing",
-    wanted: "the URL of the server, or stdio with the command that starts it",
-  }]);
-}
-
-/** The server as its clients see it: each in a session of its own, or together in one. */
-function upstreamOf(parts: Parts, route: RouteConfig): Upstream {
-  const { options, clock } = parts;
-  const upstream = route.upstream.stdio === undefined
-    ? createUpstream(parts, route)
-    : stdioUpstream(parts, route, route.upstream.stdio);
-  if (route.upstream.sessions === "dedicated") return upstream;
-  const { limits } = options.config;
-  return sharedUpstream(upstream, {
-    clock,
-    backOff: route.upstream.reconnect,
-    maxEventBytes: limits.maxEventBytes,
-    memberIdleMs: limits.sessionIdleTimeoutMs,
-    maxMembers: limits.maxSessions,
-  });
-}
-
-function readTls({ name, upstream: { tls } }: RouteConfig): TlsOptions {
-  const read = (key: "caFile" | "certFile" | "keyFile") => {
-    const file = tls[key];
-    if (file === undefined) return undefined;
-    const refuse = (why: string) =>
-      new ConfigError([{
-        path: `upstream.tls.${key} of the route ${name}`,
-        found: `${file}, which ${why}`,
-        wanted: "a readable PEM file",
-      }]);
-    let text: string;
-    try {
-      text = Deno.readTextFileSync(file);
-    } catch (error) {
-      throw refuse(`cannot be read (${error instanceof Error ? error.message : error})`);
-    }
-    if (!/-----BEGIN [A-Z ]+-----/.test(text)) throw refuse("holds no PEM block");
-    return text;
-  };
-  const ca = read("caFile");
-  const certificates = {
-    caCerts: ca === undefined ? [] : [ca],
-    cert: read("certFile"),
-    key: read("keyFile"),
-  };
-  checkTls(name, certificates);
-  return certificates;
-}
-
-/** Has the runtime read the certificates once, so that what is wrong with them is told at the start. */
-function checkTls(name: string, { caCerts, cert, key }: TlsOptions): void {
-  if (caCerts.length === 0 && cert === undefined) return;
-  const pair = cert !== undefined && key !== undefined ? { cert, key } : {};
-  try {
-    Deno.createHttpClient({ caCerts: [...caCerts], ...pair }).close();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError([{
-      path: `upstream.tls of the route ${name}`,
-      found: `certificates that cannot be used (${reason})`,
-      wanted: "certificates in PEM, and a key that belongs to the client's",
-    }]);
-  }
 }
 
 function doorRules(config: Config): DoorRules {

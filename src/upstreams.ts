@@ -1,0 +1,226 @@
+/**
+ * From the config of a route to the server behind it: over HTTP, HTTP+SSE or stdio, with sessions of their
+ * clients' own or shared.
+ *
+ * @module
+ */
+
+import {
+  channelUpstream,
+  type ChannelUpstreamOptions,
+  httpSseChannel,
+  stdioChannel,
+} from "./channel/mod.ts";
+import type { Clock } from "./clock.ts";
+import {
+  type Config,
+  ConfigError,
+  type RouteConfig,
+  type StdioConfig,
+  type UpstreamConfig,
+} from "./config/mod.ts";
+import { sharedUpstream } from "./share/mod.ts";
+import type { Logger } from "./telemetry/mod.ts";
+import {
+  http1Client,
+  http2Client,
+  type HttpClientFactory,
+  parseTarget,
+  streamableHttpUpstream,
+  type TlsOptions,
+  type Upstream,
+} from "./upstream/mod.ts";
+
+/** What upstreams are made with. */
+export interface UpstreamDeps {
+  /** The whole config. */
+  readonly config: Config;
+  /** Time for waits of any length, and randomness. */
+  readonly clock: Clock;
+  /** Time whose timers are shared. */
+  readonly timers: Clock;
+  /** Where failures are told. */
+  readonly logger: Logger;
+  /** Fields, in lower case, that hold credentials for the proxy itself and never go upstream (R93). */
+  readonly withheld: readonly string[];
+  /** Makes the connections; the proxy's own where it is left out. */
+  readonly httpClient?: HttpClientFactory | undefined;
+}
+
+/**
+ * The server behind a route as its clients see it: each in a session of its own, or together in one.
+ *
+ * @throws {ConfigError} where certificates cannot be used, or a program may not be run
+ */
+export function openUpstream(route: RouteConfig, deps: UpstreamDeps): Upstream {
+  const { stdio, sessions, reconnect } = route.upstream;
+  const upstream = stdio === undefined
+    ? httpUpstream(route, deps)
+    : stdioUpstream(route, stdio, deps);
+  if (sessions === "dedicated") return upstream;
+  const { clock, config: { limits } } = deps;
+  return sharedUpstream(upstream, {
+    clock,
+    backOff: reconnect,
+    maxEventBytes: limits.maxEventBytes,
+    memberIdleMs: limits.sessionIdleTimeoutMs,
+    maxMembers: limits.maxSessions,
+  });
+}
+
+function httpUpstream(route: RouteConfig, deps: UpstreamDeps): Upstream {
+  const { config: { limits }, timers: clock, withheld, httpClient } = deps;
+  const { upstream } = route;
+  // The schema lets both be left out; `loadConfig` does not.
+  const address = parseTarget(upstream.url ?? "", readTls(route));
+  if (address === undefined) throw noUpstream(route);
+  const { target, path, query } = address;
+  const makeClient = httpClient ?? (upstream.http2 ? http2Client : http1Client);
+  const client = makeClient({
+    target,
+    connectTimeoutMs: upstream.connectTimeoutMs,
+    maxConnections: upstream.maxConnections,
+    maxStreams: upstream.maxStreams,
+    maxQueued: upstream.maxQueued,
+    queueTimeoutMs: upstream.queueTimeoutMs,
+    keepAliveMs: upstream.keepAliveMs,
+    clock,
+  });
+  const spoken = {
+    path,
+    query,
+    headers: upstream.headers,
+    forwardCredentials: upstream.credentials === "forward",
+    withheld,
+    timeouts: {
+      headersMs: upstream.headersTimeoutMs,
+      totalMs: upstream.totalTimeoutMs,
+      bodyIdleMs: upstream.bodyIdleTimeoutMs,
+      streamIdleMs: upstream.streamIdleTimeoutMs,
+    },
+  };
+  if (upstream.transport === "streamable-http") return streamableHttpUpstream(client, spoken);
+  const open = httpSseChannel(client, {
+    ...spoken,
+    target,
+    endpointTimeoutMs: upstream.connectTimeoutMs,
+    maxEventBytes: limits.maxEventBytes,
+    clock,
+  });
+  return channelUpstream(open, {
+    ...channelOptions(deps, upstream, upstream.maxStreams),
+    beneath: client,
+  });
+}
+
+/** Bounds of sessions on channels that no config needs to change. */
+const CHANNEL_BOUNDS = {
+  maxRequests: 1_000,
+  maxStreams: 4,
+  maxWaitingMessages: 1_000,
+  maxWaitingCharacters: 1_048_576,
+  patienceMs: 5_000,
+};
+
+/** A server that is a program: a process for each session. */
+function stdioUpstream(
+  { name, upstream }: RouteConfig,
+  stdio: StdioConfig,
+  deps: UpstreamDeps,
+): Upstream {
+  const { timers: clock, logger, config: { limits } } = deps;
+  requireRun(name, stdio);
+  const open = stdioChannel({
+    ...stdio,
+    name,
+    maxMessageBytes: limits.maxEventBytes,
+    maxPendingBytes: 4 * limits.maxRequestBytes,
+    backOff: upstream.reconnect,
+    clock,
+    logger,
+  });
+  return channelUpstream(open, channelOptions(deps, upstream, stdio.maxProcesses));
+}
+
+function channelOptions(
+  { timers: clock, logger, config: { limits } }: UpstreamDeps,
+  upstream: UpstreamConfig,
+  maxSessions: number,
+): ChannelUpstreamOptions {
+  return {
+    clock,
+    logger,
+    shared: upstream.sessions === "shared",
+    limits: {
+      ...CHANNEL_BOUNDS,
+      maxSessions,
+      firstMessageMs: upstream.headersTimeoutMs,
+      streamIdleMs: upstream.streamIdleTimeoutMs,
+      sessionIdleMs: limits.sessionIdleTimeoutMs,
+    },
+  };
+}
+
+/** Told at the start rather than to the first client. */
+function requireRun(name: string, { command }: StdioConfig): void {
+  const { state } = Deno.permissions.querySync({ name: "run", command });
+  if (state === "granted") return;
+  throw new ConfigError([{
+    path: `upstream.stdio of the route ${name}`,
+    found: "a program, which this process may not run",
+    wanted: "the permission to run it: deno run -P=stdio, or --allow-run",
+  }]);
+}
+
+function noUpstream({ name }: RouteConfig): ConfigError {
+  return new ConfigError([{
+    path: `upstream.url of the route ${name}`,
+    found: "nothing",
+    wanted: "the URL of the server, or stdio with the command that starts it",
+  }]);
+}
+
+function readTls({ name, upstream: { tls } }: RouteConfig): TlsOptions {
+  const read = (key: "caFile" | "certFile" | "keyFile") => {
+    const file = tls[key];
+    if (file === undefined) return undefined;
+    const refuse = (why: string) =>
+      new ConfigError([{
+        path: `upstream.tls.${key} of the route ${name}`,
+        found: `${file}, which ${why}`,
+        wanted: "a readable PEM file",
+      }]);
+    let text: string;
+    try {
+      text = Deno.readTextFileSync(file);
+    } catch (error) {
+      throw refuse(`cannot be read (${error instanceof Error ? error.message : error})`);
+    }
+    if (!/-----BEGIN [A-Z ]+-----/.test(text)) throw refuse("holds no PEM block");
+    return text;
+  };
+  const ca = read("caFile");
+  const certificates = {
+    caCerts: ca === undefined ? [] : [ca],
+    cert: read("certFile"),
+    key: read("keyFile"),
+  };
+  checkTls(name, certificates);
+  return certificates;
+}
+
+/** Has the runtime read the certificates once, so that what is wrong with them is told at the start. */
+function checkTls(name: string, { caCerts, cert, key }: TlsOptions): void {
+  if (caCerts.length === 0 && cert === undefined) return;
+  const pair = cert !== undefined && key !== undefined ? { cert, key } : {};
+  try {
+    Deno.createHttpClient({ caCerts: [...caCerts], ...pair }).close();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([{
+      path: `upstream.tls of the route ${name}`,
+      found: `certificates that cannot be used (${reason})`,
+      wanted: "certificates in PEM, and a key that belongs to the client's",
+    }]);
+  }
+}
