@@ -292,6 +292,18 @@ Deno.test("R76 stores that outlive the process need a key, their file, or Redis"
     'routes[0].upstream.sessions: found "shared" beside sessions.store "redis", wanted dedicated, or the ' +
     "store memory or sqlite: instances cannot share one upstream session",
   ]);
+  const channels = {
+    stdio: '"stdio":{"command":"x"}',
+    transport: '"url":"http://localhost:1/sse","transport":"http+sse"',
+  };
+  for (const [key, upstream] of Object.entries(channels)) {
+    const channel = '{"sessions":{"store":"redis"},"eventLog":{"store":"off"},"routes":[{' +
+      `"path":"/mcp","upstream":{${upstream}}}]}`;
+    assertEquals(await problems(channel, { environment }), [
+      `routes[0].upstream.${key}: found sessions that no other instance can go on with, beside ` +
+      'sessions.store "redis", wanted Streamable HTTP, or the store memory or sqlite',
+    ]);
+  }
 });
 
 Deno.test("R96 a file that is no JSON is refused without what stands where it breaks", async () => {
@@ -306,4 +318,13 @@ Deno.test("R96 a file that is no JSON is refused without what stands where it br
     const [problem] = await problems(file, {});
     assert(problem!.includes("wanted JSON") && !problem!.includes("hunter2"), problem);
   }
+});
+
+Deno.test("the transport of HTTP says nothing about a server on stdio", async () => {
+  const text =
+    '{"routes":[{"path":"/mcp","upstream":{"stdio":{"command":"x"},"transport":"http+sse"}}]}';
+  assertEquals(await problems(text, {}), [
+    "routes[0].upstream.transport: found a setting of HTTP beside stdio, wanted nothing here; the server gets " +
+    "what it needs by stdio.env and stdio.args",
+  ]);
 });

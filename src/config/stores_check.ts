@@ -76,16 +76,29 @@ function eventsElsewhere({ sessions, eventLog }: Raw): ConfigProblem[] {
   }];
 }
 
-/** Which client asked what on a shared upstream session one process alone knows. */
-function sharedElsewhere({ sessions, routes }: Raw): ConfigProblem[] {
-  if (record(sessions).store !== "redis" || !Array.isArray(routes)) return [];
+/** Who asked what on a shared upstream session, or on a channel, one process alone knows. */
+function sharedElsewhere(raw: Raw): ConfigProblem[] {
+  const { routes } = raw;
+  if (record(raw.sessions).store !== "redis" || !Array.isArray(routes)) return [];
   return routes.flatMap((route: unknown, index) => {
-    if (record(record(route).upstream).sessions !== "shared") return [];
-    return [{
-      path: `routes[${index}].upstream.sessions`,
-      found: '"shared" beside sessions.store "redis"',
-      wanted:
-        "dedicated, or the store memory or sqlite: instances cannot share one upstream session",
-    }];
+    const { sessions, stdio, transport } = record(record(route).upstream);
+    const at = (key: string) => `routes[${index}].upstream.${key}`;
+    const problems: ConfigProblem[] = [];
+    if (sessions === "shared") {
+      problems.push({
+        path: at("sessions"),
+        found: '"shared" beside sessions.store "redis"',
+        wanted:
+          "dedicated, or the store memory or sqlite: instances cannot share one upstream session",
+      });
+    }
+    if (stdio !== undefined || transport === "http+sse") {
+      problems.push({
+        path: at(stdio === undefined ? "transport" : "stdio"),
+        found: 'sessions that no other instance can go on with, beside sessions.store "redis"',
+        wanted: "Streamable HTTP, or the store memory or sqlite",
+      });
+    }
+    return problems;
   });
 }

@@ -20,6 +20,7 @@ const OF_HTTP: readonly string[] = [
   "keepAliveMs",
   "http2",
   "tls",
+  "transport",
 ];
 
 /** The problems of one upstream as it was written, which stands at `path`. */
