@@ -39,6 +39,9 @@ export const ERROR_TABLE = {
   invalid_request: presentation(400, -32600, "client", false),
   invalid_params: presentation(400, -32602, "client", false),
   header_mismatch: presentation(400, -32020, "client", false),
+  missing_capability: presentation(400, -32021, "client", false),
+  unsupported_version: presentation(400, -32022, "client", false),
+  method_not_found: presentation(404, -32601, "client", false),
   bad_request: presentation(400, -31400, "client", false),
   bad_host: presentation(400, -31400, "client", false),
   unauthorized: presentation(401, -31401, "client", false),
@@ -96,6 +99,8 @@ export interface ErrorDetails {
   readonly idText?: string | undefined;
   /** HTTP header fields that belong to the refusal, such as `allow` or `retry-after`. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** What the JSON-RPC error has under `data`. */
+  readonly data?: unknown;
 }
 
 /** A failure with its kind. The message is one plain sentence that a client may read. */
@@ -108,6 +113,8 @@ export class ProxyError extends Error {
   readonly headers: Readonly<Record<string, string>>;
   /** How far the exchange had come, for failures of an upstream. */
   readonly progress: ExchangeProgress | undefined;
+  /** What the JSON-RPC error has under `data`; undefined for nothing. */
+  readonly data: unknown;
 
   /** A failure of `kind`, told in the sentence `message`. */
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
@@ -117,6 +124,7 @@ export class ProxyError extends Error {
     this.idText = details.idText;
     this.headers = details.headers ?? {};
     this.progress = details.progress;
+    this.data = details.data;
   }
 
   /** The HTTP status of this failure. */
@@ -148,6 +156,7 @@ export class ProxyError extends Error {
       idText,
       headers: this.headers,
       progress: this.progress,
+      data: this.data,
     });
   }
 }
@@ -169,5 +178,6 @@ export function toProxyError(thrown: unknown): ProxyError {
 export function errorBody(error: ProxyError): string {
   const id = error.idText === undefined ? "" : `"id":${error.idText},`;
   const message = JSON.stringify(error.message);
-  return `{"jsonrpc":"2.0",${id}"error":{"code":${error.code},"message":${message}}}`;
+  const data = error.data === undefined ? "" : `,"data":${JSON.stringify(error.data)}`;
+  return `{"jsonrpc":"2.0",${id}"error":{"code":${error.code},"message":${message}${data}}}`;
 }

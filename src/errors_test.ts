@@ -8,6 +8,9 @@ Deno.test("each kind of error has its HTTP status and JSON-RPC code", () => {
     ["invalid_request", 400, -32600],
     ["invalid_params", 400, -32602],
     ["header_mismatch", 400, -32020],
+    ["missing_capability", 400, -32021],
+    ["unsupported_version", 400, -32022],
+    ["method_not_found", 404, -32601],
     ["bad_request", 400, -31400],
     ["bad_host", 400, -31400],
     ["unauthorized", 401, -31401],
@@ -46,7 +49,7 @@ Deno.test("each kind of error has its HTTP status and JSON-RPC code", () => {
 });
 
 Deno.test("the proxy's own codes lie outside the range that JSON-RPC and MCP reserve", () => {
-  const borrowed = [-32700, -32600, -32602, -32603, -32020];
+  const borrowed = [-32700, -32600, -32601, -32602, -32603, -32020, -32021, -32022];
   for (const { code } of Object.values(ERROR_TABLE)) {
     assert(borrowed.includes(code) || code > -32000, String(code));
   }

@@ -13,7 +13,7 @@ import {
   readBody,
   type RpcBody,
   textAt,
-} from "../share/mod.ts";
+} from "../rpc/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import type { OpenChannel } from "./channel.ts";
 import type { ChannelStats, ChannelUpstreamOptions } from "./options.ts";

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { type Key, keyOf, type RpcText, textAt } from "../share/mod.ts";
-import type { Exchange } from "./exchange.ts";
+import { type Exchange, type Key, keyOf, type RpcText, textAt } from "../rpc/mod.ts";
 
 const TOKEN_PATH = ["params", "_meta", "progressToken"];
 

@@ -14,6 +14,9 @@ import {
   type Drops,
   emptyAnswer,
   errorAnswer,
+  EventBody,
+  Exchange,
+  Flow,
   joined,
   type Key,
   keyOf,
@@ -22,12 +25,9 @@ import {
   type RpcBody,
   type RpcText,
   textAt,
-} from "../share/mod.ts";
+} from "../rpc/mod.ts";
 import type { UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import type { Channel, ChannelEvents } from "./channel.ts";
-import { EventBody } from "./event_body.ts";
-import { Exchange } from "./exchange.ts";
-import { Flow } from "./flow.ts";
 import type { ChannelUpstreamOptions } from "./options.ts";
 import { Requests } from "./requests.ts";
 import { Waiting } from "./waiting.ts";

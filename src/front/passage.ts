@@ -164,10 +164,11 @@ export function bodylessPassage(
 /** What the upstream is told of a request beside its body. */
 export function callOf(
   options: PassageOptions,
-  { arrival: { request, principal, query }, session, headers, opensSession }: Passage,
+  { arrival: { request, principal, query }, session, headers, opensSession, era }: Passage,
 ): UpstreamCall {
   const keeps = session !== undefined && options.streams.keeps;
   return {
+    era,
     headers,
     sessionId: session?.upstreamId,
     principal: principal.id,

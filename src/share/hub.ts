@@ -6,9 +6,16 @@
 
 import { ProxyError } from "../errors.ts";
 import type { Timer } from "../clock.ts";
+import {
+  again,
+  type Drops,
+  emptyAnswer,
+  encode,
+  errorAnswer,
+  type KeptAnswer,
+  noMember,
+} from "../rpc/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
-import { again, emptyAnswer, errorAnswer, type KeptAnswer, noMember } from "./answers.ts";
-import type { Drops } from "./drops.ts";
 import { InFlight } from "./in_flight.ts";
 import { answeredHere, incoming, resumed, streamHead } from "./incoming.ts";
 import { Listening } from "./listening.ts";
@@ -23,7 +30,6 @@ import { ServerRequests } from "./server_requests.ts";
 import { UpstreamSession } from "./session.ts";
 import type { HubState } from "./state.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import { encode } from "./text.ts";
 import { Turns } from "./turns.ts";
 
 /** Whose calls a hub takes, and what it tells. */

@@ -7,9 +7,9 @@
 
 import { ProxyError } from "../errors.ts";
 import { detached } from "../http/mod.ts";
+import { type Key, keyOf, likeType, type RpcText, textAt, withTexts } from "../rpc/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
 import type { Member } from "./member.ts";
-import { type Key, keyOf, likeType, type RpcText, textAt, withTexts } from "./text.ts";
 
 /** Event ids of one stream that are known to be its own; the oldest are forgotten. */
 const MAX_EVENT_IDS = 256;

@@ -6,16 +6,24 @@
 
 import { ProxyError } from "../errors.ts";
 import { type CancelSignal, Fields } from "../http/mod.ts";
+import {
+  decode,
+  encode,
+  joined,
+  jsonAnswer,
+  readBody,
+  readWithin,
+  wholeBody,
+  withTexts,
+} from "../rpc/mod.ts";
 import { EVENT_STREAM } from "../sse/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
-import { jsonAnswer, readWithin, wholeBody } from "./answers.ts";
 import type { Exchange } from "./in_flight.ts";
 import { renamed } from "./names.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { RewrittenStream } from "./rewritten_stream.ts";
 import { receive } from "./routing.ts";
 import type { HubState } from "./state.ts";
-import { decode, encode, joined, readBody, withTexts } from "./text.ts";
 
 /**
  * What the member gets. JSON is read whole, because the id may stand at its end; a stream is rewritten

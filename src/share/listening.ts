@@ -8,10 +8,9 @@ import type { Clock } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
 import type { Bytes } from "../http/mod.ts";
 import { type BackOff, delayBefore, Reconnect } from "../relay/mod.ts";
+import { decode, headerForm, keep, type KeptAnswer, readBody, type RpcText } from "../rpc/mod.ts";
 import { EventParser, EventTooLargeError, type SseEvent } from "../sse/mod.ts";
 import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
-import { keep, type KeptAnswer } from "./answers.ts";
-import { decode, headerForm, readBody, type RpcText } from "./text.ts";
 
 /** The longest refusal that is kept for those who wait, in bytes. */
 const MAX_REFUSAL_BYTES = 65_536;

@@ -5,11 +5,10 @@
  */
 
 import type { Bytes } from "../http/mod.ts";
-import type { Capabilities } from "./capabilities.ts";
+import type { Capabilities, Key } from "../rpc/mod.ts";
 import type { Exchange } from "./in_flight.ts";
 import type { MemberStream } from "./member_stream.ts";
 import type { Given } from "./server_requests.ts";
-import type { Key } from "./text.ts";
 
 /** A client's session, as the hub sees it. */
 export class Member {

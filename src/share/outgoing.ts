@@ -5,11 +5,6 @@
  */
 
 import { ProxyError } from "../errors.ts";
-import type { Exchange } from "./in_flight.ts";
-import type { Member } from "./member.ts";
-import { renamed } from "./names.ts";
-import { OWN_METHODS } from "./own_methods.ts";
-import type { HubState } from "./state.ts";
 import {
   at,
   decode,
@@ -20,7 +15,12 @@ import {
   type RpcText,
   textAt,
   withTexts,
-} from "./text.ts";
+} from "../rpc/mod.ts";
+import type { Exchange } from "./in_flight.ts";
+import type { Member } from "./member.ts";
+import { renamed } from "./names.ts";
+import { OWN_METHODS } from "./own_methods.ts";
+import type { HubState } from "./state.ts";
 
 /** A member's body, made ready. */
 export interface Outgoing {

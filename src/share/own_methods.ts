@@ -5,11 +5,11 @@
  * @module
  */
 
+import { at, likeType, type RpcText, textAt, withTexts } from "../rpc/mod.ts";
 import type { Member } from "./member.ts";
 import { TOKEN } from "./in_flight.ts";
 import { isLevel, mostVerbose } from "./log_levels.ts";
 import type { HubState } from "./state.ts";
-import { at, likeType, type RpcText, textAt, withTexts } from "./text.ts";
 
 /** Answers a request of a member; the text of the response. */
 type OwnMethod = (state: HubState, member: Member, message: RpcText) => Promise<string>;

@@ -9,6 +9,7 @@
 
 import { ProxyError } from "../errors.ts";
 import type { Bytes } from "../http/mod.ts";
+import { decode, headerForm, joined, readBody, type RpcText } from "../rpc/mod.ts";
 import {
   encodeEvents,
   EventParser,
@@ -17,7 +18,6 @@ import {
   type SseEvent,
 } from "../sse/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
-import { decode, headerForm, joined, readBody, type RpcText } from "./text.ts";
 
 /** What becomes of a stream. */
 export interface RewrittenOptions {

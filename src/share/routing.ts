@@ -7,15 +7,14 @@
  * @module
  */
 
+import { at, canTake, keyOf, kindOf, type RpcText, textAt, withTexts } from "../rpc/mod.ts";
 import { encodeEvent } from "../sse/mod.ts";
-import { canTake } from "./capabilities.ts";
 import type { Exchange } from "./in_flight.ts";
 import { passes } from "./log_levels.ts";
 import type { Member } from "./member.ts";
 import { renamed } from "./names.ts";
 import type { Given } from "./server_requests.ts";
 import type { HubState } from "./state.ts";
-import { at, keyOf, kindOf, type RpcText, textAt, withTexts } from "./text.ts";
 
 /** A message on its way to a member. */
 interface Delivery {

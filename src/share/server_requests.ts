@@ -5,8 +5,8 @@
  */
 
 import { detached } from "../http/mod.ts";
+import { type Key, keyOf, likeType, type RpcText, textAt } from "../rpc/mod.ts";
 import type { Member } from "./member.ts";
-import { type Key, keyOf, likeType, type RpcText, textAt } from "./text.ts";
 import { TOKEN } from "./in_flight.ts";
 
 /** A request that a member was given. */

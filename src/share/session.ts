@@ -7,19 +7,28 @@
 import { ProxyError } from "../errors.ts";
 import { detached, Fields, NEVER_ABORTED } from "../http/mod.ts";
 import {
+  allCapabilities,
+  at,
+  CLIENT_INFO,
+  emptyAnswer,
+  encode,
+  errorAnswer,
+  keep,
+  type KeptAnswer,
+  keyOf,
+  type RpcText,
+  textAt,
+} from "../rpc/mod.ts";
+import {
   lookInto,
   mayBeLost,
   type Upstream,
   type UpstreamAnswer,
   type UpstreamCall,
 } from "../upstream/mod.ts";
-import { emptyAnswer, errorAnswer, keep, type KeptAnswer } from "./answers.ts";
-import { allCapabilities } from "./capabilities.ts";
-import { CLIENT_INFO } from "./client_info.ts";
 import { writtenId } from "./names.ts";
 import type { Settings } from "./options.ts";
 import { readReply } from "./reply.ts";
-import { at, encode, keyOf, type RpcText, textAt } from "./text.ts";
 
 /** The longest refusal that is kept for those who wait, in bytes. */
 const MAX_REFUSAL_BYTES = 65_536;

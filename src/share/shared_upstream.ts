@@ -6,14 +6,25 @@
 
 import type { Timer } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
+import {
+  again,
+  at,
+  declared,
+  decode,
+  Drops,
+  emptyAnswer,
+  encode,
+  jsonAnswer,
+  noMember,
+  readBody,
+  type RpcText,
+  textAt,
+  withTexts,
+} from "../rpc/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
-import { again, emptyAnswer, jsonAnswer, noMember } from "./answers.ts";
-import { declared } from "./capabilities.ts";
-import { Drops } from "./drops.ts";
 import { Hub } from "./hub.ts";
 import { Member } from "./member.ts";
 import { type Settings, settings, type SharedOptions } from "./options.ts";
-import { at, decode, encode, readBody, type RpcText, textAt, withTexts } from "./text.ts";
 
 /** Random bytes in the id of a member: 256 bits. */
 const MEMBER_ID_BYTES = 32;

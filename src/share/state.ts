@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Drops } from "./drops.ts";
+import type { Drops } from "../rpc/mod.ts";
 import type { InFlight } from "./in_flight.ts";
 import type { Member } from "./member.ts";
 import type { Settings } from "./options.ts";

@@ -9,7 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import { VERSION } from "../cli/version.ts";
 import { configSchema } from "../config/schema.ts";
 import { RECORDER } from "../record/mod.ts";
-import { CLIENT_INFO } from "../share/client_info.ts";
+import { CLIENT_INFO } from "../rpc/mod.ts";
 import { parse as parseJsonc } from "@std/jsonc";
 import plugin, { MAX_FUNCTION_LINES } from "./lint_plugin.ts";
 
@@ -20,12 +20,24 @@ const MAX_MODULE_LINES = 500;
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["clock.ts", "errors.ts", "front", "http", "relay", "session"],
   auth: ["errors.ts", "http"],
+  bridge: [
+    "clock.ts",
+    "era",
+    "errors.ts",
+    "http",
+    "json",
+    "relay",
+    "rpc",
+    "sse",
+    "telemetry",
+    "upstream",
+  ],
   channel: [
     "clock.ts",
     "errors.ts",
     "http",
     "relay",
-    "share",
+    "rpc",
     "sse",
     "telemetry",
     "upstream",
@@ -69,8 +81,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   redis: ["clock.ts", "deadlines.ts"],
   relay: ["clock.ts", "errors.ts", "event_log", "http", "sse", "upstream"],
+  rpc: ["clock.ts", "errors.ts", "http", "json", "sse", "upstream"],
   session: ["clock.ts", "errors.ts", "http", "redis", "sqlite"],
-  share: ["clock.ts", "errors.ts", "http", "json", "relay", "sse", "upstream"],
+  share: ["clock.ts", "errors.ts", "http", "relay", "rpc", "sse", "upstream"],
   sqlite: [],
   sse: ["http"],
   telemetry: ["clock.ts"],
@@ -122,7 +135,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "session",
     "telemetry",
   ],
-  "upstreams.ts": ["channel", "clock.ts", "config", "share", "telemetry", "upstream"],
+  "upstreams.ts": ["bridge", "channel", "clock.ts", "config", "share", "telemetry", "upstream"],
 };
 
 /** The one thing outside src that a room of src may import, and which room. */

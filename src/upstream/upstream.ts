@@ -8,6 +8,11 @@ import type { AnswerSource, CancelSignal, FieldReader, Fields } from "../http/mo
 
 /** What a front asks of an upstream, whatever the transport. */
 export interface UpstreamCall {
+  /**
+   * What the client speaks: `modern` for 2026-07-28 and later, `session` for what comes before and where it is
+   * left out. Decided once, at the edge.
+   */
+  readonly era?: "session" | "modern" | undefined;
   /** End-to-end header fields of the client's request. */
   readonly headers: FieldReader;
   /** The upstream's own session id, where there is one. */

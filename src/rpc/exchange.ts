@@ -8,7 +8,8 @@
 import type { Clock, Timer } from "../clock.ts";
 import { errorBody, ProxyError } from "../errors.ts";
 import type { CancelSignal } from "../http/mod.ts";
-import { joined, jsonAnswer, type Key } from "../share/mod.ts";
+import { jsonAnswer } from "./answers.ts";
+import { joined, type Key } from "./text.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 import type { EventBody } from "./event_body.ts";
 import type { FlowReader } from "./flow.ts";

@@ -1,0 +1,13 @@
+/**
+ * Between the eras: clients of 2026-07-28 on servers of sessions, and the reverse.
+ *
+ * `bridged.ts` finds out what the server speaks (`probe.ts`) and puts one of the two bridges, or none, in
+ * front of it: `as_session/` has a modern server look like one of the session era, `as_modern/` the reverse.
+ * Fronts do not know that they are there.
+ *
+ * May import `clock.ts`, `era`, `errors.ts`, `http`, `json`, `relay`, `rpc`, `sse`, `telemetry` and `upstream`.
+ *
+ * @module
+ */
+
+export type { BridgeOptions, StateSealer } from "./options.ts";

@@ -1,0 +1,49 @@
+/**
+ * JSON-RPC as text, and answers and streams of messages that the proxy makes itself: what `share`, `channel`
+ * and `bridge` have in common.
+ *
+ * `text.ts` reads messages and exchanges stretches of them; `answers.ts` makes answers and reads them whole;
+ * `exchange.ts` is a POST that waits for its responses, `event_body.ts` a stream of messages on its way to one
+ * reader, `flow.ts` what holds their source back. `capabilities.ts` says what a client can be asked.
+ *
+ * May import `clock.ts`, `errors.ts`, `http`, `json`, `sse` and `upstream`.
+ *
+ * @module
+ */
+
+export {
+  again,
+  emptyAnswer,
+  errorAnswer,
+  jsonAnswer,
+  keep,
+  type KeptAnswer,
+  noMember,
+  readWithin,
+  wholeBody,
+} from "./answers.ts";
+export { allCapabilities, canTake, type Capabilities, declared } from "./capabilities.ts";
+export { CLIENT_INFO } from "./client_info.ts";
+export { Drops, MAX_DROP_NAMES } from "./drops.ts";
+export { EventBody, type EventBodyOptions } from "./event_body.ts";
+export { Exchange, type ExchangeOptions } from "./exchange.ts";
+export { Flow, type FlowOptions, type FlowReader } from "./flow.ts";
+export {
+  at,
+  decode,
+  type Edit,
+  encode,
+  headerForm,
+  isRecord,
+  joined,
+  type Key,
+  keyOf,
+  kindOf,
+  likeType,
+  readBody,
+  type RpcBody,
+  type RpcText,
+  spanOf,
+  textAt,
+  withTexts,
+} from "./text.ts";
