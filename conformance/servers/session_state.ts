@@ -1,4 +1,4 @@
-import type { LoggingLevel } from "./sdk_v1.ts";
+import type { ClientCapabilities, LoggingLevel } from "./sdk_v1.ts";
 
 const LEVELS: readonly LoggingLevel[] = [
   "debug",
@@ -23,15 +23,42 @@ export interface SessionNotification {
   readonly params?: { readonly uri: string };
 }
 
-/** What one session remembers: its log level and the resources it watches. */
+/** What a session has of its server. */
+export interface SessionWays {
+  /** Sends a notification outside of any call. */
+  readonly notify: (notification: SessionNotification) => Promise<void>;
+  /** What the client said it can do. */
+  readonly clientCapabilities?: () => ClientCapabilities;
+  /** Told that a call of `test_wait` was cancelled. */
+  readonly cancelled?: () => void;
+}
+
+/** What one session remembers: its log level, the resources it watches, and what it asked for. */
 export class SessionState {
   readonly #watched = new Set<string>();
-  readonly #notify: (notification: SessionNotification) => Promise<void>;
+  readonly #ways: SessionWays;
   #level: LoggingLevel = "debug";
+  #sentAway = false;
 
-  /** @param notify Sends a notification outside of any call. */
-  constructor(notify: (notification: SessionNotification) => Promise<void>) {
-    this.#notify = notify;
+  constructor(ways: SessionWays) {
+    this.#ways = ways;
+  }
+
+  /** What the client said it can do. */
+  clientCapabilities(): ClientCapabilities {
+    return this.#ways.clientCapabilities?.() ?? {};
+  }
+
+  /** Tells that a call of `test_wait` was cancelled. */
+  cancelled(): void {
+    this.#ways.cancelled?.();
+  }
+
+  /** Whether the user was sent to the page that a call needs, which the first question brings about. */
+  wasSentAway(): boolean {
+    const before = this.#sentAway;
+    this.#sentAway = true;
+    return before;
   }
 
   /** Sets the lowest level the client wants to see. */
@@ -57,11 +84,16 @@ export class SessionState {
   /** Tells the client about a change, if it watches this resource. */
   async resourceChanged(uri: string): Promise<void> {
     if (!this.#watched.has(uri)) return;
-    await this.#notify({ method: "notifications/resources/updated", params: { uri } });
+    await this.#ways.notify({ method: "notifications/resources/updated", params: { uri } });
   }
 
   /** Tells the client that every list changed. */
   async listsChanged(): Promise<void> {
-    for (const method of LIST_CHANGES) await this.#notify({ method });
+    for (const method of LIST_CHANGES) await this.#ways.notify({ method });
+  }
+
+  /** Tells the client that one list changed. */
+  async listChanged(list: "tools" | "prompts"): Promise<void> {
+    await this.#ways.notify({ method: `notifications/${list}/list_changed` });
   }
 }
