@@ -87,7 +87,9 @@ async function ask({ client }: Subject, { use, asks, tells }: Asking): Promise<v
   const from = client.asked.items.length;
   const result = await client.call(use);
   assertStringIncludes(textOf(result), tells);
-  assertEquals(client.asked.items.slice(from).toSorted(), [...asks].toSorted());
+  // A server may ask for the roots at any time.
+  const isAnswer = (question: string) => asks.includes(question) || question !== "roots/list";
+  assertEquals(client.asked.items.slice(from).filter(isAnswer).toSorted(), [...asks].toSorted());
 }
 
 /** The roots may have been asked for ahead of the call, and be known since. */
@@ -109,7 +111,7 @@ async function pageFirst(subject: Subject): Promise<void> {
 async function askAll(client: MatrixClient, { use, asks, tells }: Asking): Promise<void> {
   const from = client.asked.items.length;
   assertStringIncludes(textOf(await client.call(use)), tells);
-  const asked = client.asked.items.slice(from);
+  const asked = client.asked.items.slice(from).filter((question) => question !== "roots/list");
   assert(asked.length > 0 && asked.every((question) => asks.includes(question)), String(asked));
 }
 
