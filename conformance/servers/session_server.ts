@@ -21,12 +21,16 @@ import { getSessionPrompt, listSessionPrompts, readSessionResource } from "./ses
 import { SessionState } from "./session_state.ts";
 import { callSessionTool, listSessionTools } from "./session_tools.ts";
 
-/** A session-era server with everything it offers, not yet connected. */
+/**
+ * A session-era server with everything it offers, not yet connected.
+ *
+ * @param peers the servers of all sessions, to which what concerns them all is told
+ */
 export function createSessionServer(
   { observe }: Pick<FixtureOptions, "observe"> = {},
-  name = "switchyard-session-fixture",
+  peers?: ReadonlySet<Server>,
 ): Server {
-  const server = new Server({ name, version: "1.0.0" }, {
+  const server = new Server({ name: "switchyard-session-fixture", version: "1.0.0" }, {
     capabilities: {
       tools: { listChanged: true },
       resources: { subscribe: true, listChanged: true },
@@ -38,6 +42,9 @@ export function createSessionServer(
   });
   const state = new SessionState({
     notify: (notification) => server.notification(notification),
+    notifyAll: async (notification) => {
+      for (const peer of peers ?? [server]) await peer.notification(notification);
+    },
     clientCapabilities: () => server.getClientCapabilities() ?? {},
     cancelled: () => observe?.("cancelled"),
   });

@@ -27,6 +27,8 @@ export interface SessionNotification {
 export interface SessionWays {
   /** Sends a notification outside of any call. */
   readonly notify: (notification: SessionNotification) => Promise<void>;
+  /** Sends it to every session of the server. */
+  readonly notifyAll?: (notification: SessionNotification) => Promise<void>;
   /** What the client said it can do. */
   readonly clientCapabilities?: () => ClientCapabilities;
   /** Told that a call of `test_wait` was cancelled. */
@@ -92,8 +94,9 @@ export class SessionState {
     for (const method of LIST_CHANGES) await this.#ways.notify({ method });
   }
 
-  /** Tells the client that one list changed. */
+  /** Tells every client of the server that one list changed. */
   async listChanged(list: "tools" | "prompts"): Promise<void> {
-    await this.#ways.notify({ method: `notifications/${list}/list_changed` });
+    const { notify, notifyAll = notify } = this.#ways;
+    await notifyAll({ method: `notifications/${list}/list_changed` });
   }
 }

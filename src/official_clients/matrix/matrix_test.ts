@@ -21,6 +21,8 @@ const KEY = "sy_key-of-the-matrix";
 const CONNECT_MS = 15_000;
 const FEATURE_MS = 8_000;
 
+const MAX_REASON_CHARS = 300;
+
 const table = new Table(FEATURES.map(({ name }) => name));
 
 /** The exceptions that some cell had. */
@@ -52,13 +54,19 @@ async function runFeature(
       note("STALE");
       throw new Error(`this works, but is an exception of ${exception.section}`);
     }
-    note(failure === undefined ? "ok" : `FAILED ${firstLine(failure)}`);
+    note(failure === undefined ? "ok" : `FAILED ${reasonOf(failure)}`);
     if (failure !== undefined) throw failure;
   });
 }
 
-function firstLine(failure: unknown): string {
-  return String(failure instanceof Error ? failure.message : failure).trim().split("\n", 1)[0]!;
+/** The first line of what it says, and of a comparison the lines that differ. */
+function reasonOf(failure: unknown): string {
+  const text = String(failure instanceof Error ? failure.message : failure);
+  const [first = "", ...rest] = text.trim().split("\n");
+  const differing = rest.filter((line) => /^[-+] /.test(line)).map((line) =>
+    line.replace(/ +/, " ")
+  );
+  return [first, ...differing].join(" ").slice(0, MAX_REASON_CHARS);
 }
 
 function rowName(client: ClientKind, server: MatrixServer): string {
@@ -117,7 +125,7 @@ for (const client of CLIENTS) {
       try {
         await throughProxy(t, client, server);
       } catch (error) {
-        table.fail(rowName(client, server), firstLine(error));
+        table.fail(rowName(client, server), reasonOf(error));
         throw error;
       }
     });

@@ -44,16 +44,22 @@ export class Table {
         ...rest.map((text, at) => text.padEnd(this.#features[at]!.length)),
       ].join(" | ").trimEnd();
     const lines = [line("", this.#features)];
-    const notes = new Map<string, string[]>();
+    const notes = new Map<string, Map<string, string[]>>();
     for (const [cell, row] of this.#cells) {
       lines.push(line(cell, this.#features.map((feature) => short(row.get(feature) ?? ""))));
       for (const [feature, text] of row) {
-        if (text !== "ok") notes.set(text, [...notes.get(text) ?? [], `${cell}: ${feature}`]);
+        if (text === "ok") continue;
+        const cells = notes.get(text) ?? new Map<string, string[]>();
+        notes.set(text, cells.set(cell, [...cells.get(cell) ?? [], feature]));
       }
     }
-    const told = [...notes].map(([text, where]) => `${text}\n    ${where.join("\n    ")}`);
-    return [...lines, "", ...told].join("\n");
+    return [...lines, "", ...[...notes].flatMap(([text, cells]) => [text, ...where(cells)])]
+      .join("\n");
   }
+}
+
+function where(cells: ReadonlyMap<string, readonly string[]>): string[] {
+  return [...cells].map(([cell, features]) => `    ${cell}: ${features.join(", ")}`);
 }
 
 function short(text: string): string {
