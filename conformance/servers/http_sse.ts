@@ -84,7 +84,11 @@ class HttpSseSessions {
     this.#transports.set(transport.sessionId, transport);
     const server = this.#options.createServer?.() ??
       createPlainServer("switchyard-http-sse-fixture");
-    server.onclose = () => void this.#transports.delete(transport.sessionId);
+    const leave = server.onclose;
+    server.onclose = () => {
+      leave?.();
+      this.#transports.delete(transport.sessionId);
+    };
     await server.connect(transport);
     this.#options.observe?.("listening");
   }

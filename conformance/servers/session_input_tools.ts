@@ -81,9 +81,9 @@ async function sendToPage({ extra }: SessionCall): Promise<CallToolResult> {
   return textResult(`The user chose ${action}.`);
 }
 
-/** Sends the user away once; the next call of the session goes through. */
+/** Sends the user away once; the next call goes through. */
 function needsPage({ session }: SessionCall): CallToolResult {
-  if (session.wasSentAway()) return textResult("The account is connected.");
+  if (session.peers.wasSentAway()) return textResult("The account is connected.");
   throw new UrlElicitationRequiredError([{
     mode: "url",
     message: "Connect your account.",

@@ -18,17 +18,17 @@ import {
 import type { FixtureOptions } from "./loopback.ts";
 import { completionsFor, resourcePage, TEMPLATE } from "./samples.ts";
 import { getSessionPrompt, listSessionPrompts, readSessionResource } from "./session_catalog.ts";
-import { SessionState } from "./session_state.ts";
+import { SessionPeers, SessionState } from "./session_state.ts";
 import { callSessionTool, listSessionTools } from "./session_tools.ts";
 
 /**
  * A session-era server with everything it offers, not yet connected.
  *
- * @param peers the servers of all sessions, to which what concerns them all is told
+ * @param peers the sessions of the same server; left out, there are no others
  */
 export function createSessionServer(
   { observe }: Pick<FixtureOptions, "observe"> = {},
-  peers?: ReadonlySet<Server>,
+  peers = new SessionPeers(),
 ): Server {
   const server = new Server({ name: "switchyard-session-fixture", version: "1.0.0" }, {
     capabilities: {
@@ -42,12 +42,10 @@ export function createSessionServer(
   });
   const state = new SessionState({
     notify: (notification) => server.notification(notification),
-    notifyAll: async (notification) => {
-      for (const peer of peers ?? [server]) await peer.notification(notification);
-    },
     clientCapabilities: () => server.getClientCapabilities() ?? {},
     cancelled: () => observe?.("cancelled"),
-  });
+  }, peers);
+  server.onclose = peers.add(state);
   handleTools(server, state);
   handleResources(server, state);
   handlePrompts(server);

@@ -76,12 +76,12 @@ async function wait({ args, extra, session }: SessionCall): Promise<CallToolResu
 
 async function touchWatched({ session }: SessionCall): Promise<CallToolResult> {
   const uri = "test://watched-resource";
-  await session.resourceChanged(uri);
+  await session.peers.each((peer) => peer.resourceChanged(uri));
   return textResult(`${uri} changed.`);
 }
 
 async function changeLists({ session }: SessionCall): Promise<CallToolResult> {
-  await session.listsChanged();
+  await session.peers.each((peer) => peer.listsChanged());
   return textResult("Every list changed.");
 }
 
@@ -132,11 +132,11 @@ export const SESSION_TOOLS: Readonly<Record<string, SessionTool>> = {
   test_touch_watched_resource: action("Changes test://watched-resource", touchWatched),
   test_change_lists: action("Says that the lists changed", changeLists),
   test_trigger_tool_change: action("Says that the tools changed", async ({ session }) => {
-    await session.listChanged("tools");
+    await session.peers.each((peer) => peer.listsChanged("tools"));
     return textResult("The change was published.");
   }),
   test_trigger_prompt_change: action("Says that the prompts changed", async ({ session }) => {
-    await session.listChanged("prompts");
+    await session.peers.each((peer) => peer.listsChanged("prompts"));
     return textResult("The change was published.");
   }),
 };

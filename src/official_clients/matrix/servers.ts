@@ -15,6 +15,7 @@ import type {
 import { startModernServer } from "../../../conformance/servers/modern.ts";
 import { startSessionServer } from "../../../conformance/servers/session.ts";
 import { createSessionServer } from "../../../conformance/servers/session_server.ts";
+import { SessionPeers } from "../../../conformance/servers/session_state.ts";
 import { processes } from "../../testing/mod.ts";
 import { Inbox } from "../wait.ts";
 import { FIXTURE_TARGET, MODERN_TARGET, REFERENCE_TARGET, type Target } from "./targets.ts";
@@ -110,11 +111,11 @@ export const SERVERS: readonly MatrixServer[] = [
     name: "SDK v1, HTTP+SSE",
     eras: ["session"],
     target: FIXTURE_TARGET,
-    start: fixture(
-      (options) =>
-        startHttpSseServer({ ...options, createServer: () => createSessionServer(options) }),
-      { transport: "http+sse" },
-    ),
+    start: fixture((options) => {
+      const peers = new SessionPeers();
+      const createServer = () => createSessionServer(options, peers);
+      return startHttpSseServer({ ...options, createServer });
+    }, { transport: "http+sse" }),
   },
   {
     name: "SDK v1, Streamable HTTP",
