@@ -28,6 +28,7 @@ export { Drops, MAX_DROP_NAMES } from "./drops.ts";
 export { EventBody, type EventBodyOptions } from "./event_body.ts";
 export { Exchange, type ExchangeOptions } from "./exchange.ts";
 export { Flow, type FlowOptions, type FlowReader } from "./flow.ts";
+export { readReply, type ReplyOptions } from "./reply.ts";
 export {
   at,
   decode,
