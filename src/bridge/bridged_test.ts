@@ -127,11 +127,13 @@ for (const [name, answer] of Object.entries(SESSION_SERVERS)) {
   });
 }
 
-for (const code of [-32020, -32021, -32022]) {
-  Deno.test(`2026-07-28 versioning: ${code} to server/discover proves a modern server`, async () => {
+for (
+  const [status, code] of [[400, -32020], [400, -32021], [400, -32022], [404, -32601]] as const
+) {
+  Deno.test(`2026-07-28 streamable-http: ${status} with ${code} to server/discover proves a modern server`, async () => {
     const { server, upstream, asModern } = setup();
     server.script = (call) =>
-      call.message.method === "server/discover" ? refusal(server, call, 400, code) : undefined;
+      call.message.method === "server/discover" ? refusal(server, call, status, code) : undefined;
     await upstream.exchange(callOf("modern"), bytesOf("tools/list"));
     assertEquals(upstream.eras.modern, true);
     assertEquals(asModern.asked, []);

@@ -135,6 +135,8 @@ async function judge(answer: UpstreamAnswer): Promise<ProbeResult> {
     throw error;
   }
   if (isModernError(reply.value)) return { era: "modern" };
+  // An unknown method is a 404 with this error at modern servers alone; the others say it with 200.
+  if (status === 404 && at(reply.value, "error", "code") === -32601) return { era: "modern" };
   const versions = at(reply.value, "result", "supportedVersions");
   const isDiscovered = Array.isArray(versions) && versions.some(isModern);
   return { era: isDiscovered ? "modern" : "session" };
