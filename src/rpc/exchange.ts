@@ -118,9 +118,12 @@ export class Exchange {
     if (this.#unanswered.delete(key)) this.#complete();
   }
 
-  /** The answer of a server that is none to any request, such as a refusal; false where another has begun. */
+  /**
+   * The answer of a server that is no JSON-RPC response, to the one request there is; false where there are
+   * others, or their answer has begun.
+   */
   pass(answer: UpstreamAnswer): boolean {
-    if (this.#body !== undefined || this.#headSettled) return false;
+    if (this.#options.batch || this.#body !== undefined || this.#headSettled) return false;
     this.#unanswered.clear();
     this.#settleHead();
     this.#head.resolve(answer);

@@ -338,9 +338,9 @@ export class BridgedSession {
     },
   ): Promise<void> {
     const control = new AbortController();
-    const unlink = linked(call.signal, control);
     const underWay = { exchange, control };
     this.#underWay.set(key, underWay);
+    const unlink = whenAborted(call.signal, () => this.#abort(key, exchange));
     const own: OwnMethod | undefined = ownMethod(message);
     try {
       if (own !== undefined) {
@@ -410,8 +410,8 @@ function fail(error: ProxyError, key: Key, exchange: Exchange, batch: boolean): 
   exchange.respond(key, errorBody(error.withId(exchange.idText(key))));
 }
 
-function linked(signal: CancelSignal, control: AbortController): () => void {
-  const abort = () => control.abort();
+/** Calls back when a signal is aborted; what it returns takes that back. */
+function whenAborted(signal: CancelSignal, abort: () => void): () => void {
   if (signal.aborted) abort();
   signal.addEventListener("abort", abort, { once: true });
   return () => signal.removeEventListener("abort", abort);
