@@ -10,4 +10,12 @@
  * @module
  */
 
+export {
+  asSession,
+  type AsSessionLimits,
+  type AsSessionOptions,
+  BRIDGED_SESSION,
+  type SessionBridge,
+  type SessionBridgeStats,
+} from "./as_session/mod.ts";
 export type { BridgeOptions, StateSealer } from "./options.ts";

@@ -4,7 +4,7 @@
  *
  * `text.ts` reads messages and exchanges stretches of them; `answers.ts` makes answers and reads them whole;
  * `exchange.ts` is a POST that waits for its responses, `event_body.ts` a stream of messages on its way to one
- * reader, `flow.ts` what holds their source back. `capabilities.ts` says what a client can be asked.
+ * reader, `flow.ts` what holds their source back, `waiting.ts` what nobody could be told yet. `capabilities.ts` says what a client can be asked.
  *
  * May import `clock.ts`, `errors.ts`, `http`, `json`, `sse` and `upstream`.
  *
@@ -45,6 +45,8 @@ export {
   type RpcBody,
   type RpcText,
   spanOf,
+  splice,
   textAt,
   withTexts,
 } from "./text.ts";
+export { Waiting, type WaitingBounds } from "./waiting.ts";

@@ -163,18 +163,21 @@ export interface ClientOptions {
 }
 
 /** A client, with the calls that a front makes for it. */
-export class SharedClient {
-  readonly shared: SharedUpstream;
+export class SharedClient<U extends Upstream = SharedUpstream> {
+  readonly shared: U;
   readonly options: ClientOptions;
   sessionId: string | undefined;
 
-  constructor(shared: SharedUpstream, options: ClientOptions = {}) {
+  constructor(shared: U, options: ClientOptions = {}) {
     this.shared = shared;
     this.options = options;
   }
 
   /** A client with a session. */
-  static async join(shared: SharedUpstream, options: ClientOptions = {}): Promise<SharedClient> {
+  static async join<U extends Upstream>(
+    shared: U,
+    options: ClientOptions = {},
+  ): Promise<SharedClient<U>> {
     const client = new SharedClient(shared, options);
     const answer = await client.initialize();
     if (answer.sessionId === undefined) throw new Error(`initialize: ${answer.status}`);
