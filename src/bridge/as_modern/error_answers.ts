@@ -10,6 +10,7 @@ import {
   decode,
   encode,
   errorAnswer,
+  isRecord,
   readBody,
   readWithin,
   type RpcText,
@@ -44,9 +45,7 @@ export async function readAnswer(answer: UpstreamAnswer, settings: Settings): Pr
     throw new ProxyError("upstream_protocol", sentence);
   }
   const message = readBody(decode(bytes))?.messages[0];
-  const error = message !== undefined && Object.hasOwn(message.value, "error")
-    ? message
-    : undefined;
+  const error = isRecord(message?.value.error) ? message : undefined;
   return { answer: { ...answer, body: wholeBody(clock, bytes) }, error };
 }
 

@@ -13,6 +13,7 @@ import {
   CLIENT_INFO,
   decode,
   encode,
+  isRecord,
   keep,
   type KeptAnswer,
   type Key,
@@ -316,7 +317,7 @@ export class SessionWire {
 export function refusalIn({ bytes, kind }: KeptAnswer): RpcText | undefined {
   if (kind !== "json") return undefined;
   const message = readBody(decode(bytes))?.messages[0];
-  return message !== undefined && Object.hasOwn(message.value, "error") ? message : undefined;
+  return isRecord(message?.value.error) ? message : undefined;
 }
 
 /** Whether a message is the response to the request with this id, or an error that names no request. */
