@@ -54,6 +54,8 @@ export class FakeServer implements Upstream {
   script: FakeScript = () => undefined;
   /** The id of the session that it opens next. */
   sessionId: string | undefined = "up-1";
+  /** What it says in `initialize` that it can do. */
+  capabilities: Record<string, unknown> = {};
   closed = false;
 
   constructor(clock = new ManualClock()) {
@@ -137,7 +139,7 @@ export class FakeServer implements Upstream {
     if (message.method !== "initialize") return this.json({ jsonrpc: "2.0", id, result: {} });
     const protocolVersion = message.params?.protocolVersion;
     const serverInfo = { name: "fake", version: "1" };
-    const result = { protocolVersion, capabilities: {}, serverInfo };
+    const result = { protocolVersion, capabilities: this.capabilities, serverInfo };
     return { ...this.json({ jsonrpc: "2.0", id, result }), sessionId: this.sessionId };
   }
 }
