@@ -20,6 +20,9 @@ const START_DEADLINE_MS = 120_000;
 
 const ROOT = new URL("..", import.meta.url);
 
+/** The route whose server speaks HTTP+SSE. */
+const HTTP_SSE_ROUTE = "/http-sse";
+
 /** A proxy that runs. */
 export interface OwnProxy extends AsyncDisposable {
   readonly target: Target;
@@ -63,7 +66,7 @@ export async function startOwnProxy(
       START_DEADLINE_MS,
       () => /^listening (http:\/\/127\.0\.0\.1:\d+\/mcp)$/m.exec(process.stdout())?.[1],
     );
-    const target = { url: new URL(url), sseUrl: new URL("/sse", url) };
+    const target = { url: new URL(url), sseUrl: new URL(`${HTTP_SSE_ROUTE}/sse`, url) };
     return { target, log: process.stderr, [Symbol.asyncDispose]: end };
   } catch (error) {
     await end();
@@ -72,13 +75,15 @@ export async function startOwnProxy(
 }
 
 function configFor(url: string): OwnSettings {
+  const timeouts = { headersTimeoutMs: 1_000, bodyIdleTimeoutMs: 1_000, totalTimeoutMs: 10_000 };
+  const httpSse = { url: new URL("/sse", url).href, transport: "http+sse" };
   return {
     listen: "127.0.0.1:0",
     logLevel: "warn",
     limits: { maxRequestBytes: 1024 * 1024, keepAliveMs: 4_000 },
-    routes: [{
-      path: "/mcp",
-      upstream: { url, headersTimeoutMs: 1_000, bodyIdleTimeoutMs: 1_000, totalTimeoutMs: 10_000 },
-    }],
+    routes: [
+      { path: "/mcp", upstream: { url, ...timeouts } },
+      { path: HTTP_SSE_ROUTE, upstream: { ...httpSse, ...timeouts } },
+    ],
   };
 }

@@ -54,6 +54,7 @@ export const ERROR_TABLE = {
   not_acceptable: presentation(406, -31406, "client", false),
   head_timeout: presentation(408, -31408, "client", true),
   body_timeout: presentation(408, -31408, "client", true),
+  input_timeout: presentation(408, -31408, "client", false),
   payload_too_large: presentation(413, -31413, "client", false),
   target_too_long: presentation(414, -31414, "client", false),
   unsupported_media_type: presentation(415, -31415, "client", false),

@@ -23,6 +23,7 @@ Deno.test("each kind of error has its HTTP status and JSON-RPC code", () => {
     ["not_acceptable", 406, -31406],
     ["head_timeout", 408, -31408],
     ["body_timeout", 408, -31408],
+    ["input_timeout", 408, -31408],
     ["payload_too_large", 413, -31413],
     ["target_too_long", 414, -31414],
     ["unsupported_media_type", 415, -31415],

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { DataEntry } from "../../fixtures/format/mod.ts";
 import type { MockRequest, Reply } from "../mock/mod.ts";
 import type { Target } from "../suite/mod.ts";
 import { type Block, BlockParser, type Fields, joined, WireClient } from "../wire/mod.ts";
@@ -21,6 +22,8 @@ export class Live {
   problem: string | undefined;
   left = false;
   headLate = false;
+  /** What the server said on a stream for which the proxy, which has answered it itself, has not come yet. */
+  deferred: DataEntry[] | undefined;
   cutAfterLeaving: boolean | undefined;
   readonly blocksLate: number[] = [];
   /** What the mock sent so far. */
@@ -45,6 +48,11 @@ export class Live {
   /** Whether the client has the whole answer, or will get none. */
   get isOver(): boolean {
     return this.#over;
+  }
+
+  /** Whether the proxy has refused it, and so will not bring it to the server. */
+  get isRefused(): boolean {
+    return this.arrived === undefined && (this.gotHead?.status ?? 0) >= 400;
   }
 
   /** Sends the request to the origin of `url` and begins to read its answer. */

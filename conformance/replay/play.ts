@@ -9,7 +9,12 @@
  * @module
  */
 
-import { type Entry, type Fixture, placeholder } from "../../fixtures/format/mod.ts";
+import {
+  type DataEntry,
+  type Entry,
+  type Fixture,
+  placeholder,
+} from "../../fixtures/format/mod.ts";
 import type { MockRequest, Reply } from "../mock/mod.ts";
 import type { Context } from "../suite/mod.ts";
 import { joined, requestBytes } from "../wire/mod.ts";
@@ -88,6 +93,9 @@ class Conductor {
     }
     if (live.skipped !== undefined) return;
     if (entry.type === "response") return await this.#respond(live);
+    if (live.deferred !== undefined && (entry.type === "data" || entry.type === "bytes")) {
+      return await this.#defer(live, entry);
+    }
     if (live.reply === undefined || live.givenHead === undefined) return;
     if (entry.type === "data" || entry.type === "bytes") {
       return await this.#give(live, pieceBytes(entry, (text) => this.#values.fillServer(text)));
@@ -98,7 +106,7 @@ class Conductor {
   /** Answers a request at the mock: it takes its place, and the conductor does the rest. */
   async serve(request: MockRequest, reply: Reply): Promise<void> {
     const candidates = [...this.#lives.values()].flatMap((live) =>
-      live.sent === undefined ? [] : [{
+      live.sent === undefined || live.isRefused ? [] : [{
         exchange: live.plan.number,
         arrived: live.arrived !== undefined,
         method: live.sent.method,
@@ -116,6 +124,7 @@ class Conductor {
     }
     live.arrived = request;
     live.reply = reply;
+    if (live.deferred !== undefined) await this.#makeUp(live, reply);
     this.#watch.changed();
     await live.served.promise;
   }
@@ -187,21 +196,61 @@ class Conductor {
     const reached = () => live.reply !== undefined || live.gotHead !== undefined || live.isOver;
     await this.#until(reached);
     const { reply, plan } = live;
-    // Where nothing reached the mock the proxy has answered by itself, or the judgements say so.
-    if (reply === undefined) return;
-    const { status, fields } = plan.response!;
-    const fill = (text: string) => this.#values.fillServer(text);
-    const whole = joined(plan.responsePieces.map((piece) => pieceBytes(piece, fill)));
-    const filled = filledFields(fields, fill, whole.length);
-    live.givenHead = { status, fields: filled };
-    await reply.head(status, filled);
+    if (reply === undefined) {
+      // The proxy has answered by itself, or the judgements say so. It may open the server's stream of
+      // HTTP+SSE when the client first has something to say.
+      if (this.#plan.isHttpSse && plan.isStream && live.gotHead !== undefined) live.deferred = [];
+      return;
+    }
+    await this.#giveHead(live, reply);
     if (!plan.isStream || live.left) return;
     const came = await this.#until(() => live.gotHead !== undefined || live.isOver);
     if (!came) live.headLate = true;
     this.#learn(live);
   }
 
+  /** Whether the server has got all that was sent: what it says on its one stream may answer any of it. */
+  #allArrived(): boolean {
+    return [...this.#lives.values()].every((live) =>
+      live.sent === undefined || live.arrived !== undefined || live.isRefused
+    );
+  }
+
+  async #giveHead(live: Live, reply: Reply): Promise<void> {
+    const { response, responsePieces } = live.plan;
+    const { status, fields } = response!;
+    const fill = (text: string) => this.#values.fillServer(text);
+    const whole = joined(responsePieces.map((piece) => pieceBytes(piece, fill)));
+    const filled = filledFields(fields, fill, whole.length);
+    live.givenHead = { status, fields: filled };
+    await reply.head(status, filled);
+  }
+
+  /** Keeps the endpoint until the proxy comes for the stream; all else waits for that. */
+  async #defer(live: Live, entry: DataEntry): Promise<void> {
+    if (blocksOf(templateText(live.deferred!)).length > 0) {
+      await this.#until(() => live.deferred === undefined || live.isOver);
+      if (live.reply === undefined) return;
+      return await this.#give(live, pieceBytes(entry, (text) => this.#values.fillServer(text)));
+    }
+    live.deferred!.push(entry);
+    await this.#until(() => live.gotBlocks.length > 0 || live.isOver);
+    this.#learn(live);
+  }
+
+  /** Says what was kept. */
+  async #makeUp(live: Live, reply: Reply): Promise<void> {
+    await this.#giveHead(live, reply);
+    for (const entry of live.deferred!) {
+      const bytes = pieceBytes(entry, (text) => this.#values.fillServer(text));
+      live.give(bytes);
+      await reply.write(bytes);
+    }
+    live.deferred = undefined;
+  }
+
   async #give(live: Live, bytes: Uint8Array): Promise<void> {
+    if (this.#plan.isHttpSse && live.plan.isStream) await this.#until(() => this.#allArrived());
     const before = live.givenBlocks.length;
     live.give(bytes);
     await live.reply!.write(bytes);

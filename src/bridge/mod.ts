@@ -10,4 +10,20 @@
  * @module
  */
 
+export {
+  asSession,
+  type AsSessionLimits,
+  type AsSessionOptions,
+  BRIDGED_SESSION,
+  type SessionBridge,
+  type SessionBridgeStats,
+} from "./as_session/mod.ts";
 export type { BridgeOptions, StateSealer } from "./options.ts";
+export { asModern, type ModernBridge } from "./as_modern/as_modern.ts";
+export {
+  type AsModernBounds,
+  type AsModernOptions,
+  type AsModernStats,
+  type CacheHints,
+  DEFAULT_BOUNDS,
+} from "./as_modern/options.ts";

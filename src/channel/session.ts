@@ -25,12 +25,12 @@ import {
   type RpcBody,
   type RpcText,
   textAt,
+  Waiting,
 } from "../rpc/mod.ts";
 import type { UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import type { Channel, ChannelEvents } from "./channel.ts";
 import type { ChannelUpstreamOptions } from "./options.ts";
 import { Requests } from "./requests.ts";
-import { Waiting } from "./waiting.ts";
 
 const CANCELLED = "notifications/cancelled";
 const PROGRESS = "notifications/progress";

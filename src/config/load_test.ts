@@ -328,3 +328,14 @@ Deno.test("the transport of HTTP says nothing about a server on stdio", async ()
     "what it needs by stdio.env and stdio.args",
   ]);
 });
+
+Deno.test("a server of HTTP+SSE speaks no revision without sessions", async () => {
+  for (const era of ["modern", "both"]) {
+    const text = '{"routes":[{"path":"/mcp","upstream":{"url":"http://localhost:1/sse",' +
+      `"transport":"http+sse","era":"${era}"}}]}`;
+    assertEquals(await problems(text, {}), [
+      `routes[0].upstream.era: found "${era}" beside http+sse, wanted session, or nothing: HTTP+SSE is a ` +
+      "transport of 2024-11-05 and has sessions alone",
+    ]);
+  }
+});

@@ -88,6 +88,12 @@ const upstreamSchema = z.strictObject({
       "What the server at url speaks: Streamable HTTP, or HTTP+SSE of 2024-11-05 (http+sse), where url is " +
         "that of its stream, such as http://127.0.0.1:8931/sse.",
     ),
+  era: z.enum(["auto", "session", "modern", "both"], { error: "auto, session, modern or both" })
+    .default("auto").describe(
+      "Which revisions the server speaks: those with sessions (session, up to 2025-11-25), those without " +
+        "(modern, 2026-07-28 and later), or both, each towards clients of the same; auto finds out. Clients " +
+        "of the other ones are translated for.",
+    ),
   headers: z.record(headerName, headerValue).default({})
     .describe("Header fields added to every request to the upstream; they replace the client's."),
   credentials: z.enum(["drop", "forward"], { error: "drop or forward" }).default("drop")

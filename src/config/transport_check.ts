@@ -29,11 +29,16 @@ export function transportProblems(
   upstream: Readonly<Record<string, unknown>>,
   sourceOf: (path: string) => string | undefined,
 ): ConfigProblem[] {
-  const { url, stdio } = upstream;
+  const { url, stdio, transport, era } = upstream;
   const at = (key: string) => sourceOf(`${path}.${key}`) ?? `${path}.${key}`;
   if (url === undefined && stdio === undefined) {
     const wanted = "the URL of the server, or stdio with the command that starts it";
     return [{ path: at("url"), found: "nothing", wanted }];
+  }
+  if (transport === "http+sse" && (era === "modern" || era === "both")) {
+    const wanted =
+      "session, or nothing: HTTP+SSE is a transport of 2024-11-05 and has sessions alone";
+    return [{ path: at("era"), found: `"${era}" beside http+sse`, wanted }];
   }
   if (stdio === undefined) return [];
   const problems = OF_HTTP.filter((key) => upstream[key] !== undefined).map((key) => ({

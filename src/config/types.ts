@@ -176,6 +176,8 @@ export interface UpstreamConfig {
   readonly stdio?: StdioConfig | undefined;
   /** What the server at `url` speaks. */
   readonly transport: "streamable-http" | "http+sse";
+  /** Which revisions it speaks; `auto` finds out. */
+  readonly era: "auto" | "session" | "modern" | "both";
   /** Header fields that replace the client's. */
   readonly headers: Readonly<Record<string, string>>;
   /** Whether the client's credentials go upstream. */

@@ -12,6 +12,7 @@ export { decodeHeaderValue, encodeHeaderValue, NAME_SOURCE } from "./headers.ts"
 export {
   ASSUMED_REVISION,
   BATCH_REVISION,
+  FIRST_MODERN_REVISION,
   isModernRevision,
   PROTOCOL_VERSION_KEY,
   SESSION_REVISIONS,

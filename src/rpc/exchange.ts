@@ -113,10 +113,28 @@ export class Exchange {
     this.#complete();
   }
 
+  /** One of its requests gets no response: its client has cancelled it. */
+  withdraw(key: Key): void {
+    if (this.#unanswered.delete(key)) this.#complete();
+  }
+
+  /**
+   * The answer of a server that is no JSON-RPC response, to the one request there is; false where there are
+   * others, or their answer has begun.
+   */
+  pass(answer: UpstreamAnswer): boolean {
+    if (this.#options.batch || this.#body !== undefined || this.#headSettled) return false;
+    this.#unanswered.clear();
+    this.#settleHead();
+    this.#head.resolve(answer);
+    return true;
+  }
+
   #complete(): void {
     if (this.#unanswered.size > 0) return;
     if (this.#body !== undefined) return this.#body.end();
     if (this.#headSettled) return;
+    if (this.#responses.length === 0) return this.#stream()?.end();
     this.#settleHead();
     const { clock, batch } = this.#options;
     const text = joined(this.#responses, batch);

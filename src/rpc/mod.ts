@@ -4,7 +4,8 @@
  *
  * `text.ts` reads messages and exchanges stretches of them; `answers.ts` makes answers and reads them whole;
  * `exchange.ts` is a POST that waits for its responses, `event_body.ts` a stream of messages on its way to one
- * reader, `flow.ts` what holds their source back. `capabilities.ts` says what a client can be asked.
+ * reader, `flow.ts` what holds their source back, `queued_stream.ts` one that loses its queue instead,
+ * `waiting.ts` what nobody could be told yet. `capabilities.ts` says what a client can be asked.
  *
  * May import `clock.ts`, `errors.ts`, `http`, `json`, `sse` and `upstream`.
  *
@@ -28,6 +29,10 @@ export { Drops, MAX_DROP_NAMES } from "./drops.ts";
 export { EventBody, type EventBodyOptions } from "./event_body.ts";
 export { Exchange, type ExchangeOptions } from "./exchange.ts";
 export { Flow, type FlowOptions, type FlowReader } from "./flow.ts";
+export { readReply, type ReplyOptions } from "./reply.ts";
+export { isLevel, mostVerbose, passes } from "./log_levels.ts";
+export { type QueueBounds, QueuedStream, type QueuedStreamEvents } from "./queued_stream.ts";
+export { covers } from "./resource_uris.ts";
 export {
   at,
   decode,
@@ -44,6 +49,9 @@ export {
   type RpcBody,
   type RpcText,
   spanOf,
+  splice,
   textAt,
   withTexts,
 } from "./text.ts";
+export { Waiting, type WaitingBounds } from "./waiting.ts";
+export { Turns } from "./turns.ts";

@@ -158,7 +158,8 @@ function hasId(value: Readonly<Record<string, unknown>>): boolean {
   return Object.hasOwn(value, "id") && value.id !== null;
 }
 
-function splice(text: string, edits: readonly Edit[]): string {
+/** A text with some stretches exchanged, which must not overlap; of two at one place the first comes first. */
+export function splice(text: string, edits: readonly Edit[]): string {
   if (edits.length === 0) return text;
   let spliced = "";
   let from = 0;

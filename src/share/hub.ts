@@ -14,13 +14,14 @@ import {
   errorAnswer,
   type KeptAnswer,
   noMember,
+  QueuedStream,
+  Turns,
 } from "../rpc/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import { InFlight } from "./in_flight.ts";
 import { answeredHere, incoming, resumed, streamHead } from "./incoming.ts";
 import { Listening } from "./listening.ts";
 import type { Member } from "./member.ts";
-import { MemberStream } from "./member_stream.ts";
 import { renamed } from "./names.ts";
 import type { Settings } from "./options.ts";
 import { outgoing } from "./outgoing.ts";
@@ -30,7 +31,6 @@ import { ServerRequests } from "./server_requests.ts";
 import { UpstreamSession } from "./session.ts";
 import type { HubState } from "./state.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import { Turns } from "./turns.ts";
 
 /** Whose calls a hub takes, and what it tells. */
 export interface HubOptions {
@@ -257,9 +257,9 @@ export class Hub {
     return noMember(this.#state.settings.clock);
   }
 
-  #openStream(member: Member): MemberStream {
+  #openStream(member: Member): QueuedStream {
     const { listeners, settings: { bounds }, drops } = this.#state;
-    const stream = new MemberStream(bounds, {
+    const stream = new QueuedStream(bounds, {
       over: (which) => {
         member.streams.splice(member.streams.indexOf(which), 1);
         if (member.streams.length > 0) return;

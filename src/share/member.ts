@@ -5,9 +5,8 @@
  */
 
 import type { Bytes } from "../http/mod.ts";
-import type { Capabilities, Key } from "../rpc/mod.ts";
+import type { Capabilities, Key, QueuedStream } from "../rpc/mod.ts";
 import type { Exchange } from "./in_flight.ts";
-import type { MemberStream } from "./member_stream.ts";
 import type { Given } from "./server_requests.ts";
 
 /** A client's session, as the hub sees it. */
@@ -33,7 +32,7 @@ export class Member {
   /** Requests of the server that wait for its answer. */
   readonly given = new Set<Given>();
   /** The streams on which it listens, the newest last. */
-  readonly streams: MemberStream[] = [];
+  readonly streams: QueuedStream[] = [];
 
   /** A member that has done nothing yet. */
   constructor(id: string, capabilities: Capabilities, nowMs: number) {

@@ -5,10 +5,9 @@
  * @module
  */
 
-import { at, likeType, type RpcText, textAt, withTexts } from "../rpc/mod.ts";
+import { at, isLevel, likeType, mostVerbose, type RpcText, textAt, withTexts } from "../rpc/mod.ts";
 import type { Member } from "./member.ts";
 import { TOKEN } from "./in_flight.ts";
-import { isLevel, mostVerbose } from "./log_levels.ts";
 import type { HubState } from "./state.ts";
 
 /** Answers a request of a member; the text of the response. */

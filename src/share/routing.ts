@@ -7,10 +7,9 @@
  * @module
  */
 
-import { at, canTake, keyOf, kindOf, type RpcText, textAt, withTexts } from "../rpc/mod.ts";
+import { at, canTake, keyOf, kindOf, passes, type RpcText, textAt, withTexts } from "../rpc/mod.ts";
 import { encodeEvent } from "../sse/mod.ts";
 import type { Exchange } from "./in_flight.ts";
-import { passes } from "./log_levels.ts";
 import type { Member } from "./member.ts";
 import { renamed } from "./names.ts";
 import type { Given } from "./server_requests.ts";

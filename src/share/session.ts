@@ -16,6 +16,7 @@ import {
   keep,
   type KeptAnswer,
   keyOf,
+  readReply,
   type RpcText,
   textAt,
 } from "../rpc/mod.ts";
@@ -28,7 +29,6 @@ import {
 } from "../upstream/mod.ts";
 import { writtenId } from "./names.ts";
 import type { Settings } from "./options.ts";
-import { readReply } from "./reply.ts";
 
 /** The longest refusal that is kept for those who wait, in bytes. */
 const MAX_REFUSAL_BYTES = 65_536;

@@ -4,14 +4,13 @@
  * @module
  */
 
-import type { Drops } from "../rpc/mod.ts";
+import type { Drops, Turns } from "../rpc/mod.ts";
 import type { InFlight } from "./in_flight.ts";
 import type { Member } from "./member.ts";
 import type { Settings } from "./options.ts";
 import type { ServerRequests } from "./server_requests.ts";
 import type { UpstreamSession } from "./session.ts";
 import type { Subscriptions } from "./subscriptions.ts";
-import type { Turns } from "./turns.ts";
 
 /** One upstream session and all that its members have in it. */
 export interface HubState {

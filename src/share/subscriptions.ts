@@ -4,6 +4,7 @@
  * @module
  */
 
+import { covers } from "../rpc/mod.ts";
 import type { Member } from "./member.ts";
 
 /** The subscriptions of all members. */
@@ -35,10 +36,7 @@ export class Subscriptions {
     if (members?.delete(member) && members.size === 0) this.#members.delete(uri);
   }
 
-  /**
-   * Who has to hear of a change to `uri`: also who subscribed to what it is a part of ("this might be a
-   * sub-resource of the one that the client actually subscribed to", schema 2025-11-25).
-   */
+  /** Who has to hear of a change to `uri`: also who subscribed to what it is a part of. */
   concerned(uri: string): ReadonlySet<Member> {
     const found = new Set<Member>();
     for (const [subscribed, members] of this.#members) {
@@ -46,10 +44,4 @@ export class Subscriptions {
     }
     return found;
   }
-}
-
-function covers(subscribed: string, uri: string): boolean {
-  if (!uri.startsWith(subscribed)) return false;
-  const { length } = subscribed;
-  return uri.length === length || /[/?#]$/.test(subscribed) || /[/?#]/.test(uri[length]!);
 }

@@ -32,6 +32,7 @@ export {
 } from "./session_upstream.ts";
 export * as streams from "./streams.ts";
 export * as messages from "./messages.ts";
+export * as modern from "./as_modern.ts";
 export { builtinUnderTest } from "./builtin.ts";
 export { entry, errorOf, interceptContext, keptLog, messageOf } from "./intercept.ts";
 export { now, pipelineUnderTest } from "./intercept.ts";

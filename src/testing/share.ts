@@ -54,6 +54,8 @@ export class FakeServer implements Upstream {
   script: FakeScript = () => undefined;
   /** The id of the session that it opens next. */
   sessionId: string | undefined = "up-1";
+  /** What it says in `initialize` that it can do. */
+  capabilities: Record<string, unknown> = {};
   closed = false;
 
   constructor(clock = new ManualClock()) {
@@ -137,7 +139,7 @@ export class FakeServer implements Upstream {
     if (message.method !== "initialize") return this.json({ jsonrpc: "2.0", id, result: {} });
     const protocolVersion = message.params?.protocolVersion;
     const serverInfo = { name: "fake", version: "1" };
-    const result = { protocolVersion, capabilities: {}, serverInfo };
+    const result = { protocolVersion, capabilities: this.capabilities, serverInfo };
     return { ...this.json({ jsonrpc: "2.0", id, result }), sessionId: this.sessionId };
   }
 }
@@ -163,18 +165,21 @@ export interface ClientOptions {
 }
 
 /** A client, with the calls that a front makes for it. */
-export class SharedClient {
-  readonly shared: SharedUpstream;
+export class SharedClient<U extends Upstream = SharedUpstream> {
+  readonly shared: U;
   readonly options: ClientOptions;
   sessionId: string | undefined;
 
-  constructor(shared: SharedUpstream, options: ClientOptions = {}) {
+  constructor(shared: U, options: ClientOptions = {}) {
     this.shared = shared;
     this.options = options;
   }
 
   /** A client with a session. */
-  static async join(shared: SharedUpstream, options: ClientOptions = {}): Promise<SharedClient> {
+  static async join<U extends Upstream>(
+    shared: U,
+    options: ClientOptions = {},
+  ): Promise<SharedClient<U>> {
     const client = new SharedClient(shared, options);
     const answer = await client.initialize();
     if (answer.sessionId === undefined) throw new Error(`initialize: ${answer.status}`);

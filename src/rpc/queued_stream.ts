@@ -1,5 +1,5 @@
 /**
- * A stream on which a member hears what the server says by itself: a bounded queue between the one stream
+ * A stream on which a client hears what the server says by itself: a bounded queue between the one stream
  * of the upstream and a client that may be slow.
  *
  * A client that takes too little loses its queue and is told why; nobody else notices (R50).
@@ -20,18 +20,18 @@ export interface QueueBounds {
   readonly maxQueuedBytes: number;
 }
 
-/** What a stream tells its member. */
-export interface MemberStreamEvents {
+/** What a stream tells its owner. */
+export interface QueuedStreamEvents {
   /** It is over, for whatever reason. */
-  over(stream: MemberStream): void;
+  over(stream: QueuedStream): void;
   /** It ends because too much waited. */
   overflowed(): void;
 }
 
-/** One stream of one member. */
-export class MemberStream implements UpstreamBody {
+/** One stream of one client. */
+export class QueuedStream implements UpstreamBody {
   readonly #bounds: QueueBounds;
-  readonly #events: MemberStreamEvents;
+  readonly #events: QueuedStreamEvents;
   #queue: Bytes[] = [];
   #queuedBytes = 0;
   #over = false;
@@ -41,7 +41,7 @@ export class MemberStream implements UpstreamBody {
   #whenOver: (() => void)[] = [];
 
   /** A stream on which nothing has come. */
-  constructor(bounds: QueueBounds, events: MemberStreamEvents) {
+  constructor(bounds: QueueBounds, events: QueuedStreamEvents) {
     this.#bounds = bounds;
     this.#events = events;
   }

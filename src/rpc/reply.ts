@@ -6,18 +6,10 @@
 
 import { ProxyError } from "../errors.ts";
 import type { Bytes } from "../http/mod.ts";
-import {
-  decode,
-  type Key,
-  keyOf,
-  kindOf,
-  readBody,
-  readWithin,
-  type RpcText,
-  textAt,
-} from "../rpc/mod.ts";
 import { EventParser, EventTooLargeError, type SseEvent } from "../sse/mod.ts";
 import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
+import { readWithin } from "./answers.ts";
+import { decode, type Key, keyOf, kindOf, readBody, type RpcText, textAt } from "./text.ts";
 
 /** How an answer is read. */
 export interface ReplyOptions {

@@ -1,0 +1,122 @@
+/**
+ * Requests whose clients have been asked for input: held until they come back, for a time, and told apart by
+ * a sealed `requestState`.
+ *
+ * Source: 2026-07-28 basic/patterns/mrtr "Server Requirements" 4 and 5.
+ *
+ * @module
+ */
+
+import type { Timer } from "../../clock.ts";
+import { ProxyError } from "../../errors.ts";
+import { type ClientRequest, digest, digestOf } from "./client_request.ts";
+import type { Settings } from "./options.ts";
+
+/** What `requestState` is sealed for. */
+const PURPOSE = "requestState";
+/** Random bytes of the name of what is held: nobody meets one by chance. */
+const HANDLE_BYTES = 16;
+
+/** What is held. */
+export interface Holdable {
+  /** Nobody has come back in time, or the bridge closes. */
+  expire(): void;
+}
+
+interface Held<T> {
+  readonly what: T;
+  readonly principal: string;
+  readonly timer: Timer;
+}
+
+/** All that is held. */
+export class Holding<T extends Holdable> {
+  readonly #settings: Settings;
+  readonly #held = new Map<string, Held<T>>();
+
+  /** Nothing yet. */
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  /** How much is held. */
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /**
+   * Holds something for the principal's retry of a request.
+   *
+   * @returns the `requestState` with which it is had back, once
+   * @throws {ProxyError} `principal_exhausted`, `upstream_saturated` where no more may be held
+   */
+  hold(what: T, principal: string, request: ClientRequest): string {
+    const { clock, seal, bounds, anonymous } = this.#settings;
+    const headers = { "retry-after": "10" };
+    const own = this.#held.values().filter((held) => held.principal === principal).toArray().length;
+    if (principal !== anonymous && own >= bounds.maxPrincipalHeld) {
+      const sentence = "As many of your requests wait for input as may; answer one of them first.";
+      throw new ProxyError("principal_exhausted", sentence, { headers });
+    }
+    if (this.#held.size >= bounds.maxHeld) {
+      const sentence = "As many requests wait for input as the proxy may hold; try again later.";
+      throw new ProxyError("upstream_saturated", sentence, { headers });
+    }
+    const bytes = clock.randomBytes(HANDLE_BYTES);
+    const handle = bytes.toHex();
+    const requestState = seal.seal(PURPOSE, bindingOf(principal, request), bytes);
+    const timer = clock.after(bounds.holdMs, () => {
+      this.#held.delete(handle);
+      what.expire();
+    });
+    this.#held.set(handle, { what, principal, timer });
+    return requestState;
+  }
+
+  /**
+   * What a `requestState` stands for, which from now on is held no longer.
+   *
+   * @throws {ProxyError} `invalid_params` where it was not given to this principal for this request, was
+   * changed, was used before, or has expired
+   */
+  take(principal: string, request: ClientRequest): T {
+    const { idText } = request;
+    const binding = bindingOf(principal, request);
+    const bytes = this.#settings.seal.open(PURPOSE, binding, request.requestState!);
+    if (bytes === undefined) {
+      throw new ProxyError(
+        "invalid_params",
+        "This requestState was not given to this caller for this request, or has been changed; " +
+          "send the request again without requestState and inputResponses.",
+        { idText },
+      );
+    }
+    const handle = bytes.toHex();
+    const held = this.#held.get(handle);
+    if (held === undefined) {
+      throw new ProxyError(
+        "invalid_params",
+        "This requestState has been used or has expired; " +
+          "send the request again without requestState and inputResponses.",
+        { idText },
+      );
+    }
+    held.timer.cancel();
+    this.#held.delete(handle);
+    return held.what;
+  }
+
+  /** Gives all up. */
+  close(): void {
+    for (const { what, timer } of this.#held.values()) {
+      timer.cancel();
+      what.expire();
+    }
+    this.#held.clear();
+  }
+}
+
+/** Who may come back with a `requestState`, and with which request. */
+function bindingOf(principal: string, request: ClientRequest): string {
+  return digest(JSON.stringify([principal, digestOf(request)]));
+}

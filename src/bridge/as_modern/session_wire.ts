@@ -1,0 +1,329 @@
+/**
+ * One session of the bridge's own at the server: opened once, made anew when the server has lost it, and ended.
+ *
+ * Sources: 2025-11-25 basic/lifecycle, basic/transports "Session Management"; R66, R82.
+ *
+ * @module
+ */
+
+import { ProxyError } from "../../errors.ts";
+import { type CancelSignal, detached, type FieldReader, NEVER_ABORTED } from "../../http/mod.ts";
+import {
+  at,
+  CLIENT_INFO,
+  decode,
+  encode,
+  isRecord,
+  keep,
+  type KeptAnswer,
+  type Key,
+  keyOf,
+  kindOf,
+  readBody,
+  type RpcText,
+  textAt,
+} from "../../rpc/mod.ts";
+import {
+  lookInto,
+  mayBeLost,
+  type Upstream,
+  type UpstreamAnswer,
+  type UpstreamCall,
+} from "../../upstream/mod.ts";
+import { MessageSource } from "./message_source.ts";
+import type { Settings } from "./options.ts";
+import { isModern } from "./toward_client.ts";
+import { sessionFields } from "./toward_server.ts";
+
+/** The revision that is asked for; the server may settle for an earlier one. */
+const NEWEST_SESSION_REVISION = "2025-11-25";
+/** The longest refusal that is told, in bytes. */
+const MAX_REFUSAL_BYTES = 65_536;
+const METHOD_NOT_FOUND = -32601;
+
+/** Whose session it is, and how it introduces itself. */
+export interface SessionSubject {
+  /** Id of the principal. */
+  readonly principal: string;
+  /** The query of their calls. */
+  readonly query: string;
+  /** The header fields of the call for which it is opened. */
+  readonly headers: FieldReader;
+  /** The text of the capabilities that it declares. */
+  readonly capabilities: string;
+  /** The text of who the client is; the proxy where it is undefined. */
+  readonly clientInfo: string | undefined;
+}
+
+/** What a session works with, and what it tells. */
+export interface SessionWireOptions extends SessionSubject {
+  /** Settings. */
+  readonly settings: Settings;
+  /** The server. */
+  readonly server: Upstream;
+  /** Messages that come beside the answer to a request of the bridge's own. */
+  readonly onOther: (message: RpcText) => void;
+  /** A new session stands in the place of a lost one; puts into it what that one had. */
+  readonly onReplaced: () => Promise<void>;
+}
+
+/** The server will not have a session. */
+export class SessionRefused extends Error {
+  /** What it said. */
+  readonly kept: KeptAnswer;
+
+  /** A refusal in the server's own words. */
+  constructor(kept: KeptAnswer) {
+    super("The upstream server refused to open a session.");
+    this.name = "SessionRefused";
+    this.kept = kept;
+  }
+}
+
+/** A session, the same object whatever the server makes of it. */
+export class SessionWire {
+  readonly #options: SessionWireOptions;
+  #id: string | undefined;
+  #revision = NEWEST_SESSION_REVISION;
+  #initialized = "{}";
+  #serial = 0;
+  #generation = 0;
+  #opening: Promise<void> | undefined;
+  #renewing: Promise<void> | undefined;
+
+  /** A session that is not open yet. */
+  constructor(options: SessionWireOptions) {
+    this.#options = options;
+  }
+
+  /** Counts the sessions that there were, one after the other; 0 ahead of the first. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Whether the server keeps anything of it: one that gives no id has nothing to end or to lose. */
+  get hasId(): boolean {
+    return this.#id !== undefined;
+  }
+
+  /** The text of the server's `InitializeResult`. */
+  get initialized(): string {
+    return this.#initialized;
+  }
+
+  /** A number that no other id or token of this session has. */
+  serial(): number {
+    return ++this.#serial;
+  }
+
+  /**
+   * Opens it, once for all who ask.
+   *
+   * @throws {SessionRefused} where the server will not have it
+   * @throws {ProxyError} where the server could not be asked
+   */
+  open(): Promise<void> {
+    return this.#opening ??= this.#initialize();
+  }
+
+  /**
+   * Sends a request; once more in a new session where the server has lost the old one: it cannot have run.
+   *
+   * @param onSend called with the generation before each time it goes up
+   * @throws {SessionRefused} where there is no new session to be had
+   */
+  exchange(
+    text: string,
+    headers: FieldReader,
+    signal: CancelSignal,
+    onSend: (generation: number) => void,
+  ): Promise<UpstreamAnswer> {
+    return this.#recovering(() => {
+      onSend(this.#generation);
+      return this.#options.server.exchange(this.#call(headers, signal), encode(text));
+    });
+  }
+
+  /** Sends what gets no answer, in the session of this generation; false where the server does not take it. */
+  async notify(text: string, generation: number): Promise<boolean> {
+    if (generation !== this.#generation) return false;
+    const answer = await this.#options.server.notify(this.#call(), encode(text));
+    answer.body.discard();
+    return answer.status < 300;
+  }
+
+  /** Opens the stream on which the server speaks first. In a new session there is nothing to go on behind. */
+  listen(lastEventId: string | undefined): Promise<UpstreamAnswer> {
+    let from = lastEventId;
+    return this.#recovering(() => {
+      const asked = this.#listen(from, NEVER_ABORTED);
+      from = undefined;
+      return asked;
+    });
+  }
+
+  /** Goes on with the answer to a request of this generation. */
+  async resume(
+    lastEventId: string | undefined,
+    generation: number,
+    signal: CancelSignal,
+  ): Promise<UpstreamAnswer> {
+    if (generation === this.#generation) return await this.#listen(lastEventId, signal);
+    throw new ProxyError("upstream_closed", "The session of this answer has ended.");
+  }
+
+  /**
+   * Asks something of the bridge's own; the response, whether it tells a result or an error.
+   *
+   * @param recovers whether a lost session is made anew: not while that is being done
+   */
+  async ask(method: string, params: unknown, recovers = true): Promise<RpcText> {
+    const id = this.serial();
+    const text = JSON.stringify({ jsonrpc: "2.0", id, method, params });
+    const send = () => this.#options.server.exchange(this.#call(), encode(text));
+    const answer = await (recovers ? this.#recovering(send) : send());
+    return await this.#responseIn(answer, `${id}`);
+  }
+
+  /** Ends it at the server, as far as it will. */
+  async terminate(): Promise<void> {
+    if (this.#id === undefined) return;
+    const answer = await this.#options.server.terminate(this.#call());
+    answer.body.discard();
+  }
+
+  #listen(lastEventId: string | undefined, signal: CancelSignal): Promise<UpstreamAnswer> {
+    const call = this.#call(this.#options.headers, signal);
+    return this.#options.server.listen({ ...call, lastEventId: lastEventId ?? null });
+  }
+
+  #call(
+    headers: FieldReader = this.#options.headers,
+    signal: CancelSignal = NEVER_ABORTED,
+  ): UpstreamCall {
+    return this.#callIn({ id: this.#id, revision: this.#revision }, headers, signal);
+  }
+
+  #callIn(
+    { id, revision }: { id?: string | undefined; revision?: string },
+    headers: FieldReader = this.#options.headers,
+    signal: CancelSignal = NEVER_ABORTED,
+  ): UpstreamCall {
+    const { principal, query } = this.#options;
+    const fields = sessionFields(headers, revision);
+    return { headers: fields, sessionId: id, principal, query, lastEventId: null, signal };
+  }
+
+  async #initialize(): Promise<void> {
+    const { server, capabilities, clientInfo } = this.#options;
+    const idText = `${this.serial()}`;
+    const info = clientInfo ?? JSON.stringify(CLIENT_INFO);
+    const params =
+      `{"protocolVersion":"${NEWEST_SESSION_REVISION}","capabilities":${capabilities},` +
+      `"clientInfo":${info}}`;
+    const text = `{"jsonrpc":"2.0","id":${idText},"method":"initialize","params":${params}}`;
+    const answer = await server.exchange(this.#callIn({}), encode(text));
+    if (answer.status >= 300) throw await this.#refused(answer);
+    const reply = await this.#responseIn(answer, idText);
+    const result = textAt(reply, ["result"]);
+    if (result === undefined) throw this.#refusedWith(reply);
+    const settled = at(reply.value, "result", "protocolVersion");
+    const id = answer.sessionId && detached(answer.sessionId);
+    const revision = typeof settled === "string" ? settled : NEWEST_SESSION_REVISION;
+    const initialized = '{"jsonrpc":"2.0","method":"notifications/initialized"}';
+    const told = await server.notify(this.#callIn({ id, revision }), encode(initialized));
+    if (told.status >= 300) throw await this.#refused(told);
+    told.body.discard();
+    this.#id = id;
+    this.#revision = revision;
+    this.#initialized = result;
+    this.#generation++;
+  }
+
+  async #refused(answer: UpstreamAnswer): Promise<SessionRefused> {
+    const kept = await keep(answer, MAX_REFUSAL_BYTES);
+    return this.#doubting(kept);
+  }
+
+  #refusedWith(reply: RpcText): SessionRefused {
+    const fields = ["content-type", "application/json"];
+    return this.#doubting({ status: 200, fields, kind: "json", bytes: encode(reply.text) });
+  }
+
+  /** A refusal; one that only a server of the other era has says that this one may be of it. */
+  #doubting(kept: KeptAnswer): SessionRefused {
+    const refusal = new SessionRefused(kept);
+    const said = refusalIn(kept);
+    const isUnknown = said !== undefined && at(said.value, "error", "code") === METHOD_NOT_FOUND;
+    if (said !== undefined && (isUnknown || isModern(said))) this.#options.settings.onDoubt();
+    return refusal;
+  }
+
+  async #responseIn(answer: UpstreamAnswer, idText: string): Promise<RpcText> {
+    const { settings: { maxEventBytes }, onOther } = this.#options;
+    const source = new MessageSource(answer, { maxEventBytes });
+    try {
+      for (let some = await source.next(); some !== undefined; some = await source.next()) {
+        for (const message of some) {
+          if (isResponseTo(message, keyOf(idText)!)) return message;
+          onOther(message);
+        }
+        if (answer.kind !== "sse") break;
+      }
+    } finally {
+      source.discard();
+    }
+    const sentence = answer.status === 200
+      ? "The upstream server ended its answer without a response."
+      : `The upstream server answered with HTTP status ${answer.status} and no response.`;
+    throw new ProxyError("upstream_protocol", sentence);
+  }
+
+  async #recovering(send: () => Promise<UpstreamAnswer>): Promise<UpstreamAnswer> {
+    // How that went is told to whoever found the session lost.
+    await this.#renewing?.catch(() => {});
+    const generation = this.#generation;
+    const { lost, answer } = await this.#look(await send());
+    if (!lost) return answer;
+    answer.body.discard();
+    await this.#renew(generation);
+    const again = await this.#look(await send());
+    if (!again.lost) return again.answer;
+    again.answer.body.discard();
+    const sentence = "The upstream server forgets its sessions as soon as they are opened.";
+    throw new ProxyError("upstream_protocol", sentence);
+  }
+
+  async #look(answer: UpstreamAnswer): Promise<{ lost: boolean; answer: UpstreamAnswer }> {
+    if (this.#id === undefined || !mayBeLost(answer)) return { lost: false, answer };
+    return await lookInto(answer);
+  }
+
+  /** Makes the session anew, once for all who have found it lost. */
+  async #renew(lost: number): Promise<void> {
+    if (lost === this.#generation) {
+      this.#renewing ??= this.#replace().finally(() => this.#renewing = undefined);
+    }
+    await this.#renewing;
+  }
+
+  async #replace(): Promise<void> {
+    await this.#initialize();
+    await this.#options.onReplaced();
+  }
+}
+
+/** The JSON-RPC error in a refusal, if there is one. */
+export function refusalIn({ bytes, kind }: KeptAnswer): RpcText | undefined {
+  if (kind !== "json") return undefined;
+  const message = readBody(decode(bytes))?.messages[0];
+  return isRecord(message?.value.error) ? message : undefined;
+}
+
+/** Whether a message is the response to the request with this id, or an error that names no request. */
+export function isResponseTo(message: RpcText, key: Key): boolean {
+  if (kindOf(message) !== "response") return false;
+  const idText = textAt(message, ["id"]);
+  if (idText === undefined || idText === "null") return Object.hasOwn(message.value, "error");
+  return keyOf(idText) === key;
+}

@@ -1,0 +1,300 @@
+/**
+ * The sessions that the bridge has at the server, and who uses them.
+ *
+ * A named principal has one for each set of capabilities and credentials, used by all its requests at once.
+ * An anonymous caller has one for each request, out of a stock of those that are initialised already: nothing
+ * that one caller leaves in a session is there for another.
+ *
+ * @module
+ */
+
+import type { Timer } from "../../clock.ts";
+import { ProxyError } from "../../errors.ts";
+import { canTake, type Drops } from "../../rpc/mod.ts";
+import type { Upstream, UpstreamCall } from "../../upstream/mod.ts";
+import { type ClientRequest, digest } from "./client_request.ts";
+import type { Settings } from "./options.ts";
+import { ServerSession } from "./server_session.ts";
+import { credentialsIn } from "./toward_server.ts";
+
+/** The use of a session, until it is released. */
+export interface Lease {
+  /** The session, open. */
+  readonly session: ServerSession;
+  /** Gives it back, once; `unspoilt` where nothing was sent in it for a client. */
+  release(unspoilt?: boolean): void;
+}
+
+/** What sessions are made for; those of one kind can stand in for each other. */
+interface Kind {
+  readonly key: string;
+  readonly principal: string;
+  readonly call: UpstreamCall;
+  readonly request: ClientRequest;
+}
+
+/** A session that is kept for its principal. */
+interface Kept {
+  readonly session: ServerSession;
+  readonly principal: string;
+  readonly opened: Promise<void>;
+  uses: number;
+  idle: Timer | undefined;
+}
+
+/** A session that waits for an anonymous caller. */
+interface Stocked {
+  readonly session: ServerSession;
+  readonly idle: Timer;
+}
+
+/** All sessions of one server. */
+export class Sessions {
+  readonly #server: Upstream;
+  readonly #settings: Settings;
+  readonly #drops: Drops;
+  /** All that the server may know of, those that are being opened or ended too. */
+  readonly #all = new Set<ServerSession>();
+  /** In the order of last use. */
+  readonly #kept = new Map<string, Kept>();
+  readonly #stock = new Map<string, Stocked[]>();
+  readonly #filling = new Map<string, number>();
+  #closed = false;
+
+  /** None yet. */
+  constructor(server: Upstream, settings: Settings, drops: Drops) {
+    this.#server = server;
+    this.#settings = settings;
+    this.#drops = drops;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** How many of them wait for anonymous callers. */
+  get stocked(): number {
+    return this.#stock.values().reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /**
+   * A session for a request; `alone` where an anonymous caller may not share it even where sessions are shared.
+   *
+   * @throws {SessionRefused} where the server will not have it
+   * @throws {ProxyError} `principal_exhausted`, `sessions_exhausted`; where the server could not be asked
+   */
+  take(call: UpstreamCall, request: ClientRequest, alone = false): Promise<Lease> {
+    if (this.#closed) throw new ProxyError("upstream_unreachable", "The proxy is stopping.");
+    const { anonymous, sharesSessions } = this.#settings;
+    const { principal, query, headers } = call;
+    const said = [principal, query, request.declared.text, credentialsIn(headers)];
+    const kind: Kind = { key: digest(JSON.stringify(said)), principal, call, request };
+    const isOwn = principal === anonymous && (alone || !sharesSessions);
+    return isOwn ? this.#takeOwn(kind) : this.#takeKept(kind);
+  }
+
+  /** Ends all of them. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { idle } of this.#kept.values()) idle?.cancel();
+    for (const { idle } of [...this.#stock.values()].flat()) idle.cancel();
+    this.#kept.clear();
+    this.#stock.clear();
+    const { clock, bounds: { closeMs } } = this.#settings;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = clock.after(closeMs, resolve);
+    await Promise.race([Promise.all([...this.#all].map((session) => this.#end(session))), late]);
+    timer.cancel();
+  }
+
+  async #takeKept(kind: Kind): Promise<Lease> {
+    const kept = this.#kept.get(kind.key) ?? this.#keep(kind);
+    this.#kept.delete(kind.key);
+    this.#kept.set(kind.key, kept);
+    kept.idle?.cancel();
+    kept.uses++;
+    try {
+      await kept.opened;
+    } catch (error) {
+      this.#forget(kind.key, kept);
+      throw error;
+    }
+    return { session: kept.session, release: once(() => this.#releaseKept(kind.key, kept)) };
+  }
+
+  #keep(kind: Kind): Kept {
+    const { principal } = kind;
+    this.#makeRoomFor(principal);
+    const session = this.#newSession(kind, kind.request.clientInfo);
+    const opened = session.open();
+    const kept: Kept = { session, principal, opened, uses: 0, idle: undefined };
+    this.#kept.set(kind.key, kept);
+    return kept;
+  }
+
+  #releaseKept(key: string, kept: Kept): void {
+    kept.uses--;
+    if (kept.uses > 0 || this.#closed) return;
+    const { clock, bounds: { sessionIdleMs } } = this.#settings;
+    kept.idle = clock.after(sessionIdleMs, () => this.#forget(key, kept));
+  }
+
+  #forget(key: string, kept: Kept): void {
+    kept.idle?.cancel();
+    if (this.#kept.get(key) === kept) this.#kept.delete(key);
+    void this.#end(kept.session);
+  }
+
+  async #takeOwn(kind: Kind): Promise<Lease> {
+    const stocked = this.#stock.get(kind.key)?.pop();
+    stocked?.idle.cancel();
+    const session = stocked?.session ?? await this.#openOwn(kind);
+    this.#fill(kind);
+    return {
+      session,
+      release: once((unspoilt = false) => {
+        // What has no id is no session at the server, and nothing can be left in it.
+        if ((unspoilt || !session.wire.hasId) && this.#putBack(kind.key, session)) return;
+        void this.#end(session);
+      }),
+    };
+  }
+
+  async #openOwn(kind: Kind): Promise<ServerSession> {
+    this.#makeRoom();
+    const session = this.#newSession(kind, kind.request.clientInfo);
+    try {
+      await session.open();
+      return session;
+    } catch (error) {
+      void this.#end(session);
+      throw error;
+    }
+  }
+
+  /** Opens sessions for those who come next, in the background. */
+  #fill(kind: Kind): void {
+    const { stockSize, maxStock, maxSessions } = this.#settings.bounds;
+    const filling = () => this.#filling.get(kind.key) ?? 0;
+    const missing = () => stockSize - (this.#stock.get(kind.key)?.length ?? 0) - filling();
+    while (
+      !this.#closed && missing() > 0 && this.#all.size < maxSessions &&
+      this.stocked + this.#filling.values().reduce((sum, count) => sum + count, 0) < maxStock
+    ) {
+      this.#filling.set(kind.key, filling() + 1);
+      void this.#fillOne(kind);
+    }
+  }
+
+  async #fillOne(kind: Kind): Promise<void> {
+    const session = this.#newSession(kind, undefined);
+    let isReady = false;
+    try {
+      await session.open();
+      isReady = true;
+    } catch (error) {
+      this.#drops.count("(session in stock)");
+      this.#settings.logger.debug("a session for later requests could not be opened", { error });
+    }
+    const left = this.#filling.get(kind.key)! - 1;
+    if (left > 0) this.#filling.set(kind.key, left);
+    else this.#filling.delete(kind.key);
+    if (!isReady || !this.#putBack(kind.key, session)) void this.#end(session);
+  }
+
+  /** Puts a session into the stock; false where there is no room. */
+  #putBack(key: string, session: ServerSession): boolean {
+    const { clock, bounds: { stockSize, maxStock, stockIdleMs } } = this.#settings;
+    const stock = this.#stock.get(key) ?? [];
+    if (this.#closed || stock.length >= stockSize || this.stocked >= maxStock) return false;
+    const idle = clock.after(stockIdleMs, () => {
+      this.#unstock(key, session);
+      void this.#end(session);
+    });
+    stock.push({ session, idle });
+    this.#stock.set(key, stock);
+    return true;
+  }
+
+  #unstock(key: string, session: ServerSession): void {
+    const left = (this.#stock.get(key) ?? []).filter((stocked) => stocked.session !== session);
+    if (left.length > 0) this.#stock.set(key, left);
+    else this.#stock.delete(key);
+  }
+
+  /** @throws {ProxyError} where the principal has as many as it may, all in use */
+  #makeRoomFor(principal: string): void {
+    const { anonymous, bounds: { maxPrincipalSessions } } = this.#settings;
+    const own = [...this.#kept].filter(([, kept]) => kept.principal === principal);
+    if (principal !== anonymous && own.length >= maxPrincipalSessions) {
+      const idle = own.find(([, { uses }]) => uses === 0);
+      if (idle === undefined) {
+        throw new ProxyError(
+          "principal_exhausted",
+          "As many sessions with the server as you may have are in use; try again later.",
+          { headers: { "retry-after": "10" } },
+        );
+      }
+      this.#forget(...idle);
+    }
+    this.#makeRoom();
+  }
+
+  /** @throws {ProxyError} where there are as many as there may be, all in use */
+  #makeRoom(): void {
+    if (this.#all.size < this.#settings.bounds.maxSessions) return;
+    const idle = [...this.#kept].find(([, { uses }]) => uses === 0);
+    if (idle !== undefined) this.#forget(...idle);
+    else if (!this.#endStocked()) {
+      throw new ProxyError(
+        "sessions_exhausted",
+        "The proxy holds as many sessions with the server as it may; try again later.",
+        { headers: { "retry-after": "10" } },
+      );
+    }
+  }
+
+  #endStocked(): boolean {
+    for (const [key, [oldest]] of this.#stock) {
+      if (oldest === undefined) continue;
+      oldest.idle.cancel();
+      this.#unstock(key, oldest.session);
+      void this.#end(oldest.session);
+      return true;
+    }
+    return false;
+  }
+
+  #newSession({ principal, call, request }: Kind, clientInfo: string | undefined): ServerSession {
+    const { declared } = request;
+    const session = new ServerSession({
+      settings: this.#settings,
+      server: this.#server,
+      drops: this.#drops,
+      principal,
+      query: call.query,
+      headers: call.headers,
+      capabilities: declared.text,
+      clientInfo,
+      mayAsk: ["roots/list", "sampling/createMessage", "elicitation/create"]
+        .some((method) => canTake(declared.capabilities, method, {})),
+    });
+    this.#all.add(session);
+    return session;
+  }
+
+  async #end(session: ServerSession): Promise<void> {
+    await session.end();
+    this.#all.delete(session);
+  }
+}
+
+function once(act: (unspoilt?: boolean) => void): (unspoilt?: boolean) => void {
+  let isDone = false;
+  return (unspoilt) => {
+    if (isDone) return;
+    isDone = true;
+    act(unspoilt);
+  };
+}

@@ -1,0 +1,248 @@
+/**
+ * One request of a session-era client on its way through a modern server: sent, answered, and sent again with
+ * the answers to what the server wants to know first.
+ *
+ * Source: 2026-07-28 basic/patterns/mrtr; basic/transports/streamable-http, "Client Behavior".
+ *
+ * @module
+ */
+
+import { ProxyError } from "../../errors.ts";
+import type { CancelSignal } from "../../http/mod.ts";
+import {
+  again,
+  at,
+  type Drops,
+  type Exchange,
+  isRecord,
+  type Key,
+  kindOf,
+  type RpcText,
+  textAt,
+} from "../../rpc/mod.ts";
+import { delayBefore } from "../../relay/mod.ts";
+import type { UpstreamCall } from "../../upstream/mod.ts";
+import type { ModernServer, Outcome } from "./modern_call.ts";
+import type { Settings } from "./options.ts";
+import { type Asker, type Questions, questionsIn, type Refused } from "./questions.ts";
+import { modernFields, modernRequest, type Retry, type Speaker } from "./requests.ts";
+import { isHeaderMismatch, legacyNotification, legacyResponse } from "./results.ts";
+import { mirroredValues } from "./tool_headers.ts";
+import type { Tools } from "./tools.ts";
+
+/** What all requests of one session have in common. */
+export interface ForwardingOptions {
+  /** Settings and bounds. */
+  readonly settings: Settings;
+  /** The server. */
+  readonly server: ModernServer;
+  /** What is known of its tools. */
+  readonly tools: Tools;
+  /** The questions to the client. */
+  readonly questions: Questions;
+  /** What could not be delivered. */
+  readonly drops: Drops;
+  /** The revision of the client, and what it declared. */
+  readonly client: Pick<Asker, "revision" | "capabilities">;
+  /** What the client is now. */
+  readonly speaker: () => Speaker;
+  /** An id of the JSON type of another, which no request of the session has. */
+  readonly newId: (idText: string) => string;
+}
+
+/** One request. */
+export interface Forwarded {
+  /** The request. */
+  readonly message: RpcText;
+  /** The key of its id. */
+  readonly key: Key;
+  /** The POST it came with. */
+  readonly exchange: Exchange;
+  /** The call of that. */
+  readonly call: UpstreamCall;
+  /** Aborted when nobody waits any more, or the client has cancelled it. */
+  readonly signal: CancelSignal;
+  /** Waited for before more is read of the server. */
+  readonly mayRead: () => Promise<void> | undefined;
+}
+
+/** Methods whose results may want input ("Supported Requests"). */
+const MAY_ASK: ReadonlySet<unknown> = new Set(["tools/call", "prompts/get", "resources/read"]);
+
+/** Waits between rounds in which the server asks nothing: the first up to a quarter of a second. */
+const EMPTY_ROUND = { attempts: Infinity, initialDelayMs: 250, maxDelayMs: 5_000 };
+
+/** Sends requests on. */
+export class Forwarding {
+  readonly #options: ForwardingOptions;
+
+  /** For one session. */
+  constructor(options: ForwardingOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Sends a request, as often as the server wants input for it, and answers it.
+   *
+   * @throws {ProxyError} what kept the answer from coming; `client_closed` where the signal was aborted
+   */
+  async run(forwarded: Forwarded): Promise<void> {
+    const { message, key, exchange } = forwarded;
+    const { clock, limits: { maxRounds } } = this.#options.settings;
+    let idText = textAt(message, ["id"])!;
+    let retry: Retry | undefined;
+    for (let round = 0;; round++) {
+      const outcome = await this.#send(forwarded, idText, retry);
+      if (outcome.refusal !== undefined) {
+        if (exchange.pass(again(clock, outcome.refusal))) return;
+        throw refusedWith(outcome.refusal.status);
+      }
+      const { response } = outcome;
+      if (!wantsInput(response, message)) return this.#respond(forwarded, response);
+      if (round >= maxRounds) throw tooManyRounds(maxRounds);
+      const answers = await this.#ask(forwarded, response, round);
+      if (typeof answers === "object") {
+        return exchange.respond(key, refusal(exchange.idText(key)!, answers));
+      }
+      retry = {
+        inputResponses: answers,
+        requestState: textAt(response, ["result", "requestState"]),
+      };
+      idText = this.#options.newId(idText);
+    }
+  }
+
+  /** Sends it; once more where the server says that header fields are missing that a newer schema asks for. */
+  async #send(forwarded: Forwarded, idText: string, retry?: Retry): Promise<Outcome> {
+    const { tools, speaker, newId } = this.#options;
+    const first = await this.#sendOnce(forwarded, idText, retry);
+    const isTool = forwarded.message.value.method === "tools/call";
+    if (!isTool || first.response === undefined || !isHeaderMismatch(first.response)) return first;
+    await tools.refresh({ call: forwarded.call, speaker: speaker() });
+    return await this.#sendOnce(forwarded, newId(idText), retry);
+  }
+
+  async #sendOnce(
+    { message, exchange, call, signal, mayRead }: Forwarded,
+    idText: string,
+    retry: Retry | undefined,
+  ): Promise<Outcome> {
+    const { server, speaker, drops } = this.#options;
+    const method = message.value.method as string;
+    const params = message.value.params;
+    const mirrored = method === "tools/call" ? await this.#mirrored(params, call) : [];
+    if (signal.aborted) throw new ProxyError("client_closed", "The client has gone.");
+    return await server.ask({
+      call,
+      fields: modernFields(call.headers, method, params, mirrored),
+      text: modernRequest(message, idText, speaker(), retry),
+      signal,
+      mayRead,
+      onMessage: (told) => {
+        // Requests of a server came with results, not beside them.
+        if (kindOf(told) !== "notification") return drops.count("(request on a modern stream)");
+        exchange.tell(legacyNotification(told));
+      },
+    });
+  }
+
+  async #mirrored(params: unknown, call: UpstreamCall): Promise<[string, string][]> {
+    const name = at(params, "name");
+    if (typeof name !== "string") return [];
+    const { tools, speaker } = this.#options;
+    const found = await tools.paramsOf(name, { call, speaker: speaker() });
+    return mirroredValues(found, at(params, "arguments"));
+  }
+
+  /** The text of the answers to what the server asks; undefined where it only wants to be asked again. */
+  async #ask(
+    { exchange, signal }: Forwarded,
+    response: RpcText,
+    round: number,
+  ): Promise<string | undefined | Refused> {
+    const asked = questionsIn(response);
+    if (asked.length === 0) {
+      if (textAt(response, ["result", "requestState"]) === undefined) throw nothingWanted();
+      await this.#pause(round, signal);
+      return undefined;
+    }
+    const { questions, client } = this.#options;
+    const asker = { ...client, signal, tell: (text: string) => exchange.tell(text) };
+    const { text, refused } = await questions.ask(asked, asker);
+    return refused ?? text;
+  }
+
+  async #pause(round: number, signal: CancelSignal): Promise<void> {
+    const { clock } = this.#options.settings;
+    const random = clock.randomBytes(1)[0]! / 256;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = clock.after(
+      delayBefore(round, EMPTY_ROUND.initialDelayMs, random, EMPTY_ROUND),
+      resolve,
+    );
+    signal.addEventListener("abort", resolve, { once: true });
+    await promise;
+    timer.cancel();
+    signal.removeEventListener("abort", resolve);
+  }
+
+  #respond({ message, key, exchange, call }: Forwarded, response: RpcText): void {
+    const { tools, settings: { logger } } = this.#options;
+    const { method, params } = message.value;
+    if (method === "tools/list") tools.learn(response, call);
+    const text = legacyResponse(response, {
+      method: method as string,
+      idText: exchange.idText(key)!,
+      params,
+      onRejectedTool: (name, why) => {
+        logger.warn("a tool of an upstream server is left out: its definition", {
+          tool: name,
+          why,
+        });
+      },
+    });
+    exchange.respond(key, text);
+  }
+}
+
+/**
+ * Whether a response wants input before it can be complete.
+ *
+ * @throws {ProxyError} `upstream_protocol` for a kind of result that nobody can have asked for
+ */
+function wantsInput({ value }: RpcText, { value: { method } }: RpcText): boolean {
+  if (!isRecord(value.result)) return false;
+  const { resultType } = value.result;
+  // Servers of earlier revisions leave it out ("Result" of the schema).
+  if (resultType === undefined || resultType === "complete") return false;
+  if (resultType === "input_required" && MAY_ASK.has(method)) return true;
+  const sentence =
+    "The upstream server answered with a kind of result that this request cannot have in 2026-07-28.";
+  throw new ProxyError("upstream_protocol", sentence);
+}
+
+/** What a client is told whose answer to a question was an error: the server has nobody to tell ("Error Handling"). */
+function refusal(idText: string, { method, code, message }: Refused): string {
+  const told = JSON.stringify(
+    `The client answered ${method}, which this request needs, with an error: ${message}`,
+  );
+  return `{"jsonrpc":"2.0","id":${idText},"error":{"code":${code},"message":${told}}}`;
+}
+
+function refusedWith(status: number): ProxyError {
+  const sentence =
+    `The upstream server refused to go on with this request, with HTTP status ${status}.`;
+  return new ProxyError("upstream_status", sentence);
+}
+
+function tooManyRounds(maxRounds: number): ProxyError {
+  const sentence = `The upstream server wants input for the ${
+    maxRounds + 1
+  }th time, and ${maxRounds} times is the limit here.`;
+  return new ProxyError("upstream_protocol", sentence);
+}
+
+function nothingWanted(): ProxyError {
+  const sentence = "The upstream server wants input and does not say which.";
+  return new ProxyError("upstream_protocol", sentence);
+}

@@ -1,0 +1,549 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ProxyError } from "../../errors.ts";
+import { Fields } from "../../http/mod.ts";
+import { ModernFake } from "../../testing/bridge.ts";
+import { settled, sourceReader } from "../../testing/relay.ts";
+import { eventOf, messagesIn, textOf } from "../../testing/share.ts";
+
+const META = {
+  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+  "io.modelcontextprotocol/clientInfo": { name: "t", version: "1" },
+  "io.modelcontextprotocol/clientCapabilities": {},
+};
+
+/** `_meta` as the bridge writes it, for a client without capabilities. */
+const META_TEXT = JSON.stringify(META).slice(1, -1);
+
+Deno.test("basic/index _meta: the reserved keys are put in, and every other byte stays (R24)", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const cases: [sent: string, received: string][] = [
+    [
+      ' {"jsonrpc":"2.0", "id" : 7.0,"method":"x/y","params":{ "_meta" : {"progressToken":1.50, "a":1} ,"n":1e2}}',
+      ` {"jsonrpc":"2.0", "id" : 7.0,"method":"x/y","params":{ "_meta" : {${META_TEXT},"progressToken":1.50, "a":1} ,"n":1e2}}`,
+    ],
+    [
+      '{"jsonrpc":"2.0","id":8,"method":"x/y","params":{}}',
+      `{"jsonrpc":"2.0","id":8,"method":"x/y","params":{"_meta":{${META_TEXT}}}}`,
+    ],
+    [
+      '{"jsonrpc":"2.0","id":"9","method":"x/y"}',
+      `{"params":{"_meta":{${META_TEXT}}},"jsonrpc":"2.0","id":"9","method":"x/y"}`,
+    ],
+    [
+      '{"jsonrpc":"2.0","id":10,"method":"x/y","params":{"_meta":{"io.modelcontextprotocol/logLevel":"debug", "b":2},"z":1}}',
+      `{"jsonrpc":"2.0","id":10,"method":"x/y","params":{"_meta":{${META_TEXT}, "b":2},"z":1}}`,
+    ],
+    [
+      '{"jsonrpc":"2.0","id":11,"method":"x/y","params":{"_meta":7,"z":1}}',
+      `{"jsonrpc":"2.0","id":11,"method":"x/y","params":{"_meta":{${META_TEXT}},"z":1}}`,
+    ],
+  ];
+  for (const [sent, received] of cases) {
+    await client.ask(sent);
+    const got = fake.of("x/y").at(-1)!.text;
+    assertEquals(JSON.parse(got), JSON.parse(received));
+    assertEquals(got, received);
+  }
+  await fake.bridge.close();
+});
+
+Deno.test("client capabilities go up as declared, so far as the revision has them", async () => {
+  const declared = {
+    roots: { listChanged: true },
+    sampling: { tools: {} },
+    elicitation: { form: {}, url: {} },
+    tasks: {},
+    experimental: { x: { n: 1 } },
+  };
+  const expected: Record<string, unknown> = {
+    "2025-03-26": { experimental: { x: { n: 1 } }, roots: {}, sampling: {} },
+    "2025-06-18": { experimental: { x: { n: 1 } }, roots: {}, sampling: {}, elicitation: {} },
+    "2025-11-25": {
+      experimental: { x: { n: 1 } },
+      roots: {},
+      sampling: { tools: {} },
+      elicitation: { form: {}, url: {} },
+    },
+  };
+  for (const [revision, capabilities] of Object.entries(expected)) {
+    const fake = new ModernFake();
+    const client = await fake.join({ revision, capabilities: declared });
+    await client.request("tools/list");
+    const meta = fake.of("tools/list")[0]!.message.params!._meta!;
+    assertEquals(meta["io.modelcontextprotocol/clientCapabilities"], capabilities);
+    await fake.bridge.close();
+  }
+});
+
+Deno.test("streamable-http Request Metadata: fields mirror the body, the client's own are replaced", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const headers = new Fields([
+    "mcp-protocol-version",
+    "2025-11-25",
+    "mcp-name",
+    "forged",
+    "mcp-param-x",
+    "forged",
+    "last-event-id",
+    "3",
+    "content-type",
+    "application/json; charset=utf-8",
+    "x-trace",
+    "kept",
+  ]);
+  const send = async (method: string, params: unknown) => {
+    const text = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+    const { body } = await fake.bridge.exchange(
+      client.call({ headers }),
+      new TextEncoder().encode(text),
+    );
+    await textOf(body);
+    return fake.of(method).at(-1)!.call;
+  };
+  const { headers: sent, sessionId, lastEventId } = await send("resources/read", { uri: "a:ü" });
+  const fields: Record<string, string> = {};
+  sent.forEach((value, name) => fields[name] = value);
+  assertEquals(fields, {
+    "x-trace": "kept",
+    "content-type": "application/json",
+    "mcp-protocol-version": "2026-07-28",
+    "mcp-method": "resources/read",
+    "mcp-name": "=?base64?YTrDvA==?=",
+  });
+  assertEquals([sessionId, lastEventId], [undefined, null]);
+  assertEquals((await send("prompts/get", { name: "p q" })).headers.get("mcp-name"), "p q");
+  assertEquals((await send("x/y", { name: "n" })).headers.has("mcp-name"), false);
+  await fake.bridge.close();
+});
+
+Deno.test("results lose resultType, cache hints and modern _meta; every other byte stays (R24)", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const answerWith = (text: string) => {
+    fake.answers = {
+      "prompts/list": () => fake.server.json(text),
+      "x/y": () => fake.server.json(text),
+    };
+  };
+  const cases: [method: string, sent: string, received: string][] = [
+    [
+      "prompts/list",
+      ' {"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","prompts":[ 1.0 ],"ttlMs":0,"cacheScope":"private"}}',
+      ' {"jsonrpc":"2.0","id":7,"result":{"prompts":[ 1.0 ]}}',
+    ],
+    [
+      "x/y",
+      '{"jsonrpc":"2.0","id":7,"result":{"ttlMs":1 , "_meta":{"io.modelcontextprotocol/serverInfo":{"name":"n"}, "a":[1.50]},"resultType":"complete"}}',
+      '{"jsonrpc":"2.0","id":7,"result":{"ttlMs":1 , "_meta":{ "a":[1.50]}}}',
+    ],
+    [
+      "x/y",
+      '{"jsonrpc":"2.0","id":7,"result":{"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"n"}},"resultType":"complete"}}',
+      '{"jsonrpc":"2.0","id":7,"result":{}}',
+    ],
+    [
+      "x/y",
+      '{"jsonrpc":"2.0","id":7,"result":{"a":{},"_meta":{}}}',
+      '{"jsonrpc":"2.0","id":7,"result":{"a":{},"_meta":{}}}',
+    ],
+  ];
+  for (const [method, sent, received] of cases) {
+    answerWith(sent);
+    assertEquals(await client.ask({ jsonrpc: "2.0", id: 7, method, params: {} }), received);
+  }
+  await fake.bridge.close();
+});
+
+Deno.test("tools/list: what 2026-07-28 allows and earlier clients refuse is left out", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const bad = {
+    name: "bad",
+    inputSchema: { type: "object", properties: { a: { type: "number", "x-mcp-header": "A" } } },
+  };
+  const array = { name: "array", inputSchema: { type: "object" }, outputSchema: { type: "array" } };
+  const good = { name: "good", inputSchema: { type: "object" }, outputSchema: { type: "object" } };
+  fake.answers["tools/list"] = () => ({ tools: [bad, bad, array, bad, good, bad], ttlMs: 1 });
+  assertEquals((await client.request("tools/list")).result, {
+    tools: [{ name: "array", inputSchema: { type: "object" } }, good],
+  });
+  fake.answers["tools/list"] = () => ({ tools: [bad, bad], ttlMs: 1 });
+  assertEquals((await client.request("tools/list")).result, { tools: [] });
+  fake.answers["tools/call"] = () => ({ content: [], structuredContent: [1] });
+  assertEquals((await client.request("tools/call", { name: "good" })).result, { content: [] });
+  fake.answers["tools/call"] = () => ({ content: [], structuredContent: { a: 1 } });
+  assertEquals((await client.request("tools/call", { name: "good" })).result, {
+    content: [],
+    structuredContent: { a: 1 },
+  });
+  await fake.bridge.close();
+});
+
+Deno.test("modern errors become those of the session era, with status 200", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const answer = async (method: string, status: number, error: unknown, params: unknown = {}) => {
+    fake.answers[method] = ({ message: { id } }) =>
+      fake.server.json({ jsonrpc: "2.0", id, error }, status);
+    const got = await client.exchange({ jsonrpc: "2.0", id: 7, method, params });
+    assertEquals(got.status, 200);
+    const { id, error: told } = JSON.parse(await textOf(got.body));
+    assertEquals(id, 7);
+    return told;
+  };
+  const unknown = { code: -32601, message: "no" };
+  assertEquals(await answer("x/y", 404, unknown), unknown);
+  const data = { uri: "a:" };
+  const missing = { code: -32602, message: "nope", data };
+  assertEquals(await answer("resources/read", 200, missing, { uri: "a:" }), {
+    ...missing,
+    code: -32002,
+  });
+  const said = { code: -32602, message: "Resource not found" };
+  assertEquals((await answer("resources/read", 200, said, { uri: "a:" })).code, -32002);
+  assertEquals((await answer("resources/read", 200, said, {})).code, -32602);
+  assertEquals((await answer("prompts/get", 200, missing, { name: "a:", uri: "a:" })).code, -32602);
+  const lacking = { code: -32021, message: "m", data: { requiredCapabilities: {} } };
+  assertEquals(await answer("x/y", 400, lacking), { ...lacking, code: -32600 });
+  assertEquals((await answer("x/y", 400, { code: -32020, message: "m" })).code, -31502);
+  assertEquals(fake.doubts, 0);
+  const old = { code: -32022, message: "m", data: { supported: [], requested: "2026-07-28" } };
+  const told = await answer("x/y", 400, old);
+  assertEquals([told.code, told.data, fake.doubts], [-31502, undefined, 1]);
+  await fake.bridge.close();
+});
+
+Deno.test("an error without an id is that of the one request", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  fake.answers["x/y"] = () =>
+    fake.server.json('{"jsonrpc":"2.0","error":{"code":-32600,"message":"m"}}', 400);
+  assertEquals(await client.request("x/y"), {
+    id: 7,
+    jsonrpc: "2.0",
+    error: { code: -32600, message: "m" },
+  });
+  await fake.bridge.close();
+});
+
+Deno.test("what a server of another era answers is doubted, and never ends the session", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const body = {
+    jsonrpc: "2.0",
+    error: { code: -32000, message: "Bad Request: No valid session ID provided" },
+  };
+  const cases: [unknown, number, number][] = [
+    [body, 400, 200],
+    ["no", 404, 502],
+    ["no", 405, 502],
+    [undefined, 400, 502],
+  ];
+  for (const [sent, status, received] of cases) {
+    const before = fake.doubts;
+    fake.answers["x/y"] = () => fake.server.json(sent, status);
+    const answer = await client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
+    assertEquals([answer.status, fake.doubts - before], [received, 1]);
+    assertEquals(JSON.parse(await textOf(answer.body)).id, 7);
+  }
+  await fake.bridge.close();
+});
+
+Deno.test("other refusals of the server pass with their status, fields and body", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  fake.answers["x/y"] = () => {
+    const answer = fake.server.json({ error: "slow down" }, 429);
+    answer.headers.set("retry-after", "3");
+    return answer;
+  };
+  const answer = await client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  assertEquals([answer.status, answer.headers.get("retry-after"), fake.doubts], [429, "3", 0]);
+  assertEquals(await textOf(answer.body), '{"error":"slow down"}');
+  await fake.bridge.close();
+});
+
+Deno.test("a stream passes from its first event on, without what belongs to the modern era", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const { answer, filled } = fake.server.events();
+  fake.answers["tools/call"] = () => answer;
+  fake.answers["tools/list"] = () => ({ tools: [] });
+  const asking = client.streamed({
+    jsonrpc: "2.0",
+    id: "a",
+    method: "tools/call",
+    params: { name: "t" },
+  });
+  await settled();
+  const params = {
+    progressToken: 1,
+    progress: 1,
+    _meta: { "io.modelcontextprotocol/subscriptionId": 1 },
+  };
+  filled.send(eventOf({ jsonrpc: "2.0", method: "notifications/progress", params }));
+  filled.send(eventOf({ jsonrpc: "2.0", id: 4, method: "roots/list" }));
+  const reader = await asking;
+  await reader.readAll();
+  assertEquals(messagesIn(reader), [
+    { jsonrpc: "2.0", method: "notifications/progress", params: { progressToken: 1, progress: 1 } },
+  ]);
+  filled.send(
+    eventOf('{"jsonrpc":"2.0","id":"a","result":{"resultType":"complete","content":[1.0]}}'),
+  );
+  await reader.readAll();
+  assertEquals(reader.events.at(-1)!.data, '{"jsonrpc":"2.0","id":"a","result":{"content":[1.0]}}');
+  assertEquals(reader.ending, null);
+  // The server has a moment to end its stream by itself; then its connection goes.
+  assertEquals(filled.aborted, false);
+  fake.clock.advance(1_000);
+  assertEquals(filled.aborted, true);
+  assertEquals(fake.bridge.stats().dropped, { "(request on a modern stream)": 1 });
+  assertEquals(fake.bridge.stats().inFlight, 0);
+  await fake.bridge.close();
+});
+
+Deno.test("a response that comes first on a stream is answered as JSON", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  fake.answers["x/y"] = ({ message: { id } }) =>
+    fake.stream({ jsonrpc: "2.0", id, result: { a: 1 } });
+  const answer = await client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  assertEquals([answer.kind, await textOf(answer.body)], [
+    "json",
+    '{"jsonrpc":"2.0","id":7,"result":{"a":1}}',
+  ]);
+  await fake.bridge.close();
+});
+
+Deno.test("R58 a stream that ends without the response is an error, and so is what is no JSON-RPC", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const progress = { jsonrpc: "2.0", method: "notifications/progress", params: {} };
+  fake.answers["x/y"] = () => fake.stream(progress);
+  const reader = await client.streamed({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  await reader.readAll();
+  assertEquals(messagesIn(reader)[1]!.error!.code, -31502);
+  assertEquals(reader.ending, null);
+  fake.answers["x/y"] = () => fake.stream("nonsense");
+  const answer = await client.exchange({ jsonrpc: "2.0", id: 8, method: "x/y" });
+  assertEquals(answer.status, 502);
+  fake.answers["x/y"] = () => fake.server.json('[{"jsonrpc":"2.0","id":9,"result":{}}]');
+  assertEquals((await client.exchange({ jsonrpc: "2.0", id: 9, method: "x/y" })).status, 502);
+  await fake.bridge.close();
+});
+
+Deno.test("R42 a message over the limit is an error, as JSON and as an event", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const large = { a: "x".repeat(100_001) };
+  fake.answers["x/y"] = () => large;
+  assertEquals((await client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" })).status, 502);
+  fake.answers["x/y"] = () => fake.stream(large);
+  assertEquals((await client.exchange({ jsonrpc: "2.0", id: 8, method: "x/y" })).status, 502);
+  await fake.bridge.close();
+});
+
+Deno.test("a failure of the server keeps its kind, and another kind of result is none", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  fake.answers["x/y"] = () => {
+    throw new ProxyError("upstream_unreachable", "It is not there.");
+  };
+  const answer = await client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  assertEquals(answer.status, 502);
+  assertEquals(JSON.parse(await textOf(answer.body)).error, {
+    code: -31502,
+    message: "It is not there.",
+  });
+  fake.answers["x/y"] = () => ({ resultType: "task" });
+  assertEquals((await client.request("x/y")).error!.code, -31502);
+  fake.answers["x/y"] = () => ({ resultType: "input_required", requestState: "s" });
+  assertEquals((await client.request("x/y")).error!.code, -31502);
+  await fake.bridge.close();
+});
+
+Deno.test("2025-11-25 cancellation: it closes the upstream request, and the client's POST ends without a response", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const { answer, filled } = fake.server.events();
+  fake.answers["x/y"] = () => answer;
+  const asking = client.streamed({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  await settled();
+  const cancel = (requestId: unknown) =>
+    client.notify({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId } });
+  assertEquals((await cancel("7")).status, 202);
+  await settled();
+  assertEquals(filled.aborted, false);
+  await cancel(7);
+  const reader = await asking;
+  await reader.readAll();
+  assertEquals([messagesIn(reader), reader.ending], [[], null]);
+  assertEquals([filled.aborted, fake.of("x/y")[0]!.call.signal.aborted], [true, true]);
+  // In the middle of a stream too.
+  const second = fake.server.events();
+  fake.answers["x/y"] = () => second.answer;
+  second.filled.send(eventOf({ jsonrpc: "2.0", method: "notifications/progress" }));
+  const open = await client.streamed({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  await cancel(7);
+  await open.readAll();
+  assertEquals([messagesIn(open).length, open.ending, second.filled.aborted], [1, null, true]);
+  assertEquals(fake.bridge.stats().inFlight, 0);
+  await fake.bridge.close();
+});
+
+Deno.test("what the front aborts or gives up is closed upstream; who only has left is not", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const first = fake.server.events();
+  fake.answers["x/y"] = () => first.answer;
+  const control = new AbortController();
+  const asking = client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" }, control.signal);
+  await settled();
+  control.abort();
+  const error = await assertRejects(() => asking, ProxyError);
+  assertEquals([error.kind, first.filled.aborted], ["client_closed", true]);
+  const second = fake.server.events();
+  second.filled.send(eventOf({ jsonrpc: "2.0", method: "notifications/progress" }));
+  fake.answers["x/y"] = () => second.answer;
+  const { body } = await client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  assertEquals(second.filled.aborted, false);
+  body.discard();
+  await settled();
+  assertEquals([second.filled.aborted, fake.bridge.stats().inFlight], [true, 0]);
+  await fake.bridge.close();
+});
+
+Deno.test("R49 who does not read stops the upstream stream", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const { answer, filled } = fake.server.events();
+  fake.answers["x/y"] = () => answer;
+  const note = {
+    jsonrpc: "2.0",
+    method: "notifications/message",
+    params: { data: "x".repeat(40_000) },
+  };
+  filled.send(eventOf(note));
+  const { body } = await client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  for (let times = 0; times < 6; times++) {
+    filled.send(eventOf(note));
+    await settled();
+  }
+  assert(filled.paused);
+  const reader = sourceReader(body);
+  await reader.readAll();
+  assertEquals([messagesIn(reader).length, filled.paused], [7, false]);
+  body.discard();
+  await fake.bridge.close();
+});
+
+Deno.test("an answer that does not begin in time is given up", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const { answer, filled } = fake.server.events();
+  fake.answers["x/y"] = () => answer;
+  const asking = client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  await settled();
+  fake.clock.advance(10_000);
+  assertEquals((await asking).status, 504);
+  assertEquals([filled.aborted, fake.bridge.stats().inFlight], [true, 0]);
+  await fake.bridge.close();
+});
+
+Deno.test("R85 requests of a session are capped, and an id in flight is refused", async () => {
+  const fake = new ModernFake({ limits: { maxRequests: 1 } });
+  const client = await fake.join();
+  const { answer, filled } = fake.server.events();
+  fake.answers["x/y"] = () => answer;
+  const asking = client.streamed({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  await settled();
+  const error = await assertRejects(() => client.request("ping", {}, 8), ProxyError);
+  assertEquals(error.kind, "upstream_saturated");
+  assertEquals((await client.request("ping", {}, 7)).error!.code, -32600);
+  filled.send(eventOf({ jsonrpc: "2.0", id: 7, result: {} }));
+  await asking;
+  assertEquals((await client.request("ping", {}, 8)).result, {});
+  await fake.bridge.close();
+});
+
+Deno.test("requests of two sessions with one id never meet", async () => {
+  const fake = new ModernFake();
+  const one = await fake.join();
+  const two = await fake.join();
+  fake.answers["x/y"] = ({ message: { params } }) => ({ who: params!["who"] });
+  const answers = await Promise.all([
+    one.request("x/y", { who: 1 }),
+    two.request("x/y", { who: 2 }),
+  ]);
+  assertEquals(answers.map(({ result }) => result), [{ who: 1 }, { who: 2 }]);
+  // A cancellation by the one leaves the other's alone.
+  const { answer, filled } = fake.server.events();
+  fake.answers["x/y"] = () => answer;
+  const asking = one.streamed({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  await settled();
+  await two.notify({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 7 } });
+  assertEquals(filled.aborted, false);
+  filled.send(eventOf({ jsonrpc: "2.0", id: 7, result: {} }));
+  await asking;
+  await fake.bridge.close();
+});
+
+Deno.test("2025-03-26 a batch goes up in single POSTs, and is answered as an array", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join({ revision: "2025-03-26" });
+  fake.answers["x/y"] = ({ message: { params } }) => ({ n: params!["n"] });
+  fake.answers["x/z"] = ({ message: { id } }) =>
+    fake.server.json({ jsonrpc: "2.0", id, error: { code: -32601, message: "no" } }, 404);
+  const answer = await client.exchange([
+    { jsonrpc: "2.0", id: 1, method: "x/y", params: { n: 1 } },
+    { jsonrpc: "2.0", method: "notifications/initialized" },
+    { jsonrpc: "2.0", id: "1", method: "x/z" },
+    { jsonrpc: "2.0", id: 2, method: "ping" },
+    { jsonrpc: "2.0", id: 2, method: "ping" },
+  ]);
+  assertEquals(answer.status, 200);
+  const told = JSON.parse(await textOf(answer.body)) as { id: unknown; error?: { code: number } }[];
+  assertEquals(told.length, 4);
+  assertEquals(told.filter(({ error }) => error).map(({ id, error }) => [id, error!.code]), [[
+    2,
+    -32600,
+  ], ["1", -32601]]);
+  assertEquals(fake.server.calls.slice(1).map(({ message }) => message.method), ["x/y", "x/z"]);
+  await fake.bridge.close();
+});
+
+Deno.test("2025-03-26 a batch of which one request fails or is refused has the others' answers", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join({ revision: "2025-03-26" });
+  fake.answers["x/y"] = () => {
+    throw new ProxyError("upstream_unreachable", "It is not there.");
+  };
+  fake.answers["x/z"] = () => fake.server.json({ error: "no" }, 403);
+  const answer = await client.exchange([
+    { jsonrpc: "2.0", id: 1, method: "x/y" },
+    { jsonrpc: "2.0", id: 2, method: "x/z" },
+    { jsonrpc: "2.0", id: 3, method: "tools/list" },
+  ]);
+  const told = JSON.parse(await textOf(answer.body)) as { id: unknown; error?: { code: number } }[];
+  assertEquals(told.map(({ id, error }) => [id, error?.code]).toSorted(), [
+    [1, -31502],
+    [2, -31502],
+    [3, undefined],
+  ]);
+  await fake.bridge.close();
+});
+
+Deno.test("a session that ends has its requests answered and its upstream streams closed", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const { answer, filled } = fake.server.events();
+  fake.answers["x/y"] = () => answer;
+  const asking = client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  await settled();
+  await client.terminate();
+  assertEquals([(await asking).status, filled.aborted], [502, true]);
+  assertEquals(fake.clock.timers, 0);
+});

@@ -1,0 +1,153 @@
+/**
+ * Which parameters of which tools are mirrored into header fields: learnt from lists of tools that go by, and
+ * asked for where a call names a tool that no list had.
+ *
+ * Source: 2026-07-28 basic/transports/streamable-http, "Custom Headers from Tool Parameters".
+ *
+ * @module
+ */
+
+import { NEVER_ABORTED } from "../../http/mod.ts";
+import { at, type RpcText, textAt } from "../../rpc/mod.ts";
+import type { UpstreamCall } from "../../upstream/mod.ts";
+import type { NewMember } from "./edits.ts";
+import { audienceOf, BoundedTable, freshMs } from "./kept.ts";
+import type { ModernServer } from "./modern_call.ts";
+import type { Settings } from "./options.ts";
+import { modernFields, ownRequest, type Speaker } from "./requests.ts";
+import { type HeaderParam, headerParams } from "./tool_headers.ts";
+
+/** Who asks. */
+export interface Asking {
+  /** A call of the client. */
+  readonly call: UpstreamCall;
+  /** What it is. */
+  readonly speaker: Speaker;
+}
+
+/**
+ * How long a list is used at least, in milliseconds, also where its `ttlMs` is less: a tool that has changed
+ * meanwhile is refused with -32020, and asked for again then.
+ */
+const LEAST_MS = 60_000;
+
+const METHOD = "tools/list";
+
+/** What is known of the tools that one caller, or everybody, can see. */
+interface View {
+  readonly tools: Map<string, readonly HeaderParam[]>;
+  untilMs: number;
+  /** Whether a tool that is not in it does not exist. */
+  whole: boolean;
+}
+
+/** What is known of tools. */
+export class Tools {
+  readonly #server: ModernServer;
+  readonly #settings: Settings;
+  readonly #views: BoundedTable<View>;
+  readonly #underWay = new Map<string, Promise<void>>();
+
+  /** Nothing is known yet. */
+  constructor(server: ModernServer, settings: Settings) {
+    this.#server = server;
+    this.#settings = settings;
+    this.#views = new BoundedTable(settings.limits.maxKept);
+  }
+
+  /** The parameters of a tool that are mirrored; none where the server cannot be asked for it. */
+  async paramsOf(name: string, asking: Asking): Promise<readonly HeaderParam[]> {
+    return this.#known(name, asking.call) ??
+      (await this.refresh(asking), this.#known(name, asking.call) ?? []);
+  }
+
+  /** Asks for the list anew, once for all who want it at a time; what goes wrong is told to nobody. */
+  async refresh(asker: Asking): Promise<void> {
+    const { caller } = audienceOf(asker.call);
+    let asking = this.#underWay.get(caller);
+    if (asking === undefined) {
+      asking = this.#ask(asker).finally(() => this.#underWay.delete(caller));
+      this.#underWay.set(caller, asking);
+    }
+    await asking;
+  }
+
+  /** Learns from a page of the list that answers a call. */
+  learn(response: RpcText, call: UpstreamCall): void {
+    const view = this.#viewFor(response, call);
+    this.#add(view, response);
+  }
+
+  /** The list has changed: what is known is not true any more. */
+  forget(): void {
+    this.#views.clear();
+  }
+
+  #known(name: string, call: UpstreamCall): readonly HeaderParam[] | undefined {
+    const nowMs = this.#settings.clock.monotonicMs();
+    const { caller, everybody } = audienceOf(call);
+    for (const key of [caller, everybody]) {
+      const view = this.#views.get(key);
+      if (view === undefined || nowMs >= view.untilMs) continue;
+      const params = view.tools.get(name) ?? (view.whole ? [] : undefined);
+      if (params !== undefined) return params;
+    }
+    return undefined;
+  }
+
+  async #ask({ call, speaker }: Asking): Promise<void> {
+    const { limits: { maxToolPages }, logger } = this.#settings;
+    let view: View | undefined;
+    let cursor: string | undefined;
+    try {
+      for (let page = 1; page <= maxToolPages; page++) {
+        const params: NewMember[] = cursor === undefined ? [] : [["cursor", cursor]];
+        const { response } = await this.#server.ask({
+          call,
+          fields: modernFields(call.headers, METHOD, {}),
+          text: ownRequest(METHOD, `"switchyard-tools-${page}"`, speaker, params),
+          // Others may wait for it too; the server's own deadlines hold.
+          signal: NEVER_ABORTED,
+        });
+        if (response === undefined || !Array.isArray(at(response.value, "result", "tools"))) break;
+        view ??= this.#viewFor(response, call, true);
+        this.#add(view, response);
+        cursor = textAt(response, ["result", "nextCursor"]);
+        if (cursor === undefined || cursor === "null") {
+          view.whole = view.tools.size < this.#settings.limits.maxTools;
+          break;
+        }
+      }
+    } catch (error) {
+      // The call goes without; a server that wants the fields says so.
+      logger.debug("the tools of an upstream server could not be asked for", { error });
+    }
+  }
+
+  /** The view that a page belongs to, as fresh as the page says. */
+  #viewFor(response: RpcText, call: UpstreamCall, anew = false): View {
+    const { everybody, caller } = audienceOf(call);
+    const isPublic = at(response.value, "result", "cacheScope") === "public";
+    const key = isPublic ? everybody : caller;
+    const forMs = Math.max(freshMs(at(response.value, "result", "ttlMs")), LEAST_MS);
+    const nowMs = this.#settings.clock.monotonicMs();
+    const known = this.#views.get(key);
+    if (!anew && known !== undefined && nowMs < known.untilMs) return known;
+    const view: View = { tools: new Map(), untilMs: nowMs + forMs, whole: false };
+    this.#views.set(key, view);
+    return view;
+  }
+
+  #add(view: View, response: RpcText): void {
+    const list = at(response.value, "result", "tools");
+    if (!Array.isArray(list)) return;
+    for (const tool of list) {
+      const name = at(tool, "name");
+      const isFull = view.tools.size >= this.#settings.limits.maxTools;
+      if (typeof name !== "string" || (isFull && !view.tools.has(name))) continue;
+      const params = headerParams(at(tool, "inputSchema"));
+      // One whose definition is not valid is not shown to clients, and called without fields.
+      view.tools.set(name, typeof params === "string" ? [] : params);
+    }
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Finding out whether a server speaks 2026-07-28.
+ *
+ * Source: 2026-07-28 basic/versioning "Backward Compatibility", streamable-http and stdio "Backward
+ * Compatibility". Only a `DiscoverResult` with a modern version, or an error that modern servers alone give,
+ * proves modern; who may not ask, or asks at a bad time, has learnt nothing.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { FIRST_MODERN_REVISION, isModernRevision, PROTOCOL_VERSION_KEY } from "../era/mod.ts";
+import { ProxyError, toProxyError } from "../errors.ts";
+import { type FieldReader, Fields } from "../http/mod.ts";
+import {
+  at,
+  CLIENT_INFO,
+  encode,
+  keep,
+  type KeptAnswer,
+  readReply,
+  type RpcText,
+} from "../rpc/mod.ts";
+import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
+
+/** The largest answer to a probe, in bytes. */
+const MAX_ANSWER_BYTES = 1_048_576;
+
+/** Errors that no server of the session era gives (2026-07-28 basic/index "Error Codes"). */
+const MODERN_CODES: ReadonlySet<unknown> = new Set([-32020, -32021, -32022]);
+
+/** Statuses that say something about who asks, or when, and nothing about the server. */
+const ABOUT_THE_CALLER: ReadonlySet<number> = new Set([401, 403, 407, 408, 425, 429]);
+
+/** What a probe works with. */
+export interface ProbeOptions {
+  /** Time. */
+  readonly clock: Clock;
+  /** Longest wait for the answer, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Whether no answer in time proves a server of the session era, as it does on stdio. */
+  readonly silenceIsSession: boolean;
+}
+
+/** What a probe has found: the era, or what stood in the way. */
+export type ProbeResult =
+  | { readonly era: "modern" | "session" }
+  | { readonly era: undefined; readonly refusal: KeptAnswer | ProxyError };
+
+/** Asks a server what it speaks, in the name of a caller. Never rejects. */
+export async function probe(
+  server: Upstream,
+  call: UpstreamCall,
+  options: ProbeOptions,
+): Promise<ProbeResult> {
+  const over = new AbortController();
+  const stop = () => over.abort();
+  let timedOut = false;
+  const timer = options.clock.after(options.timeoutMs, () => {
+    timedOut = true;
+    over.abort();
+  });
+  if (call.signal.aborted) over.abort();
+  call.signal.addEventListener("abort", stop, { once: true });
+  try {
+    const asked = { ...call, era: "modern", headers: probeFields(call.headers) } as const;
+    const answer = await server.exchange(
+      { ...asked, sessionId: undefined, signal: over.signal },
+      DISCOVER,
+    );
+    over.signal.addEventListener("abort", () => answer.body.discard(), { once: true });
+    return await judge(answer);
+  } catch (error) {
+    if (timedOut && options.silenceIsSession) return { era: "session" };
+    return { era: undefined, refusal: timedOut ? silent() : unasked(error) };
+  } finally {
+    timer.cancel();
+    call.signal.removeEventListener("abort", stop);
+  }
+}
+
+/** Whether a JSON-RPC error is one that modern servers alone give. */
+export function isModernError(value: unknown): boolean {
+  if (!MODERN_CODES.has(at(value, "error", "code"))) return false;
+  const supported = at(value, "error", "data", "supported");
+  // A server may know the error and yet speak nothing that has it.
+  return !Array.isArray(supported) || supported.some(isModern);
+}
+
+const PROBE_ID = '"switchyard-probe"';
+
+const DISCOVER = encode(JSON.stringify({
+  jsonrpc: "2.0",
+  id: JSON.parse(PROBE_ID),
+  method: "server/discover",
+  params: {
+    _meta: {
+      [PROTOCOL_VERSION_KEY]: FIRST_MODERN_REVISION,
+      "io.modelcontextprotocol/clientInfo": CLIENT_INFO,
+      "io.modelcontextprotocol/clientCapabilities": {},
+    },
+  },
+}));
+
+/** The caller's fields, and those of a modern request in place of what it said of its own. */
+function probeFields(headers: FieldReader): Fields {
+  const fields: string[] = [];
+  headers.forEach((value, name) => {
+    if (name.startsWith("mcp-") || name === "last-event-id" || name === "content-type") return;
+    fields.push(name, value);
+  });
+  fields.push("content-type", "application/json");
+  fields.push("mcp-protocol-version", FIRST_MODERN_REVISION, "mcp-method", "server/discover");
+  return new Fields(fields);
+}
+
+async function judge(answer: UpstreamAnswer): Promise<ProbeResult> {
+  const { status, kind } = answer;
+  if (ABOUT_THE_CALLER.has(status) || status >= 500 || (status >= 300 && status < 400)) {
+    return { era: undefined, refusal: await keep(answer, MAX_ANSWER_BYTES) };
+  }
+  if (kind === "other") {
+    answer.body.discard();
+    return status >= 400 ? { era: "session" } : { era: undefined, refusal: noAnswer() };
+  }
+  let reply: RpcText;
+  try {
+    reply = await readReply(answer, `s${JSON.parse(PROBE_ID)}`, {
+      maxBytes: MAX_ANSWER_BYTES,
+      onOther: () => {},
+    });
+  } catch (error) {
+    // A refusal without JSON-RPC in it is what servers of the session era say to strangers.
+    if (toProxyError(error).kind === "upstream_status") return { era: "session" };
+    throw error;
+  }
+  if (isModernError(reply.value)) return { era: "modern" };
+  // An unknown method is a 404 with this error at modern servers alone; the others say it with 200.
+  if (status === 404 && at(reply.value, "error", "code") === -32601) return { era: "modern" };
+  const versions = at(reply.value, "result", "supportedVersions");
+  const isDiscovered = Array.isArray(versions) && versions.some(isModern);
+  return { era: isDiscovered ? "modern" : "session" };
+}
+
+function isModern(version: unknown): boolean {
+  return typeof version === "string" && isModernRevision(version);
+}
+
+/** A failure of the probe, as one of the caller's request, which has not left. */
+function unasked(error: unknown): ProxyError {
+  const { kind, message, headers } = toProxyError(error);
+  const progress = { requestSent: false, answerBegun: false };
+  return new ProxyError(kind, message, { cause: error, headers, progress });
+}
+
+function silent(): ProxyError {
+  const sentence = "The upstream server did not say in time which revisions it speaks.";
+  return new ProxyError("upstream_timeout", sentence);
+}
+
+function noAnswer(): ProxyError {
+  const sentence = "The upstream server answered neither with JSON nor with an event stream.";
+  return new ProxyError("upstream_protocol", sentence);
+}
