@@ -61,7 +61,34 @@ export function kindOf(client: ClientKind, server: MatrixServer): CellKind {
 }
 
 /** The kinds of cell that are run. */
-export const CELLS: readonly CellKind[] = ["same"];
+export const CELLS: readonly CellKind[] = ["same", "up", "down"];
+
+/**
+ * Who calls: one whom the proxy tells apart by a key, or anybody. It makes a difference to modern clients on
+ * servers of sessions alone, where each request of anybody has a session of its own.
+ */
+export type Caller = "keyed" | "anybody";
+
+/** A cell of the matrix. */
+export interface Cell {
+  readonly client: ClientKind;
+  readonly server: MatrixServer;
+  readonly kind: CellKind;
+  readonly caller: Caller;
+  /** How it is called in the table. */
+  readonly name: string;
+}
+
+/** The cells of a client and a server; none where their kind is not run. */
+export function cellsOf(client: ClientKind, server: MatrixServer): Cell[] {
+  const kind = kindOf(client, server);
+  if (!CELLS.includes(kind)) return [];
+  const cell = (caller: Caller): Cell => {
+    const by = caller === "anybody" ? ", by anybody" : "";
+    return { client, server, kind, caller, name: `${client.name} to ${server.name}${by}` };
+  };
+  return kind === "down" ? [cell("keyed"), cell("anybody")] : [cell("keyed")];
+}
 
 /** What the specification keeps some cells from. */
 export interface Exception {
@@ -69,6 +96,8 @@ export interface Exception {
   readonly server: string;
   /** The era of the clients it is about; either if left out. */
   readonly client?: Era;
+  /** The callers it is about; either if left out. */
+  readonly caller?: Caller;
   /** The section that forbids it, and why. */
   readonly section: string;
 }
@@ -86,6 +115,24 @@ export const EXCEPTIONS: readonly Exception[] = [
     client: "modern",
     section: "2026-07-28 basic/index, Error Codes: -32042 belongs to 2025-11-25 alone",
   },
+  {
+    feature: "logging",
+    server: "reference, stdio",
+    client: "modern",
+    caller: "keyed",
+    section:
+      "2026-07-28 server/utilities/logging, Per-request log level: a line belongs to the response " +
+      "stream of its request, and this server's belong to none. Where a session has no other stream, they do.",
+  },
+  ...["update", "list changed"].map((feature): Exception => ({
+    feature,
+    server: "reference, stdio",
+    client: "modern",
+    caller: "anybody",
+    section:
+      "2025-11-25 basic/transports, Session Management: this server tells of a change in the session " +
+      "that made it alone, and each request of anybody has a session of its own",
+  })),
 ];
 
 /** What no server of ours offers, and need not. */
@@ -99,12 +146,11 @@ export const NOT_OFFERED: readonly Exception[] = [
 
 /** The exception for a feature of a cell. */
 export function exceptionFor(
-  client: ClientKind,
-  server: MatrixServer,
+  { client, server, caller }: Pick<Cell, "client" | "server" | "caller">,
   feature: string,
 ): Exception | undefined {
   return [...EXCEPTIONS, ...NOT_OFFERED].find((exception) =>
     exception.feature === feature && exception.server === server.name &&
-    (exception.client ?? client.era) === client.era
+    (exception.client ?? client.era) === client.era && (exception.caller ?? caller) === caller
   );
 }

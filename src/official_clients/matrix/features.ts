@@ -16,7 +16,7 @@ import type { Asking, Target } from "./targets.ts";
 /** How long one notification or question may take, in milliseconds. */
 const EVENT_MS = 3_000;
 
-const CONCURRENT_CALLS = 20;
+const CONCURRENT_CALLS = 8;
 
 /** What a feature works with. */
 export interface Subject {
