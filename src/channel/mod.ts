@@ -15,6 +15,7 @@
  */
 
 export type { Channel, ChannelEvents, OpenChannel } from "./channel.ts";
+export { LineReader, type LongLines } from "./lines.ts";
 export { type ChannelUpstream, channelUpstream } from "./channel_upstream.ts";
 export type { ChannelLimits, ChannelStats, ChannelUpstreamOptions } from "./options.ts";
 export { httpSseChannel, type HttpSseOptions } from "./http_sse.ts";
