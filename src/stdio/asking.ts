@@ -8,20 +8,11 @@ import { errorBody, ProxyError, toProxyError } from "../errors.ts";
 import type { Bytes, ClientAnswer } from "../http/mod.ts";
 import type { Message, ParsedBody } from "../json/mod.ts";
 import { delayBefore } from "../relay/mod.ts";
-import {
-  headerForm,
-  isRecord,
-  type Key,
-  keyOf,
-  kindOf,
-  readBody,
-  type RpcText,
-  textAt,
-} from "../rpc/mod.ts";
+import { headerForm, isRecord, type Key, keyOf, kindOf, type RpcText, textAt } from "../rpc/mod.ts";
 import { discard, isStream, messagesOf, type StreamPlace } from "./answer_reader.ts";
 import type { Caller, FieldList } from "./caller.ts";
 import { type ClientSession, saysLost } from "./client_session.ts";
-import { isModern, modernFields } from "./fields.ts";
+import { isModern, messagesIn, modernFields } from "./fields.ts";
 import type { StdioFrontOptions } from "./options.ts";
 import type { ParamFields } from "./param_fields.ts";
 
@@ -177,7 +168,7 @@ export class Asking {
 
   async #take(text: string, answer: ClientAnswer): Promise<void> {
     if (this.#control.signal.aborted) return;
-    const body = readBody(text);
+    const body = messagesIn(text);
     if (body === undefined || (answer.status >= 400 && !body.messages.some(isResponse))) {
       throw this.#statusError(answer);
     }

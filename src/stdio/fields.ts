@@ -1,5 +1,5 @@
 /**
- * The header fields that go with a message of the client. Pure.
+ * What a message is, and the header fields that go with one of the client. Pure.
  *
  * Source: 2026-07-28 basic/transports/streamable-http, "Request Metadata"; 2025-11-25 basic/transports,
  * "Protocol Version Header".
@@ -14,7 +14,7 @@ import {
   SESSION_REVISIONS,
 } from "../era/mod.ts";
 import type { Message } from "../json/mod.ts";
-import { at } from "../rpc/mod.ts";
+import { at, isRecord, kindOf, readBody, type RpcBody } from "../rpc/mod.ts";
 import type { FieldList } from "./caller.ts";
 
 /** The revision that a message names in `_meta`; undefined where it names none. */
@@ -27,6 +27,16 @@ export function claimOf({ params }: Message): string | undefined {
 export function isModern(message: Message): boolean {
   const claim = claimOf(message);
   return claim !== undefined && !SESSION_REVISIONS.includes(claim);
+}
+
+/** The messages in a text; undefined where it holds something else, which may not stand on stdout. */
+export function messagesIn(text: string): RpcBody | undefined {
+  const body = readBody(text);
+  const isSound = body?.messages.every((message) =>
+    message.value.jsonrpc === "2.0" && kindOf(message) !== undefined &&
+    (message.value.error === undefined || isRecord(message.value.error))
+  );
+  return isSound === true ? body : undefined;
 }
 
 /** The fields that mirror a modern message. */

@@ -14,6 +14,7 @@ import { headerForm } from "../rpc/mod.ts";
 import { discard, isStream, messagesOf, type StreamPlace } from "./answer_reader.ts";
 import type { Caller } from "./caller.ts";
 import { type ClientSession, saysLost } from "./client_session.ts";
+import { messagesIn } from "./fields.ts";
 import type { StdioFrontOptions } from "./options.ts";
 
 /** The longest row of failures that still makes the wait longer. */
@@ -106,7 +107,8 @@ export class Listening {
     let hasSpoken = false;
     for await (const text of messagesOf(answer, place, this.#options.maxMessageBytes)) {
       hasSpoken = true;
-      await this.#options.take(text);
+      if (messagesIn(text) !== undefined) await this.#options.take(text);
+      else this.#options.logger.warn("the server sent something else than a message");
     }
     return hasSpoken;
   }
