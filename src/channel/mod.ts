@@ -5,6 +5,7 @@
  * `channel.ts` is the seam to such a transport. `channel_upstream.ts` finds the session of a call,
  * `session.ts` is one channel and says to whom each message goes, `exchange.ts` is one POST that waits,
  * `flow.ts` holds the channel back for a slow reader, `waiting.ts` keeps what nobody could be told yet.
+ * `modern_channels.ts` has one `modern_channel.ts` for each principal whose requests have no session.
  * `stdio.ts` opens channels to processes: `child.ts` is one of them, `lines.ts` frames what it writes,
  * `bounded_log.ts` keeps its chatter within bounds. `http_sse.ts` opens channels to servers of 2024-11-05.
  *

@@ -34,6 +34,16 @@ export function stdioReference() {
   };
 }
 
+/** The server of 2026-07-28 on stdio, likewise. */
+export function stdioModern() {
+  return {
+    command: Deno.execPath(),
+    args: ["run", "-A", "--quiet", "conformance/servers/modern_stdio.ts"],
+    env: packageEnv(),
+    cwd: new URL(".", PROJECT).pathname,
+  };
+}
+
 /**
  * Resolves when `left` finds no processes any more. The system tells nobody but its parent that one has
  * ended, and to the last it counts as running though it was killed.
