@@ -206,7 +206,10 @@ function stdioUpstream(
     clock,
     logger,
   });
-  return channelUpstream(open, channelOptions(deps, upstream, stdio.maxProcesses));
+  return channelUpstream(open, {
+    ...channelOptions(deps, upstream, stdio.maxProcesses),
+    modern: true,
+  });
 }
 
 function channelOptions(

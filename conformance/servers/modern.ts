@@ -37,7 +37,8 @@ function modernApp(): FixtureApp {
   return { handle: (request) => handler.fetch(request), close: () => handler.close() };
 }
 
-function createServer(codec: StateCodec, notify: ServerNotifier): McpServer {
+/** A server of 2026-07-28 with all that there is to test; `notify` tells of changes. */
+export function createServer(codec: StateCodec, notify: ServerNotifier): McpServer {
   const server = new McpServer({ name: "switchyard-modern-fixture", version: "1.0.0" }, {
     capabilities: {
       tools: { listChanged: true },

@@ -1,0 +1,26 @@
+/**
+ * The 2026-07-28 MCP server of `modern.ts` on stdin and stdout: run it as a program, `deno run -A modern_stdio.ts`.
+ */
+import type { McpServer, ServerNotifier } from "@modelcontextprotocol/server";
+import { serveStdio } from "@modelcontextprotocol/server/stdio";
+import { createServer } from "./modern.ts";
+import { createStateCodec } from "./modern_input_tools.ts";
+
+const codec = createStateCodec();
+
+/** The SDK sends these to the subscriptions that asked for them. */
+function notifierOf(server: () => McpServer): ServerNotifier {
+  return {
+    toolsChanged: () => server().sendToolListChanged(),
+    promptsChanged: () => server().sendPromptListChanged(),
+    resourcesChanged: () => server().sendResourceListChanged(),
+    resourceUpdated: (uri) => void server().server.sendResourceUpdated({ uri }),
+  };
+}
+
+if (import.meta.main) {
+  serveStdio(() => {
+    const server: McpServer = createServer(codec, notifierOf(() => server));
+    return server;
+  }, { legacy: "reject" });
+}
