@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { delay, type FixtureOptions, type FixtureServer, refuseForeignHost } from "./loopback.ts";
 import { createPlainServer } from "./plain_tools.ts";
+import type { Server } from "./sdk_v1.ts";
 import { SSEServerTransport } from "./sdk_v1_sse.ts";
 
 const STREAM_PATH = "/sse";
@@ -18,9 +19,15 @@ const MESSAGE_PATH = "/message";
  */
 const SEND_DELAY_MS = 15;
 
+/** How an HTTP+SSE server is started. */
+export interface HttpSseOptions extends FixtureOptions {
+  /** Makes the server of each session; a plain one if left out. */
+  readonly createServer?: () => Server;
+}
+
 /** Starts an HTTP+SSE server on 127.0.0.1; its `url` is that of the stream. */
-export async function startHttpSseServer(options: FixtureOptions = {}): Promise<FixtureServer> {
-  const sessions = new HttpSseSessions();
+export async function startHttpSseServer(options: HttpSseOptions = {}): Promise<FixtureServer> {
+  const sessions = new HttpSseSessions(options);
   const server = createServer((request, response) => {
     sessions.handle(request, response).catch(() => response.destroy());
   });
@@ -43,6 +50,11 @@ export async function startHttpSseServer(options: FixtureOptions = {}): Promise<
 
 class HttpSseSessions {
   readonly #transports = new Map<string, SSEServerTransport>();
+  readonly #options: HttpSseOptions;
+
+  constructor(options: HttpSseOptions) {
+    this.#options = options;
+  }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", "http://127.0.0.1");
@@ -70,9 +82,15 @@ class HttpSseSessions {
       await send(message);
     };
     this.#transports.set(transport.sessionId, transport);
-    const server = createPlainServer("switchyard-http-sse-fixture");
-    server.onclose = () => void this.#transports.delete(transport.sessionId);
+    const server = this.#options.createServer?.() ??
+      createPlainServer("switchyard-http-sse-fixture");
+    const leave = server.onclose;
+    server.onclose = () => {
+      leave?.();
+      this.#transports.delete(transport.sessionId);
+    };
     await server.connect(transport);
+    this.#options.observe?.("listening");
   }
 }
 

@@ -3,10 +3,18 @@
  * that a local MCP server owes its user, and a close that cannot hang.
  */
 
+/**
+ * What a fixture server tells of itself: a stream for what it says of its own accord is open, or a call of
+ * `test_wait` was cancelled.
+ */
+export type FixtureEvent = "listening" | "cancelled";
+
 /** How a fixture server is started. */
 export interface FixtureOptions {
   /** The port to listen on; 0 (the default) takes a free one. */
   readonly port?: number;
+  /** Told what happens inside; it must not throw. */
+  readonly observe?: (event: FixtureEvent) => void;
 }
 
 /** A running fixture server. */

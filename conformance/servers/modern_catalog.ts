@@ -2,7 +2,9 @@
 import {
   completable,
   type GetPromptResult,
+  INVALID_PARAMS,
   type McpServer,
+  ProtocolError,
   ResourceTemplate,
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
@@ -11,6 +13,7 @@ import {
   completionsFor,
   embedded,
   image,
+  resourcePage,
   RESOURCES,
   TEMPLATE,
   templateBody,
@@ -20,7 +23,7 @@ import {
 /** How long a client may keep a fixed resource. */
 const RESOURCE_TTL_MS = 60_000;
 
-/** Registers the fixed resources and the template. */
+/** Registers the fixed resources, which are listed in pages, and the template. */
 export function registerResources(server: McpServer): void {
   for (const { uri, name, description, mimeType, body } of RESOURCES) {
     server.registerResource(name, uri, {
@@ -37,6 +40,11 @@ export function registerResources(server: McpServer): void {
   server.registerResource(name, template, { description, mimeType }, (uri, { id }) => ({
     contents: [{ uri: uri.href, mimeType, text: templateBody(String(id)) }],
   }));
+  server.server.setRequestHandler("resources/list", ({ params }) => {
+    const page = resourcePage(params?.cursor);
+    if (page === undefined) throw new ProtocolError(INVALID_PARAMS, "Unknown cursor");
+    return page;
+  });
 }
 
 function userMessages(

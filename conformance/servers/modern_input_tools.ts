@@ -13,7 +13,7 @@ import {
   type RequestStateCodec,
   type ServerContext,
 } from "@modelcontextprotocol/server";
-import { text, textForm } from "./samples.ts";
+import { CONNECT_URL, DEFAULTS_FORM, ENUMS_FORM, text, textForm } from "./samples.ts";
 import { type ModernTool, textResult, type ToolAnswer, type ToolCall } from "./modern_tools.ts";
 
 /** What a tool keeps in requestState between two rounds. */
@@ -107,6 +107,34 @@ function countRoots({ ctx }: ToolCall): ToolAnswer {
   return inputRequired({ inputRequests: { client_roots: inputRequired.listRoots() } });
 }
 
+/** Asks the user with a form, and tells what came of it. */
+function askForm(
+  { ctx }: ToolCall,
+  message: string,
+  requestedSchema: typeof DEFAULTS_FORM | typeof ENUMS_FORM | ReturnType<typeof textForm>,
+): ToolAnswer {
+  const answer = inputResponse(ctx.mcpReq.inputResponses, "form");
+  if (answer.kind === "elicit") {
+    return textResult(`The user chose ${answer.action}: ${JSON.stringify(answer.content ?? {})}`);
+  }
+  return inputRequired({
+    inputRequests: { form: inputRequired.elicit({ message, requestedSchema }) },
+  });
+}
+
+function askGiven({ args, ctx }: ToolCall): ToolAnswer {
+  const answer = modelText(ctx, "question");
+  if (answer !== undefined) return textResult(`The model said: ${answer}`);
+  return inputRequired({ inputRequests: { question: askModel(String(args["prompt"])) } });
+}
+
+function sendToPage({ ctx }: ToolCall): ToolAnswer {
+  const answer = inputResponse(ctx.mcpReq.inputResponses, "page");
+  if (answer.kind === "elicit") return textResult(`The user chose ${answer.action}.`);
+  const page = inputRequired.elicitUrl({ message: "Connect your account.", url: CONNECT_URL });
+  return inputRequired({ inputRequests: { page } });
+}
+
 /** Asks only for what the client said it can give. */
 function askWithinCapabilities({ ctx }: ToolCall): ToolAnswer {
   const answered = Object.keys(ctx.mcpReq.inputResponses ?? {});
@@ -192,6 +220,25 @@ function statefulTools(codec: StateCodec): Record<string, ModernTool> {
 /** The tools, by name, in the order they are listed. */
 export function inputTools(codec: StateCodec): Record<string, ModernTool> {
   return {
+    test_sampling: {
+      description: "Asks the client's model",
+      inputSchema: textForm("prompt"),
+      run: askGiven,
+    },
+    test_elicitation: {
+      description: "Asks the user",
+      inputSchema: textForm("message"),
+      run: (call) => askForm(call, String(call.args["message"]), textForm("response")),
+    },
+    test_elicitation_sep1034_defaults: {
+      description: "Asks the user with defaults filled in",
+      run: (call) => askForm(call, "Are these values right?", DEFAULTS_FORM),
+    },
+    test_elicitation_sep1330_enums: {
+      description: "Asks the user to choose in five ways",
+      run: (call) => askForm(call, "Which do you take?", ENUMS_FORM),
+    },
+    test_elicitation_url: { description: "Sends the user to a page", run: sendToPage },
     test_missing_capability: { description: "Needs the client's model", run: askForCapital },
     test_streaming_elicitation: { description: "Asks the user", run: streamingElicitation },
     test_input_required_result_elicitation: { description: "Asks for a name", run: greetUser },

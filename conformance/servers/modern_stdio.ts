@@ -3,8 +3,8 @@
  */
 import type { McpServer, ServerNotifier } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
-import { createServer } from "./modern.ts";
 import { createStateCodec } from "./modern_input_tools.ts";
+import { createModernServer } from "./modern_server.ts";
 
 const codec = createStateCodec();
 
@@ -20,7 +20,11 @@ function notifierOf(server: () => McpServer): ServerNotifier {
 
 if (import.meta.main) {
   serveStdio(() => {
-    const server: McpServer = createServer(codec, notifierOf(() => server));
+    const server: McpServer = createModernServer({
+      name: "switchyard-modern-fixture",
+      codec,
+      notify: notifierOf(() => server),
+    });
     return server;
   }, { legacy: "reject" });
 }

@@ -6,7 +6,7 @@ import {
   type ServerContext,
   type ServerNotifier,
 } from "@modelcontextprotocol/server";
-import { delay } from "./loopback.ts";
+import { delay, type FixtureOptions } from "./loopback.ts";
 import { audio, embedded, image, mixedContent, RICH_SCHEMA, text } from "./samples.ts";
 
 /** The schema type the SDK takes for a JSON Schema. */
@@ -17,6 +17,7 @@ export interface ToolCall {
   readonly args: Record<string, unknown>;
   readonly ctx: ServerContext;
   readonly notify: ServerNotifier;
+  readonly observe?: FixtureOptions["observe"];
 }
 
 /** What a tool answers: its result, or the question it has to ask first. */
@@ -60,15 +61,34 @@ async function reportProgress({ ctx }: ToolCall): Promise<CallToolResult> {
   return textResult("All steps are done.");
 }
 
+async function logThreeLines({ ctx }: ToolCall): Promise<CallToolResult> {
+  for (const data of ["first line", "second line", "third line"]) {
+    await ctx.mcpReq.log("info", data, "modern-fixture");
+    await delay(STEP_MS, ctx.mcpReq.signal);
+  }
+  return textResult("Three lines were logged, if the request asked for lines.");
+}
+
 /** Logs one line, which the SDK holds back unless the request named a log level. */
 async function logOneLine({ ctx }: ToolCall): Promise<CallToolResult> {
   await ctx.mcpReq.log("info", "one line", "modern-fixture");
   return textResult("One line was logged, if the request asked for lines.");
 }
 
-async function wait({ args, ctx }: ToolCall): Promise<CallToolResult> {
+/** Says with its first progress that it has begun. */
+async function wait({ args, ctx, observe }: ToolCall): Promise<CallToolResult> {
   const ms = Math.min(Number(args["ms"] ?? 0), MAX_WAIT_MS);
-  await delay(ms, ctx.mcpReq.signal);
+  const progressToken = ctx.mcpReq._meta?.progressToken;
+  if (progressToken !== undefined) {
+    const params = { progressToken, progress: 0, total: 1 };
+    await ctx.mcpReq.notify({ method: "notifications/progress", params });
+  }
+  try {
+    await delay(ms, ctx.mcpReq.signal);
+  } catch (error) {
+    observe?.("cancelled");
+    throw error;
+  }
   return textResult(`Waited ${ms} ms.`);
 }
 
@@ -93,6 +113,7 @@ export const MODERN_TOOLS: Readonly<Record<string, ModernTool>> = {
   ]),
   test_multiple_content_types: fixed("Answers with several kinds of content", mixedContent()),
   test_tool_with_progress: { description: "Reports progress while it runs", run: reportProgress },
+  test_tool_with_logging: { description: "Logs while it runs", run: logThreeLines },
   test_logging_tool: { description: "Logs while it runs", run: logOneLine },
   test_error_handling: {
     description: "Always fails",
@@ -120,6 +141,11 @@ export const MODERN_TOOLS: Readonly<Record<string, ModernTool>> = {
   },
   test_trigger_tool_change: change("Says that the tools changed", (n) => n.toolsChanged()),
   test_trigger_prompt_change: change("Says that the prompts changed", (n) => n.promptsChanged()),
+  test_change_lists: change("Says that every list changed", (n) => {
+    n.toolsChanged();
+    n.promptsChanged();
+    n.resourcesChanged();
+  }),
   test_touch_watched_resource: change(
     "Says that test://watched-resource changed",
     (n) => n.resourceUpdated("test://watched-resource"),

@@ -7,7 +7,7 @@ import {
   type Tool,
 } from "./sdk_v1.ts";
 import { text } from "./samples.ts";
-import { SessionState } from "./session_state.ts";
+import { SessionPeers, SessionState } from "./session_state.ts";
 import { callSessionTool, listSessionTools } from "./session_tools.ts";
 
 /** The tools that need neither an event store nor resources. */
@@ -70,7 +70,9 @@ export function createPlainServer(name: string): Server {
   const server = new Server({ name, version: "1.0.0" }, {
     capabilities: { tools: { listChanged: true }, logging: {} },
   });
-  const session = new SessionState((notification) => server.notification(notification));
+  const session = new SessionState({
+    notify: (notification) => server.notification(notification),
+  }, new SessionPeers());
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listTools() }));
   server.setRequestHandler(CallToolRequestSchema, ({ params }, extra) => {
     const own = Object.hasOwn(OWN_TOOLS, params.name) ? OWN_TOOLS[params.name] : undefined;

@@ -149,6 +149,23 @@ export const RESOURCES = [
   },
 ] as const;
 
+/** How many of them one page of resources/list holds. */
+const RESOURCES_PER_PAGE = 2;
+
+/** One page of the fixed resources as resources/list shows them, or undefined for a cursor that is none. */
+export function resourcePage(cursor: string | undefined) {
+  const start = Number(cursor ?? 0);
+  if (cursor !== undefined && !(start > 0 && start < RESOURCES.length)) return undefined;
+  const end = start + RESOURCES_PER_PAGE;
+  return {
+    resources: RESOURCES.slice(start, end).map(({ body: _, ...resource }) => resource),
+    ...(end < RESOURCES.length && { nextCursor: String(end) }),
+  };
+}
+
+/** The page a user is sent to. */
+export const CONNECT_URL = "https://example.com/connect";
+
 /** The one resource template. */
 export const TEMPLATE = {
   uriTemplate: "test://template/{id}/data",

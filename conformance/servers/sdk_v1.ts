@@ -15,19 +15,23 @@ export {
   ListPromptsRequestSchema,
   ListResourcesRequestSchema,
   ListResourceTemplatesRequestSchema,
+  ListRootsResultSchema,
   ListToolsRequestSchema,
   McpError,
   ReadResourceRequestSchema,
   SetLevelRequestSchema,
   SubscribeRequestSchema,
   UnsubscribeRequestSchema,
+  UrlElicitationRequiredError,
 } from "@modelcontextprotocol/sdk/types.js";
 export { Server } from "@modelcontextprotocol/sdk/server";
 export type { EventStore } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp";
 export type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol";
 export type {
   CallToolResult,
+  ClientCapabilities,
   ElicitRequestFormParams,
+  ElicitResult,
   GetPromptResult,
   LoggingLevel,
   Prompt,

@@ -6,6 +6,8 @@ import {
   type Prompt,
   type ReadResourceResult,
 } from "./sdk_v1.ts";
+import { enteredText } from "./session_input_tools.ts";
+import type { Extra } from "./session_tool.ts";
 import { embedded, image, RESOURCES, TEMPLATE, templateBody, text } from "./samples.ts";
 
 /** The code the session-era revisions give to a resource that is not there. */
@@ -14,7 +16,10 @@ const RESOURCE_NOT_FOUND = -32002;
 interface SessionPrompt {
   readonly description: string;
   readonly arguments: readonly string[];
-  readonly messages: (args: Record<string, string>) => GetPromptResult["messages"];
+  readonly messages: (
+    args: Record<string, string>,
+    extra: Extra,
+  ) => GetPromptResult["messages"] | Promise<GetPromptResult["messages"]>;
 }
 
 const SESSION_PROMPTS: Readonly<Record<string, SessionPrompt>> = {
@@ -44,6 +49,14 @@ const SESSION_PROMPTS: Readonly<Record<string, SessionPrompt>> = {
       { role: "user", content: text("Describe the image.") },
     ],
   },
+  test_input_required_result_prompt: {
+    description: "Asks for a context first",
+    arguments: [],
+    messages: async (_, extra) => {
+      const context = await enteredText(extra, "In which context?", "context");
+      return [{ role: "user", content: text(`In context: ${context}.`) }];
+    },
+  },
 };
 
 /** The prompts as prompts/list shows them. */
@@ -56,14 +69,18 @@ export function listSessionPrompts(): Prompt[] {
 }
 
 /** One prompt; unknown names and missing arguments are -32602. */
-export function getSessionPrompt(name: string, args: Record<string, string>): GetPromptResult {
+export async function getSessionPrompt(
+  name: string,
+  args: Record<string, string>,
+  extra: Extra,
+): Promise<GetPromptResult> {
   const prompt = Object.hasOwn(SESSION_PROMPTS, name) ? SESSION_PROMPTS[name] : undefined;
   if (prompt === undefined) throw new McpError(ErrorCode.InvalidParams, `Unknown prompt ${name}`);
   const missing = prompt.arguments.filter((argument) => !(argument in args));
   if (missing.length > 0) {
     throw new McpError(ErrorCode.InvalidParams, `Missing argument ${missing.join(", ")}`);
   }
-  return { description: prompt.description, messages: prompt.messages(args) };
+  return { description: prompt.description, messages: await prompt.messages(args, extra) };
 }
 
 /** The content of a resource; an unknown one is -32002 with the uri as data. */

@@ -41,7 +41,12 @@ export class Inbox<T> {
   }
 
   /** The first `count` items that match, as soon as so many have arrived. */
-  async take(count: number, what: string, matches: (item: T) => boolean): Promise<T[]> {
+  async take(
+    count: number,
+    what: string,
+    matches: (item: T) => boolean,
+    deadlineMs = DEADLINE_MS,
+  ): Promise<T[]> {
     const { promise, resolve } = Promise.withResolvers<T[]>();
     const check = () => {
       const found = this.#items.filter(matches);
@@ -50,15 +55,19 @@ export class Inbox<T> {
     this.#checks.add(check);
     check();
     try {
-      return await within(promise, what);
+      return await within(promise, what, deadlineMs);
     } finally {
       this.#checks.delete(check);
     }
   }
 
   /** The first item that matches. */
-  async first(what: string, matches: (item: T) => boolean): Promise<T> {
-    const [item] = await this.take(1, what, matches);
+  async first(
+    what: string,
+    matches: (item: T) => boolean,
+    deadlineMs = DEADLINE_MS,
+  ): Promise<T> {
+    const [item] = await this.take(1, what, matches, deadlineMs);
     return item!;
   }
 }
