@@ -82,7 +82,8 @@ Deno.test("JSON-RPC errors of the upstream pass with their status, byte for byte
     await using upstream = scriptedUpstream((_, connection) =>
       connection.write(jsonAnswer(body, { "retry-after": "3" }, status))
     );
-    await withProxy({ upstream: upstream.url }, async (proxy) => {
+    const modern = { upstream: upstream.url, upstreamConfig: { era: "modern" } };
+    await withProxy(modern, async (proxy) => {
       const response = await postText(proxy.origin, modernList, modernFields);
       assertEquals([response.status, response.text], [parseInt(status), body]);
       assertEquals(response.headers.get("retry-after"), "3");

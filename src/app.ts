@@ -5,7 +5,7 @@
  */
 
 import { adminHandler, SessionPages, type Snapshot } from "./admin/mod.ts";
-import { anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
+import { ANONYMOUS, anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { sharedTimers } from "./deadlines.ts";
 import { type Config, httpSsePaths, type RouteConfig } from "./config/mod.ts";
@@ -179,6 +179,8 @@ function wireRoute(parts: Parts, route: RouteConfig): [path: string, wired: Rout
     timers,
     logger,
     withheld: parts.authenticator.credentialFields,
+    sealer: parts.stores.sealer,
+    anonymous: ANONYMOUS.id,
     httpClient: options.httpClient,
   });
   parts.upstreams.push(upstream);

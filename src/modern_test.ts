@@ -16,6 +16,9 @@ import {
   withProxy,
 } from "./testing/mod.ts";
 
+/** The scripted server is not asked what it speaks. */
+const MODERN = { era: "modern" };
+
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete"}}';
 
 const CALL = messages.modern("tools/call", { name: "get weather", arguments: {} });
@@ -104,7 +107,7 @@ for (const [name, body, fields, status, code] of CASES) {
     await using upstream = scriptedUpstream((_, to) =>
       to.write(jsonAnswer(RESULT, { "mcp-session-id": "leak" }))
     );
-    await withProxy({ upstream: upstream.url }, async (proxy) => {
+    await withProxy({ upstream: upstream.url, upstreamConfig: MODERN }, async (proxy) => {
       const response = await postText(proxy.origin, body, fields);
       assertEquals(response.status, status);
       assertEquals(upstream.requests.length, code === 0 ? 1 : 0);
@@ -117,7 +120,7 @@ for (const [name, body, fields, status, code] of CASES) {
 
 Deno.test("R33 the metadata headers go upstream as they came", async () => {
   await using upstream = scriptedUpstream((_, to) => to.write(jsonAnswer(RESULT)));
-  await withProxy({ upstream: upstream.url }, async (proxy) => {
+  await withProxy({ upstream: upstream.url, upstreamConfig: MODERN }, async (proxy) => {
     const sent = { ...call, "mcp-name": base64("get weather"), "mcp-param-city": base64("Köln") };
     await postText(proxy.origin, CALL, sent);
     for (const [name, value] of Object.entries(sent)) {
@@ -129,7 +132,7 @@ Deno.test("R33 the metadata headers go upstream as they came", async () => {
 for (const method of ["GET", "DELETE"]) {
   Deno.test(`${method} under a modern version is answered with 405 (streamable-http)`, async () => {
     await using upstream = scriptedUpstream((_, to) => to.write(jsonAnswer(RESULT)));
-    await withProxy({ upstream: upstream.url }, async (proxy) => {
+    await withProxy({ upstream: upstream.url, upstreamConfig: MODERN }, async (proxy) => {
       const response = await exchange(
         proxy.origin,
         `${method} /mcp HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n` +
@@ -145,7 +148,7 @@ Deno.test("a modern notification is answered with 202, a false Mcp-Method is not
   await using upstream = scriptedUpstream((_, to) =>
     to.write("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")
   );
-  await withProxy({ upstream: upstream.url }, async (proxy) => {
+  await withProxy({ upstream: upstream.url, upstreamConfig: MODERN }, async (proxy) => {
     const body = '{"jsonrpc":"2.0","method":"notifications/custom"}';
     assertEquals((await postText(proxy.origin, body, version)).status, 202);
     const wrong = { ...version, "mcp-method": "other" };

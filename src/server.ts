@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createApp } from "./app.ts";
+import { type App, createApp } from "./app.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, parseAddress } from "./config/mod.ts";
 import { loadPipelines, type Pipelines } from "./interceptors.ts";
@@ -57,6 +57,38 @@ export class ListenError extends Error {
   }
 }
 
+/** An app with its stores, interceptors and recording, which does not listen. */
+export interface OpenedApp extends App {
+  /** Ends the recording, if there is one, where it stands, and writes it. */
+  finishRecording(): Promise<void>;
+}
+
+/**
+ * Opens all that a config needs but the addresses that it listens on.
+ *
+ * @param clientConnections how many connections of clients are open; null where there are none
+ * @throws {ConfigError} where what the config names cannot be used; nothing is left open then
+ */
+export async function openApp(
+  options: ServeOptions,
+  clientConnections: () => number | null = () => null,
+): Promise<OpenedApp> {
+  const { config, clock = systemClock, logger = nullLogger } = options;
+  const recording = config.record && await recordRun(config.record, { config, clock, logger });
+  const pipelines = await loadPipelines(config, { clock, logger });
+  const stores = await openOrClose(pipelines, () => openStores(config, { clock, logger }));
+  const app = await openOrClose(
+    pipelines,
+    () => createApp({ ...options, pipelines, stores, clientConnections }),
+    () => stores.close(),
+  );
+  return {
+    ...app,
+    handler: recording?.tap(app.handler) ?? app.handler,
+    finishRecording: () => recording?.finish() ?? Promise.resolve(),
+  };
+}
+
 /**
  * Listens on the addresses of a config.
  *
@@ -65,21 +97,12 @@ export class ListenError extends Error {
  */
 export async function serve(options: ServeOptions): Promise<RunningProxy> {
   const { config, clock = systemClock, logger = nullLogger } = options;
-  const recording = config.record && await recordRun(config.record, { config, clock, logger });
-  const pipelines = await loadPipelines(config, { clock, logger });
-  const stores = await openOrClose(pipelines, () => openStores(config, { clock, logger }));
   const servers: HttpServer[] = [];
-  const clientConnections = () => servers[0]?.connections ?? null;
-  const app = await openOrClose(
-    pipelines,
-    () => createApp({ ...options, pipelines, stores, clientConnections }),
-    () => stores.close(),
-  );
+  const app = await openApp(options, () => servers[0]?.connections ?? null);
   try {
-    const handler = recording?.tap(app.handler) ?? app.handler;
     const { maxClientConnections } = config.limits;
     const setting = { config, clock, logger };
-    servers.push(listen(config.listen, handler, maxClientConnections, setting));
+    servers.push(listen(config.listen, app.handler, maxClientConnections, setting));
     if (config.admin !== "off") {
       // R84: connections of its own, so that health answers also where clients have taken theirs.
       servers.push(listen(config.admin, app.admin, ADMIN_CONNECTIONS, setting));
@@ -99,8 +122,7 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
         config.drainTimeoutMs,
         clock,
       ),
-      // The recording ends here, and is written while the rest is still ending.
-      recording?.finish(),
+      app.finishRecording(),
     ]);
     return inTime;
   };

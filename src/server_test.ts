@@ -52,7 +52,9 @@ Deno.test("R68 stop() ends a GET stream and subscriptions/listen cleanly, and at
   const requests: (string | Uint8Array)[] = [GET, jsonPost(listen, fields)];
   for (const request of requests) {
     await using upstream = scriptedUpstream((_, to) => to.write(SSE_HEAD + "3\r\n:\n\n\r\n"));
-    const proxy = await testProxy({ upstream: upstream.url, config: { drainTimeoutMs: 60_000 } });
+    const upstreamConfig = { era: "both" };
+    const config = { drainTimeoutMs: 60_000 };
+    const proxy = await testProxy({ upstream: upstream.url, upstreamConfig, config });
     using client = await RawClient.connect(proxy.origin);
     await client.write(request);
     await client.readHead();

@@ -6,6 +6,14 @@
  */
 
 import {
+  asModern,
+  asSession,
+  bridged,
+  type Bridges,
+  type ServerEras,
+  type StateSealer,
+} from "./bridge/mod.ts";
+import {
   channelUpstream,
   type ChannelUpstreamOptions,
   httpSseChannel,
@@ -43,16 +51,75 @@ export interface UpstreamDeps {
   readonly logger: Logger;
   /** Fields, in lower case, that hold credentials for the proxy itself and never go upstream (R93). */
   readonly withheld: readonly string[];
+  /** Seals what clients are to give back. */
+  readonly sealer: StateSealer;
+  /** Id of the principal that stands for everybody who is not told apart. */
+  readonly anonymous: string;
   /** Makes the connections; the proxy's own where it is left out. */
   readonly httpClient?: HttpClientFactory | undefined;
 }
 
 /**
- * The server behind a route as its clients see it: each in a session of its own, or together in one.
+ * The server behind a route as its clients see it, whatever era they and it are of.
  *
  * @throws {ConfigError} where certificates cannot be used, or a program may not be run
  */
 export function openUpstream(route: RouteConfig, deps: UpstreamDeps): Upstream {
+  const { stdio, era } = route.upstream;
+  const server = openServer(route, deps);
+  if (era === "both") return server;
+  return bridged(server, {
+    clock: deps.timers,
+    timeoutMs: PROBE_TIMEOUT_MS,
+    silenceIsSession: stdio !== undefined,
+    pinned: pinnedEras(route.upstream),
+    open: (onDoubt) => openBridges(server, route.upstream, deps, onDoubt),
+  });
+}
+
+/** Longest wait for what a server says of the revisions that it speaks, in milliseconds. */
+const PROBE_TIMEOUT_MS = 5_000;
+
+/** What need not be found out; HTTP+SSE is a transport of sessions alone. */
+function pinnedEras({ era, transport }: UpstreamConfig): ServerEras | undefined {
+  if (era === "session" || transport === "http+sse") return { modern: false, session: true };
+  return era === "modern" ? { modern: true, session: false } : undefined;
+}
+
+/** Both bridges of a server. */
+function openBridges(
+  server: Upstream,
+  { stdio, sessions, reconnect, headersTimeoutMs, streamIdleTimeoutMs }: UpstreamConfig,
+  { timers, logger, sealer, anonymous, config: { limits } }: UpstreamDeps,
+  onDoubt: () => void,
+): Bridges {
+  const common = {
+    clock: timers,
+    logger,
+    maxEventBytes: limits.maxEventBytes,
+    backOff: reconnect,
+    streamIdleMs: streamIdleTimeoutMs,
+    firstMessageMs: headersTimeoutMs,
+    onDoubt,
+  };
+  return {
+    asModern: asModern(server, {
+      ...common,
+      seal: sealer,
+      anonymous,
+      sharesSessions: sessions === "shared",
+      ...(stdio !== undefined && { bounds: { maxSessions: stdio.maxProcesses, stockSize: 1 } }),
+    }),
+    asSession: asSession(server, {
+      ...common,
+      maxSessions: limits.maxSessions,
+      sessionIdleMs: limits.sessionIdleTimeoutMs,
+    }),
+  };
+}
+
+/** The server as clients of its own era see it: each in a session of its own, or together in one. */
+function openServer(route: RouteConfig, deps: UpstreamDeps): Upstream {
   const { stdio, sessions, reconnect } = route.upstream;
   const upstream = stdio === undefined
     ? httpUpstream(route, deps)
@@ -139,7 +206,10 @@ function stdioUpstream(
     clock,
     logger,
   });
-  return channelUpstream(open, channelOptions(deps, upstream, stdio.maxProcesses));
+  return channelUpstream(open, {
+    ...channelOptions(deps, upstream, stdio.maxProcesses),
+    modern: true,
+  });
 }
 
 function channelOptions(

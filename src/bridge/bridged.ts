@@ -17,8 +17,8 @@ import {
   type UpstreamAnswer,
   type UpstreamCall,
 } from "../upstream/mod.ts";
-import { BRIDGED_SESSION } from "./bridged_session.ts";
-import { isModernError, probe, type ProbeOptions, type ProbeResult } from "./probe.ts";
+import { BRIDGED_SESSION } from "./as_session/mod.ts";
+import { eraOf, isModernError, probe, type ProbeOptions, type ProbeResult } from "./probe.ts";
 
 /** The longest answer to `initialize`, and the longest refusal, that is looked into, in bytes. */
 const MAX_LOOKED_INTO_BYTES = 1_048_576;
@@ -82,7 +82,7 @@ class Bridged implements BridgedUpstream {
 
   exchange = (call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer> => {
     if (call.era === "modern") return this.#modern("exchange", call, body);
-    if (call.sessionId === undefined && opensSession(body)) return this.#begin(call, body);
+    if (call.sessionId === undefined && asks("initialize", body)) return this.#begin(call, body);
     return this.#session(call, (upstream) => upstream.exchange(call, body), body);
   };
 
@@ -110,13 +110,25 @@ class Bridged implements BridgedUpstream {
     body: Uint8Array,
   ): Promise<UpstreamAnswer> {
     if (this.#eras.modern === undefined) {
-      const refused = await this.#learn(call, body);
-      if (refused !== undefined) return refused;
+      const answer = await this.#firstModern(call, body);
+      if (answer !== undefined) return answer;
     }
     if (this.#eras.modern === false) return await this.#open().asModern[method](call, body);
     const answer = await this.#server[method](call, body);
     if (!TELLING.has(answer.status) || this.#options.pinned !== undefined) return answer;
     return await this.#refusedModern(method, call, body, answer);
+  }
+
+  /** Finds out what the server speaks, for a modern call that is answered by that where it asks the same. */
+  async #firstModern(call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer | undefined> {
+    const asksItself = !this.#options.silenceIsSession && asks("server/discover", body);
+    if (!asksItself) return await this.#learn(call, body);
+    const { answer, said } = await look(await this.#server.exchange(call, body));
+    const era = eraOf(answer, said);
+    if (era !== undefined) this.#remember(era);
+    if (era !== "session") return answer;
+    answer.body.discard();
+    return undefined;
   }
 
   /** A modern call was refused: perhaps the server has been replaced by one of the session era. */
@@ -183,8 +195,8 @@ class Bridged implements BridgedUpstream {
       return held;
     }
     if (isModernError(said)) this.#eras = { modern: true, session: false };
-    else if (await this.#isModernOnly(call)) this.#eras = { modern: true, session: false };
-    else return held;
+    else if (this.#eras.session === true || !await this.#isModernOnly(call)) return held;
+    else this.#eras = { modern: true, session: false };
     held.body.discard();
     return await this.#open().asSession.exchange(call, body);
   }
@@ -203,10 +215,14 @@ class Bridged implements BridgedUpstream {
     // What another caller may not do this one may.
     if (found.era === undefined && joined) found = await this.#probe(call);
     if (found.era === undefined) return refusalFor(found.refusal, this.#options, body);
-    this.#eras = found.era === "modern"
+    this.#remember(found.era);
+    return undefined;
+  }
+
+  #remember(era: "modern" | "session"): void {
+    this.#eras = era === "modern"
       ? { ...this.#eras, modern: true }
       : { modern: false, session: true };
-    return undefined;
   }
 
   /** Asks the server, once for all who want to know. */
@@ -246,10 +262,10 @@ function refusalFor(
 
 /** An answer, as if nobody had looked, and the message in it. */
 async function look(answer: UpstreamAnswer): Promise<{ answer: UpstreamAnswer; said: unknown }> {
-  if (answer.kind === "sse") return { answer, said: undefined };
+  if (answer.kind !== "json") return { answer, said: undefined };
   const bytes = await answer.body.bytesWithin(MAX_LOOKED_INTO_BYTES);
   if (bytes === null) return { answer, said: undefined };
-  const said = answer.kind === "json" ? readBody(decode(bytes))?.messages[0]?.value : undefined;
+  const said = readBody(decode(bytes))?.messages[0]?.value;
   return { answer: { ...answer, body: heldBody(bytes) }, said };
 }
 
@@ -260,11 +276,12 @@ function saysModern(said: unknown): boolean {
   return isModernError(said) || (typeof code === "number" && code !== -32000);
 }
 
-function opensSession(body: Uint8Array): boolean {
+/** Whether a body is one request of this method. */
+function asks(method: string, body: Uint8Array): boolean {
   const text = decode(body);
-  if (!text.includes("initialize")) return false;
+  if (!text.includes(method)) return false;
   const read = readBody(text);
-  return read?.batch === false && read.messages[0]!.value.method === "initialize";
+  return read?.batch === false && read.messages[0]!.value.method === method;
 }
 
 function idOf(body: Uint8Array): string | undefined {

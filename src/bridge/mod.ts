@@ -10,15 +10,6 @@
  * @module
  */
 
-export {
-  asSession,
-  type AsSessionLimits,
-  type AsSessionOptions,
-  BRIDGED_SESSION,
-  type SessionBridge,
-  type SessionBridgeStats,
-} from "./as_session/mod.ts";
-export type { BridgeOptions, StateSealer } from "./options.ts";
 export { asModern, type ModernBridge } from "./as_modern/as_modern.ts";
 export {
   type AsModernBounds,
@@ -27,3 +18,19 @@ export {
   type CacheHints,
   DEFAULT_BOUNDS,
 } from "./as_modern/options.ts";
+export {
+  asSession,
+  type AsSessionLimits,
+  type AsSessionOptions,
+  type SessionBridge,
+  type SessionBridgeStats,
+} from "./as_session/mod.ts";
+export {
+  bridged,
+  type BridgedOptions,
+  type BridgedUpstream,
+  type Bridges,
+  type ServerEras,
+} from "./bridged.ts";
+export type { BridgeOptions, StateSealer } from "./options.ts";
+export type { ProbeOptions } from "./probe.ts";

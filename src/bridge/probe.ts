@@ -12,15 +12,7 @@ import type { Clock } from "../clock.ts";
 import { FIRST_MODERN_REVISION, isModernRevision, PROTOCOL_VERSION_KEY } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
 import { type FieldReader, Fields } from "../http/mod.ts";
-import {
-  at,
-  CLIENT_INFO,
-  encode,
-  keep,
-  type KeptAnswer,
-  readReply,
-  type RpcText,
-} from "../rpc/mod.ts";
+import { at, CLIENT_INFO, encode, keep, type KeptAnswer, readReply } from "../rpc/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 
 /** The largest answer to a probe, in bytes. */
@@ -116,30 +108,48 @@ function probeFields(headers: FieldReader): Fields {
 
 async function judge(answer: UpstreamAnswer): Promise<ProbeResult> {
   const { status, kind } = answer;
-  if (ABOUT_THE_CALLER.has(status) || status >= 500 || (status >= 300 && status < 400)) {
+  if (isAboutTheCaller(status)) {
     return { era: undefined, refusal: await keep(answer, MAX_ANSWER_BYTES) };
   }
   if (kind === "other") {
     answer.body.discard();
     return status >= 400 ? { era: "session" } : { era: undefined, refusal: noAnswer() };
   }
-  let reply: RpcText;
   try {
-    reply = await readReply(answer, `s${JSON.parse(PROBE_ID)}`, {
+    const reply = await readReply(answer, `s${JSON.parse(PROBE_ID)}`, {
       maxBytes: MAX_ANSWER_BYTES,
       onOther: () => {},
     });
+    return { era: eraIn(status, reply.value) };
   } catch (error) {
     // A refusal without JSON-RPC in it is what servers of the session era say to strangers.
     if (toProxyError(error).kind === "upstream_status") return { era: "session" };
     throw error;
   }
-  if (isModernError(reply.value)) return { era: "modern" };
+}
+
+/** Whether a status says something about who asks, or when, and nothing about the server. */
+function isAboutTheCaller(status: number): boolean {
+  return ABOUT_THE_CALLER.has(status) || status >= 500 || (status >= 300 && status < 400);
+}
+
+/** The era of a server that has answered `server/discover` with this message. */
+function eraIn(status: number, message: unknown): "modern" | "session" {
+  if (isModernError(message)) return "modern";
   // An unknown method is a 404 with this error at modern servers alone; the others say it with 200.
-  if (status === 404 && at(reply.value, "error", "code") === -32601) return { era: "modern" };
-  const versions = at(reply.value, "result", "supportedVersions");
-  const isDiscovered = Array.isArray(versions) && versions.some(isModern);
-  return { era: isDiscovered ? "modern" : "session" };
+  if (status === 404 && at(message, "error", "code") === -32601) return "modern";
+  const versions = at(message, "result", "supportedVersions");
+  return Array.isArray(versions) && versions.some(isModern) ? "modern" : "session";
+}
+
+/** What the answer to a client's own `server/discover` tells of the server; undefined for nothing. */
+export function eraOf(
+  { status, kind }: UpstreamAnswer,
+  message: unknown,
+): "modern" | "session" | undefined {
+  if (isAboutTheCaller(status)) return undefined;
+  if (message !== undefined) return eraIn(status, message);
+  return kind !== "sse" && status >= 400 ? "session" : undefined;
 }
 
 function isModern(version: unknown): boolean {

@@ -1,5 +1,6 @@
 /**
- * An upstream of the session era on channels: each upstream session is one channel.
+ * An upstream on channels: each upstream session is one, and each principal whose requests have no session
+ * has one.
  *
  * @module
  */
@@ -16,6 +17,7 @@ import {
 } from "../rpc/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import type { OpenChannel } from "./channel.ts";
+import { ModernChannels } from "./modern_channels.ts";
 import type { ChannelStats, ChannelUpstreamOptions } from "./options.ts";
 import { ChannelSession } from "./session.ts";
 
@@ -43,11 +45,19 @@ class Channels implements ChannelUpstream {
   readonly #sessions = new Map<string, ChannelSession>();
   /** Channels that are being opened or closed. */
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #modern: ModernChannels;
   #closed = false;
 
   constructor(open: OpenChannel, options: ChannelUpstreamOptions) {
     this.#open = open;
     this.#options = options;
+    this.#modern = new ModernChannels({
+      ...options,
+      open,
+      drops: this.#drops,
+      hasRoom: () => this.#hasRoom,
+      follow: (work) => this.#follow(work),
+    });
   }
 
   exchange = async (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> => {
@@ -55,6 +65,7 @@ class Channels implements ChannelUpstream {
     if (call.sessionId !== undefined) {
       return await this.#sessions.get(call.sessionId)?.exchange(call, body) ?? this.#unknown(body);
     }
+    if (this.#isModern(call)) return await this.#modern.exchange(call, body);
     const isInitialize = !body.batch && body.messages[0]!.value.method === "initialize";
     return isInitialize ? await this.#begin(call, body) : this.#sessionless(body);
   };
@@ -62,6 +73,7 @@ class Channels implements ChannelUpstream {
   notify = async (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> => {
     const text = decode(bytes);
     const body = read(bytes);
+    if (this.#isModern(call)) return await this.#modern.notify(call, body);
     if (call.sessionId === undefined) return this.#sessionless();
     return await this.#sessions.get(call.sessionId)?.notify(call, text, body) ?? this.#unknown();
   };
@@ -88,6 +100,7 @@ class Channels implements ChannelUpstream {
   async close(): Promise<void> {
     this.#closed = true;
     for (const session of [...this.#sessions.values()]) this.#endInBackground(session);
+    this.#modern.close();
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     await this.#options.beneath?.close();
   }
@@ -96,7 +109,8 @@ class Channels implements ChannelUpstream {
     const sessions = [...this.#sessions.values()];
     return {
       sessions: sessions.length,
-      inFlight: sessions.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      sessionless: this.#modern.size,
+      inFlight: sessions.reduce((sum, { inFlight }) => sum + inFlight, this.#modern.inFlight),
       waiting: sessions.reduce((sum, { waiting }) => sum + waiting, 0),
       dropped: this.#drops.counts,
     };
@@ -105,8 +119,7 @@ class Channels implements ChannelUpstream {
   /** Opens a session with its `initialize`; one that the server refuses is none. */
   async #begin(call: UpstreamCall, body: RpcBody): Promise<UpstreamAnswer> {
     const { maxSessions } = this.#options.limits;
-    if (this.#closed) throw new ProxyError("upstream_unreachable", "The proxy is stopping.");
-    if (this.#sessions.size >= maxSessions) {
+    if (!this.#hasRoom) {
       const sentence = `The upstream server has ${maxSessions} sessions, which is the limit here.`;
       throw new ProxyError("upstream_saturated", sentence);
     }
@@ -128,6 +141,16 @@ class Channels implements ChannelUpstream {
       this.#endInBackground(session);
       throw error;
     }
+  }
+
+  /** Whether there may be one more channel. @throws {ProxyError} where there will be none any more */
+  get #hasRoom(): boolean {
+    if (this.#closed) throw new ProxyError("upstream_unreachable", "The proxy is stopping.");
+    return this.#sessions.size + this.#modern.size < this.#options.limits.maxSessions;
+  }
+
+  #isModern({ era, sessionId }: UpstreamCall): boolean {
+    return this.#options.modern === true && era === "modern" && sessionId === undefined;
   }
 
   async #connect(session: ChannelSession, { headers }: UpstreamCall): Promise<void> {

@@ -4,16 +4,18 @@
  *
  * `channel.ts` is the seam to such a transport. `channel_upstream.ts` finds the session of a call,
  * `session.ts` is one channel and says to whom each message goes, `requests.ts` knows which requests
- * are in flight. `stdio.ts` opens channels to processes: `child.ts` is one of them, `lines.ts` frames what it writes,
+ * are in flight. `modern_channels.ts` has one `modern_channel.ts` for each principal whose requests have no
+ * session. `stdio.ts` opens channels to processes: `child.ts` is one of them, `lines.ts` frames what it writes,
  * `bounded_log.ts` keeps its chatter within bounds. `http_sse.ts` opens channels to servers of 2024-11-05.
  *
- * May import `clock.ts`, `errors.ts`, `http`, `relay` (for the back-off), `share` (for messages as text and
+ * May import `clock.ts`, `errors.ts`, `http`, `relay` (for the back-off), `rpc` (for messages as text and
  * answers of the proxy's own), `sse`, `telemetry` and `upstream`; never `session` or `front`.
  *
  * @module
  */
 
 export type { Channel, ChannelEvents, OpenChannel } from "./channel.ts";
+export { LineReader, type LongLines } from "./lines.ts";
 export { type ChannelUpstream, channelUpstream } from "./channel_upstream.ts";
 export type { ChannelLimits, ChannelStats, ChannelUpstreamOptions } from "./options.ts";
 export { httpSseChannel, type HttpSseOptions } from "./http_sse.ts";

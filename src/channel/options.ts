@@ -21,13 +21,15 @@ export interface ChannelUpstreamOptions {
    * goes to the GET stream alone, because it was caused by none of the requests that come later.
    */
   readonly shared?: boolean;
+  /** Whether requests of 2026-07-28, which have no session, go to a channel for each principal. */
+  readonly modern?: boolean;
   /** Closed when all channels are: what they were opened on. */
   readonly beneath?: { close(): Promise<void> };
 }
 
 /** Bounds of sessions on channels. */
 export interface ChannelLimits {
-  /** Sessions, and so channels, at one time. */
+  /** Channels at one time: each is a session, or serves the requests of a principal that have none. */
   readonly maxSessions: number;
   /** Requests of one session whose responses have not come. */
   readonly maxRequests: number;
@@ -51,6 +53,8 @@ export interface ChannelLimits {
 export interface ChannelStats {
   /** Sessions. */
   readonly sessions: number;
+  /** Channels for requests that have no session. */
+  readonly sessionless: number;
   /** Requests whose responses have not come. */
   readonly inFlight: number;
   /** Messages that wait until somebody can be told. */

@@ -8,7 +8,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { type ConfigProblem, didYouMean, OVERRIDE_NAMES, type Overrides } from "../config/mod.ts";
 
 /** The commands. */
-export const COMMANDS = ["start", "serve", "record", "check-config", "new-key"] as const;
+export const COMMANDS = ["start", "serve", "stdio", "record", "check-config", "new-key"] as const;
 
 /** The name of a command. */
 export type CommandName = typeof COMMANDS[number];
@@ -21,6 +21,8 @@ export interface CommandLine {
   /** The value of `--config`. */
   readonly file: string | undefined;
   readonly flags: Overrides;
+  /** The values of `--header`, as they were given. */
+  readonly headers: readonly string[];
   /** The flags of `record`; `new-key` has `name` too. */
   readonly recording: RecordFlags;
 }
@@ -40,7 +42,8 @@ export interface RecordFlags {
 
 /** Flags of every command that listens. */
 const COMMON_FLAGS = ["listen", "upstream", "log-level"];
-const PROXY_FLAGS = ["stdio", "path", "admin", "config", "record", "data-dir"];
+const ROUTE_FLAGS = ["stdio", "transport", "header", "path", "config", "record", "data-dir"];
+const PROXY_FLAGS = [...ROUTE_FLAGS, "admin"];
 const RECORD_FLAGS = ["out", "har", "name", "title", "max-bytes"];
 const VALUE_FLAGS = [...COMMON_FLAGS, ...PROXY_FLAGS, ...RECORD_FLAGS];
 const SWITCHES = ["help", "version", "allow-public-bind", "force"];
@@ -51,6 +54,7 @@ const RUN_FLAGS: readonly string[] = [...COMMON_FLAGS, ...PROXY_FLAGS, "allow-pu
 const FLAGS_OF: Readonly<Record<CommandName, readonly string[]>> = {
   start: RUN_FLAGS,
   serve: RUN_FLAGS,
+  stdio: ["upstream", "log-level", ...ROUTE_FLAGS],
   record: [...COMMON_FLAGS, ...RECORD_FLAGS, "force"],
   "check-config": RUN_FLAGS,
   "new-key": ["name"],
@@ -65,6 +69,7 @@ export function readCommandLine(args: readonly string[]): CommandLine | ConfigPr
   const own = args.filter((arg) => arg !== "--");
   const parsed = parseArgs(own, {
     string: VALUE_FLAGS,
+    collect: ["header"],
     boolean: SWITCHES,
     alias: { h: "help", V: "version" },
     unknown: (arg, key) => {
@@ -80,7 +85,8 @@ export function readCommandLine(args: readonly string[]): CommandLine | ConfigPr
   });
   const command = commandOf(parsed._.map(String), problems);
   problems.push(...misplaced(command, parsed));
-  const values = new Map(VALUE_FLAGS.map((name) => [name, valueOf(parsed[name], name, problems)]));
+  const single = VALUE_FLAGS.filter((name) => name !== "header");
+  const values = new Map(single.map((name) => [name, valueOf(parsed[name], name, problems)]));
   if (problems.length > 0) return problems;
   return {
     command,
@@ -88,6 +94,7 @@ export function readCommandLine(args: readonly string[]): CommandLine | ConfigPr
     version: parsed.version === true,
     file: values.get("config"),
     flags: toOverrides(values, parsed["allow-public-bind"] === true),
+    headers: parsed.header as string[] | undefined ?? [],
     recording: {
       out: values.get("out"),
       har: values.get("har"),
@@ -104,7 +111,10 @@ function misplaced(
   command: CommandName,
   parsed: Readonly<Record<string, unknown>>,
 ): ConfigProblem[] {
-  const isGiven = (name: string) => parsed[name] !== undefined && parsed[name] !== false;
+  const isGiven = (name: string) => {
+    const value = parsed[name];
+    return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
+  };
   return [...VALUE_FLAGS, ...SWITCHES]
     .filter((name) => isGiven(name) && !isEverywhere(name) && !FLAGS_OF[command].includes(name))
     .map((name) => {
@@ -174,6 +184,7 @@ export const USAGE = `Switchyard, an MCP reverse proxy
 Usage:
   switchyard [start] [flags]         the proxy, in front of the reference server unless told otherwise
   switchyard serve [flags]           the proxy, in front of the upstream you name
+  switchyard stdio [flags]           the proxy for one client that launches it, on stdin and stdout
   switchyard record [flags]          records what clients and the upstream you name say to each other
   switchyard check-config [flags]    says what is wrong with a config, or that nothing is
   switchyard new-key [--name NAME]   a fresh API key for a caller, and its entry in the config
@@ -181,7 +192,11 @@ Usage:
 Flags:
   --upstream URL          MCP endpoint of the server behind the proxy
   --stdio "COMMAND"       program behind the proxy that speaks MCP on stdio, in place of --upstream
-  --path PATH             path of the endpoint that clients use      (default /mcp)
+  --transport TRANSPORT   what the server at --upstream speaks: streamable-http or http+sse
+  --header "NAME: VALUE"  field sent with every request to the server, any number of times; \${VARIABLE} in it
+                          stands for a variable of the environment, where a secret is safer than here
+  --path PATH             path of the endpoint that clients use      (default /mcp);
+                          for stdio the route of --config that is meant, where it has several
   --listen HOST:PORT      address for clients; port 0 picks one      (default 127.0.0.1:3100)
   --admin HOST:PORT|off   address for health and status
                           (default: start 127.0.0.1:3101, serve off)
@@ -203,6 +218,6 @@ Flags of record, beside --upstream, --listen and --log-level:
 Flag of new-key:
   --name NAME             who holds the key; keys with one name are one caller   (default: a random one)
 
-Each flag but --help, --version and those of record and new-key also has a variable: SWITCHYARD_UPSTREAM, SWITCHYARD_LOG_LEVEL ...
+Each flag but --help, --version, --header and those of record and new-key also has a variable: SWITCHYARD_UPSTREAM, SWITCHYARD_LOG_LEVEL ...
 SWITCHYARD_SESSION_KEYS and SWITCHYARD_REDIS_URL have no flag, since they are secrets.
 A flag outweighs its variable, which outweighs the file.`;

@@ -73,6 +73,15 @@ Deno.test("readCommandLine() reads new-key, which has a name and nothing else", 
   assertEquals(paths("serve", "--name", "ci"), ["--name: a flag of serve; see --help"]);
 });
 
+Deno.test("readCommandLine() reads stdio, whose --header may be given often", () => {
+  const line = read("stdio", "--header", "A: b", "--header=C: d", "--transport", "http+sse");
+  assertEquals([line.command, line.headers], ["stdio", ["A: b", "C: d"]]);
+  assertEquals(line.flags, { transport: "http+sse" });
+  assertEquals(read("serve").headers, []);
+  assertEquals(paths("stdio", "--admin", "off"), ["--admin: a flag of stdio; see --help"]);
+  assertEquals(paths("new-key", "--header", "A: b"), ["--header: a flag of new-key; see --help"]);
+});
+
 Deno.test("readCommandLine() without a command means start, and passes over --", () => {
   assertEquals(read().command, "start");
   assertEquals(read("--", "--upstream", "http://x").flags, { upstream: "http://x" });
@@ -100,6 +109,8 @@ Deno.test("the usage names every flag and command", () => {
     const flag of [
       "listen",
       "upstream",
+      "transport",
+      "header",
       "path",
       "admin",
       "config",

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { LineWriter } from "../stdio/mod.ts";
+
 /** The surroundings of a command. */
 export interface CommandIo {
   /** Writes one line to stdout. */
@@ -16,8 +18,18 @@ export interface CommandIo {
   readonly stderrIsTerminal: boolean;
   /** Whether this is a compiled binary, which has no Deno to run other programs with. */
   readonly isStandalone: boolean;
+  /** The two ends of a conversation on stdin and stdout; to be asked for once at most. */
+  messages(): MessagePipes;
   /** Starts to listen for the signals that ask the process to stop. */
   stopSignal(): StopSignal;
+}
+
+/** Stdin and stdout where they carry messages. */
+export interface MessagePipes {
+  /** What comes. */
+  readonly input: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** What goes. */
+  readonly output: LineWriter;
 }
 
 /** The signals that ask the process to stop. */
@@ -39,6 +51,7 @@ export function systemIo(): CommandIo {
     env: (name) => Deno.env.get(name),
     stderrIsTerminal: Deno.stderr.isTerminal(),
     isStandalone: Deno.build.standalone,
+    messages: () => ({ input: Deno.stdin.readable, output: Deno.stdout }),
     stopSignal,
   };
 }

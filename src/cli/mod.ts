@@ -1,5 +1,5 @@
 /**
- * The command line: `start`, `serve`, `record`, `check-config`, `new-key`.
+ * The command line: `start`, `serve`, `stdio`, `record`, `check-config`, `new-key`.
  *
  * May import everything but tests.
  *
@@ -7,4 +7,4 @@
  */
 
 export { run } from "./run.ts";
-export { type CommandIo, type StopSignal, systemIo } from "./io.ts";
+export { type CommandIo, type MessagePipes, type StopSignal, systemIo } from "./io.ts";

@@ -21,6 +21,10 @@ function silentIo(): { io: CommandIo; err: string[] } {
     env: () => undefined,
     stderrIsTerminal: false,
     isStandalone: false,
+    messages: () => ({
+      input: new ReadableStream(),
+      output: { write: (b) => Promise.resolve(b.length) },
+    }),
     stopSignal: () => ({
       received: Promise.resolve("SIGTERM"),
       repeated: new Promise(() => {}),

@@ -19,11 +19,13 @@ import { RecordingError } from "../record/mod.ts";
 import { ListenError } from "../server.ts";
 import { checkSecrets } from "../stores.ts";
 import { type CommandLine, type CommandName, readCommandLine, USAGE } from "./args.ts";
+import { headerOverrides } from "./header_flags.ts";
 import type { CommandIo } from "./io.ts";
 import { printNewKey } from "./new_key.ts";
 import { recordTraffic } from "./record.ts";
 import { ReferenceServerError, startReferenceServer } from "./reference.ts";
 import { runProxy } from "./serve.ts";
+import { serveStdio } from "./stdio.ts";
 import { VERSION } from "./version.ts";
 
 const EXIT_OK = 0;
@@ -52,6 +54,7 @@ const COMMANDS: Readonly<
 > = {
   start,
   serve: async (line, io) => await runProxy(await load(line, io, { needsRoutes: true }), io),
+  stdio: serveStdio,
   record: recordTraffic,
   "check-config": async (line, io) => {
     const config = await load(line, io, { needsRoutes: true });
@@ -85,7 +88,7 @@ async function load(line: CommandLine, io: CommandIo, options: LoadOptions): Pro
   const config = await loadConfig({
     file: line.file ?? io.env(CONFIG_FILE_VARIABLE),
     environment,
-    flags: line.flags,
+    flags: { ...line.flags, ...headerOverrides(line.headers, io.env) },
     needsRoutes: options.needsRoutes,
   });
   if (!options.startDefaults || config.admin !== "off" || saysAdmin(environment, line.flags)) {

@@ -26,6 +26,10 @@ function fakeIo(options: { env?: Record<string, string>; isStandalone?: boolean 
     env: (name) => options.env?.[name],
     stderrIsTerminal: false,
     isStandalone: options.isStandalone ?? false,
+    messages: () => ({
+      input: new ReadableStream(),
+      output: { write: (b) => Promise.resolve(b.length) },
+    }),
     stopSignal: () => ({
       received: signal.promise,
       repeated: new Promise(() => {}),

@@ -22,6 +22,10 @@ export interface Overrides {
   readonly upstream?: string;
   /** Command line of the program behind the only route. */
   readonly stdio?: string;
+  /** What the server at `upstream` speaks. */
+  readonly transport?: string;
+  /** Fields added to every request to the only upstream; from flags alone. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Path of the only route. */
   readonly path?: string;
   /** Least severe log lines. */
@@ -58,15 +62,19 @@ export const OVERRIDE_NAMES = {
   admin: { flag: "--admin", variable: "SWITCHYARD_ADMIN" },
   upstream: { flag: "--upstream", variable: "SWITCHYARD_UPSTREAM" },
   stdio: { flag: "--stdio", variable: "SWITCHYARD_STDIO" },
+  transport: { flag: "--transport", variable: "SWITCHYARD_TRANSPORT" },
   path: { flag: "--path", variable: "SWITCHYARD_PATH" },
   logLevel: { flag: "--log-level", variable: "SWITCHYARD_LOG_LEVEL" },
   allowPublicBind: { flag: "--allow-public-bind", variable: "SWITCHYARD_ALLOW_PUBLIC_BIND" },
   record: { flag: "--record", variable: "SWITCHYARD_RECORD" },
   dataDir: { flag: "--data-dir", variable: "SWITCHYARD_DATA_DIR" },
 } as const satisfies Record<
-  Exclude<keyof Overrides, SecretOverride>,
+  Exclude<keyof Overrides, SecretOverride | "headers">,
   { flag: string; variable: string }
 >;
+
+/** The flag of `headers`, which is given as often as there are fields. */
+export const HEADER_FLAG = "--header";
 
 /** What a command line would show to everybody on the machine. */
 type SecretOverride = "sessionKeys" | "redisUrl";
@@ -188,8 +196,11 @@ function applyOverrides(
     origin.set("record.dir", OVERRIDE_NAMES.record[by]);
   }
   overrideSecrets(raw, overrides, origin);
-  if (ROUTE_KEYS.every((key) => overrides[key] === undefined)) return;
-  problems.push(...overrideRoute(raw, overrides, by, origin));
+  const names: string[] = ROUTE_KEYS.filter((key) => overrides[key] !== undefined)
+    .map((key) => OVERRIDE_NAMES[key][by]);
+  if (overrides.headers !== undefined) names.push(HEADER_FLAG);
+  if (names.length === 0) return;
+  problems.push(...overrideRoute(raw, overrides, names[0]!, by, origin));
 }
 
 function overrideSecrets(raw: RawConfig, overrides: Overrides, origin: Map<string, string>): void {
@@ -206,16 +217,16 @@ function overrideSecrets(raw: RawConfig, overrides: Overrides, origin: Map<strin
 }
 
 /** What is set of the only route. */
-const ROUTE_KEYS = ["upstream", "stdio", "path"] as const;
+const ROUTE_KEYS = ["upstream", "stdio", "transport", "path"] as const;
 
-/** Sets the upstream and path of the only route, which is made where there is none yet. */
+/** Sets the upstream and path of the only route, as the flag or variable `name` wants it, which is made where there is none yet. */
 function overrideRoute(
   raw: RawConfig,
   overrides: Overrides,
+  name: string,
   by: "flag" | "variable",
   origin: Map<string, string>,
 ): ConfigProblem[] {
-  const name = OVERRIDE_NAMES[ROUTE_KEYS.find((key) => overrides[key] !== undefined)!][by];
   const routes = raw.routes ?? [];
   if (!Array.isArray(routes) || routes.length > 1) {
     return [{
@@ -244,8 +255,9 @@ function overrideUpstream(
   origin: Map<string, string>,
   problems: ConfigProblem[],
 ): RawConfig {
-  if (overrides.upstream === undefined && overrides.stdio === undefined) return upstream;
-  const { url: _, stdio, ...changed } = upstream;
+  const spoken = overrideSpoken(upstream, overrides, by, origin);
+  if (overrides.upstream === undefined && overrides.stdio === undefined) return spoken;
+  const { url: _, stdio, ...changed } = spoken;
   if (overrides.upstream !== undefined) {
     changed.url = overrides.upstream;
     origin.set("routes[0].upstream.url", OVERRIDE_NAMES.upstream[by]);
@@ -255,6 +267,25 @@ function overrideUpstream(
   const words = readCommand(overrides.stdio, OVERRIDE_NAMES.stdio[by], problems);
   const [command, ...args] = words;
   return { ...changed, stdio: { ...(stdio as RawConfig | undefined), command, args } };
+}
+
+/** How the server is spoken to. */
+function overrideSpoken(
+  upstream: RawConfig,
+  { transport, headers }: Overrides,
+  by: "flag" | "variable",
+  origin: Map<string, string>,
+): RawConfig {
+  const changed = { ...upstream };
+  if (transport !== undefined) {
+    changed.transport = transport;
+    origin.set("routes[0].upstream.transport", OVERRIDE_NAMES.transport[by]);
+  }
+  if (headers !== undefined) {
+    changed.headers = { ...(upstream.headers as RawConfig | undefined), ...headers };
+    origin.set("routes[0].upstream.headers", HEADER_FLAG);
+  }
+  return changed;
 }
 
 function readCommand(line: string, name: string, problems: ConfigProblem[]): string[] {

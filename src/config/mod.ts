@@ -15,6 +15,7 @@ export {
   type ConfigSources,
   DEFAULT_PATH,
   environmentOverrides,
+  HEADER_FLAG,
   loadConfig,
   OVERRIDE_NAMES,
   type Overrides,

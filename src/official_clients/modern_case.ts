@@ -69,12 +69,15 @@ export async function connectModern(
 }
 
 /** Runs a test with the modern server behind the proxy. */
-export async function withModern(test: (setup: ModernSetup) => Promise<void>): Promise<void> {
+export async function withModern(
+  test: (setup: ModernSetup) => Promise<void>,
+  upstreamConfig: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const server = startModernServer();
   stack.defer(() => server.close());
   const relay = stack.use(await startRelay(server.url));
-  const proxy = await testProxy({ upstream: relay.url });
+  const proxy = await testProxy({ upstream: relay.url, upstreamConfig });
   stack.defer(async () => void await proxy.stop());
   const connectTo = async (endpoint: string, options?: ModernOptions) => {
     const connected = await connectModern(endpoint, options);

@@ -61,32 +61,37 @@ Deno.test("v2 client, modern server: a client that probes finds the modern era",
     assertEquals(relay.arrived.items.map(({ message }) => message?.method), ["server/discover"]);
   }));
 
-Deno.test("v2 client, modern server: a client of the session era is refused as directly", () =>
+Deno.test("v2 client, modern server: a client of the session era is refused as directly where nothing is translated", () =>
   withModern(async ({ connect, direct }) => {
     const refused = await outcome(connect({ mode: "legacy" }));
     assertEquals(refused, await outcome(direct({ mode: "legacy" })));
     assert(!("result" in (refused as object)));
-  }));
+  }, { era: "both" }));
 
-Deno.test("v2 client, session server: a client that probes falls back to initialize", async () => {
+Deno.test("v2 client, session server: one that probes, and one that is pinned, find 2026-07-28", async () => {
   const server = startSessionServer();
   try {
     await withProxy({ upstream: server.url }, async ({ endpoint }) => {
-      const { client } = await connectModern(endpoint, { mode: "auto" });
-      assertEquals(client.getProtocolEra(), "legacy");
-      assertEquals(client.getNegotiatedProtocolVersion(), "2025-11-25");
-      await client.listTools();
-      await client.close();
+      for (const mode of ["auto", { pin: REVISION }] as const) {
+        const { client } = await connectModern(endpoint, { mode });
+        assertEquals(client.getProtocolEra(), "modern");
+        await client.listTools();
+        await client.close();
+      }
     });
   } finally {
     await server.close();
   }
 });
 
-Deno.test("v2 client, session server: a pinned client finds no 2026-07-28, as directly", async () => {
+Deno.test("v2 client, session server: where nothing is translated all is as directly", async () => {
   const server = startSessionServer();
+  const upstreamConfig = { era: "both" };
   try {
-    await withProxy({ upstream: server.url }, async ({ endpoint }) => {
+    await withProxy({ upstream: server.url, upstreamConfig }, async ({ endpoint }) => {
+      const { client } = await connectModern(endpoint, { mode: "auto" });
+      assertEquals(client.getProtocolEra(), "legacy");
+      await client.close();
       const refused = await outcome(connectModern(endpoint)) as { code: unknown };
       assertEquals(refused, await outcome(connectModern(server.url)));
       assertEquals(refused.code, "ERA_NEGOTIATION_FAILED");

@@ -92,6 +92,7 @@ export const CHANNEL_LIMITS: ChannelLimits = {
 export interface FakeChannelsOptions {
   readonly limits?: Partial<ChannelLimits>;
   readonly shared?: boolean;
+  readonly modern?: boolean;
   readonly open?: OpenChannel;
 }
 
@@ -101,7 +102,7 @@ export class FakeChannels {
   readonly channels: FakeChannel[] = [];
   readonly upstream: ChannelUpstream;
 
-  constructor({ limits, shared = false, open }: FakeChannelsOptions = {}) {
+  constructor({ limits, shared = false, modern = false, open }: FakeChannelsOptions = {}) {
     const opening: OpenChannel = (events) => {
       const channel = new FakeChannel(events);
       this.channels.push(channel);
@@ -112,6 +113,7 @@ export class FakeChannels {
       logger: nullLogger,
       limits: { ...CHANNEL_LIMITS, ...limits },
       shared,
+      modern,
     });
   }
 

@@ -38,6 +38,7 @@ export { entry, errorOf, interceptContext, keptLog, messageOf } from "./intercep
 export { now, pipelineUnderTest } from "./intercept.ts";
 export * as channel from "./channel.ts";
 export * as processes from "./processes.ts";
+export * as stdioClient from "./stdio_client.ts";
 export * as share from "./share.ts";
 export { alteredConnection, hasRedis, redisTest, type TestRedis, withRedis } from "./redis.ts";
 export { PROJECT, startProgram } from "./program.ts";

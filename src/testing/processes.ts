@@ -7,7 +7,7 @@
 import { PROJECT } from "./program.ts";
 
 /** What a program needs of the tests' own environment to find its packages. */
-function packageEnv(): Record<string, string> {
+export function packageEnv(): Record<string, string> {
   const names = Object.keys(Deno.env.toObject())
     .filter((name) => /^(DENO_|NPM_|NODE_EXTRA_CA_CERTS$|https?_proxy$|no_proxy$)/i.test(name));
   return Object.fromEntries(names.map((name) => [name, Deno.env.get(name)!]));
@@ -29,6 +29,16 @@ export function stdioReference() {
   return {
     command: Deno.execPath(),
     args: ["run", "-A", "--quiet", name, "stdio"],
+    env: packageEnv(),
+    cwd: new URL(".", PROJECT).pathname,
+  };
+}
+
+/** The server of 2026-07-28 on stdio, likewise. */
+export function stdioModern() {
+  return {
+    command: Deno.execPath(),
+    args: ["run", "-A", "--quiet", "conformance/servers/modern_stdio.ts"],
     env: packageEnv(),
     cwd: new URL(".", PROJECT).pathname,
   };

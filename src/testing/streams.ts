@@ -30,8 +30,11 @@ export function modernCall(): Uint8Array {
   );
 }
 
-/** No long wait before a stream is opened again. */
-const AT_ONCE = { reconnect: { attempts: 3, initialDelayMs: 1, maxDelayMs: 1 } };
+/** No long wait before a stream is opened again; and the server is not asked what it speaks. */
+const AT_ONCE = {
+  reconnect: { attempts: 3, initialDelayMs: 1, maxDelayMs: 1 },
+  era: "both",
+};
 
 /** A proxy before `url` that takes broken streams up again at once. */
 export function reconnecting(

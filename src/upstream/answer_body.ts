@@ -198,6 +198,8 @@ export class AnswerBody implements UpstreamBody {
 
   /** One timer that looks when it fires, rather than one that is set anew for each piece. */
   #watchFor(delayMs: number): void {
+    // What may be silent for ever has no deadline, and a timer cannot have that length.
+    if (delayMs === Infinity) return;
     this.#watch = this.#timer.clock.after(Math.max(0, delayMs), () => {
       const { clock, idleMs, untilMs } = this.#timer;
       const leftMs = untilMs - clock.monotonicMs();

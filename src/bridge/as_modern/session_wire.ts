@@ -295,7 +295,9 @@ export class SessionWire {
   }
 
   async #look(answer: UpstreamAnswer): Promise<{ lost: boolean; answer: UpstreamAnswer }> {
-    if (this.#id === undefined || !mayBeLost(answer)) return { lost: false, answer };
+    // A server that has given no id may want one by now, and says so; its 404 is about something else.
+    const isSuspect = mayBeLost(answer) && (this.#id !== undefined || answer.status === 400);
+    if (!isSuspect) return { lost: false, answer };
     return await lookInto(answer);
   }
 

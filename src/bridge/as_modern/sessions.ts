@@ -58,7 +58,11 @@ export class Sessions {
   /** In the order of last use. */
   readonly #kept = new Map<string, Kept>();
   readonly #stock = new Map<string, Stocked[]>();
+  /** Kinds whose stock is to be filled. */
+  readonly #toFill = new Map<string, Kind>();
+  /** How many sessions are being opened for the stock of each kind. */
   readonly #filling = new Map<string, number>();
+  #fillTimer: Timer | undefined;
   #closed = false;
 
   /** None yet. */
@@ -99,6 +103,7 @@ export class Sessions {
     this.#closed = true;
     for (const { idle } of this.#kept.values()) idle?.cancel();
     for (const { idle } of [...this.#stock.values()].flat()) idle.cancel();
+    this.#fillTimer?.cancel();
     this.#kept.clear();
     this.#stock.clear();
     const { clock, bounds: { closeMs } } = this.#settings;
@@ -147,16 +152,19 @@ export class Sessions {
   }
 
   async #takeOwn(kind: Kind): Promise<Lease> {
-    const stocked = this.#stock.get(kind.key)?.pop();
-    stocked?.idle.cancel();
+    const stocked = this.#stock.get(kind.key)?.at(-1);
+    if (stocked !== undefined) this.#unstock(kind.key, stocked);
     const session = stocked?.session ?? await this.#openOwn(kind);
-    this.#fill(kind);
+    // What has no id is no session at the server: nothing is left in it, and any number can use it at once.
+    if (!session.wire.hasId) {
+      const isStocked = this.#putBack(kind.key, session);
+      return { session, release: once(() => isStocked || void this.#end(session)) };
+    }
+    this.#fillSoon(kind);
     return {
       session,
       release: once((unspoilt = false) => {
-        // What has no id is no session at the server, and nothing can be left in it.
-        if ((unspoilt || !session.wire.hasId) && this.#putBack(kind.key, session)) return;
-        void this.#end(session);
+        if (!unspoilt || !this.#putBack(kind.key, session)) void this.#end(session);
       }),
     };
   }
@@ -173,14 +181,25 @@ export class Sessions {
     }
   }
 
-  /** Opens sessions for those who come next, in the background. */
+  /** Fills the stock for those who come next, behind what whoever has come now sends. */
+  #fillSoon(kind: Kind): void {
+    this.#toFill.set(kind.key, kind);
+    this.#fillTimer ??= this.#settings.clock.after(0, () => {
+      this.#fillTimer = undefined;
+      const kinds = [...this.#toFill.values()];
+      this.#toFill.clear();
+      for (const one of kinds) this.#fill(one);
+    });
+  }
+
   #fill(kind: Kind): void {
     const { stockSize, maxStock, maxSessions } = this.#settings.bounds;
     const filling = () => this.#filling.get(kind.key) ?? 0;
     const missing = () => stockSize - (this.#stock.get(kind.key)?.length ?? 0) - filling();
+    const coming = () => this.#filling.values().reduce((sum, count) => sum + count, 0);
     while (
       !this.#closed && missing() > 0 && this.#all.size < maxSessions &&
-      this.stocked + this.#filling.values().reduce((sum, count) => sum + count, 0) < maxStock
+      this.stocked + coming() < maxStock
     ) {
       this.#filling.set(kind.key, filling() + 1);
       void this.#fillOne(kind);
@@ -208,19 +227,25 @@ export class Sessions {
     const { clock, bounds: { stockSize, maxStock, stockIdleMs } } = this.#settings;
     const stock = this.#stock.get(key) ?? [];
     if (this.#closed || stock.length >= stockSize || this.stocked >= maxStock) return false;
-    const idle = clock.after(stockIdleMs, () => {
-      this.#unstock(key, session);
-      void this.#end(session);
-    });
-    stock.push({ session, idle });
+    const stocked: Stocked = {
+      session,
+      idle: clock.after(stockIdleMs, () => this.#endStocked(key, stocked)),
+    };
+    stock.push(stocked);
     this.#stock.set(key, stock);
     return true;
   }
 
-  #unstock(key: string, session: ServerSession): void {
-    const left = (this.#stock.get(key) ?? []).filter((stocked) => stocked.session !== session);
+  #unstock(key: string, stocked: Stocked): void {
+    stocked.idle.cancel();
+    const left = (this.#stock.get(key) ?? []).filter((one) => one !== stocked);
     if (left.length > 0) this.#stock.set(key, left);
     else this.#stock.delete(key);
+  }
+
+  #endStocked(key: string, stocked: Stocked): void {
+    this.#unstock(key, stocked);
+    void this.#end(stocked.session);
   }
 
   /** @throws {ProxyError} where the principal has as many as it may, all in use */
@@ -245,25 +270,14 @@ export class Sessions {
   #makeRoom(): void {
     if (this.#all.size < this.#settings.bounds.maxSessions) return;
     const idle = [...this.#kept].find(([, { uses }]) => uses === 0);
-    if (idle !== undefined) this.#forget(...idle);
-    else if (!this.#endStocked()) {
-      throw new ProxyError(
-        "sessions_exhausted",
-        "The proxy holds as many sessions with the server as it may; try again later.",
-        { headers: { "retry-after": "10" } },
-      );
-    }
-  }
-
-  #endStocked(): boolean {
-    for (const [key, [oldest]] of this.#stock) {
-      if (oldest === undefined) continue;
-      oldest.idle.cancel();
-      this.#unstock(key, oldest.session);
-      void this.#end(oldest.session);
-      return true;
-    }
-    return false;
+    if (idle !== undefined) return this.#forget(...idle);
+    const [first] = this.#stock;
+    if (first !== undefined) return this.#endStocked(first[0], first[1][0]!);
+    throw new ProxyError(
+      "sessions_exhausted",
+      "The proxy holds as many sessions with the server as it may; try again later.",
+      { headers: { "retry-after": "10" } },
+    );
   }
 
   #newSession({ principal, call, request }: Kind, clientInfo: string | undefined): ServerSession {

@@ -3,7 +3,7 @@ import { ProxyError } from "../../errors.ts";
 import { ModernFake } from "../../testing/bridge.ts";
 import { settled } from "../../testing/relay.ts";
 import { type Rpc, SharedClient, textOf } from "../../testing/share.ts";
-import { BRIDGED_SESSION } from "../mod.ts";
+import { BRIDGED_SESSION } from "./mod.ts";
 
 async function initialize(fake: ModernFake, revision: string): Promise<Rpc & { result: never }> {
   const client = new SharedClient(fake.bridge, { revision });

@@ -1,0 +1,263 @@
+/**
+ * One channel to a server of 2026-07-28: no session, many requests of one principal at once.
+ *
+ * Source: 2026-07-28 basic/transports/stdio, basic/patterns/cancellation and subscriptions; the statuses of
+ * errors, streamable-http, "Request Metadata" and "Server Validation".
+ *
+ * @module
+ */
+
+import { ProxyError, toProxyError } from "../errors.ts";
+import type { CancelSignal } from "../http/mod.ts";
+import {
+  at,
+  type Drops,
+  EventBody,
+  Exchange,
+  Flow,
+  keyOf,
+  kindOf,
+  readBody,
+  type RpcText,
+} from "../rpc/mod.ts";
+import type { UpstreamAnswer } from "../upstream/mod.ts";
+import type { Channel, ChannelEvents } from "./channel.ts";
+import { asClientKnows, type ModernAsked, ModernRequests } from "./modern_requests.ts";
+import type { ChannelUpstreamOptions } from "./options.ts";
+
+const CANCELLED = "notifications/cancelled";
+
+/** The HTTP status of errors that have one in Streamable HTTP; all others are answers like any. */
+const STATUS: ReadonlyMap<unknown, number> = new Map([
+  [-32601, 404],
+  [-32020, 400],
+  [-32021, 400],
+  [-32022, 400],
+]);
+
+/** Errors that no server of an earlier revision knows. */
+const MODERN_ERRORS: ReadonlySet<unknown> = new Set([-32020, -32021, -32022]);
+
+/** What such a channel is given. */
+export interface ModernChannelOptions extends ChannelUpstreamOptions {
+  /** What could not be delivered, on any channel. */
+  readonly drops: Drops;
+  /** Told once when it is over, for whatever reason. */
+  readonly onOver: (channel: ModernChannel) => void;
+  /** Told when it has nothing to do and the server has not shown that it knows this revision. */
+  readonly onUseless: (channel: ModernChannel) => void;
+}
+
+/** A channel, from before it is open. */
+export class ModernChannel implements ChannelEvents {
+  readonly #options: ModernChannelOptions;
+  readonly #requests = new ModernRequests();
+  readonly #flow: Flow;
+  #channel: Channel | undefined;
+  #failure: ProxyError | undefined;
+  #paused = false;
+  #lastUsedMs = 0;
+  #isModern = false;
+
+  /** A channel that is being opened. */
+  constructor(options: ModernChannelOptions) {
+    const { clock, limits } = options;
+    this.#options = options;
+    this.#lastUsedMs = clock.monotonicMs();
+    this.#flow = new Flow({
+      clock,
+      patienceMs: limits.patienceMs,
+      othersWait: (reader) =>
+        this.#requests.all().some(({ exchange }) => exchange?.attended && !exchange.reads(reader)),
+      pause: () => this.#pause(true),
+      resume: () => this.#pause(false),
+    });
+  }
+
+  /** Requests whose responses have not come. */
+  get inFlight(): number {
+    return this.#requests.size;
+  }
+
+  /** Whether nothing can be sent or come any more. */
+  get isOver(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** For how long nothing was asked of it, in milliseconds; 0 while anything is. */
+  get idleMs(): number {
+    return this.inFlight > 0 ? 0 : this.#options.clock.monotonicMs() - this.#lastUsedMs;
+  }
+
+  /** Gives it its channel. */
+  use(channel: Channel): void {
+    this.#channel = channel;
+    if (this.#paused) channel.pause();
+  }
+
+  /**
+   * Sends a request.
+   *
+   * @throws {ProxyError} `upstream_saturated`, or `client_closed` where the signal is aborted
+   */
+  async exchange(request: RpcText, signal: CancelSignal): Promise<UpstreamAnswer> {
+    const { clock, limits } = this.#options;
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#requests.size >= limits.maxRequests) {
+      const sentence =
+        `The upstream server has ${limits.maxRequests} requests in flight, which is the limit here.`;
+      throw new ProxyError("upstream_saturated", sentence);
+    }
+    const asked = this.#requests.add(request);
+    const exchange = new Exchange({
+      clock,
+      batch: false,
+      asked: new Map([[keyOf(asked.idText)!, asked.clientIdText]]),
+      ready: [],
+      firstMessageMs: limits.firstMessageMs,
+      signal,
+      openBody: () => this.#openBody(asked),
+      onTimeout: () => this.#timedOut(asked),
+    });
+    asked.exchange = exchange;
+    const giveUp = () => this.#cancel(asked, "The client has gone.");
+    signal.addEventListener("abort", giveUp, { once: true });
+    if (signal.aborted) giveUp();
+    else this.#send(asked);
+    this.#flow.another();
+    const answer = await exchange.answer;
+    const status = asked.status ?? answer.status;
+    // A stream is cancelled by its end, wherever that is seen first.
+    if (answer.kind === "json") signal.removeEventListener("abort", giveUp);
+    return { ...answer, status };
+  }
+
+  /** Sends a notification; resolves when the channel has taken it. @throws {ProxyError} */
+  async notify({ text, value: { method } }: RpcText): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    // Its id would be the client's; and over HTTP it is the end of a stream that cancels.
+    if (method === CANCELLED) return;
+    this.#lastUsedMs = this.#options.clock.monotonicMs();
+    await this.#channel!.send(text);
+  }
+
+  /** Ends it by the book of its transport. */
+  async close(): Promise<void> {
+    this.over(new ProxyError("upstream_closed", "The upstream server was ended."));
+    await this.#channel?.close();
+  }
+
+  /** See `ChannelEvents`. */
+  message(text: string): void {
+    if (this.#failure !== undefined) return;
+    for (const message of readBody(text)?.messages ?? []) this.#receive(message);
+  }
+
+  /** See `ChannelEvents`. */
+  over(failure: ProxyError | undefined): void {
+    if (this.#failure !== undefined) return;
+    const error = failure ?? new ProxyError("upstream_closed", "The upstream server has ended.");
+    this.#failure = error;
+    for (const asked of this.#requests.all()) this.#fail(asked, closedFor(error));
+    this.#flow.stop();
+    this.#options.onOver(this);
+  }
+
+  #openBody(asked: ModernAsked): EventBody {
+    const { clock, limits } = this.#options;
+    const body = new EventBody({
+      clock,
+      // What a subscription waits for may never happen.
+      streamIdleMs: asked.isSubscription ? Infinity : limits.streamIdleMs,
+      flow: this.#flow,
+    }, () => this.#cancel(asked, "The client has gone."));
+    asked.body = body;
+    return body;
+  }
+
+  #pause(paused: boolean): void {
+    this.#paused = paused;
+    if (this.#failure !== undefined) return;
+    if (paused) this.#channel?.pause();
+    else this.#channel?.resume();
+  }
+
+  /** Does not wait for the channel: the server may answer while it still reads. */
+  async #send(asked: ModernAsked): Promise<void> {
+    try {
+      await this.#channel!.send(asked.text);
+    } catch (error) {
+      this.#fail(asked, toProxyError(error));
+    }
+  }
+
+  /** Tells the server that nobody waits for a response any more; nothing where it has come. */
+  #cancel(asked: ModernAsked, reason: string): void {
+    if (!this.#forget(asked) || this.#failure !== undefined) return;
+    const params = `{"requestId":${asked.idText},"reason":${JSON.stringify(reason)}}`;
+    this.#channel?.send(`{"jsonrpc":"2.0","method":"${CANCELLED}","params":${params}}`)
+      .catch(() => this.#options.drops.count(CANCELLED));
+  }
+
+  #timedOut(asked: ModernAsked): void {
+    const sentence = "The upstream server took too long to answer.";
+    this.#cancel(asked, sentence);
+    asked.exchange!.fail(new ProxyError("upstream_timeout", sentence));
+    this.#endIfUseless();
+  }
+
+  #forget(asked: ModernAsked): boolean {
+    if (!this.#requests.take(asked)) return false;
+    this.#lastUsedMs = this.#options.clock.monotonicMs();
+    return true;
+  }
+
+  /** A server that has answered, or was silent, like one of an earlier revision is not kept running. */
+  #endIfUseless(): void {
+    if (this.inFlight === 0 && !this.#isModern && !this.isOver) this.#options.onUseless(this);
+  }
+
+  /** An error in place of the response; a subscription that is open just ends, and may be asked for again. */
+  #fail(asked: ModernAsked, error: ProxyError): void {
+    if (!this.#forget(asked)) return;
+    if (asked.isSubscription && asked.body !== undefined) asked.body.end();
+    else asked.exchange!.fail(error);
+  }
+
+  #receive(message: RpcText): void {
+    const kind = kindOf(message);
+    if (kind === "response") return this.#respond(message);
+    if (message.value.method === CANCELLED) return this.#endedByServer(message);
+    const asked = kind === "notification" ? this.#requests.concerned(message) : undefined;
+    if (asked === undefined) return this.#drop(message);
+    asked.exchange!.tell(asClientKnows(message, asked));
+  }
+
+  #respond(message: RpcText): void {
+    const asked = this.#requests.answered(message);
+    if (asked === undefined) return this.#drop(message);
+    const code = at(message.value, "error", "code");
+    if (Object.hasOwn(message.value, "result") || MODERN_ERRORS.has(code)) this.#isModern = true;
+    asked.status = STATUS.get(code);
+    this.#forget(asked);
+    asked.exchange!.respond(keyOf(asked.idText)!, asClientKnows(message, asked));
+    this.#endIfUseless();
+  }
+
+  /** The server ends a subscription (2026-07-28 basic/patterns/cancellation). */
+  #endedByServer(message: RpcText): void {
+    const asked = this.#requests.cancelled(message);
+    if (asked === undefined) return this.#drop(message);
+    this.#fail(asked, new ProxyError("upstream_closed", "The upstream server ended the request."));
+  }
+
+  #drop({ value: { method } }: RpcText): void {
+    this.#options.drops.count(typeof method === "string" ? method : "(response)");
+  }
+}
+
+/** What those are told whose requests the server had: they may have run. */
+function closedFor(failure: ProxyError): ProxyError {
+  const progress = { requestSent: true, answerBegun: false };
+  return new ProxyError("upstream_closed", failure.message, { cause: failure, progress });
+}

@@ -1,0 +1,100 @@
+/**
+ * Arguments of tools in header fields, as the handler sees them.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { relay, stdioClient } from "../testing/mod.ts";
+
+const { json, resultFor, StdioClient } = stdioClient;
+const { settled } = relay;
+
+const MODERN = {
+  _meta: {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+  },
+};
+
+async function finish(client: stdioClient.StdioClient): Promise<void> {
+  client.end();
+  await settled();
+  client.clock.advance(10_000);
+  await client.over;
+  assertEquals(client.clock.timers, 0);
+}
+
+function codes(client: stdioClient.StdioClient) {
+  return client.messages.map(({ id, error }) => [id, error?.code]);
+}
+
+const REGIONAL = {
+  name: "t",
+  inputSchema: {
+    properties: {
+      region: { type: "string", "x-mcp-header": "Region" },
+      deep: { properties: { level: { "x-mcp-header": "Level" }, on: { "x-mcp-header": "On" } } },
+      items: { items: { properties: { no: { "x-mcp-header": "No" } } } },
+      bad: { "x-mcp-header": "a b" },
+    },
+  },
+};
+
+Deno.test("2026-07-28 streamable-http, Custom Headers: arguments are mirrored as the listed tools want it", async () => {
+  const client = new StdioClient({
+    script: (seen) =>
+      resultFor(
+        seen,
+        seen.message.method === "tools/list" ? { tools: [REGIONAL, { name: 7 }] } : {},
+      ),
+  });
+  await client.ask(1, "tools/list", MODERN);
+  const args = { region: "é", deep: { level: 3, on: false }, items: [{ no: 1 }], bad: "x" };
+  await client.ask(2, "tools/call", { ...MODERN, name: "t", arguments: args });
+  await client.ask(3, "tools/call", { ...MODERN, name: "t", arguments: { region: null } });
+  await client.ask(4, "tools/call", { ...MODERN, name: "other", arguments: args });
+  const mirrored = client.seen.slice(1).map(({ request: { headers } }) => {
+    const found: string[] = [];
+    headers.forEach((value, name) => name.startsWith("mcp-param-") && found.push(name, value));
+    return found.join(" ");
+  });
+  const region = `mcp-param-region =?base64?${btoa("\xc3\xa9")}?=`;
+  assertEquals(mirrored[0]!.split(" mcp-").length, 3);
+  for (const one of [region, "mcp-param-level 3", "mcp-param-on false"]) {
+    assert(mirrored[0]!.includes(one), mirrored[0]);
+  }
+  assertEquals(mirrored.slice(1), ["", ""]);
+  await finish(client);
+});
+
+Deno.test("2026-07-28 streamable-http, Client Behavior: a call refused with -32020 is sent once more with what tools/list says now", async () => {
+  const client = new StdioClient();
+  const mismatch = ({ message: { id } }: stdioClient.Seen) =>
+    json({ jsonrpc: "2.0", id, error: { code: -32020, message: "no" } }, 400);
+  client.script = (seen) => {
+    const { message, request: { headers } } = seen;
+    if (message.method === "tools/list") {
+      const { cursor } = message.params as { cursor?: string };
+      if (cursor === undefined) return resultFor(seen, { tools: [], nextCursor: "c" });
+      return resultFor(seen, { tools: [REGIONAL] });
+    }
+    return headers.has("mcp-param-region") ? resultFor(seen) : mismatch(seen);
+  };
+  const params = { ...MODERN, name: "t", arguments: { region: "eu" } };
+  await client.ask(1, "tools/call", params);
+  assertEquals(client.sent, [
+    "POST tools/call",
+    "POST tools/list",
+    "POST tools/list",
+    "POST tools/call",
+  ]);
+  assertEquals(codes(client), [[1, undefined]]);
+  // What tools/list does not change is the client's to hear.
+  client.script = (seen) =>
+    seen.message.method === "tools/list" ? resultFor(seen, { tools: [REGIONAL] }) : mismatch(seen);
+  await client.ask(2, "tools/call", params);
+  assertEquals(client.sent.slice(4), ["POST tools/call", "POST tools/list"]);
+  assertEquals(codes(client).at(-1), [2, -32020]);
+  await finish(client);
+});

@@ -1,0 +1,253 @@
+/**
+ * The front for stdio in the session era: its session, the order of messages, and streams that go on.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { relay, stdioClient } from "../testing/mod.ts";
+
+const { json, resultFor, StdioClient, WrittenStream } = stdioClient;
+const { settled } = relay;
+
+async function finish(client: stdioClient.StdioClient): Promise<void> {
+  client.end();
+  await settled();
+  client.clock.advance(10_000);
+  await client.over;
+  assertEquals(client.clock.timers, 0);
+}
+
+function codes(client: stdioClient.StdioClient) {
+  return client.messages.map(({ id, error }) => [id, error?.code]);
+}
+
+Deno.test("2025-11-25 transports: the id and revision of initialize go with all that follows, GET comes behind initialized, DELETE at the end", async () => {
+  const client = new StdioClient({
+    script: (seen) => seen.message.id && resultFor(seen) || undefined,
+  });
+  await client.initialise();
+  await client.ask(1);
+  await finish(client);
+  assertEquals(client.sent, [
+    "POST initialize",
+    "POST notifications/initialized",
+    "GET",
+    "POST tools/call",
+    "DELETE",
+  ]);
+  const fields = client.seen.map(({ request: { headers } }) => [
+    headers.get("mcp-session-id"),
+    headers.get("mcp-protocol-version"),
+  ]);
+  assertEquals(fields, [[null, null], ...Array(4).fill(["s1", "2025-11-25"])]);
+  assertEquals(client.messages.map(({ id }) => id), [0, 1]);
+});
+
+Deno.test("2025-11-25 transports, Resumability: an answer that ends with an event id and no response is taken up by GET", async () => {
+  const streams = [new WrittenStream(), new WrittenStream(), new WrittenStream()];
+  let at = 0;
+  const client = new StdioClient();
+  await client.initialise();
+  client.script = () => streams[at++]!.answer();
+  await client.ask(1);
+  streams[0]!.write("id: é1\nretry: 300\ndata:\n\n");
+  streams[0]!.end();
+  await settled();
+  client.clock.advance(299);
+  await settled();
+  assertEquals(at, 1);
+  client.clock.advance(200);
+  await settled();
+  const resumed = client.seen.at(-1)!.request;
+  assertEquals([resumed.method, resumed.headers.get("last-event-id")], ["GET", "\xc3\xa91"]);
+  streams[1]!.event({ jsonrpc: "2.0", method: "notifications/progress" }, "2");
+  streams[1]!.breakOff();
+  await settled();
+  client.clock.advance(1_000);
+  await settled();
+  streams[2]!.event({ jsonrpc: "2.0", id: 1, result: {} }, "3");
+  await settled();
+  assertEquals(client.messages.slice(1).map(({ id, method }) => id ?? method), [
+    "notifications/progress",
+    1,
+  ]);
+  await finish(client);
+});
+
+Deno.test("a stream that cannot be taken up is an error of its request, after as many attempts as there may be", async () => {
+  const client = new StdioClient();
+  await client.initialise();
+  const stream = new WrittenStream();
+  const gets: string[] = [];
+  client.script = ({ request }) => {
+    if (request.method === "POST") return stream.answer();
+    gets.push(request.method);
+    return json({}, 503);
+  };
+  await client.ask(1);
+  stream.write("id: 1\ndata:\n\n");
+  stream.end();
+  for (let n = 0; n < 5; n++) {
+    await settled();
+    client.clock.advance(1_000);
+  }
+  await settled();
+  assertEquals(gets.length, 2);
+  assertEquals(codes(client).at(-1), [1, -31502]);
+  client.script = () => new WrittenStream().answer();
+  const broken = new WrittenStream();
+  client.script = () => broken.answer();
+  await client.ask(2);
+  broken.breakOff();
+  await settled();
+  assertEquals(codes(client).at(-1), [2, -32603]);
+  await finish(client);
+});
+
+Deno.test("R81 a session that is not known any more is made anew once, with what was set, and the requests are sent again", async () => {
+  const client = new StdioClient({
+    script: (seen) => seen.message.id && resultFor(seen) || undefined,
+  });
+  await client.initialise();
+  await client.ask(1, "logging/setLevel", { level: "debug" });
+  await client.ask(2, "resources/subscribe", { uri: "a" });
+  await client.ask(3, "resources/subscribe", { uri: "b" });
+  await client.ask(4, "resources/unsubscribe", { uri: "a" });
+  const before = client.seen.length;
+  client.script = (seen) => {
+    if (seen.message.method === "initialize") {
+      const result = { protocolVersion: "2025-11-25" };
+      return json({ jsonrpc: "2.0", id: 0, result }, 200, { "mcp-session-id": "s2" });
+    }
+    if (seen.request.headers.get("mcp-session-id") === "s1") return json({}, 404);
+    return seen.message.id === undefined ? undefined : resultFor(seen);
+  };
+  await client.write([5, 6].map((id) => `{"jsonrpc":"2.0","id":${id},"method":"x"}\n`).join(""));
+  const after = client.sent.slice(before);
+  assertEquals(after.filter((one) => one === "POST initialize").length, 1);
+  assertEquals(after.slice(2), [
+    "POST initialize",
+    "POST notifications/initialized",
+    "POST logging/setLevel",
+    "POST resources/subscribe",
+    "GET",
+    "POST x",
+    "POST x",
+  ]);
+  assertEquals(client.messages.map(({ id }) => id), [0, 1, 2, 3, 4, 5, 6]);
+  assertEquals(client.seen.at(-1)!.request.headers.get("mcp-session-id"), "s2");
+  await finish(client);
+});
+
+Deno.test("R81 an answer to a question of a lost session is not sent in the next one, a notification is", async () => {
+  const client = new StdioClient();
+  await client.initialise();
+  client.script = (seen) => {
+    if (seen.message.method === "initialize") {
+      const result = { protocolVersion: "2025-11-25" };
+      return json({ jsonrpc: "2.0", id: 0, result }, 200, { "mcp-session-id": "s2" });
+    }
+    return seen.request.headers.get("mcp-session-id") === "s1" ? json({}, 404) : undefined;
+  };
+  await client.say({ jsonrpc: "2.0", id: 1, result: {} });
+  assertEquals(client.seen.filter(({ text }) => text.includes("result")).length, 1);
+  await client.say({ jsonrpc: "2.0", method: "notifications/x" });
+  assertEquals(client.sent.at(-1), "POST notifications/x");
+  await finish(client);
+});
+
+Deno.test("a session that cannot be made anew is an error of the request", async () => {
+  for (const revision of ["2025-06-18", undefined]) {
+    const client = new StdioClient();
+    await client.initialise();
+    client.script = ({ message }) =>
+      message.method === "initialize" && revision !== undefined
+        ? json({ jsonrpc: "2.0", id: 0, result: { protocolVersion: revision } })
+        : json({}, 404);
+    await client.ask(1);
+    assertEquals(codes(client).at(-1), [1, -31404]);
+    await finish(client);
+  }
+});
+
+Deno.test("the GET stream is opened again behind its last event, and its messages are lines", async () => {
+  const streams: stdioClient.WrittenStream[] = [];
+  const client = new StdioClient({
+    script: ({ request }) => {
+      if (request.method !== "GET") return undefined;
+      streams.push(new WrittenStream());
+      return streams.at(-1)!.answer();
+    },
+  });
+  await client.initialise();
+  streams[0]!.event("what is this");
+  streams[0]!.event({ jsonrpc: "2.0", method: "notifications/a" }, "1");
+  streams[0]!.end();
+  await settled();
+  client.clock.advance(200);
+  await settled();
+  assertEquals(client.seen.at(-1)!.request.headers.get("last-event-id"), "1");
+  streams[1]!.event({ jsonrpc: "2.0", method: "notifications/b" }, "2");
+  await settled();
+  assertEquals(client.messages.slice(1).map(({ method }) => method), [
+    "notifications/a",
+    "notifications/b",
+  ]);
+  // An id that is not known any more is forgotten.
+  client.script = () => json({}, 400);
+  streams[1]!.breakOff();
+  for (let n = 0; n < 2; n++) {
+    await settled();
+    client.clock.advance(1_000);
+  }
+  await settled();
+  assertEquals(client.seen.at(-1)!.request.headers.get("last-event-id"), null);
+  await finish(client);
+});
+
+Deno.test("messages go up in their order, unless one that is ahead takes too long", async () => {
+  let accept = () => {};
+  const client = new StdioClient({ limits: { orderMs: 100 } });
+  await client.initialise();
+  client.script = (seen) =>
+    seen.message.method === "notifications/slow"
+      ? new Promise((resolve) => accept = () => resolve(json({}, 202)))
+      : seen.message.id === undefined
+      ? undefined
+      : resultFor(seen);
+  await client.say({ jsonrpc: "2.0", method: "notifications/slow" });
+  await client.ask(1);
+  assertEquals(client.sent.at(-1), "POST notifications/slow");
+  accept();
+  await settled();
+  assertEquals(client.sent.at(-1), "POST tools/call");
+  await client.say({ jsonrpc: "2.0", method: "notifications/slow" });
+  await client.ask(2);
+  client.clock.advance(100);
+  await settled();
+  assertEquals(client.sent.at(-1), "POST tools/call");
+  accept();
+  await finish(client);
+});
+
+Deno.test("what comes behind initialize waits for its answer", async () => {
+  let open = () => {};
+  const client = new StdioClient({
+    script: (seen) =>
+      seen.message.method === "initialize"
+        ? new Promise((resolve) => {
+          const result = { protocolVersion: "2025-11-25" };
+          const answer = json({ jsonrpc: "2.0", id: 0, result }, 200, { "mcp-session-id": "s1" });
+          open = () => resolve(answer);
+        })
+        : resultFor(seen),
+  });
+  await client.ask(0, "initialize");
+  await client.ask(1);
+  assertEquals(client.sent, ["POST initialize"]);
+  open();
+  await settled();
+  assertEquals(client.seen.at(-1)!.request.headers.get("mcp-session-id"), "s1");
+  await finish(client);
+});

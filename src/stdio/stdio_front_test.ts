@@ -1,0 +1,275 @@
+/**
+ * The front for stdio as its client and the handler see it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { relay, stdioClient } from "../testing/mod.ts";
+
+const { json, resultFor, StdioClient, WrittenStream } = stdioClient;
+const { settled } = relay;
+
+const MODERN = {
+  _meta: {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+  },
+};
+
+async function finish(client: stdioClient.StdioClient): Promise<void> {
+  client.end();
+  await settled();
+  client.clock.advance(10_000);
+  await client.over;
+  assertEquals(client.clock.timers, 0);
+}
+
+function codes(client: stdioClient.StdioClient) {
+  return client.messages.map(({ id, error }) => [id, error?.code]);
+}
+
+Deno.test("2026-07-28 streamable-http, Request Metadata: a modern message is mirrored, and has no session", async () => {
+  const client = new StdioClient({ script: (seen) => resultFor(seen) });
+  await client.ask(1, "tools/call", { ...MODERN, name: "Grüße" });
+  await finish(client);
+  const { headers } = client.seen[0]!.request;
+  assertEquals(
+    ["mcp-protocol-version", "mcp-method", "mcp-name", "mcp-session-id"].map((n) => headers.get(n)),
+    ["2026-07-28", "tools/call", `=?base64?${btoa("Gr\xc3\xbc\xc3\x9fe")}?=`, null],
+  );
+  assertEquals(client.sent, ["POST tools/call"]);
+});
+
+Deno.test("bytes of a message pass as they are, line breaks inside it as spaces", async () => {
+  const client = new StdioClient({
+    script: () => json('{"jsonrpc":"2.0",\n"id":1,\r\n"result":{"n":12345678901234567890}}'),
+  });
+  const line = '{"jsonrpc":"2.0","id":1,"method":"x","params":{"n":1.0}}';
+  await client.write(`${line}\r\n`);
+  assertEquals(client.seen[0]!.text, line);
+  assertEquals(client.lines, [
+    '{"jsonrpc":"2.0", "id":1,  "result":{"n":12345678901234567890}}',
+  ]);
+  await finish(client);
+});
+
+Deno.test("lines that are no messages get an error each, blank ones none, and the client goes on", async () => {
+  const client = new StdioClient({ maxLineBytes: 60, script: (seen) => resultFor(seen) });
+  await client.write("{nope\n\n  \r\n[]\n");
+  await client.write(`{"jsonrpc":"2.0","id":7,"method":5}\n`);
+  await client.write(`"${"x".repeat(60)}"\n${"[".repeat(50)}\n`);
+  await client.write(new TextDecoder("latin1").decode(new Uint8Array([0x7b])) + "\n");
+  // Of the very length that is allowed.
+  const longest = '{"jsonrpc":"2.0","id":8,"method":"ping","params":{"x":"____"}}'.slice(0, 60);
+  const padded = '{"jsonrpc":"2.0","id":8,"method":"ping","params":{}}'.padEnd(60);
+  assertEquals([longest.length, padded.length], [60, 60]);
+  await client.write(`${padded}\r\n`);
+  assertEquals(codes(client), [
+    [undefined, -32700],
+    [undefined, -32600],
+    [7, -32600],
+    [undefined, -32700],
+    [undefined, -32700],
+    [undefined, -32700],
+    [8, undefined],
+  ]);
+  await finish(client);
+});
+
+Deno.test("a last line without its end is a message too", async () => {
+  const client = new StdioClient({ script: (seen) => resultFor(seen) });
+  await client.write('{"jsonrpc":"2.0","id":1,"method":"ping"}');
+  assertEquals(client.lines, []);
+  client.end();
+  await client.over;
+  assertEquals(client.messages.map(({ id }) => id), [1]);
+});
+
+Deno.test("messages on streams come as lines in order; events without data or of other names do not", async () => {
+  const stream = new WrittenStream();
+  const client = new StdioClient({ script: () => stream.answer() });
+  await client.ask(1);
+  stream.write('id: 5\ndata:\n\nevent: other\ndata: {"method":"no"}\n\n: comment\n\n');
+  stream.event({ jsonrpc: "2.0", method: "notifications/progress" });
+  stream.event({ jsonrpc: "2.0", id: 1, result: {} });
+  await settled();
+  assertEquals(client.messages.map(({ id, method }) => id ?? method), [
+    "notifications/progress",
+    1,
+  ]);
+  // Nothing can follow the last response.
+  assert(stream.discarded);
+  await finish(client);
+});
+
+Deno.test("refusals become errors with the id of the request, and the client goes on", async () => {
+  const answers = [
+    json("<html>", 502),
+    json({ error: "unauthorized" }, 401),
+    json({ jsonrpc: "2.0", error: { code: -31502, message: "m" } }, 502),
+    json({ jsonrpc: "2.0", id: null, error: { code: -32022, message: "m" } }, 400),
+    json({ jsonrpc: "2.0", id: 5, error: { code: -32601, message: "m" } }, 404),
+    json("", 200),
+    json("true", 200),
+  ];
+  const client = new StdioClient({ script: () => answers.shift() });
+  for (let id = 1; id <= 7; id++) await client.ask(id);
+  assertEquals(codes(client), [
+    [1, -31502],
+    [2, -31502],
+    [3, -31502],
+    [4, -32022],
+    [5, -32601],
+    [6, -31502],
+    [7, -31502],
+  ]);
+  assertMatch(client.messages[1]!.error!.message, /HTTP status 401/);
+  assertMatch(client.logs.join(), /HTTP status 401/);
+  await client.say({ jsonrpc: "2.0", method: "notifications/x" });
+  await finish(client);
+});
+
+Deno.test("2026-07-28 streamable-http, Cancellation: a modern request is cancelled by the end of its answer", async () => {
+  const stream = new WrittenStream();
+  const client = new StdioClient({ script: () => stream.answer() });
+  await client.ask("7", "tools/call", MODERN);
+  const cancel = (requestId: unknown) =>
+    client.say({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId } });
+  await cancel(7);
+  assert(!stream.discarded);
+  await cancel("7");
+  assert(stream.discarded);
+  assert(client.seen[0]!.request.signal.aborted);
+  assertEquals([client.sent, client.lines], [["POST tools/call"], []]);
+  await finish(client);
+});
+
+Deno.test("2025-11-25 cancellation: in a session it is posted, and then nobody waits any more", async () => {
+  const stream = new WrittenStream();
+  const client = new StdioClient();
+  await client.initialise();
+  client.script = ({ message }) => message.id === undefined ? undefined : stream.answer();
+  await client.ask(1);
+  await client.say({
+    jsonrpc: "2.0",
+    method: "notifications/cancelled",
+    params: { requestId: 1 },
+  });
+  assertEquals(client.sent.at(-1), "POST notifications/cancelled");
+  assert(stream.discarded);
+  await finish(client);
+});
+
+Deno.test("2026-07-28 cancellation: a subscription that breaks off is told to the client, one that ends well is its response", async () => {
+  const streams = [new WrittenStream(), new WrittenStream()];
+  let at = 0;
+  const client = new StdioClient({ script: () => streams[at++]!.answer() });
+  for (const id of ["a", "b"]) await client.ask(id, "subscriptions/listen", MODERN);
+  streams[0]!.end();
+  streams[1]!.event({ jsonrpc: "2.0", id: "b", result: {} });
+  await settled();
+  assertEquals(client.messages.map(({ id, params }) => id ?? params?.["requestId"]).toSorted(), [
+    "a",
+    "b",
+  ]);
+  const told = client.messages.find(({ id }) => id === undefined)!;
+  assertEquals(told.method, "notifications/cancelled");
+  await finish(client);
+});
+
+Deno.test("subscriptions over their limit are refused, and do not end the others", async () => {
+  const client = new StdioClient({
+    limits: { maxSubscriptions: 1 },
+    script: () => new WrittenStream().answer(),
+  });
+  for (const id of [1, 2]) await client.ask(id, "subscriptions/listen", MODERN);
+  assertEquals(codes(client), [[2, -31503]]);
+  assertEquals(client.seen.length, 1);
+  await finish(client);
+});
+
+Deno.test("R50 stdin is not read on while too much is under way", async () => {
+  const answers: (() => void)[] = [];
+  const client = new StdioClient({
+    limits: { maxUnderWay: 2 },
+    script: (seen) => new Promise((resolve) => answers.push(() => resolve(resultFor(seen)))),
+  });
+  await client.write([1, 2, 3].map((id) => `{"jsonrpc":"2.0","id":${id},"method":"x"}\n`).join(""));
+  assertEquals([client.seen.length, client.wantsMore], [2, false]);
+  answers[0]!();
+  await settled();
+  assertEquals(client.seen.length, 3);
+  for (const answer of answers) answer();
+  await settled();
+  assert(client.wantsMore);
+  await finish(client);
+});
+
+Deno.test("R49 a client that does not read stdout holds the streams back", async () => {
+  const stream = new WrittenStream();
+  const client = new StdioClient({ script: () => stream.answer() });
+  client.stalled = true;
+  await client.ask(1);
+  for (let n = 0; n < 5; n++) stream.event({ jsonrpc: "2.0", method: `notifications/${n}` });
+  await settled();
+  assertEquals(stream.reads, 1);
+  await client.read();
+  assertEquals([client.lines.length, stream.reads], [5, 6]);
+  await finish(client);
+});
+
+for (const way of ["the end of stdin", "a signal"] as const) {
+  Deno.test(`${way}: what is under way gets a short time, then it is given up, and the session is ended`, async () => {
+    const stream = new WrittenStream();
+    const client = new StdioClient();
+    await client.initialise();
+    client.script = ({ request }) => request.method === "DELETE" ? undefined : stream.answer();
+    await client.ask(1);
+    if (way === "a signal") client.stop();
+    else client.end();
+    await settled();
+    client.clock.advance(900);
+    stream.event({ jsonrpc: "2.0", method: "notifications/late" });
+    await settled();
+    assertEquals([client.messages.at(-1)!.method, stream.discarded], ["notifications/late", false]);
+    client.clock.advance(100);
+    await client.over;
+    assert(stream.discarded);
+    assertEquals(client.sent.at(-1), "DELETE");
+    assertEquals(client.clock.timers, 0);
+  });
+}
+
+Deno.test("a server that does not answer the farewell does not keep the process", async () => {
+  const client = new StdioClient();
+  await client.initialise();
+  client.script = () => new Promise(() => {});
+  await client.ask(1);
+  client.end();
+  for (const ms of [1_000, 500, 500]) {
+    await settled();
+    client.clock.advance(ms);
+  }
+  await client.over;
+  assertEquals(client.sent.at(-1), "DELETE");
+});
+
+Deno.test("a client that does not read any more has gone", async () => {
+  const client = new StdioClient({ script: (seen) => resultFor(seen) });
+  client.stdoutBroken = true;
+  await client.ask(1);
+  await client.over;
+  assertEquals(client.lines, []);
+});
+
+Deno.test("a batch of 2025-03-26 is sent as it is, and each of its requests is answered", async () => {
+  const client = new StdioClient({ script: () => json({ message: "no" }, 500) });
+  await client.say([
+    { jsonrpc: "2.0", id: 1, method: "a" },
+    { jsonrpc: "2.0", id: 2, method: "b" },
+  ]);
+  assertEquals(client.seen.length, 1);
+  assertEquals(codes(client), [[1, -31502], [2, -31502]]);
+  await finish(client);
+});
