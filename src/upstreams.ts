@@ -71,7 +71,7 @@ export function openUpstream(route: RouteConfig, deps: UpstreamDeps): Upstream {
   return bridged(server, {
     clock: deps.timers,
     timeoutMs: PROBE_TIMEOUT_MS,
-    silenceIsSession: stdio !== undefined,
+    isStdio: stdio !== undefined,
     pinned: pinnedEras(route.upstream),
     open: (onDoubt) => openBridges(server, route.upstream, deps, onDoubt),
   });

@@ -121,7 +121,7 @@ class Bridged implements BridgedUpstream {
 
   /** Finds out what the server speaks, for a modern call that is answered by that where it asks the same. */
   async #firstModern(call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer | undefined> {
-    const asksItself = !this.#options.silenceIsSession && asks("server/discover", body);
+    const asksItself = !this.#options.isStdio && asks("server/discover", body);
     if (!asksItself) return await this.#learn(call, body);
     const { answer, said } = await look(await this.#server.exchange(call, body));
     const era = eraOf(answer, said);

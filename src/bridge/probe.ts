@@ -30,8 +30,11 @@ export interface ProbeOptions {
   readonly clock: Clock;
   /** Longest wait for the answer, in milliseconds. */
   readonly timeoutMs: number;
-  /** Whether no answer in time proves a server of the session era, as it does on stdio. */
-  readonly silenceIsSession: boolean;
+  /**
+   * Whether the server is on stdio, where no answer in time, and every error that is not a modern one, prove
+   * a server of the session era (2026-07-28 stdio, "Backward Compatibility").
+   */
+  readonly isStdio: boolean;
 }
 
 /** What a probe has found: the era, or what stood in the way. */
@@ -61,9 +64,9 @@ export async function probe(
       DISCOVER,
     );
     over.signal.addEventListener("abort", () => answer.body.discard(), { once: true });
-    return await judge(answer);
+    return await judge(answer, options);
   } catch (error) {
-    if (timedOut && options.silenceIsSession) return { era: "session" };
+    if (timedOut && options.isStdio) return { era: "session" };
     return { era: undefined, refusal: timedOut ? silent() : unasked(error) };
   } finally {
     timer.cancel();
@@ -106,7 +109,10 @@ function probeFields(headers: FieldReader): Fields {
   return new Fields(fields);
 }
 
-async function judge(answer: UpstreamAnswer): Promise<ProbeResult> {
+async function judge(
+  answer: UpstreamAnswer,
+  { isStdio }: ProbeOptions,
+): Promise<ProbeResult> {
   const { status, kind } = answer;
   if (isAboutTheCaller(status)) {
     return { era: undefined, refusal: await keep(answer, MAX_ANSWER_BYTES) };
@@ -120,7 +126,7 @@ async function judge(answer: UpstreamAnswer): Promise<ProbeResult> {
       maxBytes: MAX_ANSWER_BYTES,
       onOther: () => {},
     });
-    return { era: eraIn(status, reply.value) };
+    return { era: eraIn(isStdio ? 200 : status, reply.value) };
   } catch (error) {
     // A refusal without JSON-RPC in it is what servers of the session era say to strangers.
     if (toProxyError(error).kind === "upstream_status") return { era: "session" };

@@ -110,9 +110,9 @@ Deno.test("a probe that cannot be sent is the caller's failure, and a retry is s
   assertEquals([error.kind, error.retrySafe, error.idText], ["upstream_closed", true, "7"]);
 });
 
-for (const silenceIsSession of [true, false]) {
-  Deno.test(`stdio "Backward Compatibility": silence means ${silenceIsSession ? "sessions" : "nothing, over HTTP"}`, async () => {
-    const { server, upstream, asModern } = bridgedServer({ silenceIsSession });
+for (const isStdio of [true, false]) {
+  Deno.test(`stdio "Backward Compatibility": silence means ${isStdio ? "sessions" : "nothing, over HTTP"}`, async () => {
+    const { server, upstream, asModern } = bridgedServer({ isStdio });
     const gone = Promise.withResolvers<void>();
     server.script = ({ call, message }) => {
       if (message.method !== "server/discover") return undefined;
@@ -128,8 +128,8 @@ for (const silenceIsSession of [true, false]) {
     await Promise.resolve();
     server.clock.advance(5_000);
     await gone.promise;
-    assertEquals(await outcome, silenceIsSession ? "answered" : "upstream_timeout");
-    assertEquals(asModern.asked, silenceIsSession ? ["tools/list"] : []);
+    assertEquals(await outcome, isStdio ? "answered" : "upstream_timeout");
+    assertEquals(asModern.asked, isStdio ? ["tools/list"] : []);
   });
 }
 
@@ -150,7 +150,7 @@ Deno.test("what one caller may not learn another one asks for itself", async () 
 });
 
 Deno.test("stdio: a program that does not start has not been silent", async () => {
-  const { server, upstream, asModern } = bridgedServer({ silenceIsSession: true });
+  const { server, upstream, asModern } = bridgedServer({ isStdio: true });
   server.script = () => {
     throw new ProxyError("upstream_unreachable", "No such program.");
   };
@@ -252,11 +252,18 @@ Deno.test("a client's own server/discover that it may not send proves nothing", 
 });
 
 Deno.test("stdio: a client's own server/discover does not wait for a program that says nothing to it", async () => {
-  const { server, upstream } = bridgedServer({ silenceIsSession: true });
+  const { server, upstream } = bridgedServer({ isStdio: true });
   server.script = (call) => discovered(server, call);
   await upstream.exchange(bridgedCall("modern"), requestBytes("server/discover"));
   assertEquals(server.of("server/discover").map(({ message }) => message.id), [
     "switchyard-probe",
     7,
   ]);
+});
+
+Deno.test('stdio "Backward Compatibility": an unknown method proves a server of sessions there', async () => {
+  const { server, upstream, asModern } = bridgedServer({ isStdio: true });
+  server.script = (call) => refusal(server, call, 404, -32601);
+  await upstream.exchange(bridgedCall("modern"), requestBytes("tools/list"));
+  assertEquals(asModern.asked, ["tools/list"]);
 });

@@ -61,7 +61,7 @@ export function bridgedServer(options: Partial<BridgedOptions> = {}) {
   const upstream = bridged(server, {
     clock: server.clock,
     timeoutMs: 5_000,
-    silenceIsSession: false,
+    isStdio: false,
     open: (onDoubt) => {
       doubt = onDoubt;
       return { asModern, asSession };
