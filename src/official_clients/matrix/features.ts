@@ -58,7 +58,12 @@ async function readAndGet({ client, target }: Subject): Promise<void> {
 
 async function progress({ client, target }: Subject): Promise<void> {
   const seen: number[] = [];
-  await client.call(target.progress, { onprogress: ({ progress }) => void seen.push(progress) });
+  await client.call(target.progress, {
+    onprogress: ({ progress, message }) => {
+      // A server may ask for the roots meanwhile, and the v2 SDK then tells of its own round.
+      if (!message?.startsWith("Fulfilling input")) seen.push(progress);
+    },
+  });
   const steps = target.progressSteps;
   const isLastLate = target.lastStepWithResult && seen.length === steps.length - 1;
   assertEquals(seen, isLastLate ? steps.slice(0, -1) : steps);
