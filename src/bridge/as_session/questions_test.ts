@@ -272,10 +272,28 @@ Deno.test("a request that is cancelled while its questions wait takes them back,
     method: "notifications/cancelled",
     params: { requestId: 7 },
   });
+  await settled();
+  assertEquals(fake.bridge.stats().questions, 0);
   await answer(client, last(reader).id, { result: { action: "accept" } });
   await reader.readAll();
   assertEquals([messagesIn(reader).length, reader.ending], [1, null]);
   assertEquals([fake.of("tools/call").length, fake.bridge.stats().questions], [1, 0]);
+  await fake.bridge.close();
+});
+
+Deno.test("2025-03-26 questions of a request that is cancelled are taken back on the stream of its batch", async () => {
+  const sampling = { method: "sampling/createMessage", params: { messages: [], maxTokens: 1 } };
+  const fake = asking([{ inputRequests: { a: sampling } }, { inputRequests: { a: sampling } }]);
+  const client = await fake.join({ revision: "2025-03-26", capabilities: { sampling: {} } });
+  const reader = await client.streamed([CALL, { ...CALL, id: 8 }]);
+  await reader.readAll();
+  const [one] = messagesIn(reader);
+  const params = { requestId: 7 };
+  await client.notify({ jsonrpc: "2.0", method: "notifications/cancelled", params });
+  await reader.readAll();
+  const { method, params: told } = last(reader);
+  assertEquals([method, told!["requestId"]], ["notifications/cancelled", one!.id]);
+  assertEquals([fake.bridge.stats().questions, fake.bridge.stats().inFlight], [1, 1]);
   await fake.bridge.close();
 });
 

@@ -204,6 +204,8 @@ Deno.test("modern errors become those of the session era, with status 200", asyn
   const said = { code: -32602, message: "Resource not found" };
   assertEquals((await answer("resources/read", 200, said, { uri: "a:" })).code, -32002);
   assertEquals((await answer("resources/read", 200, said, {})).code, -32602);
+  const broken = { ...said, code: -32603 };
+  assertEquals((await answer("resources/read", 200, broken, { uri: "a:" })).code, -32603);
   assertEquals((await answer("prompts/get", 200, missing, { name: "a:", uri: "a:" })).code, -32602);
   const lacking = { code: -32021, message: "m", data: { requiredCapabilities: {} } };
   assertEquals(await answer("x/y", 400, lacking), { ...lacking, code: -32600 });
@@ -212,6 +214,8 @@ Deno.test("modern errors become those of the session era, with status 200", asyn
   const old = { code: -32022, message: "m", data: { supported: [], requested: "2026-07-28" } };
   const told = await answer("x/y", 400, old);
   assertEquals([told.code, told.data, fake.doubts], [-31502, undefined, 1]);
+  await answer("x/y", 200, old);
+  assertEquals(fake.doubts, 2);
   await fake.bridge.close();
 });
 
@@ -239,6 +243,7 @@ Deno.test("what a server of another era answers is doubted, and never ends the s
     [body, 400, 200],
     ["no", 404, 502],
     ["no", 405, 502],
+    [body, 405, 502],
     [undefined, 400, 502],
   ];
   for (const [sent, status, received] of cases) {

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ModernFake } from "../../testing/bridge.ts";
 import { settled } from "../../testing/relay.ts";
-import type { FakeCall } from "../../testing/share.ts";
+import { eventOf, type FakeCall } from "../../testing/share.ts";
 import { headerParams, mirroredValues } from "./tool_headers.ts";
 
 function schema(properties: Record<string, unknown>): unknown {
@@ -140,6 +140,22 @@ Deno.test("a list that cannot be had keeps no call back, and is asked for once f
   await settled();
   for (const { result } of await Promise.all(calls)) assertEquals(result, { content: [] });
   assertEquals(fake.of("tools/list").length, 1);
+  await fake.bridge.close();
+});
+
+Deno.test("a call that is cancelled while the list is asked for is not sent", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const { answer, filled } = fake.server.events();
+  fake.answers["tools/list"] = () => answer;
+  const asking = client.streamed({ jsonrpc: "2.0", id: 7, method: "tools/call", params: CALL });
+  await settled();
+  const params = { requestId: 7 };
+  await client.notify({ jsonrpc: "2.0", method: "notifications/cancelled", params });
+  await asking;
+  filled.send(eventOf({ jsonrpc: "2.0", id: 1, result: { tools: [] } }));
+  await settled();
+  assertEquals([fake.of("tools/list").length, fake.of("tools/call").length], [1, 0]);
   await fake.bridge.close();
 });
 
