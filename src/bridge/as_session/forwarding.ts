@@ -138,6 +138,8 @@ export class Forwarding {
       text: modernRequest(message, idText, speaker(), retry),
       signal,
       mayRead,
+      // Its client can come back to a stream; and what passes between keeps its connection.
+      onStream: () => exchange.open(),
       onMessage: (told) => {
         // Requests of a server came with results, not beside them.
         if (kindOf(told) !== "notification") return drops.count("(request on a modern stream)");

@@ -93,6 +93,7 @@ Deno.test("resources/subscribe is answered once the server has acknowledged it, 
   assertEquals((await subscribing).result, {});
   fake.acknowledges = true;
   assertEquals((await subscribe(client, "a:")).result, {});
+  assertEquals(fake.subscriptions.length, 1);
   assertEquals((await subscribe(client, "b:")).result, {});
   assertEquals(fake.subscription.filter["resourceSubscriptions"], ["a:", "b:"]);
   const unsubscribe = (uri: unknown) => client.request("resources/unsubscribe", { uri });

@@ -405,8 +405,8 @@ export class BridgedSession {
 
 /** A failure is that of the whole POST, unless others came with it. */
 function fail(error: ProxyError, key: Key, exchange: Exchange, batch: boolean): void {
-  // To a session 404 would say that it is over, which a request cannot.
-  if (!batch && error.status !== 404) return exchange.fail(error);
+  // What is about the request alone has no status of its own; to a session 404 would even say that it is over.
+  if (!batch && error.status >= 500) return exchange.fail(error);
   exchange.respond(key, errorBody(error.withId(exchange.idText(key))));
 }
 

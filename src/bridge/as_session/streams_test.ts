@@ -44,16 +44,17 @@ Deno.test("a stream passes from its first event on, without what belongs to the 
   await fake.bridge.close();
 });
 
-Deno.test("a response that comes first on a stream is answered as JSON", async () => {
+Deno.test("a stream of the server is one to the client before anything comes on it", async () => {
   const fake = new ModernFake();
   const client = await fake.join();
-  fake.answers["x/y"] = ({ message: { id } }) =>
-    fake.stream({ jsonrpc: "2.0", id, result: { a: 1 } });
-  const answer = await client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
-  assertEquals([answer.kind, await textOf(answer.body)], [
-    "json",
-    '{"jsonrpc":"2.0","id":7,"result":{"a":1}}',
-  ]);
+  const { answer, filled } = fake.server.events();
+  fake.answers["x/y"] = () => answer;
+  const { kind, body } = await client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  filled.send(eventOf({ jsonrpc: "2.0", id: 7, result: { a: 1 } }));
+  filled.body.finish();
+  const reader = sourceReader(body);
+  await reader.readAll();
+  assertEquals([kind, messagesIn(reader)], ["sse", [{ jsonrpc: "2.0", id: 7, result: { a: 1 } }]]);
   await fake.bridge.close();
 });
 
@@ -67,8 +68,9 @@ Deno.test("R58 a stream that ends without the response is an error, and so is wh
   assertEquals(messagesIn(reader)[1]!.error!.code, -31502);
   assertEquals(reader.ending, null);
   fake.answers["x/y"] = () => fake.stream("nonsense");
-  const answer = await client.exchange({ jsonrpc: "2.0", id: 8, method: "x/y" });
-  assertEquals(answer.status, 502);
+  const broken = await client.streamed({ jsonrpc: "2.0", id: 8, method: "x/y" });
+  await broken.readAll();
+  assertEquals(messagesIn(broken)[0]!.error!.code, -31502);
   fake.answers["x/y"] = () => fake.server.json('[{"jsonrpc":"2.0","id":9,"result":{}}]');
   assertEquals((await client.exchange({ jsonrpc: "2.0", id: 9, method: "x/y" })).status, 502);
   await fake.bridge.close();
@@ -81,7 +83,9 @@ Deno.test("R42 a message over the limit is an error, as JSON and as an event", a
   fake.answers["x/y"] = () => large;
   assertEquals((await client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" })).status, 502);
   fake.answers["x/y"] = () => fake.stream(large);
-  assertEquals((await client.exchange({ jsonrpc: "2.0", id: 8, method: "x/y" })).status, 502);
+  const reader = await client.streamed({ jsonrpc: "2.0", id: 8, method: "x/y" });
+  await reader.readAll();
+  assertEquals(messagesIn(reader)[0]!.error!.code, -31502);
   await fake.bridge.close();
 });
 
@@ -137,7 +141,7 @@ Deno.test("what the front aborts or gives up is closed upstream; who only has le
   const fake = new ModernFake();
   const client = await fake.join();
   const first = fake.server.events();
-  fake.answers["x/y"] = () => first.answer;
+  fake.answers["x/y"] = () => ({ ...first.answer, kind: "json" });
   const control = new AbortController();
   const asking = client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" }, control.signal);
   await settled();
@@ -183,7 +187,7 @@ Deno.test("an answer that does not begin in time is given up", async () => {
   const fake = new ModernFake();
   const client = await fake.join();
   const { answer, filled } = fake.server.events();
-  fake.answers["x/y"] = () => answer;
+  fake.answers["x/y"] = () => ({ ...answer, kind: "json" });
   const asking = client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
   await settled();
   fake.clock.advance(10_000);
@@ -203,7 +207,7 @@ Deno.test("R85 requests of a session are capped, and an id in flight is refused"
   assertEquals(error.kind, "upstream_saturated");
   assertEquals((await client.request("ping", {}, 7)).error!.code, -32600);
   filled.send(eventOf({ jsonrpc: "2.0", id: 7, result: {} }));
-  await asking;
+  await (await asking).readAll();
   assertEquals((await client.request("ping", {}, 8)).result, {});
   await fake.bridge.close();
 });
@@ -279,7 +283,7 @@ Deno.test("a session that ends has its requests answered and its upstream stream
   const fake = new ModernFake();
   const client = await fake.join();
   const { answer, filled } = fake.server.events();
-  fake.answers["x/y"] = () => answer;
+  fake.answers["x/y"] = () => ({ ...answer, kind: "json" });
   const asking = client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
   await settled();
   await client.terminate();
