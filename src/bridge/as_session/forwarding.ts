@@ -189,19 +189,14 @@ export class Forwarding {
   }
 
   #respond({ message, key, exchange, call }: Forwarded, response: RpcText): void {
-    const { tools, settings: { logger } } = this.#options;
+    const { tools } = this.#options;
     const { method, params } = message.value;
     if (method === "tools/list") tools.learn(response, call);
     const text = legacyResponse(response, {
       method: method as string,
       idText: exchange.idText(key)!,
       params,
-      onRejectedTool: (name, why) => {
-        logger.warn("a tool of an upstream server is left out: its definition", {
-          tool: name,
-          why,
-        });
-      },
+      onRejectedTool: (name, why) => tools.reject(name, why),
     });
     exchange.respond(key, text);
   }

@@ -167,6 +167,7 @@ Deno.test("tools/list: what 2026-07-28 allows and earlier clients refuse is left
   assertEquals((await client.request("tools/list")).result, {
     tools: [{ name: "array", inputSchema: { type: "object" } }, good],
   });
+  assertEquals(fake.warnings.length, 1);
   fake.answers["tools/list"] = () => ({ tools: [bad, bad], ttlMs: 1 });
   assertEquals((await client.request("tools/list")).result, { tools: [] });
   fake.answers["tools/call"] = () => ({ content: [], structuredContent: [1] });
@@ -265,5 +266,9 @@ Deno.test("other refusals of the server pass with their status, fields and body"
   const answer = await client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
   assertEquals([answer.status, answer.headers.get("retry-after"), fake.doubts], [429, "3", 0]);
   assertEquals(await textOf(answer.body), '{"error":"slow down"}');
+  // One that is very long passes without its body.
+  fake.answers["x/y"] = () => fake.server.json({ error: "x".repeat(70_000) }, 429);
+  const long = await client.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  assertEquals([long.status, await textOf(long.body)], [429, ""]);
   await fake.bridge.close();
 });
