@@ -279,6 +279,33 @@ Deno.test("R69 one that breaks behind a message is opened again as often as that
   await fake.bridge.close();
 });
 
+Deno.test("R69 one that was open for long and had nothing to say has not failed", async () => {
+  const { fake, client } = await joined();
+  const reader = await client.listen();
+  for (let times = 0; times < 5; times++) {
+    fake.clock.advance(100);
+    fake.subscription.filled.body.finish();
+    await settled();
+    fake.clock.advance(20);
+    await settled();
+  }
+  assertEquals([fake.subscriptions.length, reader.ending], [6, undefined]);
+  await fake.bridge.close();
+});
+
+Deno.test("a change while a broken subscription waits takes the place of the next try", async () => {
+  const { fake, client } = await joined();
+  await client.listen();
+  fake.subscription.filled.body.finish();
+  await settled();
+  await subscribe(client, "a:");
+  assertEquals(fake.subscriptions.length, 2);
+  fake.clock.advance(100);
+  await settled();
+  assertEquals(fake.subscriptions.length, 2);
+  await fake.bridge.close();
+});
+
 Deno.test("DELETE closes the subscription, also without a GET stream", async () => {
   const { fake, client } = await joined();
   await subscribe(client, "a:");

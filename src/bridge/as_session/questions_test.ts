@@ -271,6 +271,30 @@ Deno.test("questions wait for a bounded time, and in a bounded number", async ()
   await fake.bridge.close();
 });
 
+Deno.test("an answer that is neither result nor proper error ends the request too", async () => {
+  const fake = asking([{ inputRequests: { a: FORM } }]);
+  const client = await fake.join({ capabilities: ALL });
+  const reader = await call(client);
+  await answer(client, last(reader).id, { result: 1 });
+  await reader.readAll();
+  assertEquals(last(reader).error!.code, -32603);
+  await fake.bridge.close();
+});
+
+Deno.test("mrtr: the id of a retry is none that the client has in use", async () => {
+  const fake = asking([{ inputRequests: { a: FORM } }]);
+  const client = await fake.join({ capabilities: ALL });
+  const { answer: open } = fake.server.events();
+  fake.answers["x/y"] = () => open;
+  const id = 1_000_000_001;
+  const { body } = await client.exchange({ jsonrpc: "2.0", id, method: "x/y" });
+  const reader = await call(client);
+  await answer(client, last(reader).id, { result: { action: "accept" } });
+  assert(fake.of("tools/call")[1]!.message.id !== id);
+  body.discard();
+  await fake.bridge.close();
+});
+
 Deno.test("a request that is cancelled while its questions wait takes them back, and is not sent again", async () => {
   const fake = asking([{ inputRequests: { a: FORM } }]);
   const client = await fake.join({ capabilities: ALL });
@@ -359,6 +383,18 @@ Deno.test("2025-03-26 questions for one request of a batch come on its stream, a
   const ids = messagesIn(reader).filter(({ method }) => method === undefined).map(({ id }) => id);
   assertEquals(ids.toSorted(), [7, 8]);
   assertEquals(reader.ending, null);
+  await fake.bridge.close();
+});
+
+Deno.test("2025-03-26 an answer may come in one batch with a request", async () => {
+  const sampling = { method: "sampling/createMessage", params: { messages: [], maxTokens: 1 } };
+  const fake = asking([{ inputRequests: { a: sampling } }]);
+  const client = await fake.join({ revision: "2025-03-26", capabilities: { sampling: {} } });
+  const reader = await call(client);
+  const response = { jsonrpc: "2.0", id: last(reader).id, result: { model: "m" } };
+  await client.ask([{ jsonrpc: "2.0", id: 8, method: "ping" }, response]);
+  await reader.readAll();
+  assertEquals(last(reader), { jsonrpc: "2.0", id: 7, result: { content: ["done"] } });
   await fake.bridge.close();
 });
 

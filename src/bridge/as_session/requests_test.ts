@@ -110,6 +110,7 @@ Deno.test("streamable-http Request Metadata: fields mirror the body, the client'
     "mcp-method": "resources/read",
     "mcp-name": "=?base64?YTrDvA==?=",
   });
+  assertEquals(sent.get("content-type"), "application/json");
   assertEquals([sessionId, lastEventId], [undefined, null]);
   assertEquals((await send("prompts/get", { name: "p q" })).headers.get("mcp-name"), "p q");
   assertEquals((await send("x/y", { name: "n" })).headers.has("mcp-name"), false);

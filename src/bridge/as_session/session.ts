@@ -86,7 +86,6 @@ export class BridgedSession {
   #listener: Pick<UpstreamCall, "headers" | "query">;
   #serial = FIRST_SERIAL;
   #lastUsedMs: number;
-  #over = false;
   /** The level of log messages that the client wants. */
   logLevel: string | undefined;
   /** The resources that the client has subscribed to. */
@@ -176,7 +175,6 @@ export class BridgedSession {
     // Nobody else waits behind a reader that does not read.
     const flow = new Flow({ clock, patienceMs: answerMs, othersWait: () => false, ...gate.levers });
     const stop = () => {
-      gate.open();
       for (const key of asked.keys()) this.#abort(key, exchange);
     };
     const exchange: Exchange = new Exchange({
@@ -244,8 +242,6 @@ export class BridgedSession {
 
   /** Ends it: nothing of it is left. */
   end(): void {
-    if (this.#over) return;
-    this.#over = true;
     const sentence = "The session has ended before this request was answered.";
     for (const [key, { exchange }] of [...this.#underWay]) {
       exchange.fail(new ProxyError("upstream_closed", sentence));

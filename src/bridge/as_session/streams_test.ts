@@ -89,6 +89,20 @@ Deno.test("R42 a message over the limit is an error, as JSON and as an event", a
   await fake.bridge.close();
 });
 
+Deno.test("R42 what comes whole ahead of an event over the limit passes", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const { answer, filled } = fake.server.events();
+  const progress = { jsonrpc: "2.0", method: "notifications/progress", params: {} };
+  filled.send(eventOf(progress) + eventOf({ a: "x".repeat(100_001) }));
+  fake.answers["x/y"] = () => answer;
+  const reader = await client.streamed({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  await reader.readAll();
+  const [first, second] = messagesIn(reader);
+  assertEquals([first, second!.error!.code, filled.aborted], [progress, -31502, true]);
+  await fake.bridge.close();
+});
+
 Deno.test("a failure of the server keeps its kind, and another kind of result is none", async () => {
   const fake = new ModernFake();
   const client = await fake.join();

@@ -105,6 +105,21 @@ Deno.test("a list that goes by is learnt from, for everybody where it is public"
   await fake.bridge.close();
 });
 
+Deno.test("caching: a list is used for its ttlMs", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  fake.answers["tools/list"] = () => ({ tools: [TOOL], ttlMs: 120_000 });
+  await client.request("tools/call", CALL);
+  // Not so long that the session would be idle.
+  fake.clock.advance(90_000);
+  await client.request("tools/call", CALL);
+  fake.clock.advance(30_000);
+  assertEquals(fake.of("tools/list").length, 1);
+  await client.request("tools/call", CALL);
+  assertEquals(fake.of("tools/list").length, 2);
+  await fake.bridge.close();
+});
+
 Deno.test("-32020 has the list asked for once more and the call sent again, once, under another id", async () => {
   const fake = new ModernFake();
   const client = await fake.join();
