@@ -59,6 +59,8 @@ Deno.test("x-mcp-header: definitions that break its constraints are told apart",
   let deep: unknown = {};
   for (let depth = 0; depth < 20_000; depth++) deep = { items: deep };
   assertEquals(typeof headerParams(deep), "string");
+  const wide = Object.fromEntries(Array.from({ length: 300_000 }, (_, at) => [`p${at}`, {}]));
+  assertEquals(typeof headerParams(schema(wide)), "string");
 });
 
 const TOOL = { name: "sql", inputSchema: schema({ region: REGION }) };
