@@ -15,7 +15,7 @@ import { type AsModernOptions, type AsModernStats, type Settings, settings } fro
 import { answersIn, CAN_ASK } from "./questions.ts";
 import { Reply } from "./reply.ts";
 import { SessionRefused } from "./session_wire.ts";
-import { type Lease, Sessions } from "./sessions.ts";
+import { type Lease, Sessions, stopping } from "./sessions.ts";
 import { Subscribing } from "./subscribing.ts";
 import { discoverText } from "./toward_client.ts";
 
@@ -47,7 +47,6 @@ class Bridge implements ModernBridge {
     "server/discover": (call, request) => this.#discover(call, request),
     "subscriptions/listen": (call, request) => this.#subscribing.listen(call, request),
   };
-  #closed = false;
 
   constructor(server: Upstream, settings: Settings) {
     this.#settings = settings;
@@ -57,7 +56,6 @@ class Bridge implements ModernBridge {
   }
 
   exchange = async (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> => {
-    if (this.#closed) throw stopping();
     const request = readRequest(bytes, this.#settings.bounds.maxCapabilityCharacters);
     const method = Object.hasOwn(this.#methods, request.method)
       ? this.#methods[request.method]!
@@ -82,7 +80,6 @@ class Bridge implements ModernBridge {
   terminate = (): Promise<UpstreamAnswer> => Promise.resolve(this.#noSuchMethod());
 
   async close(): Promise<void> {
-    this.#closed = true;
     this.#subscribing.close();
     this.#holding.close();
     for (const conversation of [...this.#conversations]) conversation.close(stopping());
@@ -179,10 +176,6 @@ class Bridge implements ModernBridge {
     });
     return errorAnswer(this.#settings.clock, error);
   }
-}
-
-function stopping(): ProxyError {
-  return new ProxyError("upstream_unreachable", "The proxy is stopping.");
 }
 
 function tooMany(): ProxyError {

@@ -19,7 +19,7 @@ const HANDLE_BYTES = 16;
 
 /** What is held. */
 export interface Holdable {
-  /** Nobody has come back in time, or the bridge closes. */
+  /** Nobody has come back in time. */
   expire(): void;
 }
 
@@ -106,12 +106,9 @@ export class Holding<T extends Holdable> {
     return held.what;
   }
 
-  /** Gives all up. */
+  /** Forgets all; what becomes of it is for others to say. */
   close(): void {
-    for (const { what, timer } of this.#held.values()) {
-      timer.cancel();
-      what.expire();
-    }
+    for (const { timer } of this.#held.values()) timer.cancel();
     this.#held.clear();
   }
 }

@@ -65,6 +65,11 @@ export class MessageSource {
     }
   }
 
+  /** The event behind which it is to be taken up again. */
+  get lastEventId(): string | undefined {
+    return this.#lastEventId;
+  }
+
   /** Goes on behind no event any more; whether it still reads what it had. */
   startAnew(): boolean {
     this.#lastEventId = undefined;
