@@ -101,7 +101,7 @@ class Bridge implements ModernBridge {
     const { clock, firstMessageMs, streamIdleMs } = this.#settings;
     const isRetry = request.requestState !== undefined && CAN_ASK.has(request.method);
     const answers = isRetry ? answersIn(request) : undefined;
-    let conversation = isRetry ? this.#holding.take(call.principal, request) : undefined;
+    let conversation = isRetry ? this.#holding.take(call, request) : undefined;
     const reply = new Reply({
       clock,
       firstMessageMs,

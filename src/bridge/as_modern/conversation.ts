@@ -339,10 +339,10 @@ export class Conversation implements Participant, Holdable {
 
   /** Ends the POST with what the client is asked, and waits for it to come back. */
   #ask(reply: Reply): void {
-    const { holding, principal } = this.#options;
+    const { holding } = this.#options;
     let requestState: string;
     try {
-      requestState = holding.hold(this, principal, this.#request);
+      requestState = holding.hold(this, this.#options, this.#request);
     } catch (error) {
       this.cancel("The proxy cannot wait for the client.");
       return reply.fail(toProxyError(error));

@@ -45,6 +45,39 @@ Deno.test("-32042 that names nothing to be opened is the server's fault", async 
   }
 });
 
+Deno.test("an anonymous caller with other credentials is another caller", async () => {
+  const { setup, ask, question, answer } = asking();
+  const mine = { principal: ANONYMOUS, headers: { authorization: "Bearer a" } };
+  const other = { principal: ANONYMOUS, headers: { authorization: "Bearer b" } };
+  const first = await ask(() => question(1), {}, mine);
+  const stolen = ask(() => {}, retryOf(first), other);
+  await assertRejects(() => stolen, ProxyError, "was not given");
+  const done = await ask(() => answer(), retryOf(first), mine);
+  assertEquals(done.result!.resultType, "complete");
+  await setup.close();
+});
+
+Deno.test("a client that leaves with its retry cancels the request", async () => {
+  const { setup, server, ask, question, answers } = asking();
+  const first = await ask(() => question(1));
+  const gone = new AbortController();
+  gone.abort();
+  const retried = ask(() => {}, retryOf(first), { signal: gone.signal });
+  assertEquals((await assertRejects(() => retried, ProxyError)).kind, "client_closed");
+  await settled();
+  assertEquals(server.of("notifications/cancelled").length, 1);
+  assertEquals(answers().map(({ message }) => message.result), [undefined]);
+  await setup.close();
+});
+
+Deno.test("requestState means nothing on requests during which nobody is asked", async () => {
+  const { setup } = asking();
+  const { message } = await setup.ask("tools/list", { requestState: "x", cursor: "c" }, ASKED);
+  assertEquals(message.result!.resultType, "complete");
+  assertEquals(setup.sent("tools/list").message.params, { cursor: "c" });
+  await setup.close();
+});
+
 Deno.test("a call that is repeated behind -32042 asks its own questions alone", async () => {
   const { setup, server, ask, say, question } = asking();
   const elicitations = [{ mode: "url", message: "m", url: "https://a", elicitationId: "e" }];
@@ -125,6 +158,7 @@ Deno.test("answers for a request that has ended meanwhile are not sent", async (
   };
   const retry = { name: "t", ...retryOf(first, { q1: { roots: [] }, q2: { roots: [] } }) };
   const { message } = await setup.ask("tools/call", retry, ASKED);
+  await settled();
   assertEquals(message.result!.resultType, "complete");
   assertEquals(answers().map(({ message }) => message.id), [1]);
   await setup.close();
@@ -182,6 +216,7 @@ Deno.test("a request that has not gone up is not cancelled at the server", async
   level.resolve(server.json({ jsonrpc: "2.0", id: null, error: { code: 1, message: "" } }));
   await settled();
   assertEquals([server.of("notifications/cancelled"), server.of("tools/call")], [[], []]);
+  assertEquals(setup.bridge.stats().dropped, {});
   await setup.close();
 });
 

@@ -215,8 +215,18 @@ Deno.test("a refusal of initialize that only a modern server says makes the era 
     const { setup, server } = numbered();
     server.script = ({ message: { id } }) => server.json({ jsonrpc: "2.0", id, error }, status);
     const answer = await setup.ask("tools/list");
-    assert(answer.status >= 400);
+    assertEquals(answer.status, status === 404 ? 404 : 502);
     assertEquals(setup.doubts, 1, JSON.stringify(error));
+    await setup.close();
+  }
+});
+
+Deno.test("an initialize that is answered with neither a result nor an error is the server's fault", async () => {
+  for (const status of [202, 302]) {
+    const { setup, server } = numbered();
+    server.script = () => server.json(undefined, status);
+    const answer = await setup.post("tools/list").catch((error) => error as ProxyError);
+    assertEquals(answer.status, 502);
     await setup.close();
   }
 });
