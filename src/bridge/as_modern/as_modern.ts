@@ -111,8 +111,7 @@ class Bridge implements ModernBridge {
       onLeft: () => conversation?.cancel("The client has closed its connection."),
     });
     if (conversation !== undefined) {
-      if (reply.isOver) conversation.cancel("The client has closed its connection.");
-      else void conversation.resume(request, answers!, reply);
+      if (!reply.isOver) void conversation.resume(request, answers!, reply);
       return await reply.answer;
     }
     this.#begin(call, request, reply, (begun) => conversation = begun);

@@ -227,8 +227,7 @@ export class Conversation implements Participant, Holdable {
   /** The server has answered with a status: with an error, or with nothing that answers a request. */
   async #refused(refusal: UpstreamAnswer): Promise<void> {
     const { settings } = this.#options;
-    const read = await readAnswer(refusal, settings);
-    if (this.#over) return read.answer.body.discard();
+    const read = await readAnswer(refusal, settings, this.#abort.signal);
     if (read.error !== undefined && this.#urlsIn(read.error) !== undefined) {
       this.#answered(read.error);
       return this.received();

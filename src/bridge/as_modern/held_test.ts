@@ -57,6 +57,16 @@ Deno.test("an anonymous caller with other credentials is another caller", async 
   await setup.close();
 });
 
+Deno.test("a principal that the proxy knows may come back with a fresh token", async () => {
+  const { setup, ask, question, answer } = asking();
+  const first = await ask(() => question(1), {}, { headers: { authorization: "Bearer a" } });
+  const done = await ask(() => answer(), retryOf(first), {
+    headers: { authorization: "Bearer b" },
+  });
+  assertEquals(done.result!.resultType, "complete");
+  await setup.close();
+});
+
 Deno.test("a client that leaves with its retry cancels the request", async () => {
   const { setup, server, ask, question, answers } = asking();
   const first = await ask(() => question(1));

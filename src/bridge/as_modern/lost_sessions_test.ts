@@ -40,6 +40,32 @@ Deno.test("a server that had no sessions and wants one by now gets one", async (
   await setup.close();
 });
 
+Deno.test("a session that is made anew while the bridge closes is ended", async () => {
+  const { setup, server } = asking();
+  await setup.ask("tools/list");
+  loseFirst(setup);
+  const { script } = server;
+  const opening = Promise.withResolvers<void>();
+  server.script = async (call) => {
+    if (call.message.method === "initialize") await opening.promise;
+    const { message: { method, id } } = call;
+    const given = await script(call);
+    if (given !== undefined || method !== "initialize") return given ?? server.json(undefined, 202);
+    const result = { protocolVersion: "2025-11-25", capabilities: {} };
+    return { ...server.json({ jsonrpc: "2.0", id, result }), sessionId: "s-2" };
+  };
+  const asked = setup.ask("tools/list");
+  const failed = assertRejects(() => asked, ProxyError);
+  await settled();
+  const closing = setup.bridge.close();
+  await settled();
+  opening.resolve();
+  await closing;
+  await failed;
+  const ended = server.calls.filter(({ kind }) => kind === "terminate");
+  assertEquals(ended.map(({ call }) => call.sessionId), ["s-2"]);
+});
+
 Deno.test("answers are for the session that asked: in a new one they mean nothing", async () => {
   const { setup, ask, question, answers } = asking();
   const { result } = await ask(() => question(1));
@@ -161,6 +187,26 @@ Deno.test("what has begun to be answered may take its time", async () => {
   const messages = modern.modernMessages(reader);
   assertEquals(messages.at(-1)!.result!.resultType, "complete");
   await setup.close();
+});
+
+Deno.test("an answer of JSON that does not end is given up when its client leaves, whatever its status (R54)", async () => {
+  for (const status of [200, 500]) {
+    const setup = new ModernSetup();
+    const { server } = setup;
+    const { answer, filled } = server.events();
+    server.script = ({ message: { method } }) =>
+      method === "tools/call" ? Promise.resolve({ ...answer, status, kind: "json" }) : undefined;
+    const gone = new AbortController();
+    const asked = setup.post("tools/call", { name: "t" }, { signal: gone.signal });
+    await settled();
+    filled.send("{");
+    await settled();
+    gone.abort();
+    await assertRejects(() => asked, ProxyError);
+    await settled();
+    assert(filled.aborted);
+    await setup.close();
+  }
 });
 
 Deno.test("an answer that comes when its client has left is given up", async () => {

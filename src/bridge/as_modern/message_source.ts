@@ -85,8 +85,8 @@ export class MessageSource {
 
   async #readWhole(body: UpstreamBody): Promise<readonly RpcText[]> {
     const { maxEventBytes } = this.#options;
-    this.#body = undefined;
     const bytes = await readWithin(body, maxEventBytes);
+    this.#body = undefined;
     if (bytes !== null) return readBody(decode(bytes))?.messages ?? [];
     body.discard();
     const sentence = `The upstream server sent an answer of more than ${maxEventBytes} bytes, ` +

@@ -96,9 +96,9 @@ export class Sessions {
     const kind: Kind = { key: digest(JSON.stringify(said)), principal, call, request };
     const isOwn = principal === anonymous && (alone || !sharesSessions);
     const lease = await (isOwn ? this.#takeOwn(kind) : this.#takeKept(kind));
-    if (!this.#closed) return lease;
-    lease.release();
-    throw stopping();
+    // It was ended with all others.
+    if (this.#closed) throw stopping();
+    return lease;
   }
 
   /** Ends all of them. */

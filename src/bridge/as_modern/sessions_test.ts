@@ -145,6 +145,15 @@ Deno.test("a server without session ids is asked without one, and handshakes are
   assertEquals(server.calls.filter(({ kind }) => kind === "terminate"), []);
 });
 
+Deno.test("a server without session ids: those opened at once that no stock has room for are forgotten", async () => {
+  const setup = new ModernSetup();
+  setup.server.sessionId = undefined;
+  await Promise.all([1, 2, 3].map(() => setup.ask("tools/list", {}, ANYBODY)));
+  await settled();
+  assertEquals([setup.bridge.stats().sessions, setup.bridge.stats().stock], [2, 2]);
+  await setup.close();
+});
+
 Deno.test("a lost session is made anew and the request sent once more (404, and the SDK's 400)", async () => {
   for (const status of [404, 400]) {
     const { setup, server, used, opened } = numbered();
