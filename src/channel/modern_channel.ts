@@ -197,6 +197,8 @@ export class ModernChannel implements ChannelEvents {
     const params = `{"requestId":${asked.idText},"reason":${JSON.stringify(reason)}}`;
     this.#channel?.send(`{"jsonrpc":"2.0","method":"${CANCELLED}","params":${params}}`)
       .catch(() => this.#options.drops.count(CANCELLED));
+    // Silence is how some servers of earlier revisions answer this one.
+    if (asked.isProbe) this.#endIfUseless();
   }
 
   #timedOut(asked: ModernAsked): void {

@@ -290,6 +290,21 @@ Deno.test("a request that is not answered in time is an error, and cancelled at 
   await modern.end();
 });
 
+Deno.test("basic/versioning: a process that was silent when asked what it speaks is not kept, a busy one is", async () => {
+  const modern = new Modern();
+  const calling = await modern.ask(1);
+  const probing = await modern.ask(2, { method: "server/discover" });
+  probing.abort.abort();
+  assert(!modern.channel.closed);
+  calling.abort.abort();
+  // It has not been asked what it speaks since.
+  assert(!modern.channel.closed);
+  const again = await modern.ask(3, { method: "server/discover" });
+  again.abort.abort();
+  assert(modern.channel.closed);
+  await modern.end();
+});
+
 Deno.test("R64 a process that ends fails what was in flight, and the next request starts another", async () => {
   const modern = new Modern();
   const asking = await modern.ask(1);

@@ -126,6 +126,7 @@ Deno.test("refusals become errors with the id of the request, and the client goe
   ]);
   assertMatch(client.messages[1]!.error!.message, /HTTP status 401/);
   assertMatch(client.logs.join(), /HTTP status 401/);
+  assertMatch(client.logs.join(), /a request was refused.*502/);
   await client.say({ jsonrpc: "2.0", method: "notifications/x" });
   await finish(client);
 });
