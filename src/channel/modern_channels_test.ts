@@ -196,6 +196,25 @@ Deno.test("2026-07-28 stdio, Cancellation: who leaves cancels the request, befor
   await modern.end();
 });
 
+Deno.test("whenever a client leaves, what was sent for it is cancelled", async () => {
+  const modern = new Modern();
+  await modern.ask("first");
+  const text = new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"x"}');
+  for (let turns = 0; turns < 20; turns++) {
+    const abort = new AbortController();
+    const answer = modern.fake.upstream.exchange(modern.call({ signal: abort.signal }), text);
+    answer.catch(() => {});
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    abort.abort();
+    await assertRejects(() => answer, ProxyError, "gone");
+  }
+  const sent = modern.channel.messages.filter(({ method }) => method === "x");
+  const cancelled = modern.channel.messages.flatMap(({ params }) => params?.["requestId"] ?? []);
+  assert(sent.length > 0 && sent.length < 20);
+  assertEquals(sent.map(({ id }) => id), cancelled);
+  await modern.end();
+});
+
 Deno.test("a client that has gone from the start sends nothing, and one that leaves while the server starts neither", async () => {
   const opening = Promise.withResolvers<testing.FakeChannel>();
   const modern = new Modern({ open: () => opening.promise });

@@ -59,9 +59,9 @@ Deno.test("stdio finds the route that --path names in a file with several, and n
   const config = {
     listen: "0.0.0.0:3100",
     admin: "0.0.0.0:3101",
-    dataDir: "/no/such/folder",
-    sessions: { store: "sqlite" },
-    eventLog: { store: "sqlite", path: "/no/such/folder/events.db" },
+    dataDir: "/dev/null/folder",
+    sessions: { store: "sqlite", path: "/dev/null/folder/sessions.db" },
+    eventLog: { store: "sqlite", path: "/dev/null/folder/events.db" },
     auth: { keys: [{ name: "ci", sha256: "0".repeat(64) }] },
     routes: [route("/a/mcp", "http://127.0.0.1:9/mcp"), route("/b/mcp", upstream.url)],
   };
