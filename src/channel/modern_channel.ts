@@ -122,7 +122,8 @@ export class ModernChannel implements ChannelEvents {
     asked.exchange = exchange;
     const giveUp = () => this.#cancel(asked, "The client has gone.");
     signal.addEventListener("abort", giveUp, { once: true });
-    if (signal.aborted) giveUp();
+    // What was not sent cannot be cancelled.
+    if (signal.aborted) this.#forget(asked);
     else this.#send(asked);
     this.#flow.another();
     const answer = await exchange.answer;

@@ -209,7 +209,9 @@ Deno.test("whenever a client leaves, what was sent for it is cancelled", async (
     await assertRejects(() => answer, ProxyError, "gone");
   }
   const sent = modern.channel.messages.filter(({ method }) => method === "x");
-  const cancelled = modern.channel.messages.flatMap(({ params }) => params?.["requestId"] ?? []);
+  const cancelled = modern.channel.messages.flatMap(({ params }) =>
+    params?.["requestId"] as number ?? []
+  );
   assert(sent.length > 0 && sent.length < 20);
   assertEquals(sent.map(({ id }) => id), cancelled);
   await modern.end();
