@@ -22,7 +22,9 @@ export interface ToolResult {
 
 /** What a call may be given; both SDKs know these. */
 export interface CallOptions {
-  readonly onprogress?: (progress: { readonly progress: number }) => void;
+  readonly onprogress?: (
+    progress: { readonly progress: number; readonly total?: number | undefined },
+  ) => void;
   readonly signal?: AbortSignal;
   readonly onresumptiontoken?: (token: string) => void;
 }

@@ -58,7 +58,12 @@ async function readAndGet({ client, target }: Subject): Promise<void> {
 
 async function progress({ client, target }: Subject): Promise<void> {
   const seen: number[] = [];
-  await client.call(target.progress, { onprogress: ({ progress }) => void seen.push(progress) });
+  await client.call(target.progress, {
+    onprogress: ({ progress, total }) => {
+      // Of its own rounds of input_required the v2 SDK tells as progress without a total.
+      if (total !== undefined) seen.push(progress);
+    },
+  });
   const steps = target.progressSteps;
   const isLastLate = target.lastStepWithResult && seen.length === steps.length - 1;
   assertEquals(seen, isLastLate ? steps.slice(0, -1) : steps);
@@ -141,7 +146,9 @@ async function cancel({ client, server, target }: Subject): Promise<void> {
   const begun = Promise.withResolvers<void>();
   const calling = client.call(target.slow, {
     signal: control.signal,
-    onprogress: () => begun.resolve(),
+    onprogress: ({ total }) => {
+      if (total !== undefined) begun.resolve();
+    },
   });
   const failed = assertRejects(() => calling);
   try {
