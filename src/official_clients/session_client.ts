@@ -23,7 +23,7 @@ export interface ToolResult {
 /** What a call may be given; both SDKs know these. */
 export interface CallOptions {
   readonly onprogress?: (
-    progress: { readonly progress: number; readonly total?: number | undefined },
+    progress: { readonly progress: number; readonly message?: string | undefined },
   ) => void;
   readonly signal?: AbortSignal;
   readonly onresumptiontoken?: (token: string) => void;
