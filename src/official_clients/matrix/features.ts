@@ -56,12 +56,16 @@ async function readAndGet({ client, target }: Subject): Promise<void> {
   }
 }
 
+/** A server may ask for the roots at any time, and the v2 SDK then tells of its own round as progress. */
+function isOwnRound({ message }: { readonly message?: string | undefined }): boolean {
+  return message?.startsWith("Fulfilling input") === true;
+}
+
 async function progress({ client, target }: Subject): Promise<void> {
   const seen: number[] = [];
   await client.call(target.progress, {
-    onprogress: ({ progress, message }) => {
-      // A server may ask for the roots meanwhile, and the v2 SDK then tells of its own round.
-      if (!message?.startsWith("Fulfilling input")) seen.push(progress);
+    onprogress: (step) => {
+      if (!isOwnRound(step)) seen.push(step.progress);
     },
   });
   const steps = target.progressSteps;
@@ -146,7 +150,9 @@ async function cancel({ client, server, target }: Subject): Promise<void> {
   const begun = Promise.withResolvers<void>();
   const calling = client.call(target.slow, {
     signal: control.signal,
-    onprogress: () => begun.resolve(),
+    onprogress: (step) => {
+      if (!isOwnRound(step)) begun.resolve();
+    },
   });
   const failed = assertRejects(() => calling);
   try {
