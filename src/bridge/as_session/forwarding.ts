@@ -17,6 +17,7 @@ import {
   isRecord,
   type Key,
   kindOf,
+  mirroredValues,
   type RpcText,
   textAt,
 } from "../../rpc/mod.ts";
@@ -27,7 +28,6 @@ import type { Settings } from "./options.ts";
 import { type Asker, type Questions, questionsIn, type Refused } from "./questions.ts";
 import { modernFields, modernRequest, type Retry, type Speaker } from "./requests.ts";
 import { isHeaderMismatch, legacyNotification, legacyResponse } from "./results.ts";
-import { mirroredValues } from "./tool_headers.ts";
 import type { Tools } from "./tools.ts";
 
 /** What all requests of one session have in common. */

@@ -8,14 +8,13 @@
  */
 
 import { NEVER_ABORTED } from "../../http/mod.ts";
-import { at, type RpcText, textAt } from "../../rpc/mod.ts";
+import { at, type HeaderParam, headerParams, type RpcText, textAt } from "../../rpc/mod.ts";
 import type { UpstreamCall } from "../../upstream/mod.ts";
 import type { NewMember } from "./edits.ts";
 import { audienceOf, BoundedTable, freshMs } from "./kept.ts";
 import type { ModernServer } from "./modern_call.ts";
 import type { Settings } from "./options.ts";
 import { modernFields, ownRequest, type Speaker } from "./requests.ts";
-import { type HeaderParam, headerParams } from "./tool_headers.ts";
 
 /** Who asks. */
 export interface Asking {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { ModernFake } from "../../testing/bridge.ts";
 import { settled } from "../../testing/relay.ts";
 import { eventOf, type FakeCall } from "../../testing/share.ts";
-import { headerParams, mirroredValues } from "./tool_headers.ts";
+import { headerParams, mirroredValues } from "../../rpc/mod.ts";
 
 function schema(properties: Record<string, unknown>): unknown {
   return { type: "object", properties };

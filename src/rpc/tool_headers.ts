@@ -6,7 +6,7 @@
  * @module
  */
 
-import { at, isRecord } from "../../rpc/mod.ts";
+import { at, isRecord } from "./text.ts";
 
 /** One parameter that is mirrored. */
 export interface HeaderParam {
