@@ -65,6 +65,10 @@ Deno.test("2026-07-28 streamable-http, Custom Headers: arguments are mirrored as
     assert(mirrored[0]!.includes(one), mirrored[0]);
   }
   assertEquals(mirrored.slice(1), ["", ""]);
+  client.script = (seen) => resultFor(seen, { tools: [{ name: "t" }] });
+  await client.ask(5, "tools/list", MODERN);
+  await client.ask(6, "tools/call", { ...MODERN, name: "t", arguments: args });
+  assert(!client.seen.at(-1)!.request.headers.has("mcp-param-region"));
   await finish(client);
 });
 
@@ -96,5 +100,8 @@ Deno.test("2026-07-28 streamable-http, Client Behavior: a call refused with -320
   await client.ask(2, "tools/call", params);
   assertEquals(client.sent.slice(4), ["POST tools/call", "POST tools/list"]);
   assertEquals(codes(client).at(-1), [2, -32020]);
+  // Only calls have such fields.
+  await client.ask(3, "prompts/get", { ...MODERN, name: "t" });
+  assertEquals(client.sent.slice(6), ["POST prompts/get"]);
   await finish(client);
 });

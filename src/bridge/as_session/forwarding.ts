@@ -138,6 +138,8 @@ export class Forwarding {
       text: modernRequest(message, idText, speaker(), retry),
       signal,
       mayRead,
+      // Its client can come back to a stream; and what passes between keeps its connection.
+      onStream: () => exchange.open(),
       onMessage: (told) => {
         // Requests of a server came with results, not beside them.
         if (kindOf(told) !== "notification") return drops.count("(request on a modern stream)");
@@ -187,19 +189,14 @@ export class Forwarding {
   }
 
   #respond({ message, key, exchange, call }: Forwarded, response: RpcText): void {
-    const { tools, settings: { logger } } = this.#options;
+    const { tools } = this.#options;
     const { method, params } = message.value;
     if (method === "tools/list") tools.learn(response, call);
     const text = legacyResponse(response, {
       method: method as string,
       idText: exchange.idText(key)!,
       params,
-      onRejectedTool: (name, why) => {
-        logger.warn("a tool of an upstream server is left out: its definition", {
-          tool: name,
-          why,
-        });
-      },
+      onRejectedTool: (name, why) => tools.reject(name, why),
     });
     exchange.respond(key, text);
   }

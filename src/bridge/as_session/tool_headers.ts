@@ -62,7 +62,8 @@ export function headerParams(inputSchema: unknown): readonly HeaderParam[] | str
       fields.add(field);
       params.push({ field, path: path! });
     }
-    toVisit.push(...inside(schema, path));
+    // One by one: there may be more of them than a call takes arguments.
+    for (const one of inside(schema, path)) toVisit.push(one);
   }
   return params;
 }
