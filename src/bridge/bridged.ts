@@ -130,6 +130,7 @@ class Bridged implements BridgedUpstream {
     const asksItself = !this.#options.isStdio && asks("server/discover", body);
     if (!asksItself) return await this.#learn(call, body);
     const { answer, said } = await look(await this.#server.exchange(call, body));
+    if (isAboutTheCaller(answer.status) || answer.kind === "sse") return answer;
     if (isModernAnswer(answer, said)) {
       this.#eras = { ...this.#eras, modern: true };
       return answer;

@@ -135,7 +135,7 @@ async function judge(
 }
 
 /** Whether a status says something about who asks, or when, and nothing about the server. */
-function isAboutTheCaller(status: number): boolean {
+export function isAboutTheCaller(status: number): boolean {
   return ABOUT_THE_CALLER.has(status) || status >= 500 || (status >= 300 && status < 400);
 }
 
@@ -148,9 +148,9 @@ function eraIn(status: number, message: unknown): "modern" | "session" {
   return Array.isArray(versions) && versions.some(isModern) ? "modern" : "session";
 }
 
-/** Whether the answer to a client's own `server/discover` proves a modern server. */
+/** Whether a message that answers a client's own `server/discover` proves a modern server. */
 export function isModernAnswer({ status }: UpstreamAnswer, message: unknown): boolean {
-  return !isAboutTheCaller(status) && message !== undefined && eraIn(status, message) === "modern";
+  return message !== undefined && eraIn(status, message) === "modern";
 }
 
 function isModern(version: unknown): boolean {
