@@ -19,6 +19,7 @@ import {
 } from "../upstream/mod.ts";
 import { BRIDGED_SESSION } from "./as_session/mod.ts";
 import {
+  isAboutTheCaller,
   isModernAnswer,
   isModernError,
   probe,
