@@ -89,7 +89,7 @@ function pinnedEras({ era, transport }: UpstreamConfig): ServerEras | undefined 
 /** Both bridges of a server. */
 function openBridges(
   server: Upstream,
-  { stdio, sessions, reconnect, headersTimeoutMs, streamIdleTimeoutMs }: UpstreamConfig,
+  { stdio, transport, sessions, reconnect, headersTimeoutMs, streamIdleTimeoutMs }: UpstreamConfig,
   { timers, logger, sealer, anonymous, config: { limits } }: UpstreamDeps,
   onDoubt: () => void,
 ): Bridges {
@@ -108,6 +108,7 @@ function openBridges(
       seal: sealer,
       anonymous,
       sharesSessions: sessions === "shared",
+      asksApart: stdio === undefined && transport !== "http+sse",
       ...(stdio !== undefined && { bounds: { maxSessions: stdio.maxProcesses, stockSize: 1 } }),
     }),
     asSession: asSession(server, {

@@ -22,6 +22,11 @@ export interface AsModernOptions extends BridgeOptions {
   readonly anonymous: string;
   /** Whether one upstream session may serve requests of different anonymous callers. */
   readonly sharesSessions: boolean;
+  /**
+   * Whether the server asks on the stream of the request that it asks for, as over Streamable HTTP, and not on
+   * one stream for all, as over stdio and HTTP+SSE. Yes where it is left out.
+   */
+  readonly asksApart?: boolean;
   /** What is said of results that may be cached; 0 and private where it is left out. */
   readonly list?: CacheHints;
   /** Bounds that differ from `DEFAULT_BOUNDS`. */
@@ -101,6 +106,8 @@ export const DEFAULT_BOUNDS: AsModernBounds = {
 
 /** Options with every bound and hint filled in. */
 export interface Settings extends AsModernOptions {
+  /** Whether a question comes on the stream of its request. */
+  readonly asksApart: boolean;
   /** What is said of results that may be cached. */
   readonly list: CacheHints;
   /** Bounds. */
@@ -111,6 +118,7 @@ export interface Settings extends AsModernOptions {
 export function settings(options: AsModernOptions): Settings {
   return {
     ...options,
+    asksApart: options.asksApart ?? true,
     list: options.list ?? { ttlMs: 0, cacheScope: "private" },
     bounds: { ...DEFAULT_BOUNDS, ...options.bounds },
   };

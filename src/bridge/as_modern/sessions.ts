@@ -1,7 +1,8 @@
 /**
  * The sessions that the bridge has at the server, and who uses them.
  *
- * A named principal has one for each set of capabilities and credentials, used by all its requests at once.
+ * A named principal has one for each set of capabilities and credentials, used by all its requests at once, or
+ * several, where questions of the server do not tell which request they belong to.
  * An anonymous caller has one for each request, out of a stock of those that are initialised already: nothing
  * that one caller leaves in a session is there for another.
  *
@@ -14,6 +15,7 @@ import { canTake, type Drops } from "../../rpc/mod.ts";
 import type { Upstream, UpstreamCall } from "../../upstream/mod.ts";
 import { type ClientRequest, digest } from "./client_request.ts";
 import type { Settings } from "./options.ts";
+import { CAN_ASK } from "./questions.ts";
 import { ServerSession } from "./server_session.ts";
 import { credentialsIn } from "./toward_server.ts";
 
@@ -39,6 +41,8 @@ interface Kept {
   readonly principal: string;
   readonly opened: Promise<void>;
   uses: number;
+  /** How many of the uses are requests that the server may ask something for. */
+  askable: number;
   idle: Timer | undefined;
 }
 
@@ -95,7 +99,8 @@ export class Sessions {
     const said = [principal, query, request.declared.text, credentialsIn(headers)];
     const kind: Kind = { key: digest(JSON.stringify(said)), principal, call, request };
     const isOwn = principal === anonymous && (alone || !sharesSessions);
-    const lease = await (isOwn ? this.#takeOwn(kind) : this.#takeKept(kind));
+    const isAskable = CAN_ASK.has(request.method) && mayAsk(request);
+    const lease = await (isOwn ? this.#takeOwn(kind) : this.#takeKept(kind, isAskable));
     // It was ended with all others.
     if (this.#closed) throw stopping();
     return lease;
@@ -116,33 +121,59 @@ export class Sessions {
     timer.cancel();
   }
 
-  async #takeKept(kind: Kind): Promise<Lease> {
-    const kept = this.#kept.get(kind.key) ?? this.#keep(kind);
-    this.#kept.delete(kind.key);
-    this.#kept.set(kind.key, kept);
+  async #takeKept(kind: Kind, isAskable: boolean): Promise<Lease> {
+    const key = isAskable ? this.#keyApart(kind) : kind.key;
+    const kept = this.#kept.get(key) ?? this.#keep(key, kind);
+    this.#kept.delete(key);
+    this.#kept.set(key, kept);
     kept.idle?.cancel();
     kept.uses++;
+    if (isAskable) kept.askable++;
     try {
       await kept.opened;
     } catch (error) {
-      this.#forget(kind.key, kept);
+      this.#forget(key, kept);
       throw error;
     }
-    return { session: kept.session, release: once(() => this.#releaseKept(kind.key, kept)) };
+    const release = once(() => this.#releaseKept(key, kept, isAskable));
+    return { session: kept.session, release };
   }
 
-  #keep(kind: Kind): Kept {
+  /**
+   * The session for a request that the server may ask something for: where questions do not tell which request
+   * they belong to, one in which no other such request is under way, as long as there is room for so many.
+   */
+  #keyApart({ key, principal }: Kind): string {
+    const { asksApart, bounds: { maxPrincipalSessions, maxSessions } } = this.#settings;
+    if (asksApart) return key;
+    for (let number = 0; number < maxPrincipalSessions; number++) {
+      const name = number === 0 ? key : `${key} ${number}`;
+      const kept = this.#kept.get(name);
+      if (kept !== undefined && kept.askable > 0) continue;
+      const hasRoom = this.#all.size < maxSessions &&
+        this.#of(principal).length < maxPrincipalSessions;
+      return kept !== undefined || hasRoom ? name : key;
+    }
+    return key;
+  }
+
+  #of(principal: string): [key: string, kept: Kept][] {
+    return [...this.#kept].filter(([, kept]) => kept.principal === principal);
+  }
+
+  #keep(key: string, kind: Kind): Kept {
     const { principal } = kind;
     this.#makeRoomFor(principal);
     const session = this.#newSession(kind, kind.request.clientInfo);
     const opened = session.open();
-    const kept: Kept = { session, principal, opened, uses: 0, idle: undefined };
-    this.#kept.set(kind.key, kept);
+    const kept: Kept = { session, principal, opened, uses: 0, askable: 0, idle: undefined };
+    this.#kept.set(key, kept);
     return kept;
   }
 
-  #releaseKept(key: string, kept: Kept): void {
+  #releaseKept(key: string, kept: Kept, isAskable: boolean): void {
     kept.uses--;
+    if (isAskable) kept.askable--;
     if (kept.uses > 0 || this.#closed) return;
     const { clock, bounds: { sessionIdleMs } } = this.#settings;
     kept.idle = clock.after(sessionIdleMs, () => this.#forget(key, kept));
@@ -254,7 +285,7 @@ export class Sessions {
   /** @throws {ProxyError} where the principal has as many as it may, all in use */
   #makeRoomFor(principal: string): void {
     const { anonymous, bounds: { maxPrincipalSessions } } = this.#settings;
-    const own = [...this.#kept].filter(([, kept]) => kept.principal === principal);
+    const own = this.#of(principal);
     if (principal !== anonymous && own.length >= maxPrincipalSessions) {
       const idle = own.find(([, { uses }]) => uses === 0);
       if (idle === undefined) {
@@ -294,8 +325,7 @@ export class Sessions {
       headers: call.headers,
       capabilities: declared.text,
       clientInfo,
-      mayAsk: ["roots/list", "sampling/createMessage", "elicitation/create"]
-        .some((method) => canTake(declared.capabilities, method, {})),
+      mayAsk: mayAsk(request),
     });
     this.#all.add(session);
     return session;
@@ -305,6 +335,12 @@ export class Sessions {
     await session.end();
     this.#all.delete(session);
   }
+}
+
+/** Whether a client has declared anything that a server may ask for. */
+function mayAsk({ declared: { capabilities } }: ClientRequest): boolean {
+  return ["roots/list", "sampling/createMessage", "elicitation/create"]
+    .some((method) => canTake(capabilities, method, {}));
 }
 
 /** Why nothing begins any more. */
