@@ -8,8 +8,9 @@ import {
   SAME_ERA,
   summariseEras,
 } from "./era_summary.ts";
+import { HttpClient } from "./http_client.ts";
 import type { Target } from "./mcp_client.ts";
-import type { Endpoint } from "./mcp_messages.ts";
+import { type Endpoint, getBytes } from "./mcp_messages.ts";
 import { type Counts, COUNTS_PATH } from "./mock_counts.ts";
 import { MODERN_PATH } from "./mock_modern.ts";
 import type { OwningBench } from "./memory_sections.ts";
@@ -73,6 +74,8 @@ type AllCounts = Readonly<Record<string, Counts>>;
 const LOOK_INTERVAL_MS = 50;
 const MAX_LOOKS = 100;
 
+const LOOK_DEADLINE_MS = 5_000;
+
 /**
  * The counts once they stand still: a proxy may have to do something behind its last answer.
  *
@@ -101,15 +104,19 @@ async function measure(
   mock: Endpoint,
   targets: readonly CountedTarget[],
 ): Promise<EraSummary> {
-  const url = urlOf({ ...mock, path: COUNTS_PATH });
-  const read = async (): Promise<AllCounts> => await (await fetch(url)).json() as AllCounts;
+  const request = getBytes({ ...mock, path: COUNTS_PATH }, undefined);
+  const http = await HttpClient.connect(mock, bench.watchdog, LOOK_DEADLINE_MS);
+  const read = async (): Promise<AllCounts> => {
+    await http.exchange(request);
+    return JSON.parse(http.body.text()) as AllCounts;
+  };
   const wait = () => new Promise<void>((resolve) => setTimeout(resolve, LOOK_INTERVAL_MS));
   let before: AllCounts = {};
   let after: AllCounts = {};
   const measured = await measureLatency({ ...bench, targets }, plan, {
     before: async () => void (before = await settledCounts(read, wait)),
     after: async () => void (after = await settledCounts(read, wait)),
-  });
+  }).finally(() => http.close());
   const asked = targets.map(({ name, path }): [string, Counts] => [
     name,
     askedBetween(before[path], after[path]),

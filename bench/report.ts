@@ -72,7 +72,7 @@ export function latencyLines({ plan, rows }: LatencySummary): string[] {
   ];
 }
 
-/** The table of revisions, with its heading, and what was asked for beside the calls themselves. */
+/** The table of revisions, with its heading, and of what kinds the requests are where a call has several. */
 export function eraLines({ plan, rows }: EraSummary): string[] {
   const header = ["target", "calls", "p50 ms", "p95 ms", "added p50 us", "added p95 us"];
   header.push("p50 to same era's", "requests a call");
@@ -97,7 +97,7 @@ export function eraLines({ plan, rows }: EraSummary): string[] {
       const each = Object.entries(asked).map(([what, count]) =>
         `${what} ${(count / calls).toFixed(3)}`
       );
-      return `upstream for each call of ${target}: ${each.join(", ")}`;
+      return `${target} asks for more beside and behind its calls; for each: ${each.join(", ")}`;
     }),
   ];
 }

@@ -89,7 +89,7 @@ Deno.test("eraLines() shows requests a call, and what they are where they are of
   assertEquals(lines.slice(2), [
     "direct 20 1.000 2.000 - - - 1.000",
     "modern, anybody 20 1.000 2.000 +500 [+400, +600] +500 [+400, +600] 1.50 [1.25, 1.75] 2.050",
-    "upstream for each call of modern, anybody: tools/call 1.000, initialize 1.050",
+    "modern, anybody asks for more beside and behind its calls; for each: tools/call 1.000, initialize 1.050",
   ]);
 });
 
