@@ -18,7 +18,14 @@ import {
   type UpstreamCall,
 } from "../upstream/mod.ts";
 import { BRIDGED_SESSION } from "./as_session/mod.ts";
-import { eraOf, isModernError, probe, type ProbeOptions, type ProbeResult } from "./probe.ts";
+import {
+  isAboutTheCaller,
+  isModernAnswer,
+  isModernError,
+  probe,
+  type ProbeOptions,
+  type ProbeResult,
+} from "./probe.ts";
 
 /** The longest answer to `initialize`, and the longest refusal, that is looked into, in bytes. */
 const MAX_LOOKED_INTO_BYTES = 1_048_576;
@@ -124,9 +131,15 @@ class Bridged implements BridgedUpstream {
     const asksItself = !this.#options.isStdio && asks("server/discover", body);
     if (!asksItself) return await this.#learn(call, body);
     const { answer, said } = await look(await this.#server.exchange(call, body));
-    const era = eraOf(answer, said);
-    if (era !== undefined) this.#remember(era);
-    if (era !== "session") return answer;
+    if (isAboutTheCaller(answer.status) || answer.kind === "sse") return answer;
+    if (isModernAnswer(answer, said)) {
+      this.#eras = { ...this.#eras, modern: true };
+      return answer;
+    }
+    // What it was refused for may be its client's fault: only a request of the proxy's own tells more.
+    const refused = await this.#learn(call, body);
+    refused?.body.discard();
+    if (refused !== undefined || this.#eras.modern !== false) return answer;
     answer.body.discard();
     return undefined;
   }

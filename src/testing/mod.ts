@@ -37,6 +37,7 @@ export { builtinUnderTest } from "./builtin.ts";
 export { entry, errorOf, interceptContext, keptLog, messageOf } from "./intercept.ts";
 export { now, pipelineUnderTest } from "./intercept.ts";
 export * as channel from "./channel.ts";
+export * as modernChannel from "./modern_channel.ts";
 export * as processes from "./processes.ts";
 export * as stdioClient from "./stdio_client.ts";
 export * as share from "./share.ts";

@@ -15,7 +15,7 @@ import { type AsModernOptions, type AsModernStats, type Settings, settings } fro
 import { answersIn, CAN_ASK } from "./questions.ts";
 import { Reply } from "./reply.ts";
 import { SessionRefused } from "./session_wire.ts";
-import { type Lease, Sessions } from "./sessions.ts";
+import { type Lease, Sessions, stopping } from "./sessions.ts";
 import { Subscribing } from "./subscribing.ts";
 import { discoverText } from "./toward_client.ts";
 
@@ -47,7 +47,6 @@ class Bridge implements ModernBridge {
     "server/discover": (call, request) => this.#discover(call, request),
     "subscriptions/listen": (call, request) => this.#subscribing.listen(call, request),
   };
-  #closed = false;
 
   constructor(server: Upstream, settings: Settings) {
     this.#settings = settings;
@@ -57,7 +56,6 @@ class Bridge implements ModernBridge {
   }
 
   exchange = async (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> => {
-    if (this.#closed) throw stopping();
     const request = readRequest(bytes, this.#settings.bounds.maxCapabilityCharacters);
     const method = Object.hasOwn(this.#methods, request.method)
       ? this.#methods[request.method]!
@@ -82,7 +80,6 @@ class Bridge implements ModernBridge {
   terminate = (): Promise<UpstreamAnswer> => Promise.resolve(this.#noSuchMethod());
 
   async close(): Promise<void> {
-    this.#closed = true;
     this.#subscribing.close();
     this.#holding.close();
     for (const conversation of [...this.#conversations]) conversation.close(stopping());
@@ -104,7 +101,7 @@ class Bridge implements ModernBridge {
     const { clock, firstMessageMs, streamIdleMs } = this.#settings;
     const isRetry = request.requestState !== undefined && CAN_ASK.has(request.method);
     const answers = isRetry ? answersIn(request) : undefined;
-    let conversation = isRetry ? this.#holding.take(call.principal, request) : undefined;
+    let conversation = isRetry ? this.#holding.take(call, request) : undefined;
     const reply = new Reply({
       clock,
       firstMessageMs,
@@ -114,8 +111,7 @@ class Bridge implements ModernBridge {
       onLeft: () => conversation?.cancel("The client has closed its connection."),
     });
     if (conversation !== undefined) {
-      if (reply.isOver) conversation.cancel("The client has closed its connection.");
-      else void conversation.resume(request, answers!, reply);
+      if (!reply.isOver) void conversation.resume(request, answers!, reply);
       return await reply.answer;
     }
     this.#begin(call, request, reply, (begun) => conversation = begun);
@@ -179,10 +175,6 @@ class Bridge implements ModernBridge {
     });
     return errorAnswer(this.#settings.clock, error);
   }
-}
-
-function stopping(): ProxyError {
-  return new ProxyError("upstream_unreachable", "The proxy is stopping.");
 }
 
 function tooMany(): ProxyError {

@@ -227,8 +227,7 @@ export class Conversation implements Participant, Holdable {
   /** The server has answered with a status: with an error, or with nothing that answers a request. */
   async #refused(refusal: UpstreamAnswer): Promise<void> {
     const { settings } = this.#options;
-    const read = await readAnswer(refusal, settings);
-    if (this.#over) return read.answer.body.discard();
+    const read = await readAnswer(refusal, settings, this.#abort.signal);
     if (read.error !== undefined && this.#urlsIn(read.error) !== undefined) {
       this.#answered(read.error);
       return this.received();
@@ -339,10 +338,10 @@ export class Conversation implements Participant, Holdable {
 
   /** Ends the POST with what the client is asked, and waits for it to come back. */
   #ask(reply: Reply): void {
-    const { holding, principal } = this.#options;
+    const { holding } = this.#options;
     let requestState: string;
     try {
-      requestState = holding.hold(this, principal, this.#request);
+      requestState = holding.hold(this, this.#options, this.#request);
     } catch (error) {
       this.cancel("The proxy cannot wait for the client.");
       return reply.fail(toProxyError(error));

@@ -9,17 +9,22 @@
 
 import type { Timer } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
+import type { UpstreamCall } from "../../upstream/mod.ts";
 import { type ClientRequest, digest, digestOf } from "./client_request.ts";
 import type { Settings } from "./options.ts";
+import { credentialsIn } from "./toward_server.ts";
 
 /** What `requestState` is sealed for. */
 const PURPOSE = "requestState";
 /** Random bytes of the name of what is held: nobody meets one by chance. */
 const HANDLE_BYTES = 16;
 
+/** Who sends a request. */
+export type Caller = Pick<UpstreamCall, "principal" | "headers">;
+
 /** What is held. */
 export interface Holdable {
-  /** Nobody has come back in time, or the bridge closes. */
+  /** Nobody has come back in time. */
   expire(): void;
 }
 
@@ -45,13 +50,14 @@ export class Holding<T extends Holdable> {
   }
 
   /**
-   * Holds something for the principal's retry of a request.
+   * Holds something for the caller's retry of a request.
    *
    * @returns the `requestState` with which it is had back, once
    * @throws {ProxyError} `principal_exhausted`, `upstream_saturated` where no more may be held
    */
-  hold(what: T, principal: string, request: ClientRequest): string {
+  hold(what: T, caller: Caller, request: ClientRequest): string {
     const { clock, seal, bounds, anonymous } = this.#settings;
+    const { principal } = caller;
     const headers = { "retry-after": "10" };
     const own = this.#held.values().filter((held) => held.principal === principal).toArray().length;
     if (principal !== anonymous && own >= bounds.maxPrincipalHeld) {
@@ -64,7 +70,7 @@ export class Holding<T extends Holdable> {
     }
     const bytes = clock.randomBytes(HANDLE_BYTES);
     const handle = bytes.toHex();
-    const requestState = seal.seal(PURPOSE, bindingOf(principal, request), bytes);
+    const requestState = seal.seal(PURPOSE, this.#bindingOf(caller, request), bytes);
     const timer = clock.after(bounds.holdMs, () => {
       this.#held.delete(handle);
       what.expire();
@@ -76,12 +82,12 @@ export class Holding<T extends Holdable> {
   /**
    * What a `requestState` stands for, which from now on is held no longer.
    *
-   * @throws {ProxyError} `invalid_params` where it was not given to this principal for this request, was
+   * @throws {ProxyError} `invalid_params` where it was not given to this caller for this request, was
    * changed, was used before, or has expired
    */
-  take(principal: string, request: ClientRequest): T {
+  take(caller: Caller, request: ClientRequest): T {
     const { idText } = request;
-    const binding = bindingOf(principal, request);
+    const binding = this.#bindingOf(caller, request);
     const bytes = this.#settings.seal.open(PURPOSE, binding, request.requestState!);
     if (bytes === undefined) {
       throw new ProxyError(
@@ -106,17 +112,19 @@ export class Holding<T extends Holdable> {
     return held.what;
   }
 
-  /** Gives all up. */
+  /** Forgets all; what becomes of it is for others to say. */
   close(): void {
-    for (const { what, timer } of this.#held.values()) {
-      timer.cancel();
-      what.expire();
-    }
+    for (const { timer } of this.#held.values()) timer.cancel();
     this.#held.clear();
   }
-}
 
-/** Who may come back with a `requestState`, and with which request. */
-function bindingOf(principal: string, request: ClientRequest): string {
-  return digest(JSON.stringify([principal, digestOf(request)]));
+  /**
+   * Who may come back with a `requestState`, and with which request. Callers whom the proxy does not tell
+   * apart the server may, by their credentials.
+   */
+  #bindingOf({ principal, headers }: Caller, request: ClientRequest): string {
+    const isAnonymous = principal === this.#settings.anonymous;
+    const said = [principal, isAnonymous ? credentialsIn(headers) : "", digestOf(request)];
+    return digest(JSON.stringify(said));
+  }
 }

@@ -88,14 +88,17 @@ export class Sessions {
    * @throws {SessionRefused} where the server will not have it
    * @throws {ProxyError} `principal_exhausted`, `sessions_exhausted`; where the server could not be asked
    */
-  take(call: UpstreamCall, request: ClientRequest, alone = false): Promise<Lease> {
-    if (this.#closed) throw new ProxyError("upstream_unreachable", "The proxy is stopping.");
+  async take(call: UpstreamCall, request: ClientRequest, alone = false): Promise<Lease> {
+    if (this.#closed) throw stopping();
     const { anonymous, sharesSessions } = this.#settings;
     const { principal, query, headers } = call;
     const said = [principal, query, request.declared.text, credentialsIn(headers)];
     const kind: Kind = { key: digest(JSON.stringify(said)), principal, call, request };
     const isOwn = principal === anonymous && (alone || !sharesSessions);
-    return isOwn ? this.#takeOwn(kind) : this.#takeKept(kind);
+    const lease = await (isOwn ? this.#takeOwn(kind) : this.#takeKept(kind));
+    // It was ended with all others.
+    if (this.#closed) throw stopping();
+    return lease;
   }
 
   /** Ends all of them. */
@@ -302,6 +305,11 @@ export class Sessions {
     await session.end();
     this.#all.delete(session);
   }
+}
+
+/** Why nothing begins any more. */
+export function stopping(): ProxyError {
+  return new ProxyError("upstream_unreachable", "The proxy is stopping.");
 }
 
 function once(act: (unspoilt?: boolean) => void): (unspoilt?: boolean) => void {

@@ -87,11 +87,20 @@ Deno.test("only what was asked for is told, each with the id of its own subscrip
 
 Deno.test("one GET stream per session, whoever listens", async () => {
   const { setup, server, listen } = listening();
-  await listen({ toolsListChanged: true });
+  await Promise.all([listen({ toolsListChanged: true }), listen({ promptsListChanged: true })]);
   await listen({ promptsListChanged: true });
   assertEquals(server.streams.length, 1);
   await listen({ promptsListChanged: true }, { principal: "q" });
   assertEquals(server.streams.length, 2);
+  await setup.close();
+  assert(server.streams.every(({ aborted }) => aborted));
+});
+
+Deno.test("a server that does not say that resources can be subscribed to is not asked to", async () => {
+  const { setup, server, listen, uris } = listening();
+  server.capabilities = { resources: {} };
+  const { messages } = await listen({ resourceSubscriptions: ["a:1"] });
+  assertEquals([messages()[0]!.params!.notifications, uris("subscribe")], [{}, []]);
   await setup.close();
 });
 
@@ -102,6 +111,8 @@ Deno.test("a server without a GET stream honours nothing, and the stream stays o
   const { reader, messages } = await listen(filter);
   assertEquals(messages()[0]!.params!.notifications, {});
   assertEquals([reader.waits, uris("subscribe")], [true, []]);
+  await listen(filter);
+  assertEquals(server.calls.filter(({ kind }) => kind === "listen").length, 1);
   await setup.close();
 });
 
@@ -292,6 +303,7 @@ Deno.test("a client that leaves ahead of the acknowledgement leaves nothing behi
   await settled();
   gone.abort();
   await settled();
+  assertEquals(setup.bridge.stats().listening, 0);
   const { id } = setup.sent("resources/subscribe").message;
   subscribing.resolve(server.json({ jsonrpc: "2.0", id, result: {} }));
   assertEquals((await assertRejects(() => asked, ProxyError)).kind, "client_closed");

@@ -26,7 +26,7 @@ export interface Audience {
 export function audienceOf({ headers, principal, query }: UpstreamCall): Audience {
   const credentials: [string, string][] = [];
   headers.forEach((value, name) => {
-    if (MAY_BE_CREDENTIAL.test(name)) credentials.push([name, value]);
+    if (MAY_BE_CREDENTIAL.test(name) && name !== "user-agent") credentials.push([name, value]);
   });
   return {
     everybody: JSON.stringify([query]),

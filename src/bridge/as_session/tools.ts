@@ -8,14 +8,13 @@
  */
 
 import { NEVER_ABORTED } from "../../http/mod.ts";
-import { at, type RpcText, textAt } from "../../rpc/mod.ts";
+import { at, type HeaderParam, headerParams, type RpcText, textAt } from "../../rpc/mod.ts";
 import type { UpstreamCall } from "../../upstream/mod.ts";
 import type { NewMember } from "./edits.ts";
 import { audienceOf, BoundedTable, freshMs } from "./kept.ts";
 import type { ModernServer } from "./modern_call.ts";
 import type { Settings } from "./options.ts";
 import { modernFields, ownRequest, type Speaker } from "./requests.ts";
-import { type HeaderParam, headerParams } from "./tool_headers.ts";
 
 /** Who asks. */
 export interface Asking {
@@ -30,6 +29,9 @@ export interface Asking {
  * meanwhile is refused with -32020, and asked for again then.
  */
 const LEAST_MS = 60_000;
+
+/** Characters of the name of a tool that are logged. */
+const MAX_TOLD_CHARACTERS = 128;
 
 const METHOD = "tools/list";
 
@@ -47,12 +49,14 @@ export class Tools {
   readonly #settings: Settings;
   readonly #views: BoundedTable<View>;
   readonly #underWay = new Map<string, Promise<void>>();
+  readonly #rejected: BoundedTable<string>;
 
   /** Nothing is known yet. */
   constructor(server: ModernServer, settings: Settings) {
     this.#server = server;
     this.#settings = settings;
     this.#views = new BoundedTable(settings.limits.maxKept);
+    this.#rejected = new BoundedTable(settings.limits.maxKept);
   }
 
   /** The parameters of a tool that are mirrored; none where the server cannot be asked for it. */
@@ -76,6 +80,14 @@ export class Tools {
   learn(response: RpcText, call: UpstreamCall): void {
     const view = this.#viewFor(response, call);
     this.#add(view, response);
+  }
+
+  /** Tells once of a tool that clients are not shown. */
+  reject(name: string, why: string): void {
+    if (this.#rejected.get(name) === why) return;
+    this.#rejected.set(name, why);
+    const tool = name.slice(0, MAX_TOLD_CHARACTERS);
+    this.#settings.logger.warn("a tool of an upstream server is left out", { tool, why });
   }
 
   /** The list has changed: what is known is not true any more. */

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { ModernFake } from "../../testing/bridge.ts";
 import { settled } from "../../testing/relay.ts";
-import type { FakeCall } from "../../testing/share.ts";
-import { headerParams, mirroredValues } from "./tool_headers.ts";
+import { eventOf, type FakeCall } from "../../testing/share.ts";
+import { headerParams, mirroredValues } from "../../rpc/mod.ts";
 
 function schema(properties: Record<string, unknown>): unknown {
   return { type: "object", properties };
@@ -59,6 +59,8 @@ Deno.test("x-mcp-header: definitions that break its constraints are told apart",
   let deep: unknown = {};
   for (let depth = 0; depth < 20_000; depth++) deep = { items: deep };
   assertEquals(typeof headerParams(deep), "string");
+  const wide = Object.fromEntries(Array.from({ length: 300_000 }, (_, at) => [`p${at}`, {}]));
+  assertEquals(typeof headerParams(schema(wide)), "string");
 });
 
 const TOOL = { name: "sql", inputSchema: schema({ region: REGION }) };
@@ -105,6 +107,21 @@ Deno.test("a list that goes by is learnt from, for everybody where it is public"
   await fake.bridge.close();
 });
 
+Deno.test("caching: a list is used for its ttlMs", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  fake.answers["tools/list"] = () => ({ tools: [TOOL], ttlMs: 120_000 });
+  await client.request("tools/call", CALL);
+  // Not so long that the session would be idle.
+  fake.clock.advance(90_000);
+  await client.request("tools/call", CALL);
+  fake.clock.advance(30_000);
+  assertEquals(fake.of("tools/list").length, 1);
+  await client.request("tools/call", CALL);
+  assertEquals(fake.of("tools/list").length, 2);
+  await fake.bridge.close();
+});
+
 Deno.test("-32020 has the list asked for once more and the call sent again, once, under another id", async () => {
   const fake = new ModernFake();
   const client = await fake.join();
@@ -140,6 +157,22 @@ Deno.test("a list that cannot be had keeps no call back, and is asked for once f
   await settled();
   for (const { result } of await Promise.all(calls)) assertEquals(result, { content: [] });
   assertEquals(fake.of("tools/list").length, 1);
+  await fake.bridge.close();
+});
+
+Deno.test("a call that is cancelled while the list is asked for is not sent", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const { answer, filled } = fake.server.events();
+  fake.answers["tools/list"] = () => answer;
+  const asking = client.streamed({ jsonrpc: "2.0", id: 7, method: "tools/call", params: CALL });
+  await settled();
+  const params = { requestId: 7 };
+  await client.notify({ jsonrpc: "2.0", method: "notifications/cancelled", params });
+  await asking;
+  filled.send(eventOf({ jsonrpc: "2.0", id: 1, result: { tools: [] } }));
+  await settled();
+  assertEquals([fake.of("tools/list").length, fake.of("tools/call").length], [1, 0]);
   await fake.bridge.close();
 });
 
