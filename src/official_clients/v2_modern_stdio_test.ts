@@ -128,11 +128,13 @@ for (const sessions of ["dedicated", "shared"] as const) {
     }));
 }
 
-Deno.test("v2 client, legacy server on stdio: a client that probes falls back to initialize, and the probed process ends", () =>
-  withStdio("dedicated", async ({ connect, running }) => {
+Deno.test("v2 client, legacy server on stdio: a client that probes finds 2026-07-28, and one process serves all where sessions are shared", () =>
+  withStdio("shared", async ({ connect, running }) => {
     const { client } = await connect({ mode: "auto" });
-    assertEquals(client.getProtocolEra(), "legacy");
+    assertEquals(client.getProtocolEra(), "modern");
     await client.listTools();
+    await client.listTools();
+    // That which was asked what it speaks has ended.
     await processes.noneLeft(() => running().slice(1));
     assertEquals(running().length, 1);
   }, processes.stdioReference()));
