@@ -235,7 +235,7 @@ Deno.test("what a server of sessions says to a client's own server/discover goes
     await settled();
     server.clock.advance(5_000);
     await asking;
-    assertEquals([asModern.asked, server.calls.length], [["server/discover"], 1]);
+    assertEquals([asModern.asked, server.calls.length], [["server/discover"], 2]);
     assertEquals(upstream.eras.modern, false);
   }
 });
