@@ -352,3 +352,23 @@ Deno.test("a filter that is none is refused with -32602", async () => {
   assertEquals(setup.server.calls, []);
   await setup.close();
 });
+
+Deno.test("R82 a server without session ids: who listens goes on listening when the stock forgets the session", async () => {
+  const { setup, server, listen, changed } = listening();
+  server.script = () => undefined;
+  server.sessionId = undefined;
+  const anybody = { principal: ANONYMOUS };
+  const { reader, body, messages } = await listen({ toolsListChanged: true }, anybody);
+  server.clock.advance(3_600_000);
+  await settled();
+  changed("tools");
+  await settled();
+  await reader.readAll();
+  assertEquals(messages().map(({ method }) => method).slice(1), [
+    "notifications/tools/list_changed",
+  ]);
+  body.discard();
+  await settled();
+  assertEquals([setup.bridge.stats().sessions, setup.bridge.stats().stock], [0, 0]);
+  await setup.close();
+});
