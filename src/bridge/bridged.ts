@@ -154,7 +154,7 @@ class Bridged implements BridgedUpstream {
   ): Promise<UpstreamAnswer> {
     const { answer: held, said } = await look(answer);
     if (said !== undefined && saysModern(said)) return held;
-    this.#forget();
+    // Meanwhile the others go on: what one request is answered with is no proof.
     const { era } = await this.#find(call);
     if (era !== undefined) this.#remember(era);
     const { lost, answer: looked } = await lookInto(held);

@@ -9,6 +9,7 @@ import {
   requestBytes,
   said,
 } from "../testing/bridged.ts";
+import { settled } from "../testing/relay.ts";
 import type { FakeServer } from "../testing/share.ts";
 import { BRIDGED_SESSION } from "./as_session/mod.ts";
 
@@ -364,4 +365,26 @@ Deno.test("R64 a modern call's own refusal is told, also where the server cannot
   };
   const answer = await upstream.exchange(bridgedCall("modern"), requestBytes("tools/call"));
   assertEquals((await said(answer)).error.code, -32000);
+});
+
+Deno.test("while a refused modern call has the server asked what it speaks, other calls do not wait", async () => {
+  const { server, upstream } = bridgedServer();
+  let probed = Promise.resolve();
+  server.script = (call) => {
+    if (call.message.method === "server/discover") {
+      return probed.then(() => discovered(server, call));
+    }
+    return call.message.method === "bad" ? server.json("<html>no</html>", 400) : undefined;
+  };
+  await upstream.exchange(bridgedCall("modern"), requestBytes("tools/list"));
+  const gate = Promise.withResolvers<void>();
+  probed = gate.promise;
+  const refused = upstream.exchange(bridgedCall("modern"), requestBytes("bad"));
+  await settled();
+  const other = upstream.exchange(bridgedCall("modern"), requestBytes("x"));
+  await settled();
+  assertEquals(server.of("x").length, 1);
+  assertEquals((await other).status, 200);
+  gate.resolve();
+  assertEquals((await refused).status, 400);
 });
