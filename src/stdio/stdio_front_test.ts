@@ -218,6 +218,17 @@ Deno.test("R50 stdin is not read on while too much is under way", async () => {
   await finish(client);
 });
 
+Deno.test("R49 a client that does not read what is wrong with its lines is not read on", async () => {
+  const client = new StdioClient({ limits: { maxUnderWay: 3 } });
+  client.stalled = true;
+  for (let n = 0; n < 5; n++) await client.write("{nope\n");
+  assertEquals(client.wantsMore, false);
+  client.read();
+  await settled();
+  assertEquals([client.lines.length, client.wantsMore], [5, true]);
+  await finish(client);
+});
+
 Deno.test("R49 a client that does not read stdout holds the streams back", async () => {
   const stream = new WrittenStream();
   const client = new StdioClient({ script: () => stream.answer() });

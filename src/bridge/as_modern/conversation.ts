@@ -80,6 +80,8 @@ export class Conversation implements Participant, Holdable {
   #waitingCharacters = 0;
   #outcome: RpcText | ProxyError | undefined;
   #repeats = false;
+  /** Whether what is received was read for this request: then reading waits for its client. */
+  #isReading = false;
   #wake: PromiseWithResolvers<void> | undefined;
   #over = false;
 
@@ -243,7 +245,9 @@ export class Conversation implements Participant, Holdable {
       const messages = this.#over ? undefined : await source.next();
       if (this.#over) return;
       if (messages === undefined) throw noResponse();
+      this.#isReading = true;
       for (const message of messages) this.receive(message);
+      this.#isReading = false;
       this.received();
       if (this.#isDone) return source.discard();
     }
@@ -252,9 +256,15 @@ export class Conversation implements Participant, Holdable {
   /** Waits for a client that does not read, or that has not come back while too much was said. */
   async #room(): Promise<void> {
     if (this.#reply !== undefined) return await this.#reply.room;
-    if (this.#waitingCharacters <= this.#options.settings.bounds.maxHeldCharacters) return;
+    if (!this.#isFull) return;
     this.#wake = Promise.withResolvers();
     await this.#wake.promise;
+  }
+
+  /** Whether the client has as much before it as is kept for it. */
+  get #isFull(): boolean {
+    if (this.#reply !== undefined) return this.#reply.room !== undefined;
+    return this.#waitingCharacters > this.#options.settings.bounds.maxHeldCharacters;
   }
 
   #goOn(): void {
@@ -293,7 +303,9 @@ export class Conversation implements Participant, Holdable {
     }
   }
 
+  /** What comes on another stream cannot be held back for a client that does not read: it is dropped. */
   #tell(text: string): void {
+    if (!this.#isReading && this.#isFull) return this.#options.session.drop("(client too slow)");
     if (this.#reply !== undefined) return this.#reply.tell(text);
     this.#waiting.push(text);
     this.#waitingCharacters += text.length;

@@ -239,3 +239,53 @@ Deno.test("that an elicitation is complete is told to nobody: 2026-07-28 has no 
   assertEquals((await asked).kind, "json");
   await setup.close();
 });
+
+Deno.test("R49 what a server says of a held request on its GET stream is kept up to a bound, and the rest dropped", async () => {
+  const { setup, server, ask, question, answer } = asking({ bounds: { maxHeldCharacters: 1_000 } });
+  const more = { ...ASKED, meta: { progressToken: "t" } };
+  const first = await ask(() => question(1), {}, more);
+  const { progressToken } = setup.sent("tools/call").message.params!._meta as Record<
+    string,
+    unknown
+  >;
+  const progress = { progressToken, progress: 1, message: "x".repeat(400) };
+  for (let n = 0; n < 100; n++) {
+    server.say({ jsonrpc: "2.0", method: "notifications/progress", params: progress });
+  }
+  await settled();
+  const asked = setup.post("tools/call", { name: "t", ...retryOf(first) }, more);
+  await settled();
+  answer();
+  const reader = relay.sourceReader((await asked).body);
+  await reader.readAll();
+  const told = modern.modernMessages(reader).filter(({ method }) => method !== undefined);
+  const dropped = setup.bridge.stats().dropped["(client too slow)"] ?? 0;
+  assertEquals([told.length < 5, told.length + dropped], [true, 100]);
+  await setup.close();
+});
+
+Deno.test("R49 a client that does not read is not told on what a server says of its request on its GET stream", async () => {
+  const { setup, server, streams, answer } = asking();
+  const more = { ...ASKED, meta: { progressToken: "t" } };
+  const posted = setup.post("tools/call", { name: "t" }, more);
+  await settled();
+  const { progressToken } = setup.sent("tools/call").message.params!._meta as Record<
+    string,
+    unknown
+  >;
+  const params = { progressToken, progress: 1, message: "x".repeat(1_000) };
+  for (let n = 0; n < 1_000; n++) {
+    server.say({ jsonrpc: "2.0", method: "notifications/progress", params });
+  }
+  await settled();
+  const { body } = await posted;
+  assertEquals(streams.length, 1);
+  assert(setup.bridge.stats().dropped["(client too slow)"]! > 900);
+  const reader = relay.sourceReader(body);
+  await reader.readAll();
+  answer();
+  await settled();
+  await reader.readAll();
+  assertEquals(modern.modernMessages(reader).at(-1)?.id, 7);
+  await setup.close();
+});

@@ -10,9 +10,9 @@
 import type { Timer } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
 import type { UpstreamCall } from "../../upstream/mod.ts";
+import { credentialsIn } from "../credentials.ts";
 import { type ClientRequest, digest, digestOf } from "./client_request.ts";
 import type { Settings } from "./options.ts";
-import { credentialsIn } from "./toward_server.ts";
 
 /** What `requestState` is sealed for. */
 const PURPOSE = "requestState";

@@ -184,6 +184,11 @@ export class ServerSession {
     this.tell("(answer to the server)", `{"jsonrpc":"2.0","id":${idText},"error":${error}}`);
   }
 
+  /** Counts what could not be delivered. */
+  drop(name: string): void {
+    this.#options.drops.count(name);
+  }
+
   /** Sends what gets no answer, and for which nobody waits. */
   tell(name: string, text: string, generation = this.wire.generation): void {
     this.aside(name, async () => {

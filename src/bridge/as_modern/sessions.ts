@@ -13,11 +13,11 @@ import type { Timer } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
 import { canTake, type Drops } from "../../rpc/mod.ts";
 import type { Upstream, UpstreamCall } from "../../upstream/mod.ts";
+import { credentialsIn } from "../credentials.ts";
 import { type ClientRequest, digest } from "./client_request.ts";
 import type { Settings } from "./options.ts";
 import { CAN_ASK } from "./questions.ts";
 import { ServerSession } from "./server_session.ts";
-import { credentialsIn } from "./toward_server.ts";
 
 /** The use of a session, until it is released. */
 export interface Lease {
@@ -62,6 +62,8 @@ export class Sessions {
   /** In the order of last use. */
   readonly #kept = new Map<string, Kept>();
   readonly #stock = new Map<string, Stocked[]>();
+  /** How many use those of anonymous callers that any number can use at once. */
+  readonly #users = new Map<ServerSession, number>();
   /** Kinds whose stock is to be filled. */
   readonly #toFill = new Map<string, Kind>();
   /** How many sessions are being opened for the stock of each kind. */
@@ -191,8 +193,9 @@ export class Sessions {
     const session = stocked?.session ?? await this.#openOwn(kind);
     // What has no id is no session at the server: nothing is left in it, and any number can use it at once.
     if (!session.wire.hasId) {
-      const isStocked = this.#putBack(kind.key, session);
-      return { session, release: once(() => isStocked || void this.#end(session)) };
+      this.#putBack(kind.key, session);
+      this.#users.set(session, (this.#users.get(session) ?? 0) + 1);
+      return { session, release: once(() => this.#releaseShared(kind.key, session)) };
     }
     this.#fillSoon(kind);
     return {
@@ -201,6 +204,15 @@ export class Sessions {
         if (!unspoilt || !this.#putBack(kind.key, session)) void this.#end(session);
       }),
     };
+  }
+
+  /** One of those who use it at once does so no more: it ends with the last, unless it is in stock. */
+  #releaseShared(key: string, session: ServerSession): void {
+    const left = this.#users.get(session)! - 1;
+    if (left > 0) return void this.#users.set(session, left);
+    this.#users.delete(session);
+    const isStocked = this.#stock.get(key)?.some((one) => one.session === session) ?? false;
+    if (!isStocked) void this.#end(session);
   }
 
   async #openOwn(kind: Kind): Promise<ServerSession> {
@@ -279,7 +291,8 @@ export class Sessions {
 
   #endStocked(key: string, stocked: Stocked): void {
     this.#unstock(key, stocked);
-    void this.#end(stocked.session);
+    // Whoever uses it still listens on it, and ends it afterwards.
+    if (!this.#users.has(stocked.session)) void this.#end(stocked.session);
   }
 
   /** @throws {ProxyError} where the principal has as many as it may, all in use */

@@ -52,14 +52,21 @@ Deno.test("a principal's requests share one session, other principals and other 
 Deno.test("a session is never used with other credentials than it was opened with", async () => {
   const { setup, used } = numbered();
   for (
-    const headers of [{}, { authorization: "Bearer a" }, { authorization: "Bearer b" }, {
-      cookie: "a",
-    }, { "x-api-key": "a" }]
+    const headers of [
+      {},
+      { authorization: "Bearer a" },
+      { authorization: "Bearer b" },
+      {
+        cookie: "a",
+      },
+      { "x-tenant-id": "a" },
+      { "x-api-key": "a" },
+    ]
   ) {
     await setup.ask("tools/list", {}, { headers: headers as Record<string, string> });
   }
   await setup.ask("tools/list", {}, { headers: { traceparent: "a" } });
-  assertEquals(used(), ["s-1", "s-2", "s-3", "s-4", "s-5", "s-1"]);
+  assertEquals(used(), ["s-1", "s-2", "s-3", "s-4", "s-5", "s-6", "s-1"]);
   assertEquals(setup.sent("initialize").call.headers.get("x-api-key"), "a");
   await setup.close();
 });

@@ -352,3 +352,49 @@ Deno.test("a filter that is none is refused with -32602", async () => {
   assertEquals(setup.server.calls, []);
   await setup.close();
 });
+
+Deno.test("R82 a server without session ids: who listens goes on listening when the stock forgets the session", async () => {
+  const { setup, server, listen, changed } = listening();
+  server.script = () => undefined;
+  server.sessionId = undefined;
+  const anybody = { principal: ANONYMOUS };
+  const { reader, body, messages } = await listen({ toolsListChanged: true }, anybody);
+  server.clock.advance(3_600_000);
+  await settled();
+  changed("tools");
+  await settled();
+  await reader.readAll();
+  assertEquals(messages().map(({ method }) => method).slice(1), [
+    "notifications/tools/list_changed",
+  ]);
+  body.discard();
+  await settled();
+  assertEquals([setup.bridge.stats().sessions, setup.bridge.stats().stock], [0, 0]);
+  await setup.close();
+});
+
+Deno.test("R82 what is subscribed to for a stream that has broken off meanwhile is given back", async () => {
+  const { setup, server, post, uris } = listening();
+  const gate = Promise.withResolvers<void>();
+  const { script } = server;
+  let listens = 0;
+  server.script = (call) => {
+    if (call.kind === "listen" && ++listens > 1) return server.json({}, 405);
+    if (call.message.method !== "resources/subscribe") return script(call);
+    return gate.promise.then(() =>
+      server.json({ jsonrpc: "2.0", id: call.message.id, result: {} })
+    );
+  };
+  const posted = post({ resourceSubscriptions: ["a:1"] });
+  await settled();
+  server.stream.body.finish();
+  for (let n = 0; n < 5; n++) {
+    await settled();
+    server.clock.advance(1);
+  }
+  gate.resolve();
+  await sourceReader((await posted).body).readAll();
+  await settled();
+  assertEquals([uris("subscribe"), uris("unsubscribe")], [["a:1"], ["a:1"]]);
+  await setup.close();
+});

@@ -7,12 +7,10 @@
  */
 
 import type { UpstreamCall } from "../../upstream/mod.ts";
+import { credentialsIn } from "../credentials.ts";
 
 /** The longest time for which anything is kept, in milliseconds: what `ttlMs` says can be of any size. */
 export const MAX_KEPT_MS = 86_400_000;
-
-/** Names of fields that may say who the client is, and so what it may see. */
-const MAY_BE_CREDENTIAL = /auth|cookie|token|key|secret|credential|user|tenant/;
 
 /** Whose answer is whose: for everybody with one query, and for one caller. */
 export interface Audience {
@@ -24,13 +22,9 @@ export interface Audience {
 
 /** For whom answers to a call may be kept. */
 export function audienceOf({ headers, principal, query }: UpstreamCall): Audience {
-  const credentials: [string, string][] = [];
-  headers.forEach((value, name) => {
-    if (MAY_BE_CREDENTIAL.test(name) && name !== "user-agent") credentials.push([name, value]);
-  });
   return {
     everybody: JSON.stringify([query]),
-    caller: JSON.stringify([query, principal, credentials]),
+    caller: JSON.stringify([query, principal, credentialsIn(headers)]),
   };
 }
 

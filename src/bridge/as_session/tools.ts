@@ -49,6 +49,8 @@ export class Tools {
   readonly #settings: Settings;
   readonly #views: BoundedTable<View>;
   readonly #underWay = new Map<string, Promise<void>>();
+  /** Until when a caller's list that could not be had whole is not asked for again for want of a tool. */
+  readonly #asked: BoundedTable<number>;
   readonly #rejected: BoundedTable<string>;
 
   /** Nothing is known yet. */
@@ -56,13 +58,17 @@ export class Tools {
     this.#server = server;
     this.#settings = settings;
     this.#views = new BoundedTable(settings.limits.maxKept);
+    this.#asked = new BoundedTable(settings.limits.maxKept);
     this.#rejected = new BoundedTable(settings.limits.maxKept);
   }
 
   /** The parameters of a tool that are mirrored; none where the server cannot be asked for it. */
   async paramsOf(name: string, asking: Asking): Promise<readonly HeaderParam[]> {
-    return this.#known(name, asking.call) ??
-      (await this.refresh(asking), this.#known(name, asking.call) ?? []);
+    const known = this.#known(name, asking.call);
+    if (known !== undefined) return known;
+    if (this.#wasAsked(asking)) return [];
+    await this.refresh(asking);
+    return this.#known(name, asking.call) ?? [];
   }
 
   /** Asks for the list anew, once for all who want it at a time; what goes wrong is told to nobody. */
@@ -93,6 +99,13 @@ export class Tools {
   /** The list has changed: what is known is not true any more. */
   forget(): void {
     this.#views.clear();
+    this.#asked.clear();
+  }
+
+  /** A server that does not tell all of its tools is not asked for them with each call of one. */
+  #wasAsked({ call }: Asking): boolean {
+    const untilMs = this.#asked.get(audienceOf(call).caller);
+    return untilMs !== undefined && this.#settings.clock.monotonicMs() < untilMs;
   }
 
   #known(name: string, call: UpstreamCall): readonly HeaderParam[] | undefined {
@@ -109,6 +122,8 @@ export class Tools {
 
   async #ask({ call, speaker }: Asking): Promise<void> {
     const { limits: { maxToolPages }, logger } = this.#settings;
+    const { caller } = audienceOf(call);
+    const untilMs = this.#settings.clock.monotonicMs() + LEAST_MS;
     let view: View | undefined;
     let cursor: string | undefined;
     try {
@@ -134,6 +149,8 @@ export class Tools {
       // The call goes without; a server that wants the fields says so.
       logger.debug("the tools of an upstream server could not be asked for", { error });
     }
+    if (view?.whole === true) this.#asked.delete(caller);
+    else this.#asked.set(caller, untilMs);
   }
 
   /** The view that a page belongs to, as fresh as the page says. */

@@ -185,12 +185,39 @@ Deno.test("R82 pages, tools and lists that are kept are bounded", async () => {
   assertEquals(page, 3);
   await client.request("tools/call", { name: "t2" });
   assertEquals(page, 3);
-  // The third had no room, so it is not known.
+  // The third had no room, so it is not known; a list without an end is not asked for again soon.
   await client.request("tools/call", { name: "t3" });
-  assertEquals(page, 6);
+  assertEquals(page, 3);
   const other = await fake.join({ principal: "q" });
   await other.request("tools/call", { name: "t7" });
   await client.request("tools/call", { name: "t5" });
-  assertEquals(page, 12);
+  assertEquals(page, 9);
   await fake.bridge.close();
+});
+
+Deno.test("R89 a server that does not list all of its tools is not asked for them with each call of one", async () => {
+  const lists = {
+    "that has no end": ({ message: { params } }: FakeCall) => ({
+      tools: [{ name: "a" }],
+      nextCursor: `${Number(params!["cursor"] ?? 0) + 1}`,
+    }),
+    "that is refused": (call: FakeCall) => {
+      const { id } = call.message;
+      return fake.server.json({ jsonrpc: "2.0", id, error: { code: -32603, message: "m" } });
+    },
+  };
+  let fake = new ModernFake();
+  for (const list of Object.values(lists)) {
+    fake = new ModernFake({ limits: { maxToolPages: 3 } });
+    const client = await fake.join();
+    fake.answers["tools/list"] = list;
+    await client.request("tools/call", { name: "x" });
+    const once = fake.of("tools/list").length;
+    for (const name of ["x", "y", "z"]) await client.request("tools/call", { name });
+    assertEquals([fake.of("tools/list").length, fake.of("tools/call").length], [once, 4]);
+    fake.clock.advance(60_000);
+    await client.request("tools/call", { name: "x" });
+    assertEquals(fake.of("tools/list").length, 2 * once);
+    await fake.bridge.close();
+  }
 });
