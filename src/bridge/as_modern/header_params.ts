@@ -128,7 +128,7 @@ function checkParam(
   headers: FieldReader,
 ): void {
   const place = ["params", "arguments", ...path];
-  const value = at(message.value, ...place) ?? undefined;
+  const value = at(message.value, ...place);
   const told = headers.get(field);
   const refuse = (problem: string) => {
     const sentence = `The ${field} header ${problem}; it must mirror ${
