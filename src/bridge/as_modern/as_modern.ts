@@ -10,12 +10,13 @@ import type { Upstream, UpstreamAnswer, UpstreamCall } from "../../upstream/mod.
 import { type ClientRequest, readRequest } from "./client_request.ts";
 import { Conversation } from "./conversation.ts";
 import { refusedAnswer } from "./error_answers.ts";
+import { HeaderParams } from "./header_params.ts";
 import { Holding } from "./holding.ts";
 import { type AsModernOptions, type AsModernStats, type Settings, settings } from "./options.ts";
 import { answersIn, CAN_ASK } from "./questions.ts";
 import { Reply } from "./reply.ts";
 import { SessionRefused } from "./session_wire.ts";
-import { type Lease, Sessions, stopping } from "./sessions.ts";
+import { kindOf, type Lease, Sessions, stopping } from "./sessions.ts";
 import { Subscribing } from "./subscribing.ts";
 import { discoverText } from "./toward_client.ts";
 
@@ -33,16 +34,20 @@ export function asModern(server: Upstream, options: AsModernOptions): ModernBrid
   return new Bridge(server, settings(options));
 }
 
+const CALL = "tools/call";
+
 /** Answers a request. */
 type Method = (call: UpstreamCall, request: ClientRequest) => Promise<UpstreamAnswer>;
 
 class Bridge implements ModernBridge {
   readonly #settings: Settings;
   readonly #drops = new Drops();
+  readonly #headerParams: HeaderParams;
   readonly #sessions: Sessions;
   readonly #subscribing: Subscribing;
   readonly #holding: Holding<Conversation>;
   readonly #conversations = new Set<Conversation>();
+  #closed = false;
   readonly #methods: Readonly<Record<string, Method>> = {
     "server/discover": (call, request) => this.#discover(call, request),
     "subscriptions/listen": (call, request) => this.#subscribing.listen(call, request),
@@ -50,7 +55,9 @@ class Bridge implements ModernBridge {
 
   constructor(server: Upstream, settings: Settings) {
     this.#settings = settings;
-    this.#sessions = new Sessions(server, settings, this.#drops);
+    this.#headerParams = new HeaderParams(settings);
+    const forget = () => this.#headerParams.forget();
+    this.#sessions = new Sessions(server, settings, this.#drops, forget);
     this.#subscribing = new Subscribing(settings, this.#sessions);
     this.#holding = new Holding(settings);
   }
@@ -80,6 +87,7 @@ class Bridge implements ModernBridge {
   terminate = (): Promise<UpstreamAnswer> => Promise.resolve(this.#noSuchMethod());
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#subscribing.close();
     this.#holding.close();
     for (const conversation of [...this.#conversations]) conversation.close(stopping());
@@ -99,6 +107,10 @@ class Bridge implements ModernBridge {
 
   #request: Method = async (call, request) => {
     const { clock, firstMessageMs, streamIdleMs } = this.#settings;
+    // Ahead of all else: a refused POST has used up no session and no requestState.
+    if (request.method === CALL) {
+      this.#headerParams.check(kindOf(call, request), request, call.headers);
+    }
     const isRetry = request.requestState !== undefined && CAN_ASK.has(request.method);
     const answers = isRetry ? answersIn(request) : undefined;
     let conversation = isRetry ? this.#holding.take(call, request) : undefined;
@@ -129,6 +141,8 @@ class Bridge implements ModernBridge {
     try {
       lease = await this.#sessions.take(call, request);
       if (reply.isOver) return lease.release(true);
+      if (request.method === CALL) await this.#checkIn(lease, call, request);
+      if (reply.isOver) return lease.release();
       if (lease.session.size >= this.#settings.bounds.maxRequests) {
         lease.release();
         throw tooMany();
@@ -143,6 +157,9 @@ class Bridge implements ModernBridge {
       principal: call.principal,
       headers: call.headers,
       holding: this.#holding,
+      onAnswered: (method, response) => {
+        if (method === "tools/list") this.#headerParams.learn(lease.session.kind, response);
+      },
       onOver: () => {
         this.#conversations.delete(conversation);
         lease.release();
@@ -151,6 +168,23 @@ class Bridge implements ModernBridge {
     this.#conversations.add(conversation);
     onBegun(conversation);
     await conversation.run(reply);
+  }
+
+  /**
+   * Checks the fields of a call, for which the server may have to be asked; gives the session back where
+   * that fails.
+   */
+  async #checkIn({ session, release }: Lease, call: UpstreamCall, request: ClientRequest) {
+    const params = this.#headerParams;
+    try {
+      if (params.check(session.kind, request, call.headers)) return;
+      await params.learnFrom(session.kind, (method, asked) => session.wire.ask(method, asked));
+      if (this.#closed) throw stopping();
+      params.check(session.kind, request, call.headers);
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   #refuse(reply: Reply, request: ClientRequest, error: unknown): void {

@@ -55,6 +55,8 @@ export interface ConversationOptions {
   readonly headers: FieldReader;
   /** Where it waits for its client. */
   readonly holding: Holding<Conversation>;
+  /** Told of the response that it ends with. */
+  readonly onAnswered: (method: string, response: RpcText) => void;
   /** Told once when it is over, however. */
   readonly onOver: () => void;
 }
@@ -393,6 +395,7 @@ export class Conversation implements Participant, Holdable {
   #toldOf(outcome: RpcText): Told {
     const { session, settings: { list } } = this.#options;
     const { idText, method, declared } = this.#request;
+    this.#options.onAnswered(method, outcome);
     const result = textAt(outcome, ["result"]);
     if (result === undefined) return errorTold(outcome, idText, declared);
     return { status: 200, text: resultText(idText, result, method, session.serverInfo, list) };

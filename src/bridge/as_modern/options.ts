@@ -73,6 +73,12 @@ export interface AsModernBounds {
   readonly maxAside: number;
   /** Characters of the capabilities that a client declares. */
   readonly maxCapabilityCharacters: number;
+  /** Kinds of sessions whose tools are remembered, for the header fields of calls; the newest ones. */
+  readonly maxToolLists: number;
+  /** Tools of one kind of session that are remembered; fields of calls of others are not checked. */
+  readonly maxTools: number;
+  /** Pages of a list of tools that the bridge asks for of its own. */
+  readonly maxToolPages: number;
   /** The head of a session's GET stream is waited for so long before its first request, in milliseconds. */
   readonly listenHeadMs: number;
   /** `close` waits so long for sessions to be ended at the server, in milliseconds. */
@@ -100,6 +106,9 @@ export const DEFAULT_BOUNDS: AsModernBounds = {
   maxQueuedBytes: 1_048_576,
   maxAside: 256,
   maxCapabilityCharacters: 16_384,
+  maxToolLists: 256,
+  maxTools: 10_000,
+  maxToolPages: 100,
   listenHeadMs: 500,
   closeMs: 5_000,
 };

@@ -35,6 +35,15 @@ interface Kind {
   readonly request: ClientRequest;
 }
 
+/** What says of which kind a session for this request is: equal texts, equal kinds. */
+export function kindOf(
+  { principal, query, headers }: UpstreamCall,
+  request: ClientRequest,
+): string {
+  const said = [principal, query, request.declared.text, credentialsIn(headers)];
+  return digest(JSON.stringify(said));
+}
+
 /** A session that is kept for its principal. */
 interface Kept {
   readonly session: ServerSession;
@@ -57,6 +66,7 @@ export class Sessions {
   readonly #server: Upstream;
   readonly #settings: Settings;
   readonly #drops: Drops;
+  readonly #onToolsChanged: () => void;
   /** All that the server may know of, those that are being opened or ended too. */
   readonly #all = new Set<ServerSession>();
   /** In the order of last use. */
@@ -72,10 +82,11 @@ export class Sessions {
   #closed = false;
 
   /** None yet. */
-  constructor(server: Upstream, settings: Settings, drops: Drops) {
+  constructor(server: Upstream, settings: Settings, drops: Drops, onToolsChanged: () => void) {
     this.#server = server;
     this.#settings = settings;
     this.#drops = drops;
+    this.#onToolsChanged = onToolsChanged;
   }
 
   /** How many there are. */
@@ -97,9 +108,8 @@ export class Sessions {
   async take(call: UpstreamCall, request: ClientRequest, alone = false): Promise<Lease> {
     if (this.#closed) throw stopping();
     const { anonymous, sharesSessions } = this.#settings;
-    const { principal, query, headers } = call;
-    const said = [principal, query, request.declared.text, credentialsIn(headers)];
-    const kind: Kind = { key: digest(JSON.stringify(said)), principal, call, request };
+    const { principal } = call;
+    const kind: Kind = { key: kindOf(call, request), principal, call, request };
     const isOwn = principal === anonymous && (alone || !sharesSessions);
     const isAskable = CAN_ASK.has(request.method) && mayAsk(request);
     const lease = await (isOwn ? this.#takeOwn(kind) : this.#takeKept(kind, isAskable));
@@ -327,12 +337,17 @@ export class Sessions {
     );
   }
 
-  #newSession({ principal, call, request }: Kind, clientInfo: string | undefined): ServerSession {
+  #newSession(
+    { key, principal, call, request }: Kind,
+    clientInfo: string | undefined,
+  ): ServerSession {
     const { declared } = request;
     const session = new ServerSession({
       settings: this.#settings,
       server: this.#server,
       drops: this.#drops,
+      kind: key,
+      onToolsChanged: this.#onToolsChanged,
       principal,
       query: call.query,
       headers: call.headers,

@@ -10,8 +10,9 @@
 import { NEVER_ABORTED } from "../../http/mod.ts";
 import { at, type HeaderParam, headerParams, type RpcText, textAt } from "../../rpc/mod.ts";
 import type { UpstreamCall } from "../../upstream/mod.ts";
+import { BoundedTable } from "../bounded_table.ts";
 import type { NewMember } from "./edits.ts";
-import { audienceOf, BoundedTable, freshMs } from "./kept.ts";
+import { audienceOf, freshMs } from "./kept.ts";
 import type { ModernServer } from "./modern_call.ts";
 import type { Settings } from "./options.ts";
 import { modernFields, ownRequest, type Speaker } from "./requests.ts";
