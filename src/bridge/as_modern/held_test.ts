@@ -289,3 +289,17 @@ Deno.test("R49 a client that does not read is not told on what a server says of 
   assertEquals(modern.modernMessages(reader).at(-1)?.id, 7);
   await setup.close();
 });
+
+Deno.test("R61 a server may be silent after an answer too, in the stream that it has begun", async () => {
+  const { setup, server, ask, question, answer } = asking({ firstMessageMs: 1_000 });
+  const first = await ask(() => question(1));
+  const asked = setup.post("tools/call", { name: "t", ...retryOf(first) }, ASKED);
+  await settled();
+  server.clock.advance(1_000);
+  const { kind, body } = await asked;
+  answer();
+  const reader = relay.sourceReader(body);
+  await reader.readAll();
+  assertEquals([kind, modern.modernMessages(reader).map(({ id }) => id)], ["sse", [7]]);
+  await setup.close();
+});
