@@ -94,7 +94,7 @@ export class Sessions {
     if (this.#closed) throw stopping();
     const { anonymous, sharesSessions } = this.#settings;
     const { principal, query, headers } = call;
-    const said = [principal, query, request.declared.text, credentialsIn(headers)];
+    const said = [principal, query, request.declared.key, credentialsIn(headers)];
     const kind: Kind = { key: digest(JSON.stringify(said)), principal, call, request };
     const isOwn = principal === anonymous && (alone || !sharesSessions);
     const lease = await (isOwn ? this.#takeOwn(kind) : this.#takeKept(kind));
