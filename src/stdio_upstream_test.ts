@@ -79,6 +79,25 @@ Deno.test("a program that does not start is a 502, and one too many a 503", asyn
   });
 });
 
+Deno.test("R82 programs in stock for modern clients leave room for clients with sessions", async () => {
+  const { upstreamConfig } = stdio();
+  const four = { stdio: { ...upstreamConfig.stdio, maxProcesses: 4 }, era: "session" };
+  await withProxy({ upstreamConfig: four }, async (proxy) => {
+    const fields = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list" };
+    for (const authorization of ["a", "b", "c"]) {
+      await postText(proxy.origin, messages.modern("tools/list"), { ...fields, authorization });
+    }
+    let opened = 0;
+    const untilMs = performance.now() + 5_000;
+    while (opened < 3 && performance.now() < untilMs) {
+      const { status } = await postText(proxy.origin, messages.initialize());
+      if (status === 200) opened++;
+      else await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assertEquals(opened, 3);
+  });
+});
+
 Deno.test("a proxy that stops ends its programs, those too that do not want to", async () => {
   const pids: number[] = [];
   for (const args of [[], ["stubborn"], ["nested", "stubborn"]]) {

@@ -109,7 +109,7 @@ function openBridges(
       anonymous,
       sharesSessions: sessions === "shared",
       asksApart: stdio === undefined && transport !== "http+sse",
-      ...(stdio !== undefined && { bounds: { maxSessions: stdio.maxProcesses, stockSize: 1 } }),
+      ...(stdio !== undefined && { bounds: processBounds(stdio) }),
     }),
     asSession: asSession(server, {
       ...common,
@@ -118,6 +118,18 @@ function openBridges(
     }),
   };
 }
+
+/** The bridge's share of the programs that may run: those in stock stand in the way of clients with sessions. */
+function processBounds({ maxProcesses }: StdioConfig) {
+  return {
+    maxSessions: maxProcesses,
+    stockSize: 1,
+    maxStock: Math.floor(maxProcesses / STOCK_SHARE),
+  };
+}
+
+/** One of so many programs may wait for anonymous modern clients. */
+const STOCK_SHARE = 4;
 
 /** The server as clients of its own era see it: each in a session of its own, or together in one. */
 function openServer(route: RouteConfig, deps: UpstreamDeps): Upstream {

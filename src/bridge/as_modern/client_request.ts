@@ -16,14 +16,16 @@ import {
   LOG_LEVEL_KEY,
   MODERN_REVISION,
 } from "./meta_keys.ts";
-import { isObjectText, withoutMembers } from "./text_edits.ts";
+import { isObjectText, memberOf, withMembers, withoutMembers } from "./text_edits.ts";
 
 /** What a client declares for its requests. */
 export interface Declared {
   /** The capabilities, as they are declared to the server. */
   readonly capabilities: Readonly<Record<string, unknown>>;
-  /** The same as text, equal for equal capabilities whatever their order. */
+  /** The same as text, as the client wrote them. */
   readonly text: string;
+  /** Equal for equal capabilities, whatever their order. */
+  readonly key: string;
 }
 
 /** One request of a modern client. */
@@ -79,7 +81,7 @@ export function readRequest(bytes: Uint8Array, maxCapabilityCharacters: number):
   if (!isRecord(capabilities)) {
     throw refuse(`params._meta must have an object "${CLIENT_CAPABILITIES_KEY}".`);
   }
-  const declared = declaredBy(capabilities);
+  const declared = declaredBy(message, capabilities);
   if (declared.text.length > maxCapabilityCharacters) {
     throw refuse(`The capabilities of a client may have ${maxCapabilityCharacters} characters.`);
   }
@@ -145,13 +147,17 @@ function metaOf({ value }: RpcText, key: string): unknown {
  * Capabilities as a session declares them. Without what the bridge cannot carry: tasks of 2025-11-25, and
  * changes of roots, of which modern clients tell nobody.
  */
-function declaredBy(capabilities: Record<string, unknown>): Declared {
+function declaredBy(message: RpcText, capabilities: Record<string, unknown>): Declared {
   const { tasks: _tasks, ...kept } = capabilities;
+  const told = textAt(message, ["params", "_meta", CLIENT_CAPABILITIES_KEY])!;
+  let text = withoutMembers(told, ["tasks"]);
   if (isRecord(kept.roots)) {
     const { listChanged: _listChanged, ...roots } = kept.roots;
     kept.roots = roots;
+    const rootsText = withoutMembers(memberOf(text, "roots")!, ["listChanged"]);
+    text = withMembers(text, [["roots", rootsText]]);
   }
-  return { capabilities: kept, text: JSON.stringify(kept, inOrder) };
+  return { capabilities: kept, text, key: exactly(text) };
 }
 
 /** Equal for equal JSON values, and different for numbers that JavaScript cannot tell apart. */

@@ -116,6 +116,7 @@ export class Conversation implements Participant, Holdable {
       if (this.#over) return answer.body.discard();
       if (answer.status !== 200 || answer.kind === "other") return await this.#refused(answer);
       this.#source = this.#sourceOf(answer);
+      if (this.#source.isStream) this.#reply?.streams();
       await this.#pump(this.#source);
     } catch (error) {
       this.#fail(error);
@@ -131,6 +132,7 @@ export class Conversation implements Participant, Holdable {
     this.#request = request;
     this.#reply = reply;
     if (this.#repeats) return await this.#repeat(reply);
+    if (this.#source?.isStream) reply.streams();
     void this.#wantLog();
     const waiting = this.#waiting;
     this.#waiting = [];

@@ -8,6 +8,7 @@ import { ProxyError } from "../../errors.ts";
 import type { CancelSignal } from "../../http/mod.ts";
 import {
   again,
+  at,
   decode,
   encode,
   errorAnswer,
@@ -22,6 +23,8 @@ import type { ClientRequest } from "./client_request.ts";
 import type { Settings } from "./options.ts";
 import { refusalIn, type SessionRefused } from "./session_wire.ts";
 import { errorTold } from "./toward_client.ts";
+
+const METHOD_NOT_FOUND = -32601;
 
 /** An answer that was read whole, and the JSON-RPC error in it, if there is one. */
 export interface ReadAnswer {
@@ -78,13 +81,17 @@ export function refusedAnswer(
 ): UpstreamAnswer {
   const answer = again(settings.clock, kept);
   const error = refusalIn(kept);
-  if (answer.status < 400 && error === undefined) {
+  const fail = (sentence: string) => {
     answer.body.discard();
-    const sentence = "The upstream server did not answer initialize with a result.";
     const { idText } = request;
     return errorAnswer(settings.clock, new ProxyError("upstream_protocol", sentence, { idText }));
+  };
+  if (answer.status < 400 && error === undefined) {
+    return fail("The upstream server did not answer initialize with a result.");
   }
-  const told = errorAnswered({ answer, error }, request, settings);
-  // That it has no initialize says nothing of the method that the client has asked for.
-  return told.status === 404 && kept.status === 200 ? { ...told, status: 502 } : told;
+  // With the server's own words the client would take it to be about the method that it has asked for.
+  if (at(error?.value, "error", "code") === METHOD_NOT_FOUND) {
+    return fail("The upstream server opens no sessions any more; send the request again.");
+  }
+  return errorAnswered({ answer, error }, request, settings);
 }

@@ -289,3 +289,48 @@ Deno.test("R49 a client that does not read is not told on what a server says of 
   assertEquals(modern.modernMessages(reader).at(-1)?.id, 7);
   await setup.close();
 });
+
+Deno.test("R61 a server may be silent after an answer too, in the stream that it has begun", async () => {
+  const { setup, server, ask, question, answer } = asking({ firstMessageMs: 1_000 });
+  const first = await ask(() => question(1));
+  const asked = setup.post("tools/call", { name: "t", ...retryOf(first) }, ASKED);
+  await settled();
+  server.clock.advance(1_000);
+  const { kind, body } = await asked;
+  answer();
+  const reader = relay.sourceReader(body);
+  await reader.readAll();
+  assertEquals([kind, modern.modernMessages(reader).map(({ id }) => id)], ["sse", [7]]);
+  await setup.close();
+});
+
+Deno.test("numbers in what -32042 names, and in declared capabilities, stay as they were written", async () => {
+  const { setup, server } = asking();
+  const { script } = server;
+  const url = '{"mode":"url","url":"https://a.example","message":"m","x":12345678901234567890}';
+  server.script = (call) => {
+    if (call.message.method !== "tools/call") return script(call);
+    const data = `{"elicitations":[ ${url} ,${url}]}`;
+    return server.json(
+      `{"jsonrpc":"2.0","id":${call.message.id},"error":{"code":-32042,"message":"m","data":${data}}}`,
+    );
+  };
+  const meta = (capabilities: string) =>
+    `"_meta":{"${modern.metaKey("protocolVersion")}":"2026-07-28",` +
+    `"${modern.metaKey("clientCapabilities")}":${capabilities}}`;
+  const send = async (capabilities: string) => {
+    const params = `{"name":"t",${meta(capabilities)}}`;
+    const { body } = await setup.raw(
+      `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":${params}}`,
+    );
+    return await share.textOf(body);
+  };
+  const declared = '{"elicitation":{"url":{}},"experimental":{"n":1.0,"m":12345678901234567890}}';
+  const text = await send(declared);
+  assertEquals(text.split('"x":12345678901234567890').length, 3);
+  assert(setup.sent("initialize").text!.includes(`"capabilities":${declared},`));
+  // Whatever their order.
+  await send('{"experimental":{"m":12345678901234567890,"n":1.0},"elicitation":{"url":{}}}');
+  assertEquals(server.of("initialize").length, 1);
+  await setup.close();
+});

@@ -28,8 +28,9 @@ export interface MessageSourceOptions {
 
 /** The messages of one answer. One call of `next` at a time. */
 export class MessageSource {
+  /** Whether they come one by one. */
+  readonly isStream: boolean;
   readonly #options: MessageSourceOptions;
-  readonly #isStream: boolean;
   #body: UpstreamBody | undefined;
   #parser: EventParser;
   #lastEventId: string | undefined;
@@ -43,7 +44,7 @@ export class MessageSource {
     options: MessageSourceOptions,
   ) {
     this.#options = options;
-    this.#isStream = kind === "sse";
+    this.isStream = kind === "sse";
     this.#body = body;
     this.#parser = this.#newParser();
   }
@@ -58,7 +59,7 @@ export class MessageSource {
       if (this.#failure !== undefined) throw this.#failure;
       const body = this.#body;
       if (this.#over || body === undefined) return undefined;
-      if (!this.#isStream) return await this.#readWhole(body);
+      if (!this.isStream) return await this.#readWhole(body);
       const messages = await this.#read(body);
       if (messages === undefined) await this.#reopen();
       else if (messages.length > 0) return messages;

@@ -297,12 +297,34 @@ Deno.test("a request that is answered is not cancelled when its client leaves", 
 
 Deno.test("a server that says nothing for too long: the client is told, the server hears that it is cancelled", async () => {
   const { setup, server, call } = logging({ firstMessageMs: 1_000 });
+  const { script } = server;
+  const { answer } = server.events();
+  server.script = (sent) =>
+    sent.message.method === "tools/call"
+      ? Promise.resolve({ ...answer, kind: "json" })
+      : script(sent);
   const asked = call();
   await settled();
   server.clock.advance(1_000);
   assertEquals((await assertRejects(() => asked, ProxyError)).kind, "upstream_timeout");
   await settled();
   assertEquals(server.of("notifications/cancelled").length, 1);
+  await setup.close();
+});
+
+Deno.test("R61 a server whose stream has begun may be silent in it: the client has a stream by then", async () => {
+  const { setup, server, streams, call, answer } = logging({ firstMessageMs: 1_000 });
+  const asked = call();
+  await settled();
+  assertEquals(streams.length, 1);
+  server.clock.advance(1_000);
+  const { status, kind, body } = await asked;
+  assertEquals([status, kind, server.of("notifications/cancelled").length], [200, "sse", 0]);
+  server.clock.advance(10_000);
+  answer();
+  const reader = sourceReader(body);
+  await reader.readAll();
+  assertEquals(modernMessages(reader).map(({ id }) => id), [7]);
   await setup.close();
 });
 

@@ -7,7 +7,7 @@
  */
 
 import { ProxyError } from "../../errors.ts";
-import { members } from "../../json/mod.ts";
+import { elements, members } from "../../json/mod.ts";
 import { at, isRecord, type Key, keyOf, type RpcText, textAt } from "../../rpc/mod.ts";
 import type { ClientRequest } from "./client_request.ts";
 import { response } from "./toward_client.ts";
@@ -134,7 +134,8 @@ export function answersIn({ inputResponses, idText }: ClientRequest): ReadonlyMa
 export function urlElicitations(message: RpcText): readonly string[] | undefined {
   const listed = at(message.value, "error", "data", "elicitations");
   if (!Array.isArray(listed) || listed.length === 0 || !listed.every(isUrl)) return undefined;
-  return listed.map((one) => JSON.stringify(one));
+  const text = textAt(message, ["error", "data", "elicitations"])!;
+  return elements(text).map(({ start, end }) => text.slice(start, end));
 }
 
 function isUrl(value: unknown): boolean {

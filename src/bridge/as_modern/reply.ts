@@ -41,6 +41,7 @@ export class Reply {
   readonly #leave = () => this.#left();
   #body: AnswerBody | undefined;
   #over = false;
+  #mayWait = false;
   #room: PromiseWithResolvers<void> | undefined;
 
   /** An answer of which nothing has come. */
@@ -73,17 +74,17 @@ export class Reply {
     return this.#room?.promise;
   }
 
+  /**
+   * The server has begun a stream: it may be silent for as long as inside of one, and what passes between keeps
+   * the client's connection once the wait for the first message, which may be an error with a status, is over.
+   */
+  streams(): void {
+    this.#mayWait = true;
+  }
+
   /** A notification ahead of the response. */
   tell(text: string): void {
-    if (this.#over) return;
-    if (this.#body === undefined) {
-      this.#body = this.#openBody();
-      this.#deadline.cancel();
-      const headers = new Fields(["content-type", EVENT_STREAM]);
-      const head = { status: 200, headers, sessionId: undefined, kind: "sse" } as const;
-      this.#head.resolve({ ...head, body: this.#body });
-    }
-    this.#body.push(encodeEvent({ event: "message", data: text }));
+    if (!this.#over) this.#begin().push(encodeEvent({ event: "message", data: text }));
   }
 
   /** The response; nothing follows it. */
@@ -111,6 +112,17 @@ export class Reply {
     this.#head.reject(error);
   }
 
+  /** The body of the stream that the answer is from now on. */
+  #begin(): AnswerBody {
+    if (this.#body !== undefined) return this.#body;
+    const body = this.#openBody();
+    this.#body = body;
+    this.#deadline.cancel();
+    const headers = new Fields(["content-type", EVENT_STREAM]);
+    this.#head.resolve({ status: 200, headers, sessionId: undefined, kind: "sse", body });
+    return body;
+  }
+
   #openBody(): AnswerBody {
     const { clock, streamIdleMs } = this.#options;
     const control = {
@@ -122,6 +134,7 @@ export class Reply {
   }
 
   #timeOut(): void {
+    if (this.#mayWait) return void this.#begin();
     this.fail(new ProxyError("upstream_timeout", "The upstream server took too long to answer."));
     this.#options.onLeft();
   }

@@ -40,7 +40,7 @@ export function kindOf(
   { principal, query, headers }: UpstreamCall,
   request: ClientRequest,
 ): string {
-  const said = [principal, query, request.declared.text, credentialsIn(headers)];
+  const said = [principal, query, request.declared.key, credentialsIn(headers)];
   return digest(JSON.stringify(said));
 }
 

@@ -231,7 +231,9 @@ Deno.test("a refusal of initialize that only a modern server says makes the era 
     const { setup, server } = numbered();
     server.script = ({ message: { id } }) => server.json({ jsonrpc: "2.0", id, error }, status);
     const answer = await setup.ask("tools/list");
-    assertEquals(answer.status, status === 404 ? 404 : 502);
+    assertEquals(answer.status, 502);
+    // The client has asked for another method.
+    assertEquals(answer.message.error!.code === -32601, false);
     assertEquals(setup.doubts, 1, JSON.stringify(error));
     await setup.close();
   }
