@@ -5,7 +5,15 @@
  */
 
 import { ProxyError, toProxyError } from "../../errors.ts";
-import { decode, Drops, emptyAnswer, errorAnswer, jsonAnswer, readBody } from "../../rpc/mod.ts";
+import {
+  decode,
+  Drops,
+  emptyAnswer,
+  encode,
+  errorAnswer,
+  jsonAnswer,
+  readBody,
+} from "../../rpc/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../../upstream/mod.ts";
 import { type ClientRequest, readRequest } from "./client_request.ts";
 import { Conversation } from "./conversation.ts";
@@ -33,6 +41,9 @@ export function asModern(server: Upstream, options: AsModernOptions): ModernBrid
   return new Bridge(server, settings(options));
 }
 
+/** Why a request is given up whose client has left. */
+const LEFT = "The client has closed its connection.";
+
 /** Answers a request. */
 type Method = (call: UpstreamCall, request: ClientRequest) => Promise<UpstreamAnswer>;
 
@@ -54,11 +65,17 @@ class Bridge implements ModernBridge {
     this.#sessions = new Sessions(server, settings, this.#drops);
     this.#subscribing = new Subscribing(settings, this.#sessions);
     this.#holding = new Holding(settings);
+    settings.peers?.serve({
+      exchange: (call, bytes) => this.#passedOn(call, bytes),
+      notify: this.notify,
+      listen: this.listen,
+      terminate: this.terminate,
+    });
   }
 
   exchange = async (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> => {
     if (this.#closed) throw stopping();
-    const request = readRequest(bytes, this.#settings.bounds.maxCapabilityCharacters);
+    const request = this.#read(bytes);
     const method = Object.hasOwn(this.#methods, request.method)
       ? this.#methods[request.method]!
       : this.#request;
@@ -100,27 +117,61 @@ class Bridge implements ModernBridge {
     };
   }
 
+  #read(bytes: Uint8Array): ClientRequest {
+    return readRequest(bytes, this.#settings.bounds.maxCapabilityCharacters);
+  }
+
   #request: Method = async (call, request) => {
-    const { clock, firstMessageMs, streamIdleMs } = this.#settings;
-    const isRetry = request.requestState !== undefined && CAN_ASK.has(request.method);
-    const answers = isRetry ? answersIn(request) : undefined;
-    let conversation = isRetry ? this.#holding.take(call.principal, request) : undefined;
-    const reply = new Reply({
-      clock,
-      firstMessageMs,
-      streamIdleMs,
-      idText: request.idText,
-      signal: call.signal,
-      onLeft: () => conversation?.cancel("The client has closed its connection."),
-    });
-    if (conversation !== undefined) {
-      if (reply.isOver) conversation.cancel("The client has closed its connection.");
-      else void conversation.resume(request, answers!, reply);
-      return await reply.answer;
-    }
+    if (isRetry(request)) return await this.#retry(call, request);
+    let conversation: Conversation | undefined;
+    const reply = this.#replyTo(call, request, () => conversation);
     this.#begin(call, request, reply, (begun) => conversation = begun);
     return await reply.answer;
   };
+
+  /** A client comes back: here, or where its request is held. */
+  async #retry(call: UpstreamCall, request: ClientRequest): Promise<UpstreamAnswer> {
+    const answers = answersIn(request);
+    const holder = this.#holding.holderOf(call.principal, request);
+    if (holder === undefined) return await this.#resume(call, request, answers);
+    const { peers } = this.#settings;
+    const answer = await peers?.call(holder, "exchange", call, encode(request.message.text));
+    if (answer === undefined) throw holderGone(request);
+    return answer;
+  }
+
+  /** A retry that has come to another instance. It goes no further than this one. */
+  async #passedOn(call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> {
+    if (this.#closed) throw stopping();
+    const request = this.#read(bytes);
+    if (!isRetry(request)) {
+      const sentence = "Only retries are passed on from one instance of the proxy to another.";
+      throw new ProxyError("invalid_request", sentence, { idText: request.idText });
+    }
+    return await this.#resume(call, request, answersIn(request));
+  }
+
+  async #resume(
+    call: UpstreamCall,
+    request: ClientRequest,
+    answers: ReadonlyMap<string, string>,
+  ): Promise<UpstreamAnswer> {
+    const conversation = this.#holding.take(call.principal, request);
+    const reply = this.#replyTo(call, request, () => conversation);
+    if (reply.isOver) conversation.cancel(LEFT);
+    else void conversation.resume(request, answers, reply);
+    return await reply.answer;
+  }
+
+  #replyTo(
+    { signal }: UpstreamCall,
+    { idText }: ClientRequest,
+    conversation: () => Conversation | undefined,
+  ): Reply {
+    const { clock, firstMessageMs, streamIdleMs } = this.#settings;
+    const onLeft = () => conversation()?.cancel(LEFT);
+    return new Reply({ clock, firstMessageMs, streamIdleMs, idText, signal, onLeft });
+  }
 
   /** Takes a session and sends the request in it, as long as its client waits. Never rejects. */
   async #begin(
@@ -179,6 +230,20 @@ class Bridge implements ModernBridge {
     });
     return errorAnswer(this.#settings.clock, error);
   }
+}
+
+/** Whether a client goes on with a request that has asked it for input. */
+function isRetry({ method, requestState }: ClientRequest): boolean {
+  return requestState !== undefined && CAN_ASK.has(method);
+}
+
+function holderGone({ idText }: ClientRequest): ProxyError {
+  return new ProxyError(
+    "invalid_params",
+    "The instance of the proxy that held this request has gone, and the request is lost with it; " +
+      "send the request again without requestState and inputResponses.",
+    { idText },
+  );
 }
 
 function stopping(): ProxyError {

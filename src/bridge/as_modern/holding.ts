@@ -9,10 +9,11 @@
 
 import type { Timer } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
+import { decode, encode } from "../../rpc/mod.ts";
 import { type ClientRequest, digest, digestOf } from "./client_request.ts";
 import type { Settings } from "./options.ts";
 
-/** What `requestState` is sealed for. */
+/** What `requestState` is sealed for: the name of what is held, and that of the instance that holds it. */
 const PURPOSE = "requestState";
 /** Random bytes of the name of what is held: nobody meets one by chance. */
 const HANDLE_BYTES = 16;
@@ -64,13 +65,24 @@ export class Holding<T extends Holdable> {
     }
     const bytes = clock.randomBytes(HANDLE_BYTES);
     const handle = bytes.toHex();
-    const requestState = seal.seal(PURPOSE, bindingOf(principal, request), bytes);
+    const requestState = seal.seal(PURPOSE, bindingOf(principal, request), this.#sealed(bytes));
     const timer = clock.after(bounds.holdMs, () => {
       this.#held.delete(handle);
       what.expire();
     });
     this.#held.set(handle, { what, principal, timer });
     return requestState;
+  }
+
+  /**
+   * The instance that holds what a `requestState` stands for; undefined for this one.
+   *
+   * @throws {ProxyError} `invalid_params` where it was not given to this principal for this request, or was
+   * changed
+   */
+  holderOf(principal: string, request: ClientRequest): string | undefined {
+    const { holder } = this.#opened(principal, request);
+    return holder === this.#instance ? undefined : holder;
   }
 
   /**
@@ -81,17 +93,7 @@ export class Holding<T extends Holdable> {
    */
   take(principal: string, request: ClientRequest): T {
     const { idText } = request;
-    const binding = bindingOf(principal, request);
-    const bytes = this.#settings.seal.open(PURPOSE, binding, request.requestState!);
-    if (bytes === undefined) {
-      throw new ProxyError(
-        "invalid_params",
-        "This requestState was not given to this caller for this request, or has been changed; " +
-          "send the request again without requestState and inputResponses.",
-        { idText },
-      );
-    }
-    const handle = bytes.toHex();
+    const { handle } = this.#opened(principal, request);
     const held = this.#held.get(handle);
     if (held === undefined) {
       throw new ProxyError(
@@ -104,6 +106,32 @@ export class Holding<T extends Holdable> {
     held.timer.cancel();
     this.#held.delete(handle);
     return held.what;
+  }
+
+  /** The name of this instance; empty where there is but one. */
+  get #instance(): string {
+    return this.#settings.peers?.instance ?? "";
+  }
+
+  #sealed(handle: Uint8Array): Uint8Array {
+    return new Uint8Array([...handle, ...encode(this.#instance)]);
+  }
+
+  #opened(principal: string, request: ClientRequest): { handle: string; holder: string } {
+    const binding = bindingOf(principal, request);
+    const bytes = this.#settings.seal.open(PURPOSE, binding, request.requestState!);
+    if (bytes === undefined) {
+      throw new ProxyError(
+        "invalid_params",
+        "This requestState was not given to this caller for this request, or has been changed; " +
+          "send the request again without requestState and inputResponses.",
+        { idText: request.idText },
+      );
+    }
+    return {
+      handle: bytes.slice(0, HANDLE_BYTES).toHex(),
+      holder: decode(bytes.slice(HANDLE_BYTES)),
+    };
   }
 
   /** Gives all up. */
