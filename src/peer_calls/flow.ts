@@ -78,10 +78,11 @@ export class Inflow {
     this.#say = say;
   }
 
-  /** Bytes have come. @returns false where they are more than may be under way */
-  came(bytes: number): boolean {
-    this.#came += bytes;
+  /** Bytes have come, for `take`. @returns false where they are more than may be under way; they are not taken then */
+  came(bytes: Bytes, take: (bytes: Bytes) => void): boolean {
+    this.#came += bytes.length;
     if (this.#came - this.#told > this.#windowBytes) return false;
+    take(bytes);
     // A part of the window is enough to say: the other end is never kept waiting for want of it.
     if (!this.#isHeld && this.#came - this.#told >= this.#windowBytes / 4) this.#tell();
     return true;

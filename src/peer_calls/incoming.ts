@@ -79,8 +79,9 @@ export class Incoming implements CallEnd {
 
   /** Takes a part of the request, and carries it out once it is whole. */
   #take(bytes: Bytes): void {
-    if (bytes.length > this.#missing || !this.#inflow.came(bytes.length)) return this.link.break();
-    this.#pieces.push(bytes);
+    const fits = bytes.length <= this.#missing &&
+      this.#inflow.came(bytes, (taken) => this.#pieces.push(taken));
+    if (!fits) return this.link.break();
     this.#missing -= bytes.length;
     if (this.#missing > 0) return;
     const whole = joined(this.#pieces);

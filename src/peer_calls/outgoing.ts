@@ -150,8 +150,7 @@ export class Outgoing implements CallEnd {
   }
 
   #data(bytes: Bytes): void {
-    this.#body!.push(bytes);
-    if (!this.#over && !this.#inflow.came(bytes.length)) this.link.break();
+    if (!this.#inflow.came(bytes, (taken) => this.#body!.push(taken))) this.link.break();
   }
 
   #ended(error: ProxyError | undefined): void {

@@ -364,7 +364,7 @@ Deno.test("what is malformed, of nobody, or of somebody else is passed over", as
 
 for (
   const [what, word] of [
-    ["more than the window", { say: "data", bytes: new Uint8Array(65_537).toBase64() }],
+    ["more than the window", { say: "data", bytes: bytes(eventOf("x".repeat(65_536))).toBase64() }],
     ["what it has never been sent as taken", { say: "taken", count: 10_000 }],
     ["a second head", { say: "head", status: 200, fields: [], sessionId: null, kind: "sse" }],
     ["what only callers say", { say: "cancel" }],
@@ -378,8 +378,50 @@ for (
     b.listener!(JSON.stringify({ call: name, from: "a", number: 1, ...word }));
     await reader.readAll();
     assertEquals((reader.ending as ProxyError).kind, "upstream_closed");
+    assertEquals(reader.events, []);
     await settled();
     assert(filled.aborted);
     await net.close();
   });
 }
+
+Deno.test("an answer that ends before it has begun is an error", async () => {
+  const net = new PeerNet();
+  const [a, b] = [net.join("a"), net.join("b")];
+  serving(a, () => Promise.withResolvers<UpstreamAnswer>().promise);
+  const calling = kindOf(b.service.call("a", "exchange", b.call()));
+  await settled();
+  const { call } = net.sent[0]!;
+  b.listener!(JSON.stringify({ call, from: "a", number: 0, say: "end", error: null }));
+  assertEquals(await calling, "upstream_closed");
+  await net.close();
+});
+
+Deno.test("a request that is longer than it was said to be is not carried out", async () => {
+  const net = new PeerNet();
+  const [a, b] = [net.join("a"), net.join("b")];
+  const carried = serving(a, () => answerWith(filledBody(net.clock).body));
+  await b.service.call("a", "exchange", b.call(), bytes("1234"));
+  const { to: _, ...open } = net.sent[0]!;
+  a.listener!(JSON.stringify({ ...open, call: "other", size: 3 }));
+  await settled();
+  assertEquals(carried.length, 1);
+  await net.close();
+});
+
+Deno.test("who stops waits until the others have been told", async () => {
+  const { net, a, b, call } = streaming();
+  await call();
+  serving(b, () => answerWith(filledBody(net.clock).body));
+  await a.service.call("b", "exchange", a.call());
+  const { promise, resolve } = Promise.withResolvers<void>();
+  net.delay = promise;
+  let isClosed = false;
+  const closing = a.calls.close().then(() => isClosed = true);
+  await settled();
+  assertEquals(isClosed, false);
+  resolve();
+  await closing;
+  assertEquals([net.said("end"), net.said("cancel")], [1, 1]);
+  await net.close();
+});

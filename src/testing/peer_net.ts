@@ -39,7 +39,7 @@ export class NetMember implements InstanceMessages {
   }
 
   async send(to: string, text: string): Promise<boolean> {
-    await Promise.resolve();
+    await this.net.delay;
     if (!this.runs) return true;
     const message: NetMessage = { ...JSON.parse(text), to };
     this.net.sent.push(message);
@@ -77,6 +77,8 @@ export class PeerNet {
   readonly members = new Map<string, NetMember>();
   /** Every message that was sent, in order. */
   readonly sent: NetMessage[] = [];
+  /** What is waited for before a message leaves. */
+  delay: Promise<void> = Promise.resolve();
   /** Which messages are lost, though somebody is said to have heard them. */
   loses: (message: NetMessage) => boolean = () => false;
   /** Of which messages nobody knows whether they were heard. */

@@ -171,6 +171,7 @@ Deno.test("an instance that has gone has taken its requests with it: -32602, and
   a.member.runs = false;
   const { kind, message } = await refused(b.setup.ask("tools/call", retry(state), ASKED));
   assertEquals(kind, "invalid_params");
+  assert(message.includes("held this request has gone"), message);
   assert(message.includes("send the request again without requestState"), message);
   await close();
 });
