@@ -255,6 +255,38 @@ redisTest(
   },
 );
 
+redisTest(
+  "R93 a client's credentials go from instance to instance only where they go upstream",
+  async (redis) => {
+    await using server = disposable(startModernServer());
+    for (const credentials of ["drop", "forward"]) {
+      await withProgramInstances(redis, { url: server.url, credentials }, async (a, b) => {
+        const look = await redis.connect();
+        const passed: string[] = [];
+        const keys = await look.command("KEYS", `${redis.prefix}:instance:*`) as string[];
+        for (const key of keys) {
+          const channel = key.replace(":instance:", ":calls:");
+          await look.subscribe(channel, (text) => passed.push(text));
+        }
+        const { client } = v1Client(ANSWERS);
+        const transport = new V1Transport(new URL("http://proxy/mcp"), {
+          fetch: new Alternating(a, b).fetch,
+          requestInit: { headers: { authorization: "Bearer of-the-client" } },
+          reconnectionOptions: NO_RECONNECTION,
+        });
+        await client.connect(transport as Transport);
+        await client.listTools();
+        await client.listTools();
+        assert(passed.some((text) => text.includes("tools/list") || text.includes('"say":"open"')));
+        const isTold = passed.some((text) => text.includes("of-the-client"));
+        assertEquals(isTold, credentials === "forward");
+        await client.close();
+        await look.close();
+      });
+    }
+  },
+);
+
 function disposable<T extends { readonly url: string; close(): Promise<void> }>(server: T) {
   return { url: server.url, [Symbol.asyncDispose]: () => server.close() };
 }
