@@ -25,7 +25,7 @@ import {
 import { createHandler, type Route } from "./handler.ts";
 import type { Handler } from "./http/mod.ts";
 import type { Pipelines } from "./interceptors.ts";
-import { PeerCalls } from "./peer_calls/mod.ts";
+import { PeerCalls } from "./peers/mod.ts";
 import { Instances, LiveStreams, type RelayLimits } from "./relay/mod.ts";
 import { SessionTable } from "./session/mod.ts";
 import { memoryStores, type Stores } from "./stores.ts";

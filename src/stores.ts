@@ -21,7 +21,7 @@ import {
   SqliteEventLog,
   watchedLog,
 } from "./event_log/mod.ts";
-import type { InstanceMessages } from "./peer_calls/mod.ts";
+import type { InstanceMessages } from "./peers/mod.ts";
 import type { StreamDirectory } from "./relay/mod.ts";
 import { connectRedis, type RedisConnection, RedisError } from "./redis/mod.ts";
 import {

@@ -27,7 +27,7 @@ import {
   type StdioConfig,
   type UpstreamConfig,
 } from "./config/mod.ts";
-import type { PeerCalls } from "./peer_calls/mod.ts";
+import type { PeerCalls } from "./peers/mod.ts";
 import { sharedUpstream } from "./share/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 import {

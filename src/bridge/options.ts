@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import type { PeerService } from "../peer_calls/mod.ts";
+import type { PeerService } from "../peers/mod.ts";
 import type { BackOff } from "../relay/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 

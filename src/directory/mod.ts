@@ -2,7 +2,7 @@
  * Which instance holds which event stream, kept where the next instance or the next run finds it: in Redis,
  * for several instances, which also talk to each other there; in a file, for one that is started again.
  *
- * May import `clock.ts`, `redis`, `sqlite`, and types of `peer_calls` and `relay`.
+ * May import `clock.ts`, `redis`, `sqlite`, and types of `peers` and `relay`.
  *
  * @module
  */

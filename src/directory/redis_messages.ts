@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import type { InstanceMessages } from "../peer_calls/mod.ts";
+import type { InstanceMessages } from "../peers/mod.ts";
 import type { RedisConnection } from "../redis/mod.ts";
 import { newInstanceName } from "./instance.ts";
 import { Presence } from "./presence.ts";

@@ -9,7 +9,12 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { startModernServer } from "../../conformance/servers/modern.ts";
 import { startSessionServer } from "../../conformance/servers/session.ts";
-import { type ProgramInstance, redisTest, withProgramInstances } from "../testing/mod.ts";
+import {
+  type ProgramInstance,
+  redisTest,
+  testProxy,
+  withProgramInstances,
+} from "../testing/mod.ts";
 import { REVISION } from "./modern_case.ts";
 import { type SessionClient, textOf } from "./session_client.ts";
 import { StreamableHTTPClientTransport as V1Transport, type Transport } from "./sdk_v1.ts";
@@ -36,7 +41,7 @@ class Alternating {
   only: string | undefined;
   readonly #origins: readonly string[];
 
-  constructor(...instances: readonly ProgramInstance[]) {
+  constructor(...instances: readonly Pick<ProgramInstance, "origin">[]) {
     this.#origins = instances.map(({ origin }) => origin);
   }
 
@@ -252,6 +257,35 @@ redisTest(
       assertEquals(begun, 1, "the client did not notice");
       await client.close();
     });
+  },
+);
+
+redisTest(
+  "the instance that holds a request stops while its client is asked: it is told so at once",
+  async (redis) => {
+    await using server = disposable(startSessionServer());
+    const config = {
+      redis: { url: redis.url, prefix: redis.prefix },
+      sessions: { store: "redis", keys: ["the-same-key-at-every-instance-0123456789"] },
+      eventLog: { store: "redis" },
+    };
+    const start = () => testProxy({ upstream: server.url, config });
+    const [a, b] = [await start(), await start()];
+    const alternating = new Alternating(a, b);
+    alternating.only = a.origin;
+    const may = Promise.withResolvers<void>();
+    const { asked, call, close } = await modernClient(alternating, may.promise);
+    const calling = call("test_input_required_result_elicitation");
+    calling.catch(() => {});
+    await asked.take(1, "the question", () => true);
+    await a.stop();
+    alternating.only = b.origin;
+    may.resolve();
+    const failing = assertRejects(() => calling, Error);
+    const { message } = await within(failing, "the end of the call", 3_000);
+    assert(message.includes("The instance of the proxy that held this request has gone"), message);
+    await close();
+    await b.stop();
   },
 );
 

@@ -5,7 +5,7 @@
  */
 
 import { asSession, type AsSessionLimits, type SessionBridge } from "../bridge/mod.ts";
-import type { PeerService } from "../peer_calls/mod.ts";
+import type { PeerService } from "../peers/mod.ts";
 import { nullLogger } from "../telemetry/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 import { ManualClock } from "./manual_clock.ts";

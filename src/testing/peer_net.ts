@@ -11,7 +11,7 @@ import {
   type PeerCallBounds,
   PeerCalls,
   type PeerService,
-} from "../peer_calls/mod.ts";
+} from "../peers/mod.ts";
 import type { UpstreamCall } from "../upstream/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
 

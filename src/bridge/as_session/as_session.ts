@@ -10,7 +10,7 @@ import type { Timer } from "../../clock.ts";
 import { SESSION_REVISIONS } from "../../era/mod.ts";
 import { ProxyError } from "../../errors.ts";
 import { detached } from "../../http/mod.ts";
-import type { Verb } from "../../peer_calls/mod.ts";
+import type { Verb } from "../../peers/mod.ts";
 import {
   again,
   at,
