@@ -1,5 +1,6 @@
 /** What the proxy is meant to reach, beside what it did: pure text, nothing left out. */
 
+import { MODERN_WITH_KEY, requestsPerCall } from "./era_summary.ts";
 import { type Mode, MODES } from "./modes.ts";
 import type { Report } from "./report.ts";
 import type { Estimate, LatencyRow } from "./summary.ts";
@@ -22,6 +23,8 @@ const EVENTS_IN_MODE_TO_NGINX: Readonly<Record<Mode, Bound>> = {
   logged: { least: 0.4 },
   inspected: { least: 0.4 },
 };
+/** Of a caller that has a session at the server already. */
+const REQUESTS_PER_CALL: Bound = { most: 1 };
 const RSS_PER_STREAM_KIB: Bound = { most: 32 };
 
 /** The target that has to reach them, where it is not one in a mode. */
@@ -63,7 +66,7 @@ function latencyGoals(report: Report): Goal[] {
     }
   };
   const added = `added p50 to nginx's, ${ADDED_AT_SERVICE_MS} ms`;
-  add(ADDED_AT_SERVICE_MS, ADDED_TO_NGINX, added, 2, (row) => row.addedToNginx);
+  add(ADDED_AT_SERVICE_MS, ADDED_TO_NGINX, added, 2, (row) => row.addedToScale);
   for (const [serviceMs, bound] of Object.entries(P95_TO_DIRECT)) {
     add(Number(serviceMs), bound, `p95 to direct, ${serviceMs} ms`, 3, (row) => row.p95Ratio);
   }
@@ -89,6 +92,14 @@ function rateGoals(report: Report): Goal[] {
     ...events("raw", EVENTS_TO_NGINX),
     ...MODES.flatMap((mode) => events(mode, EVENTS_IN_MODE_TO_NGINX[mode])),
   ];
+}
+
+function eraGoals(report: Report): Goal[] {
+  const row = report.eras?.rows.find(({ target }) => target === MODERN_WITH_KEY);
+  const figure = row === undefined ? undefined : { value: requestsPerCall(row) };
+  const of = (target: string): Figure | undefined => target === SUBJECT ? figure : undefined;
+  const what = `upstream requests a call, ${MODERN_WITH_KEY}`;
+  return [{ what, bound: REQUESTS_PER_CALL, digits: 3, of }];
 }
 
 function rssGoals(report: Report): Goal[] {
@@ -129,7 +140,12 @@ function text(figure: Figure | undefined, digits: number): string {
 
 /** The table of targets, with its heading; other clients of the same proxy stand beside it. */
 export function goalLines(report: Report, others: readonly string[]): string[] {
-  const goals = [...latencyGoals(report), ...rateGoals(report), ...rssGoals(report)];
+  const goals = [
+    ...latencyGoals(report),
+    ...rateGoals(report),
+    ...eraGoals(report),
+    ...rssGoals(report),
+  ];
   return [
     "targets: what the proxy is to reach; uncertain where its interval holds the bound",
     ...alignedTable([

@@ -17,9 +17,13 @@ function estimate(low: number, value: number, high: number): Estimate {
   return { value, interval: { low, high } };
 }
 
-function latencyRow(target: string, addedToNginx: Estimate, p95Ratio: Estimate): LatencyRow {
+function latencyRow(target: string, addedToScale: Estimate, p95Ratio: Estimate): LatencyRow {
   const figures = { calls: 1, p50Ms: 1, p95Ms: 1, p99Ms: 1 };
-  return { target, ...figures, addedToNginx, p95Ratio };
+  return { target, ...figures, addedToScale, p95Ratio };
+}
+
+function eraRow(target: string): LatencyRow {
+  return { target, calls: 10, p50Ms: 1, p95Ms: 1, p99Ms: 1 };
 }
 
 function lineOf(lines: readonly string[], start: string): string {
@@ -28,7 +32,7 @@ function lineOf(lines: readonly string[], start: string): string {
 
 Deno.test("goalLines() names every target, also those that were not measured", () => {
   const lines = goalLines({ facts }, []);
-  assertEquals(lines.slice(2).length, 11);
+  assertEquals(lines.slice(2).length, 12);
   for (const line of lines.slice(2)) assertMatch(line, /-\s+not measured$/);
 });
 
@@ -52,6 +56,13 @@ Deno.test("goalLines() tells met, not met and uncertain apart, candidates beside
         { target: "fetch", count: 1, perSecond: 1, toNginx: estimate(0.1, 0.2, 0.3) },
       ],
     }],
+    eras: {
+      plan,
+      rows: [
+        { ...eraRow("same era"), asked: { "tools/call": 40 } },
+        { ...eraRow("modern, key"), asked: { "tools/call": 10, "initialize": 1 } },
+      ],
+    },
     rss: [{
       streams: 10,
       rows: [{ target: "logged", beforeKiB: 0, openKiB: 0, closedKiB: 0, perStreamKiB: 33 }],
@@ -70,5 +81,6 @@ Deno.test("goalLines() tells met, not met and uncertain apart, candidates beside
   assertMatch(events[1] ?? "", />= 0\.8\s+0\.75 \[0\.70, 0\.79\]\s+NOT MET\s+-$/);
   assertMatch(lineOf(lines, "events/s to nginx, logged"), />= 0\.4\s+0\.50 .*\smet\s+0\.20$/);
   assertMatch(lineOf(lines, "events/s to nginx, inspected"), /not measured\s+-$/);
+  assertMatch(lineOf(lines, "upstream requests a call"), /<= 1\s+1\.100\s+NOT MET\s+-$/);
   assertMatch(lineOf(lines, "KiB an idle stream, logged, of 10"), /<= 32\s+33\.0\s+NOT MET\s+-$/);
 });

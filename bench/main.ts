@@ -5,9 +5,10 @@
  */
 
 import { Cleanup, cleanUpOnSignals } from "./cleanup.ts";
+import { measureEras } from "./eras.ts";
 import { Watchdog } from "./http_client.ts";
 import { CANDIDATES, type Options, parseOptions, repeatCommand, usage } from "./options.ts";
-import { memoryPlan, memorySections } from "./memory_sections.ts";
+import { memoryPlan, memorySections, type OwningBench } from "./memory_sections.ts";
 import { note, print } from "./print.ts";
 import { type Report, reportLines, type RunFacts, type StreamSummary } from "./report.ts";
 import {
@@ -80,7 +81,7 @@ async function firstEvents(bench: Bench, options: Options): Promise<LatencySumma
 
 /** The sections in which all targets run at one time, from first to last. */
 async function timedSections(
-  bench: Bench,
+  bench: OwningBench,
   options: Options,
 ): Promise<Omit<Report, "facts">> {
   const { sections } = options;
@@ -94,6 +95,12 @@ async function timedSections(
     note("throughput ...");
     const measured = await measureThroughput(calls, options.slices);
     report = { ...report, throughput: summariseRates(measured, DIRECT, NGINX, bench.random) };
+  }
+  if (sections.includes("eras") && options.targets.includes(PROXY)) {
+    note("eras ...");
+    const { rounds, calls, pauseMs, erasServiceMs: serviceMs } = options;
+    const plan = { serviceMs, rounds, calls, connections: 1, pauseMs };
+    report = { ...report, eras: await measureEras(bench, plan) };
   }
   if (sections.includes("sse")) report = { ...report, sse: await streams(ofStreams, options) };
   if (sections.includes("first-event")) {

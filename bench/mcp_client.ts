@@ -1,4 +1,4 @@
-/** One MCP client on one connection, with the session it was given. */
+/** One MCP client on one connection, with the session it was given where its revision has sessions. */
 
 import { type Answer, ExchangeError, HttpClient, type Watchdog } from "./http_client.ts";
 import {
@@ -12,6 +12,7 @@ import {
   FIRST_REQUEST_ID,
   initializeBody,
   initializedBody,
+  modernCallTemplate,
   postBytes,
   setRequestId,
   STREAM_TOOL,
@@ -23,6 +24,10 @@ export interface Target {
   readonly endpoint: Endpoint;
   /** The process, where the bench started it. */
   readonly pid?: number;
+  /** Whether its clients speak the revision without sessions. */
+  readonly isModern?: boolean;
+  /** The API key that such clients send. */
+  readonly key?: string;
 }
 
 /** Deadline of an ordinary exchange, beyond the service time it asks for. */
@@ -38,7 +43,7 @@ interface StreamTimes {
   readonly bytes: number;
 }
 
-/** A client that has initialized. */
+/** A client that can make calls: one that has initialized, or a modern one. */
 export class McpClient {
   readonly #target: Target;
   readonly #http: HttpClient;
@@ -52,7 +57,7 @@ export class McpClient {
   }
 
   /**
-   * Connects, initializes, and says that it is initialized.
+   * Connects, initializes, and says that it is initialized; a modern client connects alone.
    *
    * @param deadlineMs the longest an exchange may take
    */
@@ -63,7 +68,7 @@ export class McpClient {
   ): Promise<McpClient> {
     const http = await named(target, HttpClient.connect(target.endpoint, watchdog, deadlineMs));
     const client = new McpClient(target, http);
-    await client.#initialize();
+    if (target.isModern !== true) await client.#initialize();
     return client;
   }
 
@@ -180,8 +185,10 @@ export class McpClient {
   #template(serviceMs: number): CallTemplate {
     let template = this.#calls.get(serviceMs);
     if (template === undefined) {
-      const { endpoint } = this.#target;
-      template = callTemplate(endpoint, this.#sessionId, CALL_TOOL, { serviceMs });
+      const { endpoint, isModern, key } = this.#target;
+      template = isModern === true
+        ? modernCallTemplate(endpoint, key, CALL_TOOL, { serviceMs })
+        : callTemplate(endpoint, this.#sessionId, CALL_TOOL, { serviceMs });
       this.#calls.set(serviceMs, template);
     }
     return template;

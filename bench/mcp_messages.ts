@@ -6,6 +6,19 @@
 /** The protocol revision spoken, of the session era. */
 export const PROTOCOL_VERSION = "2025-11-25";
 
+/** The protocol revision without sessions. */
+export const MODERN_VERSION = "2026-07-28";
+
+/** What a message of that revision says of itself in `_meta` (2026-07-28 basic/index, `_meta`). */
+export const META = {
+  protocolVersion: "io.modelcontextprotocol/protocolVersion",
+  clientInfo: "io.modelcontextprotocol/clientInfo",
+  clientCapabilities: "io.modelcontextprotocol/clientCapabilities",
+  serverInfo: "io.modelcontextprotocol/serverInfo",
+} as const;
+
+const CLIENT_INFO = { name: "switchyard-bench", version: "1" };
+
 /** Tool of the mock that answers with JSON, after `serviceMs`. */
 export const CALL_TOOL = "bench_call";
 
@@ -69,11 +82,15 @@ export function postBytes(
   body: string,
   sessionId: string | undefined,
 ): Uint8Array {
+  return postWith(endpoint, body, sessionFields(sessionId));
+}
+
+function postWith(endpoint: Endpoint, body: string, fields: string): Uint8Array {
   const bodyBytes = encoder.encode(body);
   const head = encoder.encode(
     startOf("POST", endpoint) +
       "accept: application/json, text/event-stream\r\ncontent-type: application/json\r\n" +
-      `${sessionFields(sessionId)}content-length: ${bodyBytes.length}\r\n\r\n`,
+      `${fields}content-length: ${bodyBytes.length}\r\n\r\n`,
   );
   const message = new Uint8Array(head.length + bodyBytes.length);
   message.set(head);
@@ -90,7 +107,7 @@ export function initializeBody(id: number): string {
     params: {
       protocolVersion: PROTOCOL_VERSION,
       capabilities: {},
-      clientInfo: { name: "switchyard-bench", version: "1" },
+      clientInfo: CLIENT_INFO,
     },
   });
 }
@@ -113,13 +130,41 @@ export function callTemplate(
   tool: string,
   toolArguments: Readonly<Record<string, number>>,
 ): CallTemplate {
+  const params = { name: tool, arguments: toolArguments };
+  return templateOf(endpoint, params, sessionFields(sessionId));
+}
+
+/**
+ * Encodes a `tools/call` of 2026-07-28, which says in itself what a session would have said before
+ * (2026-07-28 basic/transports/streamable-http, Request Metadata).
+ *
+ * @param key an API key of the caller, where it has one
+ */
+export function modernCallTemplate(
+  endpoint: Endpoint,
+  key: string | undefined,
+  tool: string,
+  toolArguments: Readonly<Record<string, number>>,
+): CallTemplate {
+  const _meta = {
+    [META.protocolVersion]: MODERN_VERSION,
+    [META.clientInfo]: CLIENT_INFO,
+    [META.clientCapabilities]: {},
+  };
+  const fields = `mcp-protocol-version: ${MODERN_VERSION}\r\n` +
+    `mcp-method: tools/call\r\nmcp-name: ${tool}\r\n` +
+    (key === undefined ? "" : `authorization: Bearer ${key}\r\n`);
+  return templateOf(endpoint, { name: tool, arguments: toolArguments, _meta }, fields);
+}
+
+function templateOf(endpoint: Endpoint, params: unknown, fields: string): CallTemplate {
   const body = JSON.stringify({
     jsonrpc: "2.0",
     id: FIRST_REQUEST_ID,
     method: "tools/call",
-    params: { name: tool, arguments: toolArguments },
+    params,
   });
-  const bytes = postBytes(endpoint, body, sessionId);
+  const bytes = postWith(endpoint, body, fields);
   const idAt = body.indexOf(`"id":${FIRST_REQUEST_ID}`) + '"id":'.length;
   return { bytes, idOffset: bytes.length - encoder.encode(body).length + idAt };
 }

@@ -5,6 +5,7 @@ import {
   endpointOf,
   EventCounter,
   LAST_REQUEST_ID,
+  modernCallTemplate,
   postBytes,
   setRequestId,
 } from "./mcp_messages.ts";
@@ -49,4 +50,34 @@ Deno.test("EventCounter counts events with data wherever the pieces are cut", ()
     }
     assertEquals(counter.events, 3);
   }
+});
+
+Deno.test("modernCallTemplate() says all of itself, in fields as in the body (2026-07-28 transports)", () => {
+  const template = modernCallTemplate(endpoint, "k-1", CALL_TOOL, { serviceMs: 5 });
+  setRequestId(template, 1_234_567);
+  const [head = "", body = ""] = decode(template.bytes).split("\r\n\r\n");
+  const { id, params } = JSON.parse(body) as { id: number; params: Record<string, unknown> };
+  assertEquals(id, 1_234_567);
+  assertEquals(params, {
+    name: CALL_TOOL,
+    arguments: { serviceMs: 5 },
+    _meta: {
+      "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+      "io.modelcontextprotocol/clientInfo": { name: "switchyard-bench", version: "1" },
+      "io.modelcontextprotocol/clientCapabilities": {},
+    },
+  });
+  const fields = head.split("\r\n");
+  for (
+    const field of [
+      "mcp-protocol-version: 2026-07-28",
+      "mcp-method: tools/call",
+      `mcp-name: ${CALL_TOOL}`,
+      "authorization: Bearer k-1",
+      `content-length: ${body.length}`,
+    ]
+  ) assert(fields.includes(field), field);
+  assert(!head.includes("mcp-session-id"));
+  const anybody = modernCallTemplate(endpoint, undefined, CALL_TOOL, {});
+  assert(!decode(anybody.bytes).includes("authorization"));
 });

@@ -8,7 +8,9 @@
 
 import { framingOf } from "./http_message.ts";
 import { BodyCollector, HttpReader, writeAll } from "./http_reader.ts";
-import { answerTo, type MockAnswer, type Sessions } from "./mock_answers.ts";
+import { answerTo, type MockState } from "./mock_answers.ts";
+import { RequestCounts } from "./mock_counts.ts";
+import type { MockAnswer } from "./mock_messages.ts";
 import {
   drippedWrites,
   endlessChunk,
@@ -70,17 +72,15 @@ async function serveOne(
   connection: Deno.Conn,
   reader: HttpReader,
   body: BodyCollector,
-  sessions: Sessions,
+  state: MockState,
 ): Promise<boolean> {
   const head = await reader.readHead(WANTED);
   if (head === null) return false;
   body.reset();
   await reader.readBody(framingOf(head.fields) ?? 0, body.sink);
-  const answer = answerTo({
-    method: head.startLine.slice(0, head.startLine.indexOf(" ")),
-    sessionId: head.fields.get("mcp-session-id"),
-    body: body.text(),
-  }, sessions);
+  const [method = "", path = ""] = head.startLine.split(" ", 2);
+  const sessionId = head.fields.get("mcp-session-id");
+  const answer = answerTo({ method, path, sessionId, body: body.text() }, state);
   if (answer.kind === "stream") {
     await writeStream(connection, answer);
     return true;
@@ -104,12 +104,12 @@ async function serveOne(
   return true;
 }
 
-async function serveConnection(connection: Deno.TcpConn, sessions: Sessions): Promise<void> {
+async function serveConnection(connection: Deno.TcpConn, state: MockState): Promise<void> {
   connection.setNoDelay(true);
   const reader = new HttpReader(connection, BUFFER_BYTES);
   const body = new BodyCollector(MAX_BODY_BYTES);
   try {
-    while (await serveOne(connection, reader, body, sessions));
+    while (await serveOne(connection, reader, body, state));
   } catch {
     // The peer went away or sent nonsense: its exchange fails, and the bench reports that.
   } finally {
@@ -118,7 +118,8 @@ async function serveConnection(connection: Deno.TcpConn, sessions: Sessions): Pr
 }
 
 async function serve(port: number, hostname: string): Promise<never> {
-  const sessions: Sessions = { open: new Set(), nextId: () => crypto.randomUUID() };
+  const nextId = (): string => crypto.randomUUID();
+  const state: MockState = { open: new Set(), nextId, counts: new RequestCounts() };
   const listener = Deno.listen({ hostname, port });
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   print(`listening http://${host}:${(listener.addr as Deno.NetAddr).port}/mcp`);
@@ -130,7 +131,7 @@ async function serve(port: number, hostname: string): Promise<never> {
       continue;
     }
     connections++;
-    serveConnection(connection, sessions).finally(() => connections--);
+    serveConnection(connection, state).finally(() => connections--);
   }
 }
 

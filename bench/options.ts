@@ -7,6 +7,7 @@ import { type Mode, MODES } from "./modes.ts";
 export const SECTIONS = [
   "latency",
   "throughput",
+  "eras",
   "sse",
   "first-event",
   "rss",
@@ -42,9 +43,16 @@ function flag(name: string, least: number, most: number, usual: string, help: st
 
 /** Flags of one number. */
 const NUMBERS = {
-  pauseMs: flag("pause-ms", 0, 10_000, "2", "latency, first-event: pause before each call"),
-  rounds: flag("rounds", 10, 100_000, "100", "latency, first-event: rounds of a block of calls"),
-  calls: flag("calls", 1, 1000, "5", "latency, first-event: calls in a block"),
+  pauseMs: flag("pause-ms", 0, 10_000, "2", "latency, first-event, eras: pause before each call"),
+  rounds: flag(
+    "rounds",
+    10,
+    100_000,
+    "100",
+    "latency, first-event, eras: rounds of a block of calls",
+  ),
+  calls: flag("calls", 1, 1000, "5", "latency, first-event, eras: calls in a block"),
+  erasServiceMs: flag("eras-service-ms", 0, 10_000, "0", "eras: how long the upstream takes"),
   slices: flag("slices", 2, 1000, "12", "throughput: slices of 250 ms for each target"),
   streamRounds: flag("stream-rounds", 2, 1000, "10", "sse: rounds of some 100 ms for each target"),
   events: flag("events", 1, 1_000_000, "50000", "sse: events in a stream"),

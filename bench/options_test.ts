@@ -7,6 +7,7 @@ Deno.test("parseOptions() has a usual value for everything", () => {
   assertEquals(parsed.options.sections, [
     "latency",
     "throughput",
+    "eras",
     "sse",
     "first-event",
     "rss",
@@ -19,6 +20,7 @@ Deno.test("parseOptions() has a usual value for everything", () => {
   assertEquals(parsed.options.serviceMs, [0, 5, 20]);
   assertEquals(parsed.options.connections, [1, 8]);
   assertEquals(parsed.options.pauseMs, 2);
+  assertEquals(parsed.options.erasServiceMs, 0);
   assertEquals(repeatCommand(parsed.options), "deno task bench --seed=1");
 });
 
@@ -48,7 +50,7 @@ Deno.test("parseOptions() reports every problem at once", () => {
 
 Deno.test("repeatCommand() parses back to the same options", () => {
   const args = "--only sse,latency --targets nginx --proxy-url http://127.0.0.1:1/mcp " +
-    "--service-ms 0,2.5 --rounds 20 --pause-ms 0.5 --upstream-port 9 --seed 4 " +
+    "--service-ms 0,2.5 --eras-service-ms 2.5 --rounds 20 --pause-ms 0.5 --upstream-port 9 --seed 4 " +
     "--modes logged,raw --idle-streams 10,20 --dripped-kib 64";
   const parsed = parseOptions(args.split(" "));
   assert(parsed.kind === "options");

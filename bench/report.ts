@@ -2,6 +2,7 @@
 
 import { goalLines } from "./goals.ts";
 import type { DrippedSummary } from "./dripped.ts";
+import { type EraSummary, requestsPerCall } from "./era_summary.ts";
 import type { RssSummary } from "./rss.ts";
 import { type StreamPlan, THROUGHPUT_CONNECTIONS } from "./sections.ts";
 import type { StalledSummary } from "./stalled.ts";
@@ -32,6 +33,7 @@ export interface Report {
   readonly facts: RunFacts;
   readonly latency?: readonly LatencySummary[];
   readonly throughput?: readonly RateRow[];
+  readonly eras?: EraSummary;
   readonly sse?: readonly StreamSummary[];
   readonly firstEvent?: LatencySummary;
   readonly rss?: readonly RssSummary[];
@@ -64,9 +66,39 @@ export function latencyLines({ plan, rows }: LatencySummary): string[] {
         row.p99Ms.toFixed(3),
         estimate(row.addedP50Us, 0, "+"),
         estimate(row.p95Ratio, 3),
-        estimate(row.addedToNginx, 2),
+        estimate(row.addedToScale, 2),
       ]),
     ]),
+  ];
+}
+
+/** The table of revisions, with its heading, and of what kinds the requests are where a call has several. */
+export function eraLines({ plan, rows }: EraSummary): string[] {
+  const header = ["target", "calls", "p50 ms", "p95 ms", "added p50 us", "added p95 us"];
+  header.push("p50 to same era's", "requests a call");
+  const others = rows.filter(({ asked }) => Object.keys(asked).length > 1);
+  return [
+    `eras: client and server of one revision or two, upstream ${plan.serviceMs} ms, 1 connection, ` +
+    `pause ${plan.pauseMs} ms, ${plan.rounds} rounds of ${plan.calls} calls`,
+    ...alignedTable([
+      header,
+      ...rows.map((row) => [
+        row.target,
+        String(row.calls),
+        row.p50Ms.toFixed(3),
+        row.p95Ms.toFixed(3),
+        estimate(row.addedP50Us, 0, "+"),
+        estimate(row.addedP95Us, 0, "+"),
+        estimate(row.addedToScale, 2),
+        requestsPerCall(row).toFixed(3),
+      ]),
+    ]),
+    ...others.map(({ target, asked, calls }) => {
+      const each = Object.entries(asked).map(([what, count]) =>
+        `${what} ${(count / calls).toFixed(3)}`
+      );
+      return `${target} asks for more beside and behind its calls; for each: ${each.join(", ")}`;
+    }),
   ];
 }
 
@@ -84,7 +116,7 @@ export function firstEventLines({ plan, rows }: LatencySummary): string[] {
         row.p95Ms.toFixed(3),
         estimate(row.addedP50Us, 0, "+"),
         estimate(row.addedP95Us, 0, "+"),
-        estimate(row.addedToNginx, 2),
+        estimate(row.addedToScale, 2),
       ]),
     ]),
   ];
@@ -175,6 +207,7 @@ export function reportLines(report: Report): string[] {
     const heading = `throughput: ${THROUGHPUT_CONNECTIONS} connections, closed loop, upstream 0 ms`;
     lines.push("", ...rateLines(heading, "requests", report.throughput));
   }
+  if (report.eras !== undefined) lines.push("", ...eraLines(report.eras));
   for (const { plan, rows } of report.sse ?? []) {
     const writes = plan.writeBytes === 1
       ? "one event a write"

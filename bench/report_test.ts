@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { reportLines } from "./report.ts";
+import { eraLines, reportLines } from "./report.ts";
 import { seededRandom } from "./stats.ts";
 import { summariseLatency, summariseRates } from "./summary.ts";
 import { alignedTable } from "./table.ts";
@@ -65,6 +65,32 @@ Deno.test("reportLines() shows what was skipped, the sections asked for and how 
   assertStringIncludes(text, "repeat: deno task bench --seed 1");
   assert(!text.includes("throughput:"));
   assert(!text.includes("dripped:"));
+});
+
+Deno.test("eraLines() shows requests a call, and what they are where they are of several kinds", () => {
+  const row = { p50Ms: 1, p95Ms: 2, p99Ms: 3, calls: 20 };
+  const added = { value: 500, interval: { low: 400, high: 600 } };
+  const ratio = { value: 1.5, interval: { low: 1.25, high: 1.75 } };
+  const lines = eraLines({
+    plan,
+    rows: [
+      { target: "direct", ...row, asked: { "tools/call": 20 } },
+      {
+        target: "modern, anybody",
+        ...row,
+        addedP50Us: added,
+        addedP95Us: added,
+        addedToScale: ratio,
+        asked: { "tools/call": 20, initialize: 21 },
+      },
+    ],
+  }).map((line) => line.replaceAll(/ +/g, " "));
+  assertStringIncludes(lines[0] ?? "", "upstream 5 ms");
+  assertEquals(lines.slice(2), [
+    "direct 20 1.000 2.000 - - - 1.000",
+    "modern, anybody 20 1.000 2.000 +500 [+400, +600] +500 [+400, +600] 1.50 [1.25, 1.75] 2.050",
+    "modern, anybody asks for more beside and behind its calls; for each: tools/call 1.000, initialize 1.050",
+  ]);
 });
 
 Deno.test("reportLines() shows memory in MiB, as what it grew by", () => {

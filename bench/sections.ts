@@ -49,6 +49,12 @@ export interface LatencyPlan {
   readonly pauseMs: number;
 }
 
+/** What is done on both sides of the rounds that count. */
+export interface Around {
+  readonly before?: () => Promise<void>;
+  readonly after?: () => Promise<void>;
+}
+
 /** Rounds for a number of connections: more of them bring more calls in each. */
 export function roundsFor(rounds: number, connections: number): number {
   return Math.max(10, Math.ceil(rounds / Math.sqrt(connections)));
@@ -83,9 +89,11 @@ async function inRounds<T>(
   warmUpRounds: number,
   rounds: number,
   once: (party: Party) => Promise<T>,
+  beforeCounted?: () => Promise<void>,
 ): Promise<Measured<T>[]> {
   const gathered = new Map<string, T[]>(parties.map(({ name }) => [name, []]));
   for (let round = -warmUpRounds; round < rounds; round++) {
+    if (round === 0) await beforeCounted?.();
     for (const party of shuffled(parties, bench.random)) {
       const figure = await once(party);
       if (round >= 0) gathered.get(party.name)?.push(figure);
@@ -107,6 +115,7 @@ function measurePausing(
   plan: LatencyPlan,
   warmUp: (party: Party) => Promise<void>,
   once: (client: McpClient) => Promise<number>,
+  around: Around = {},
 ): Promise<Measured<number[]>[]> {
   const block = async (client: McpClient, elapsedMs: number[]): Promise<void> => {
     for (let call = 0; call < plan.calls; call++) {
@@ -116,17 +125,29 @@ function measurePausing(
   };
   return withParties(bench, plan.connections, async (parties) => {
     for (const party of parties) await warmUp(party);
-    return inRounds(bench, parties, WARM_UP_ROUNDS, plan.rounds, async ({ clients }) => {
+    const blocks = async ({ clients }: Party): Promise<number[]> => {
       const elapsedMs: number[] = [];
       await Promise.all(clients.map((client) => block(client, elapsedMs)));
       return elapsedMs;
-    });
+    };
+    const { before, after } = around;
+    const measured = await inRounds(bench, parties, WARM_UP_ROUNDS, plan.rounds, blocks, before);
+    await after?.();
+    return measured;
   });
 }
 
-/** Times calls of pausing clients. */
-export function measureLatency(bench: Bench, plan: LatencyPlan): Promise<Measured<number[]>[]> {
-  return measurePausing(bench, plan, warmUp, (client) => client.call(plan.serviceMs));
+/**
+ * Times calls of pausing clients.
+ *
+ * @param around what to do before and after the rounds that count, while all clients are connected
+ */
+export function measureLatency(
+  bench: Bench,
+  plan: LatencyPlan,
+  around?: Around,
+): Promise<Measured<number[]>[]> {
+  return measurePausing(bench, plan, warmUp, (client) => client.call(plan.serviceMs), around);
 }
 
 /** Times what pausing clients wait for the first event of a stream that is sent at once. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { writeAll } from "./http_reader.ts";
-import { answerTo } from "./mock_answers.ts";
+import { whole } from "./mock_messages.ts";
 import { endlessChunk, STREAM_HEAD } from "./mock_streams.ts";
 import { StalledStream, Valve } from "./stalled_stream.ts";
 
@@ -68,10 +68,7 @@ Deno.test("StalledStream stalls behind its first event, and reads on when it is 
 });
 
 Deno.test("StalledStream does not take another answer for a stream", async () => {
-  const refused = answerTo({ method: "GET", sessionId: undefined, body: "" }, {
-    open: new Set(),
-    nextId: () => "s",
-  });
+  const refused = whole(400, "Bad Request");
   assert(refused.kind === "whole");
   const server = serverOf(refused.message, undefined);
   await assertRejects(() => StalledStream.open(server.target, "s"), Error, "400 Bad Request");

@@ -28,8 +28,8 @@ export interface LatencyRow {
   readonly addedP50Us?: Estimate;
   readonly addedP95Us?: Estimate;
   readonly p95Ratio?: Estimate;
-  /** What is added at the median, as a ratio to what nginx adds. */
-  readonly addedToNginx?: Estimate;
+  /** What is added at the median, as a ratio to what the scale adds; absent for the scale itself. */
+  readonly addedToScale?: Estimate;
 }
 
 /** One target's rate; a ratio is absent where its other side is. */
@@ -47,18 +47,23 @@ export interface LatencySummary {
   readonly rows: readonly LatencyRow[];
 }
 
-/** Percentiles of every target, and what it adds to the baseline. */
+/**
+ * Percentiles of every target, and what it adds to the baseline.
+ *
+ * @param baseline what nothing is added to: direct
+ * @param scale name of the target that the others are compared with: nginx, or another way through the proxy
+ */
 export function summariseLatency(
   plan: LatencyPlan,
   measured: readonly Measured<number[]>[],
   baseline: string,
-  nginx: string,
+  scale: string,
   random: Random,
 ): LatencySummary {
   const sorted = measured.map(({ name, rounds }) => ({ name, samples: sortSamples(rounds) }));
   const samplesOf = (wanted: string) => sorted.find(({ name }) => name === wanted)?.samples;
   const direct = samplesOf(baseline) ?? sortSamples([]);
-  const scale = samplesOf(nginx);
+  const below = samplesOf(scale);
   const addedAt = (fraction: number) => (samples: SortedSamples, weights?: Uint32Array): number =>
     (percentile(samples, fraction, weights) - percentile(direct, fraction, weights)) * 1000;
   const added = addedAt(0.5);
@@ -84,10 +89,10 @@ export function summariseLatency(
         percentile(samples, 0.95, weights) / percentile(direct, 0.95, weights)
       ),
     };
-    if (scale === undefined || name === nginx) return compared;
-    const toNginx = (weights?: Uint32Array): number =>
-      added(samples, weights) / added(scale, weights);
-    return { ...compared, addedToNginx: estimate(toNginx) };
+    if (below === undefined || name === scale) return compared;
+    const toScale = (weights?: Uint32Array): number =>
+      added(samples, weights) / added(below, weights);
+    return { ...compared, addedToScale: estimate(toScale) };
   });
   return { plan, rows };
 }

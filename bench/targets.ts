@@ -32,29 +32,40 @@ const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
 const repository = new URL("../", import.meta.url);
 const mockScript = new URL("./mock_upstream.ts", import.meta.url);
 
-function startMock(port: number, cleanup: Cleanup): Promise<Listener> {
+/** Starts the mock, and registers its end. */
+export function startMock(port: number, cleanup: Cleanup): Promise<Listener> {
   const args = ["run", "--no-config", "--allow-net=127.0.0.1", mockScript.href, String(port)];
   return startListener("the mock upstream", args, repository, cleanup);
 }
 
-function startProxy(upstream: Endpoint, cleanup: Cleanup): Promise<Listener> {
+/** Starts the proxy as the README does, and registers its end. */
+export function startProxy(upstream: Endpoint, cleanup: Cleanup): Promise<Listener> {
   const args = ["run", "-P", V8_FLAGS, "main.ts", "serve", "--listen", "127.0.0.1:0"];
   args.push("--upstream", urlOf(upstream), "--log-level", "error");
   return startListener("the proxy", args, repository, cleanup);
 }
 
-/** The config of a mode as a file, which is removed at the end. */
-async function configFile(mode: Mode, upstreamUrl: string, cleanup: Cleanup): Promise<string> {
+/** A config as a file, which is removed at the end. */
+async function configFile(config: string, cleanup: Cleanup): Promise<string> {
   const file = await Deno.makeTempFile({ prefix: "switchyard-bench-", suffix: ".json" });
   await cleanup.add(() => Deno.remove(file));
-  await Deno.writeTextFile(file, modeConfig(mode, upstreamUrl));
+  await Deno.writeTextFile(file, config);
   return file;
 }
 
-async function startMode(mode: Mode, upstream: Endpoint, cleanup: Cleanup): Promise<Listener> {
-  const file = await configFile(mode, urlOf(upstream), cleanup);
+/**
+ * Starts the proxy with a config file, and registers its end.
+ *
+ * @param name for messages, behind "the proxy"
+ */
+export async function startConfigured(
+  name: string,
+  config: string,
+  cleanup: Cleanup,
+): Promise<Listener> {
+  const file = await configFile(config, cleanup);
   const args = ["run", "-P", V8_FLAGS, "main.ts", "serve", "--config", file];
-  return startListener(`the proxy, ${mode}`, args, repository, cleanup);
+  return startListener(`the proxy, ${name}`, args, repository, cleanup);
 }
 
 /** The modes that the proxy of this tree has, and a line for each that it has not. */
@@ -63,7 +74,8 @@ export async function availableModes(
   cleanup: Cleanup,
 ): Promise<{ readonly modes: readonly Mode[]; readonly skipped: readonly string[] }> {
   if (!modes.includes("inspected")) return { modes, skipped: [] };
-  const file = await configFile("inspected", "http://127.0.0.1:9/mcp", cleanup);
+  const config = modeConfig("inspected", "http://127.0.0.1:9/mcp");
+  const file = await configFile(config, cleanup);
   const args = ["run", "-P", "main.ts", "check-config", "--config", file];
   const { success, lastLine } = await runToEnd("check-config", args, repository, cleanup);
   if (success) return { modes, skipped: [] };
@@ -77,7 +89,8 @@ function startCandidate(client: string, upstream: Endpoint, cleanup: Cleanup): P
   return startListener(`the candidate ${client}`, args, repository, cleanup);
 }
 
-function urlOf({ hostname, port, path }: Endpoint): string {
+/** The URL of an endpoint. */
+export function urlOf({ hostname, port, path }: Endpoint): string {
   return `http://${hostname}:${port}${path}`;
 }
 
@@ -106,7 +119,8 @@ export async function startTargets(options: TargetOptions, cleanup: Cleanup): Pr
     targets.push({ name: PROXY, ...await startProxy(upstream, cleanup) });
   }
   for (const mode of options.modes) {
-    targets.push({ name: mode, ...await startMode(mode, upstream, cleanup) });
+    const config = modeConfig(mode, urlOf(upstream));
+    targets.push({ name: mode, ...await startConfigured(mode, config, cleanup) });
   }
   for (const client of CANDIDATES) {
     if (!options.targets.includes(client)) continue;

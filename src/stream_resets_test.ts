@@ -203,7 +203,8 @@ async function run(mode: Mode, folder: string): Promise<Figures> {
   const began = performance.now();
   const events = mode.whole ? EVENTS : 5;
   await using upstream = resetServer({ seed: SEED, events, ids: mode.ids, resetWithin: 600 });
-  const upstreamConfig = { reconnect: { attempts: 100, initialDelayMs: 1, maxDelayMs: 1 } };
+  const reconnect = { attempts: 100, initialDelayMs: 1, maxDelayMs: 1 };
+  const upstreamConfig = { reconnect, era: "both" };
   const config = mode.config?.(folder) ?? {};
   const options = { upstreamConfig, config };
   await withProxy(streams.reconnecting(upstream.url, options), async (proxy) => {

@@ -98,7 +98,7 @@ function openBridges(
   { timers, logger, sealer, anonymous, withheld, peerCalls, config: { limits } }: UpstreamDeps,
   onDoubt: () => void,
 ): Bridges {
-  const { stdio, sessions, reconnect, headersTimeoutMs, streamIdleTimeoutMs } = upstream;
+  const { stdio, transport, sessions, reconnect, headersTimeoutMs, streamIdleTimeoutMs } = upstream;
   const kept = withDashes(withheld);
   const common = {
     clock: timers,
@@ -112,11 +112,11 @@ function openBridges(
   return {
     asModern: asModern(server, {
       ...common,
-      // The exchange has the header fields that it began with.
-      peers: peerCalls?.service(`${name}/as_modern`, () => []),
+      peers: peerCalls?.service(`${name}/as_modern`),
       seal: sealer,
       anonymous,
       sharesSessions: sessions === "shared",
+      asksApart: stdio === undefined && transport !== "http+sse",
       ...(stdio !== undefined && { bounds: { maxSessions: stdio.maxProcesses, stockSize: 1 } }),
     }),
     asSession: asSession(server, {

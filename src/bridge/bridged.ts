@@ -8,8 +8,19 @@
  * @module
  */
 
+import { PROTOCOL_VERSION_KEY } from "../era/mod.ts";
 import { ProxyError } from "../errors.ts";
-import { again, at, decode, encode, noMember, readBody, textAt, withTexts } from "../rpc/mod.ts";
+import {
+  again,
+  at,
+  decode,
+  encode,
+  type KeptAnswer,
+  noMember,
+  readBody,
+  textAt,
+  withTexts,
+} from "../rpc/mod.ts";
 import {
   heldBody,
   lookInto,
@@ -18,7 +29,14 @@ import {
   type UpstreamCall,
 } from "../upstream/mod.ts";
 import { BRIDGED_SESSION } from "./as_session/mod.ts";
-import { eraOf, isModernError, probe, type ProbeOptions, type ProbeResult } from "./probe.ts";
+import {
+  isAboutTheCaller,
+  isModernAnswer,
+  isModernError,
+  probe,
+  type ProbeOptions,
+  type ProbeResult,
+} from "./probe.ts";
 
 /** The longest answer to `initialize`, and the longest refusal, that is looked into, in bytes. */
 const MAX_LOOKED_INTO_BYTES = 1_048_576;
@@ -124,9 +142,15 @@ class Bridged implements BridgedUpstream {
     const asksItself = !this.#options.isStdio && asks("server/discover", body);
     if (!asksItself) return await this.#learn(call, body);
     const { answer, said } = await look(await this.#server.exchange(call, body));
-    const era = eraOf(answer, said);
-    if (era !== undefined) this.#remember(era);
-    if (era !== "session") return answer;
+    if (isAboutTheCaller(answer.status) || answer.kind === "sse") return answer;
+    if (isModernAnswer(answer, said)) {
+      this.#eras = { ...this.#eras, modern: true };
+      return answer;
+    }
+    // What it was refused for may be its client's fault: only a request of the proxy's own tells more.
+    const refused = await this.#learn(call, body);
+    refused?.body.discard();
+    if (refused !== undefined || this.#eras.modern !== false) return answer;
     answer.body.discard();
     return undefined;
   }
@@ -140,9 +164,9 @@ class Bridged implements BridgedUpstream {
   ): Promise<UpstreamAnswer> {
     const { answer: held, said } = await look(answer);
     if (said !== undefined && saysModern(said)) return held;
-    this.#forget();
-    const refused = await this.#learn(call, body);
-    refused?.body.discard();
+    // Meanwhile the others go on: what one request is answered with is no proof.
+    const { era } = await this.#find(call);
+    if (era !== undefined) this.#remember(era);
     const { lost, answer: looked } = await lookInto(held);
     // Only what cannot have run is sent again.
     if (this.#eras.modern !== false || !lost) return looked;
@@ -172,10 +196,11 @@ class Bridged implements BridgedUpstream {
     const answer = await send(this.#server);
     if (answer.status !== 400 || this.#options.pinned !== undefined) return answer;
     const { answer: held, said } = await look(answer);
-    if (!isModernError(said) || sessionId === undefined) return held;
-    // The server speaks sessions no more. With a 404 the client, or the front for it, starts anew.
+    if (sessionId === undefined || !(isModernError(said) || wantsMetadata(said))) return held;
+    // The server may speak sessions no more. With a 404 the client, or the front for it, starts anew, and
+    // `initialize` shows it: what this client has sent says nothing of the sessions of others.
     held.body.discard();
-    this.#eras = { modern: true, session: false };
+    this.#eras = { ...this.#eras, session: undefined };
     return this.#unknownSession(body);
   }
 
@@ -183,7 +208,7 @@ class Bridged implements BridgedUpstream {
   async #begin(call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer> {
     if (this.#eras.session === false) return await this.#open().asSession.exchange(call, body);
     const answer = await this.#server.exchange(call, body);
-    if (this.#options.pinned !== undefined || this.#eras.modern === false) return answer;
+    if (this.#options.pinned !== undefined) return answer;
     if (answer.status >= 300 && !TELLING.has(answer.status)) return answer;
     if (answer.kind === "sse") {
       this.#eras = { ...this.#eras, session: true };
@@ -194,26 +219,36 @@ class Bridged implements BridgedUpstream {
       this.#eras = { ...this.#eras, session: true };
       return held;
     }
-    if (isModernError(said)) this.#eras = { modern: true, session: false };
-    else if (this.#eras.session === true || !await this.#isModernOnly(call)) return held;
-    else this.#eras = { modern: true, session: false };
+    const hasNone = hasNoInitialize(held.status, said);
+    const isModern = isModernError(said) || await this.#isModern(call, hasNone, said);
+    if (!isModern) return held;
+    // Another refusal may be about what the client has made of it: then the next one is tried again.
+    const session = hasNone || isModernError(said) ? false : undefined;
+    this.#eras = { modern: true, session };
     held.body.discard();
     return await this.#open().asSession.exchange(call, body);
   }
 
   /** Whether a server that has refused `initialize` is modern. */
-  async #isModernOnly(call: UpstreamCall): Promise<boolean> {
-    if (this.#eras.modern !== undefined) return this.#eras.modern;
-    const { era } = await this.#probe(call);
-    return era === "modern";
+  async #isModern(call: UpstreamCall, hasNone: boolean, said: unknown): Promise<boolean> {
+    const { modern, session } = this.#eras;
+    // One of sessions may have been replaced, if it speaks like that.
+    const isKnown = session === true && !hasNone && !wantsMetadata(said);
+    if (isKnown) return false;
+    return modern === true || (await this.#find(call)).era === "modern";
+  }
+
+  /** What a probe finds; one of this caller's own where another caller's says nothing about this one. */
+  async #find(call: UpstreamCall): Promise<ProbeResult> {
+    const joined = this.#probing !== undefined;
+    const found = await this.#probe(call);
+    const isOthers = joined && found.era === undefined && isAboutCaller(found.refusal);
+    return isOthers ? await probe(this.#server, call, this.#options) : found;
   }
 
   /** Finds out what the server speaks; gives what stood in the way where that fails. */
   async #learn(call: UpstreamCall, body?: Uint8Array): Promise<UpstreamAnswer | undefined> {
-    const joined = this.#probing !== undefined;
-    let found = await this.#probe(call);
-    // What another caller may not do this one may.
-    if (found.era === undefined && joined) found = await this.#probe(call);
+    const found = await this.#find(call);
     if (found.era === undefined) return refusalFor(found.refusal, this.#options, body);
     this.#remember(found.era);
     return undefined;
@@ -267,6 +302,23 @@ async function look(answer: UpstreamAnswer): Promise<{ answer: UpstreamAnswer; s
   if (bytes === null) return { answer, said: undefined };
   const said = readBody(decode(bytes))?.messages[0]?.value;
   return { answer: { ...answer, body: heldBody(bytes) }, said };
+}
+
+/** Whether a server with this refusal of `initialize` does not have it, whatever the client has made of it. */
+function hasNoInitialize(status: number, said: unknown): boolean {
+  return status === 404 || status === 405 || at(said, "error", "code") === -32601;
+}
+
+/** Whether a refusal is that of a server that misses the metadata of modern requests (basic/index "_meta"). */
+function wantsMetadata(said: unknown): boolean {
+  const message = at(said, "error", "message");
+  return at(said, "error", "code") === -32602 && typeof message === "string" &&
+    message.includes(PROTOCOL_VERSION_KEY);
+}
+
+/** Whether what stood in the way of a probe is about who has asked, or that they have left. */
+function isAboutCaller(refusal: KeptAnswer | ProxyError): boolean {
+  return refusal instanceof ProxyError ? refusal.kind === "client_closed" : refusal.status < 500;
 }
 
 /** Whether a refusal is one that a modern server gives to a modern request. */

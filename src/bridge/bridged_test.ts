@@ -1,4 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
+import { ProxyError } from "../errors.ts";
+import { Fields } from "../http/mod.ts";
 import {
   bridgedCall,
   bridgedServer,
@@ -7,6 +9,8 @@ import {
   requestBytes,
   said,
 } from "../testing/bridged.ts";
+import { settled } from "../testing/relay.ts";
+import type { FakeServer } from "../testing/share.ts";
 import { BRIDGED_SESSION } from "./as_session/mod.ts";
 
 Deno.test("initialize goes to the server as it is, and nothing is asked where the server takes it", async () => {
@@ -247,4 +251,140 @@ Deno.test("what is known of a server is not asked for again when it refuses init
   await upstream.exchange(bridgedCall("session"), requestBytes("initialize"));
   assertEquals(server.of("server/discover").length, 1);
   assertEquals(asSession.asked, ["initialize"]);
+});
+
+/** What a server of 2026-07-28 alone may say to `initialize`. */
+const NO_SUCH_METHOD = [404, -32601, "Method not found"] as const;
+const NO_METADATA = [
+  400,
+  -32602,
+  'params._meta lacks "io.modelcontextprotocol/protocolVersion"',
+] as const;
+
+/** From now on a modern server that refuses everything else like this. */
+function becomeModern(
+  server: FakeServer,
+  [status, code, message]: readonly [number, number, string],
+): void {
+  server.script = (call) =>
+    call.message.method === "server/discover"
+      ? discovered(server, call)
+      : server.json({ jsonrpc: "2.0", id: call.message.id, error: { code, message } }, status);
+}
+
+for (const how of [NO_SUCH_METHOD, NO_METADATA]) {
+  Deno.test(`versioning: a server of sessions is replaced by a modern one that refuses with ${how[1]}: clients begin anew`, async () => {
+    const { server, upstream, asSession } = bridgedServer();
+    await upstream.exchange(bridgedCall("session"), requestBytes("initialize"));
+    becomeModern(server, how);
+    const call = bridgedCall("session", { sessionId: "up-1" });
+    assertEquals((await upstream.exchange(call, requestBytes("tools/call"))).status, 404);
+    await upstream.exchange(bridgedCall("session"), requestBytes("initialize"));
+    assertEquals(asSession.asked, ["initialize"]);
+  });
+
+  Deno.test(`versioning: what passed for a server of sessions while it was away, and refuses with ${how[1]}, is found out`, async () => {
+    const { server, upstream, asModern, asSession } = bridgedServer();
+    server.script = () => server.json("<html>no backend</html>", 404);
+    await upstream.exchange(bridgedCall("modern"), requestBytes("tools/list"));
+    assertEquals(asModern.asked, ["tools/list"]);
+    becomeModern(server, how);
+    await upstream.exchange(bridgedCall("session"), requestBytes("initialize"));
+    assertEquals(asSession.asked, ["initialize"]);
+  });
+}
+
+Deno.test("a malformed initialize does not take a server of both eras its sessions", async () => {
+  const { server, upstream, asSession } = bridgedServer();
+  server.script = (call) => {
+    if (call.message.method === "server/discover") return discovered(server, call);
+    const params = call.message.params as { broken?: boolean } | undefined;
+    return params?.broken ? refusal(server, call, 400, -32602) : undefined;
+  };
+  await upstream.exchange(bridgedCall("session"), requestBytes("initialize", 1, { broken: true }));
+  const call = bridgedCall("session", { sessionId: "up-0" });
+  assertEquals((await upstream.exchange(call, requestBytes("tools/list"))).status, 200);
+  await upstream.exchange(bridgedCall("session"), requestBytes("initialize"));
+  assertEquals(asSession.asked, ["initialize"]);
+});
+
+Deno.test("R72 what one session's client is refused for does not end the sessions of others", async () => {
+  const { server, upstream } = bridgedServer();
+  await upstream.exchange(bridgedCall("session"), requestBytes("initialize"));
+  server.script = (call) =>
+    call.call.sessionId === "up-bad" ? refusal(server, call, 400, -32020) : undefined;
+  const bad = bridgedCall("session", { sessionId: "up-bad" });
+  assertEquals((await upstream.exchange(bad, requestBytes("tools/call"))).status, 404);
+  const good = bridgedCall("session", { sessionId: "up-good" });
+  assertEquals((await upstream.exchange(good, requestBytes("tools/call"))).status, 200);
+});
+
+Deno.test("a server/discover that a client has got wrong does not make a modern server one of sessions", async () => {
+  const { server, upstream, asModern } = bridgedServer();
+  server.script = (call) => {
+    if (call.message.method !== "server/discover") return undefined;
+    return call.message.id === 7 ? refusal(server, call, 400, -32602) : discovered(server, call);
+  };
+  const answer = await upstream.exchange(bridgedCall("modern"), requestBytes("server/discover"));
+  assertEquals([answer.status, (await said(answer)).error.code], [400, -32602]);
+  assertEquals([upstream.eras.modern, asModern.asked], [true, []]);
+});
+
+Deno.test("R91 a caller that joined the probes of others is not told that those may not ask", async () => {
+  const { server, upstream } = bridgedServer();
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const [first, second] = gates;
+  server.script = (call) => {
+    if (call.message.method !== "server/discover") return undefined;
+    if (call.call.headers.get("authorization") === "good") return discovered(server, call);
+    const gate = gates.shift()?.promise ?? Promise.resolve();
+    return gate.then(() => refusal(server, call, 401, -32000));
+  };
+  const send = (authorization: string) => {
+    const headers = new Fields(["authorization", authorization]);
+    return upstream.exchange(bridgedCall("modern", { headers }), requestBytes("tools/list"));
+  };
+  const bad = [send("bad"), send("bad")];
+  const good = send("good");
+  first!.resolve();
+  second!.resolve();
+  assertEquals((await Promise.all(bad)).map(({ status }) => status), [401, 401]);
+  assertEquals((await good).status, 200);
+});
+
+Deno.test("R64 a modern call's own refusal is told, also where the server cannot be asked what it speaks", async () => {
+  const { server, upstream } = bridgedServer();
+  server.script = (call) =>
+    call.message.method === "server/discover" ? discovered(server, call) : undefined;
+  await upstream.exchange(bridgedCall("modern"), requestBytes("tools/list"));
+  server.script = (call) => {
+    if (call.message.method === "server/discover") {
+      throw new ProxyError("upstream_unreachable", "No connection.");
+    }
+    return refusal(server, call, 400, -32000);
+  };
+  const answer = await upstream.exchange(bridgedCall("modern"), requestBytes("tools/call"));
+  assertEquals((await said(answer)).error.code, -32000);
+});
+
+Deno.test("while a refused modern call has the server asked what it speaks, other calls do not wait", async () => {
+  const { server, upstream } = bridgedServer();
+  let probed = Promise.resolve();
+  server.script = (call) => {
+    if (call.message.method === "server/discover") {
+      return probed.then(() => discovered(server, call));
+    }
+    return call.message.method === "bad" ? server.json("<html>no</html>", 400) : undefined;
+  };
+  await upstream.exchange(bridgedCall("modern"), requestBytes("tools/list"));
+  const gate = Promise.withResolvers<void>();
+  probed = gate.promise;
+  const refused = upstream.exchange(bridgedCall("modern"), requestBytes("bad"));
+  await settled();
+  const other = upstream.exchange(bridgedCall("modern"), requestBytes("x"));
+  await settled();
+  assertEquals(server.of("x").length, 1);
+  assertEquals((await other).status, 200);
+  gate.resolve();
+  assertEquals((await refused).status, 400);
 });

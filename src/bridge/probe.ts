@@ -135,7 +135,7 @@ async function judge(
 }
 
 /** Whether a status says something about who asks, or when, and nothing about the server. */
-function isAboutTheCaller(status: number): boolean {
+export function isAboutTheCaller(status: number): boolean {
   return ABOUT_THE_CALLER.has(status) || status >= 500 || (status >= 300 && status < 400);
 }
 
@@ -148,14 +148,9 @@ function eraIn(status: number, message: unknown): "modern" | "session" {
   return Array.isArray(versions) && versions.some(isModern) ? "modern" : "session";
 }
 
-/** What the answer to a client's own `server/discover` tells of the server; undefined for nothing. */
-export function eraOf(
-  { status, kind }: UpstreamAnswer,
-  message: unknown,
-): "modern" | "session" | undefined {
-  if (isAboutTheCaller(status)) return undefined;
-  if (message !== undefined) return eraIn(status, message);
-  return kind !== "sse" && status >= 400 ? "session" : undefined;
+/** Whether a message that answers a client's own `server/discover` proves a modern server. */
+export function isModernAnswer({ status }: UpstreamAnswer, message: unknown): boolean {
+  return message !== undefined && eraIn(status, message) === "modern";
 }
 
 function isModern(version: unknown): boolean {

@@ -224,19 +224,20 @@ Deno.test("a client that asks what the server speaks has its answer, and the ser
   assertEquals(server.of("server/discover").length, 1);
 });
 
-Deno.test("what a server of sessions says to a client's own server/discover goes to the bridge", async () => {
-  for (const [status, kind] of [[400, "json"], [404, "other"], [200, "json"]] as const) {
+Deno.test("a client's own server/discover that is refused proves nothing: the server is asked, and judged by that", async () => {
+  for (const isModern of [true, false]) {
     const { server, upstream, asModern } = bridgedServer();
     server.script = (call) =>
-      kind === "other"
-        ? answerWith(filledBody(server.clock).body, status, kind)
-        : refusal(server, call, status, -32601);
-    const asking = upstream.exchange(bridgedCall("modern"), requestBytes("server/discover"));
-    await settled();
-    server.clock.advance(5_000);
-    await asking;
-    assertEquals([asModern.asked, server.calls.length], [["server/discover"], 1]);
-    assertEquals(upstream.eras.modern, false);
+      isModern && call.message.id === "switchyard-probe"
+        ? discovered(server, call)
+        : refusal(server, call, 400, -32602);
+    const answer = await upstream.exchange(
+      bridgedCall("modern"),
+      requestBytes("server/discover"),
+    );
+    assertEquals(upstream.eras.modern, isModern);
+    assertEquals(asModern.asked, isModern ? [] : ["server/discover"]);
+    if (isModern) assertEquals((await said(answer)).error.code, -32602);
   }
 });
 

@@ -122,7 +122,8 @@ export class ModernChannel implements ChannelEvents {
     asked.exchange = exchange;
     const giveUp = () => this.#cancel(asked, "The client has gone.");
     signal.addEventListener("abort", giveUp, { once: true });
-    if (signal.aborted) giveUp();
+    // What was not sent cannot be cancelled.
+    if (signal.aborted) this.#forget(asked);
     else this.#send(asked);
     this.#flow.another();
     const answer = await exchange.answer;
@@ -197,6 +198,8 @@ export class ModernChannel implements ChannelEvents {
     const params = `{"requestId":${asked.idText},"reason":${JSON.stringify(reason)}}`;
     this.#channel?.send(`{"jsonrpc":"2.0","method":"${CANCELLED}","params":${params}}`)
       .catch(() => this.#options.drops.count(CANCELLED));
+    // Silence is how some servers of earlier revisions answer this one.
+    if (asked.isProbe) this.#endIfUseless();
   }
 
   #timedOut(asked: ModernAsked): void {

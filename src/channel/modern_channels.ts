@@ -91,7 +91,7 @@ export class ModernChannels {
   }
 
   #begin(principal: string, headers: UpstreamCall["headers"]): Place {
-    const { open, follow, hasRoom, limits } = this.#options;
+    const { follow, hasRoom, limits } = this.#options;
     if (!hasRoom()) {
       const sentence =
         `The upstream server runs for ${limits.maxSessions} callers, which is the limit here.`;
@@ -105,22 +105,24 @@ export class ModernChannels {
       onOver: forget,
       onUseless: (useless) => this.#end(useless),
     });
-    const opened = follow((async () => {
-      try {
-        channel.use(await open(channel, headers));
-        // It was closed meanwhile, and could not close what was not there yet.
-        if (channel.isOver) await channel.close();
-      } catch (error) {
-        forget(channel);
-        throw error;
-      }
-    })());
+    const { promise: opened, resolve, reject } = Promise.withResolvers<void>();
     // Whoever waits hears of it; who has left meanwhile need not.
     opened.catch(() => {});
+    // From before it is open: it counts, and `close` finds it.
     const place = { channel, opened };
     this.#places.set(principal, place);
+    follow(this.#open(channel, headers)).then(resolve, (error) => {
+      forget(channel);
+      reject(error);
+    });
     this.#watchIdle();
     return place;
+  }
+
+  async #open(channel: ModernChannel, headers: UpstreamCall["headers"]): Promise<void> {
+    channel.use(await this.#options.open(channel, headers));
+    // It was closed meanwhile, and could not close what was not there yet.
+    if (channel.isOver) await channel.close();
   }
 
   #end(channel: ModernChannel): void {

@@ -6,81 +6,12 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
-import { channel as testing, relay } from "../testing/mod.ts";
-import type { UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
+import { channel as testing, modernChannel } from "../testing/mod.ts";
 
-const { settled, sourceReader } = relay;
+const { jsonOf, Modern, readerOf, settled } = modernChannel;
 
 const SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId";
 const LOG_LEVEL = "io.modelcontextprotocol/logLevel";
-
-/** A call of 2026-07-28. */
-interface Asking {
-  readonly answer: Promise<UpstreamAnswer>;
-  readonly abort: AbortController;
-}
-
-class Modern {
-  readonly fake: testing.FakeChannels;
-
-  constructor(options: testing.FakeChannelsOptions = {}) {
-    this.fake = new testing.FakeChannels({ modern: true, ...options });
-  }
-
-  /** The newest channel. */
-  get channel(): testing.FakeChannel {
-    return this.fake.channels.at(-1)!;
-  }
-
-  /** What the server got, without JSON-RPC's own member. */
-  get sent(): unknown[] {
-    return this.channel.messages.map(({ jsonrpc: _, ...rest }) => rest);
-  }
-
-  async ask(
-    id: number | string,
-    { method = "tools/call", params = {}, principal = "p" } = {},
-  ): Promise<Asking> {
-    const abort = new AbortController();
-    const text = JSON.stringify({ jsonrpc: "2.0", id, method, params });
-    const call = this.call({ principal, signal: abort.signal });
-    const answer = this.fake.upstream.exchange(call, new TextEncoder().encode(text));
-    answer.catch(() => {});
-    await settled();
-    return { answer, abort };
-  }
-
-  async listen(id: number | string): Promise<Asking> {
-    return await this.ask(id, { method: "subscriptions/listen" });
-  }
-
-  call(more: Partial<UpstreamCall> = {}): UpstreamCall {
-    return new testing.ChannelClient(this.fake.upstream).call({ era: "modern", ...more });
-  }
-
-  async end(): Promise<void> {
-    await this.fake.upstream.close();
-    assertEquals(this.fake.clock.timers, 0);
-  }
-}
-
-async function jsonOf({ answer }: Asking) {
-  const { status, kind, body } = await answer;
-  assertEquals(kind, "json");
-  return { status, ...JSON.parse(new TextDecoder().decode((await body.bytesWithin(10_000))!)) };
-}
-
-async function readerOf({ answer }: Asking) {
-  const { status, kind, body } = await answer;
-  assertEquals([status, kind], [200, "sse"]);
-  const reader = sourceReader(body);
-  await reader.readAll();
-  return {
-    reader,
-    body,
-    messages: () => reader.events.map(({ data }) => JSON.parse(data!)),
-  };
-}
 
 Deno.test("2026-07-28 stdio: requests need no initialize, and clients of one principal share a channel", async () => {
   const modern = new Modern();
@@ -251,6 +182,7 @@ Deno.test("2026-07-28 stdio, Cancellation: who leaves cancels the request, befor
   modern.channel.say(progress);
   const { body } = await readerOf(late);
   body.discard();
+  assertEquals(modern.channel.messages.at(-1)!.method, "notifications/cancelled");
   // Nothing further happens for it.
   late.abort.abort();
   modern.channel.say(progress);
@@ -261,6 +193,27 @@ Deno.test("2026-07-28 stdio, Cancellation: who leaves cancels the request, befor
   const [first] = modern.channel.messages;
   assertEquals(cancelled.map((message) => message.params!.requestId), [first!.id, id]);
   assertEquals(modern.fake.upstream.stats().inFlight, 0);
+  await modern.end();
+});
+
+Deno.test("whenever a client leaves, what was sent for it is cancelled", async () => {
+  const modern = new Modern();
+  await modern.ask("first");
+  const text = new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"x"}');
+  for (let turns = 0; turns < 20; turns++) {
+    const abort = new AbortController();
+    const answer = modern.fake.upstream.exchange(modern.call({ signal: abort.signal }), text);
+    answer.catch(() => {});
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    abort.abort();
+    await assertRejects(() => answer, ProxyError, "gone");
+  }
+  const sent = modern.channel.messages.filter(({ method }) => method === "x");
+  const cancelled = modern.channel.messages.flatMap(({ params }) =>
+    params?.["requestId"] as number ?? []
+  );
+  assert(sent.length > 0 && sent.length < 20);
+  assertEquals(sent.map(({ id }) => id), cancelled);
   await modern.end();
 });
 
@@ -286,6 +239,21 @@ Deno.test("a request that is not answered in time is an error, and cancelled at 
   assertEquals([status, id, error.code], [504, "x", -31504]);
   assertEquals(modern.channel.messages.at(-1)!.method, "notifications/cancelled");
   // Silence is how some servers of earlier revisions answer.
+  assert(modern.channel.closed);
+  await modern.end();
+});
+
+Deno.test("basic/versioning: a process that was silent when asked what it speaks is not kept, a busy one is", async () => {
+  const modern = new Modern();
+  const calling = await modern.ask(1);
+  const probing = await modern.ask(2, { method: "server/discover" });
+  probing.abort.abort();
+  assert(!modern.channel.closed);
+  calling.abort.abort();
+  // It has not been asked what it speaks since.
+  assert(!modern.channel.closed);
+  const again = await modern.ask(3, { method: "server/discover" });
+  again.abort.abort();
   assert(modern.channel.closed);
   await modern.end();
 });
@@ -427,6 +395,55 @@ Deno.test("notifications pass, a cancellation by the client's id does not, and b
   modern.channel.say({ jsonrpc: "2.0", id: 1, method: "ping" });
   modern.channel.say({ jsonrpc: "2.0", id: 99, result: {} });
   assertEquals(modern.fake.upstream.stats().dropped, { ping: 1, "(response)": 1 });
+  const listening = await modern.listen(1);
+  const meta = { [SUBSCRIPTION]: modern.channel.messages.at(-1)!.id };
+  modern.channel.say({ jsonrpc: "2.0", id: 2, method: "roots/list", params: { _meta: meta } });
+  assertEquals(modern.fake.upstream.stats().dropped["roots/list"], 1);
+  listening.abort.abort();
+  await modern.end();
+});
+
+Deno.test("an error without an id is about the only request there is, else about none", async () => {
+  const modern = new Modern();
+  const [one, two] = [await modern.ask("a"), await modern.ask(2)];
+  const nameless = { jsonrpc: "2.0", error: { code: -32700, message: "m" } };
+  modern.channel.say(nameless);
+  assertEquals(modern.fake.upstream.stats().dropped, { "(response)": 1 });
+  modern.channel.say({ jsonrpc: "2.0", id: modern.channel.messages[1]!.id, error: nameless.error });
+  assertEquals((await jsonOf(two)).id, 2);
+  // Another request still waits on the process.
+  assert(!modern.channel.closed);
+  modern.channel.say(nameless);
+  assertEquals(await jsonOf(one), { status: 200, id: "a", ...nameless });
+  await modern.end();
+});
+
+Deno.test("a server that is still starting when the proxy stops is ended", async () => {
+  const opening = Promise.withResolvers<testing.FakeChannel>();
+  const modern = new Modern({ open: () => opening.promise });
+  const asking = await modern.ask(1);
+  const closing = modern.fake.upstream.close();
+  const channel = new testing.FakeChannel({ message: () => {}, over: () => {} });
+  opening.resolve(channel);
+  await closing;
+  assert(channel.closed);
+  await assertRejects(() => asking.answer, ProxyError);
+  const late = await modern.ask(2);
+  await assertRejects(() => late.answer, ProxyError, "stopping");
+});
+
+Deno.test("a server that ends before anything was sent to it is started once more", async () => {
+  const channels: testing.FakeChannel[] = [];
+  const modern = new Modern({
+    open: (events) => {
+      const channel = new testing.FakeChannel(events);
+      if (channels.push(channel) === 1) channel.breakOff();
+      return Promise.resolve(channel);
+    },
+  });
+  const asking = await modern.ask(1);
+  channels[1]!.answer("tools/call");
+  assertEquals((await jsonOf(asking)).id, 1);
   await modern.end();
 });
 

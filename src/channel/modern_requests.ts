@@ -48,6 +48,8 @@ export interface ModernAsked {
   readonly token: Key | undefined;
   /** Whether its answer has no end of its own. */
   readonly isSubscription: boolean;
+  /** Whether it asks what the server speaks. */
+  readonly isProbe: boolean;
   /** The least severe log lines that it wants; undefined for none. */
   readonly logLevel: unknown;
   /** Who waits for it; there once it was sent. */
@@ -92,6 +94,7 @@ export class ModernRequests {
       clientTokenText,
       token: keyOf(tokenText),
       isSubscription: request.value.method === "subscriptions/listen",
+      isProbe: request.value.method === "server/discover",
       logLevel: at(request.value.params, "_meta", LOG_LEVEL),
     };
     this.#byId.set(keyOf(idText)!, asked);

@@ -84,6 +84,7 @@ async function load(line: CommandLine, io: CommandIo): Promise<Config> {
     // Whoever has launched this process is its only caller.
     auth: { keys: [] },
     // A session ends with its client; a file of sessions would belong to one process alone.
+    dataDir: undefined,
     sessions: { ...config.sessions, store: "memory" },
     eventLog: {
       ...config.eventLog,

@@ -51,13 +51,17 @@ Deno.test("stdio --upstream answers what comes on stdin with the fields of --hea
   assertEquals([first.field("x-one"), first.field("x-two")], ["1", "2"]);
 });
 
-Deno.test("stdio finds the route that --path names in a file with several, and needs no key there", async () => {
+Deno.test("stdio finds the route that --path names in a file with several, and needs no key, address or folder of it", async () => {
   await using upstream = scriptedUpstream((_, to) => to.write(ANSWER));
   const folder = await Deno.makeTempDir();
   const file = `${folder}/config.json`;
   const route = (path: string, url: string) => ({ path, upstream: { url } });
   const config = {
     listen: "0.0.0.0:3100",
+    admin: "0.0.0.0:3101",
+    dataDir: "/dev/null/folder",
+    sessions: { store: "sqlite", path: "/dev/null/folder/sessions.db" },
+    eventLog: { store: "sqlite", path: "/dev/null/folder/events.db" },
     auth: { keys: [{ name: "ci", sha256: "0".repeat(64) }] },
     routes: [route("/a/mcp", "http://127.0.0.1:9/mcp"), route("/b/mcp", upstream.url)],
   };

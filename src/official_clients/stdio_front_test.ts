@@ -191,3 +191,16 @@ Deno.test("v2 client over stdio, modern server", async (t) => {
   await end(client, transport);
   await server.close();
 });
+
+Deno.test("v2 client over stdio, session server: a client that probes finds 2026-07-28", async () => {
+  const server = startSessionServer();
+  const client = new Client({ name: "official-v2", version: "1" }, {
+    versionNegotiation: { mode: "auto" },
+  });
+  const transport = new ProbesInPlace(launch("--upstream", server.url));
+  await client.connect(transport);
+  assertEquals(client.getProtocolEra(), "modern");
+  await client.listTools();
+  await end(client, transport);
+  await server.close();
+});

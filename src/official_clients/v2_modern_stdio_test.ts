@@ -24,8 +24,8 @@ interface Setup {
 async function withStdio(
   sessions: "dedicated" | "shared",
   test: (setup: Setup) => Promise<void>,
+  stdio = processes.stdioModern(),
 ): Promise<void> {
-  const stdio = processes.stdioModern();
   const name = "SWITCHYARD_TEST_MARK";
   const value = crypto.randomUUID();
   const running = () => processes.marked(`${name}=${value}`);
@@ -127,3 +127,14 @@ for (const sessions of ["dedicated", "shared"] as const) {
       });
     }));
 }
+
+Deno.test("v2 client, legacy server on stdio: a client that probes finds 2026-07-28, and one process serves all where sessions are shared", () =>
+  withStdio("shared", async ({ connect, running }) => {
+    const { client } = await connect({ mode: "auto" });
+    assertEquals(client.getProtocolEra(), "modern");
+    await client.listTools();
+    await client.listTools();
+    // That which was asked what it speaks has ended.
+    await processes.noneLeft(() => running().slice(1));
+    assertEquals(running().length, 1);
+  }, processes.stdioReference()));

@@ -6,7 +6,7 @@
 
 import type { Clock, Timer } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
-import type { FieldReader } from "../http/mod.ts";
+import { type FieldReader, Fields } from "../http/mod.ts";
 import type { UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import { DEFAULT_PEER_CALL_BOUNDS, type PeerCallBounds } from "./bounds.ts";
 import { Incoming } from "./incoming.ts";
@@ -85,9 +85,12 @@ export class PeerCalls {
    * One thing that can be called.
    *
    * @param name the same at every instance, and that of nothing else
-   * @param fieldsOf which header fields of a call go along: names and values in turn
+   * @param fieldsOf which header fields of a call go along, names and values in turn; all by default
    */
-  service(name: string, fieldsOf: (headers: FieldReader) => readonly string[]): PeerService {
+  service(
+    name: string,
+    fieldsOf: (headers: FieldReader) => readonly string[] = (headers) => Fields.from(headers).list,
+  ): PeerService {
     return {
       instance: this.#context.messages.instance,
       serve: (local) => void this.#services.set(name, local),

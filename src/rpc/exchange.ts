@@ -86,6 +86,11 @@ export class Exchange {
     return this.#body === reader;
   }
 
+  /** The answer will be a stream, whatever comes on it. */
+  open(): void {
+    this.#stream();
+  }
+
   /** A request or notification of the server that belongs to it, or that nobody else can be told. */
   tell(text: string): void {
     this.#stream()?.push(text);

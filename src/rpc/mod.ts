@@ -5,7 +5,8 @@
  * `text.ts` reads messages and exchanges stretches of them; `answers.ts` makes answers and reads them whole;
  * `exchange.ts` is a POST that waits for its responses, `event_body.ts` a stream of messages on its way to one
  * reader, `flow.ts` what holds their source back, `queued_stream.ts` one that loses its queue instead,
- * `waiting.ts` what nobody could be told yet. `capabilities.ts` says what a client can be asked.
+ * `waiting.ts` what nobody could be told yet. `capabilities.ts` says what a client can be asked,
+ * `tool_headers.ts` which parameters of tools stand in header fields.
  *
  * May import `clock.ts`, `errors.ts`, `http`, `json`, `sse` and `upstream`.
  *
@@ -53,5 +54,6 @@ export {
   textAt,
   withTexts,
 } from "./text.ts";
+export { type HeaderParam, headerParams, mirroredValues } from "./tool_headers.ts";
 export { Waiting, type WaitingBounds } from "./waiting.ts";
 export { Turns } from "./turns.ts";

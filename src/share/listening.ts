@@ -133,7 +133,13 @@ class Run {
   constructor(options: ListeningOptions) {
     this.#options = options;
     const { clock, backOff, listen } = options;
-    this.#reconnect = new Reconnect({ clock, backOff, listen, onSessionGone: () => {} });
+    this.#reconnect = new Reconnect({
+      clock,
+      backOff,
+      // The event that counts when the wait is over: the session may have been made anew meanwhile.
+      listen: () => listen(this.#lastEventId),
+      onSessionGone: () => {},
+    });
   }
 
   stop(): void {

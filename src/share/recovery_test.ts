@@ -111,6 +111,25 @@ Deno.test("R66 the stream finds the session lost, and goes on in the new one beh
   assertEquals([messagesIn(stream).length, stream.ending], [2, undefined]);
 });
 
+Deno.test("R66 a session made anew while the stream waits to be opened again has it behind no event", async () => {
+  const { server, a } = await setup();
+  await a.listen();
+  server.stream.send(eventOf({ jsonrpc: "2.0", method: "notifications/tools/list_changed" }, "e1"));
+  await relay.settled();
+  restart(server);
+  server.streams[0]!.body.finish();
+  await relay.settled();
+  // The wait is not over; a call finds the session lost.
+  await a.request("tools/list");
+  server.clock.advance(1);
+  await relay.settled();
+  const asked = server.calls.filter(({ kind }) => kind === "listen");
+  assertEquals(asked.map(({ call }) => [call.sessionId, call.lastEventId]), [
+    ["up-1", null],
+    ["up-1'", null],
+  ]);
+});
+
 Deno.test("R64 answers and cancellations for the lost session are not repeated in the new one", async () => {
   const { server, a } = await setup();
   const { answer, filled } = server.events();

@@ -172,6 +172,7 @@ export class Asking {
     if (body === undefined || (answer.status >= 400 && !body.messages.some(isResponse))) {
       throw this.#statusError(answer);
     }
+    if (isTold(answer.status)) this.#tellRefusal(answer.status);
     for (const message of body.messages) if (isResponse(message)) this.#answered(message);
     await this.#options.take(answer.status < 400 ? text : this.#named(body.messages[0]!));
   }
@@ -183,6 +184,10 @@ export class Asking {
     if (!isResult || !wasAwaited) return;
     if (this.isModern) params.learn(this.#first, message.value.result);
     else session.learn(this.#first, this.#bytes, message.value.result);
+  }
+
+  #tellRefusal(status: number): void {
+    this.#options.logger.warn("a request was refused", { method: this.#first.method, status });
   }
 
   /** A refusal with the id of the one request that it can be about. */
@@ -242,6 +247,11 @@ export class Asking {
     await promise;
     timer.cancel();
   }
+}
+
+/** Whether somebody may have to do something about an answer with this status. */
+function isTold(status: number): boolean {
+  return [401, 403, 429].includes(status) || status >= 500;
 }
 
 function isResponse(message: RpcText): boolean {

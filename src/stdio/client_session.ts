@@ -16,6 +16,8 @@ import type { Caller, FieldList } from "./caller.ts";
 
 /** What the client has set, and is set again in a session made anew; beyond it the first one set goes. */
 const MAX_KEPT = 1_000;
+/** A longer message of that kind is not kept, in bytes. */
+const MAX_KEPT_BYTES = 16_384;
 
 const ENCODED_INITIALIZED = new TextEncoder().encode(
   '{"jsonrpc":"2.0","method":"notifications/initialized"}',
@@ -141,6 +143,7 @@ export class ClientSession {
 
   #keep(key: string, sent: Bytes): void {
     this.#kept.delete(key);
+    if (sent.length > MAX_KEPT_BYTES) return;
     this.#kept.set(key, sent);
     if (this.#kept.size > MAX_KEPT) this.#kept.delete(this.#kept.keys().next().value!);
   }

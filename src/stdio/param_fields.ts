@@ -9,7 +9,7 @@
 import { encodeHeaderValue } from "../era/mod.ts";
 import type { ClientAnswer } from "../http/mod.ts";
 import type { Message } from "../json/mod.ts";
-import { at, isRecord, readBody } from "../rpc/mod.ts";
+import { at, type HeaderParam, headerParams, mirroredValues, readBody } from "../rpc/mod.ts";
 import { messagesOf } from "./answer_reader.ts";
 import type { FieldList } from "./caller.ts";
 
@@ -17,18 +17,8 @@ import type { FieldList } from "./caller.ts";
 const MISMATCH = -32020;
 /** Tools with such arguments that are remembered; beyond it the first one learned goes. */
 const MAX_TOOLS = 1_000;
-/** Arguments of one tool. */
-const MAX_PARAMS = 64;
 /** Pages of the list of tools that are asked for by ourselves. */
 const MAX_PAGES = 32;
-
-/** One argument that is mirrored. */
-interface Mirrored {
-  /** The name of the field, in lower case. */
-  readonly field: string;
-  /** Where the argument stands among them. */
-  readonly path: readonly string[];
-}
 
 /** Asks for a page of the list of tools, on behalf of a call. */
 export type ListTools = (
@@ -39,7 +29,7 @@ export type ListTools = (
 
 /** What is known of the tools of a server. */
 export class ParamFields {
-  readonly #tools = new Map<string, readonly Mirrored[]>();
+  readonly #tools = new Map<string, readonly HeaderParam[]>();
   readonly #list: ListTools;
   readonly #maxBytes: number;
 
@@ -52,11 +42,8 @@ export class ParamFields {
   /** The fields of a message: none unless it calls a tool that is known to have some. */
   of({ method, params }: Message): FieldList {
     if (method !== "tools/call" || typeof params?.name !== "string") return [];
-    const mirrored = this.#tools.get(params.name) ?? [];
-    return mirrored.flatMap(({ field, path }) => {
-      const value = valueOf(at(params.arguments, ...path));
-      return value === undefined ? [] : [field, encodeHeaderValue(value)];
-    });
+    const mirrored = mirroredValues(this.#tools.get(params.name) ?? [], params.arguments);
+    return mirrored.flatMap(([field, value]) => [field, encodeHeaderValue(value)]);
   }
 
   /** Learns from the result of a message. */
@@ -104,36 +91,11 @@ export class ParamFields {
       const name = at(tool, "name");
       if (typeof name !== "string") continue;
       this.#tools.delete(name);
-      const mirrored = mirroredIn(at(tool, "inputSchema"));
-      if (mirrored.length === 0) continue;
+      const mirrored = headerParams(at(tool, "inputSchema"));
+      // A definition that is not valid has none: the server will say what it wants.
+      if (typeof mirrored === "string" || mirrored.length === 0) continue;
       this.#tools.set(name, mirrored);
       if (this.#tools.size > MAX_TOOLS) this.#tools.delete(this.#tools.keys().next().value!);
     }
   }
-}
-
-/** Annotated properties that chains of `properties` alone lead to. */
-function mirroredIn(schema: unknown): Mirrored[] {
-  const found: Mirrored[] = [];
-  const open: { schema: unknown; path: readonly string[] }[] = [{ schema, path: [] }];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const properties = at(next.schema, "properties");
-    if (!isRecord(properties)) continue;
-    for (const [key, property] of Object.entries(properties)) {
-      const path = [...next.path, key];
-      const name = at(property, "x-mcp-header");
-      if (typeof name === "string" && /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
-        found.push({ field: `mcp-param-${name.toLowerCase()}`, path });
-        if (found.length === MAX_PARAMS) return found;
-      }
-      open.push({ schema: property, path });
-    }
-  }
-  return found;
-}
-
-/** "Value Encoding": strings, whole numbers and truth values; nothing else is mirrored. */
-function valueOf(value: unknown): string | undefined {
-  if (typeof value === "string") return value;
-  return typeof value === "boolean" || Number.isSafeInteger(value) ? `${value}` : undefined;
 }

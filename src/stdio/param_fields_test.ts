@@ -34,9 +34,22 @@ const REGIONAL = {
   inputSchema: {
     properties: {
       region: { type: "string", "x-mcp-header": "Region" },
-      deep: { properties: { level: { "x-mcp-header": "Level" }, on: { "x-mcp-header": "On" } } },
-      items: { items: { properties: { no: { "x-mcp-header": "No" } } } },
-      bad: { "x-mcp-header": "a b" },
+      deep: {
+        properties: {
+          level: { type: "integer", "x-mcp-header": "Level" },
+          on: { type: "boolean", "x-mcp-header": "On" },
+        },
+      },
+    },
+  },
+};
+/** Its definition is not valid: nothing of it is mirrored. */
+const INVALID = {
+  name: "other",
+  inputSchema: {
+    properties: {
+      region: { type: "string", "x-mcp-header": "Region" },
+      bad: { type: "string", "x-mcp-header": "a b" },
     },
   },
 };
@@ -46,11 +59,11 @@ Deno.test("2026-07-28 streamable-http, Custom Headers: arguments are mirrored as
     script: (seen) =>
       resultFor(
         seen,
-        seen.message.method === "tools/list" ? { tools: [REGIONAL, { name: 7 }] } : {},
+        seen.message.method === "tools/list" ? { tools: [REGIONAL, INVALID, { name: 7 }] } : {},
       ),
   });
   await client.ask(1, "tools/list", MODERN);
-  const args = { region: "é", deep: { level: 3, on: false }, items: [{ no: 1 }], bad: "x" };
+  const args = { region: "é", deep: { level: 3, on: false }, bad: "x" };
   await client.ask(2, "tools/call", { ...MODERN, name: "t", arguments: args });
   await client.ask(3, "tools/call", { ...MODERN, name: "t", arguments: { region: null } });
   await client.ask(4, "tools/call", { ...MODERN, name: "other", arguments: args });
@@ -65,6 +78,10 @@ Deno.test("2026-07-28 streamable-http, Custom Headers: arguments are mirrored as
     assert(mirrored[0]!.includes(one), mirrored[0]);
   }
   assertEquals(mirrored.slice(1), ["", ""]);
+  client.script = (seen) => resultFor(seen, { tools: [{ name: "t" }] });
+  await client.ask(5, "tools/list", MODERN);
+  await client.ask(6, "tools/call", { ...MODERN, name: "t", arguments: args });
+  assert(!client.seen.at(-1)!.request.headers.has("mcp-param-region"));
   await finish(client);
 });
 
@@ -96,5 +113,8 @@ Deno.test("2026-07-28 streamable-http, Client Behavior: a call refused with -320
   await client.ask(2, "tools/call", params);
   assertEquals(client.sent.slice(4), ["POST tools/call", "POST tools/list"]);
   assertEquals(codes(client).at(-1), [2, -32020]);
+  // Only calls have such fields.
+  await client.ask(3, "prompts/get", { ...MODERN, name: "t" });
+  assertEquals(client.sent.slice(6), ["POST prompts/get"]);
   await finish(client);
 });

@@ -251,3 +251,158 @@ Deno.test("what comes behind initialize waits for its answer", async () => {
   assertEquals(client.seen.at(-1)!.request.headers.get("mcp-session-id"), "s1");
   await finish(client);
 });
+
+/** Answers as a server that has lost the session `s1` and begins `s2`. */
+function lost(seen: stdioClient.Seen) {
+  if (seen.message.method === "initialize") {
+    const result = { protocolVersion: "2025-11-25" };
+    return json({ jsonrpc: "2.0", id: 0, result }, 200, { "mcp-session-id": "s2" });
+  }
+  if (seen.request.headers.get("mcp-session-id") === "s1") return json({}, 404);
+  return seen.message.id === undefined ? undefined : resultFor(seen);
+}
+
+Deno.test("R81 a GET stream that finds its session lost has it made anew, and goes on there", async () => {
+  const stream = new WrittenStream();
+  const client = new StdioClient({
+    script: ({ request }) => request.method === "GET" ? stream.answer() : undefined,
+  });
+  await client.initialise();
+  const before = client.seen.length;
+  client.script = lost;
+  stream.event({ jsonrpc: "2.0", method: "notifications/a" }, "1");
+  stream.end();
+  await settled();
+  client.clock.advance(200);
+  await settled();
+  assertEquals(client.sent.slice(before), [
+    "GET",
+    "POST initialize",
+    "POST notifications/initialized",
+    "GET",
+  ]);
+  const { headers } = client.seen.at(-1)!.request;
+  assertEquals([headers.get("mcp-session-id"), headers.get("last-event-id")], ["s2", null]);
+  await finish(client);
+});
+
+Deno.test("no stream is opened for a client that has gone while its session was made anew", async () => {
+  let answer = () => {};
+  const client = new StdioClient();
+  await client.initialise();
+  client.script = () => new Promise((resolve) => answer = () => resolve(json({}, 404)));
+  await client.ask(1);
+  client.end();
+  client.script = lost;
+  answer();
+  await settled();
+  await client.over;
+  assertEquals(client.sent.slice(-4), [
+    "POST initialize",
+    "POST notifications/initialized",
+    "POST tools/call",
+    "DELETE",
+  ]);
+});
+
+Deno.test("of what the client has set at most a thousand messages are kept, none of them large", async () => {
+  const client = new StdioClient({
+    maxLineBytes: 100_000,
+    script: (seen) => seen.message.id === undefined ? undefined : resultFor(seen),
+  });
+  await client.initialise();
+  const subscribe = (uri: string, id: number | string) =>
+    `{"jsonrpc":"2.0","id":"${id}","method":"resources/subscribe","params":{"uri":"${uri}"}}\n`;
+  for (const part of [0, 1]) {
+    const ids = Array.from({ length: 501 }, (_, n) => 501 * part + n);
+    await client.write(ids.map((id) => subscribe(`u${id}`, id)).join(""));
+    while (client.lines.length < 2 + ids.at(-1)!) await settled();
+  }
+  await client.write(subscribe("x".repeat(20_000), "large"));
+  const before = client.seen.length;
+  client.script = lost;
+  await client.ask("last");
+  while (client.messages.at(-1)!.id !== "last") await settled();
+  const again = client.seen.slice(before)
+    .filter(({ message }) => message.method === "resources/subscribe");
+  assertEquals([again.length, again[0]!.message.id], [1_000, "2"]);
+  await finish(client);
+});
+
+Deno.test("a second initialize begins another session and ends the first", async () => {
+  const client = new StdioClient();
+  await client.initialise();
+  await client.initialise("s2");
+  const ended = client.seen.filter(({ request }) => request.method === "DELETE");
+  assertEquals(ended.map(({ request }) => request.headers.get("mcp-session-id")), ["s1"]);
+  await finish(client);
+});
+
+Deno.test("an initialize that is refused has begun nothing", async () => {
+  const client = new StdioClient({ script: () => json({}, 403) });
+  await client.ask(0, "initialize");
+  await client.say({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 5 } });
+  assertEquals(client.sent, ["POST initialize"]);
+  await finish(client);
+});
+
+Deno.test("a notification waits for the one ahead of it, but not for ever", async () => {
+  const client = new StdioClient({ limits: { orderMs: 100 } });
+  await client.initialise();
+  client.script = ({ message }) => message.method === "a" ? new Promise(() => {}) : undefined;
+  await client.say({ jsonrpc: "2.0", method: "a" });
+  await client.say({ jsonrpc: "2.0", method: "b" });
+  assertEquals(client.sent.at(-1), "POST a");
+  client.clock.advance(100);
+  await settled();
+  assertEquals(client.sent.at(-1), "POST b");
+  await finish(client);
+});
+
+Deno.test("R69 waits grow until something comes, for the GET stream and for an answer", async () => {
+  const client = new StdioClient();
+  // The longest that the waits can be.
+  client.clock.randomBytes = () => new Uint8Array([255]);
+  let stream = new WrittenStream();
+  let fails = true;
+  client.script = ({ request }) =>
+    request.method === "GET" ? fails ? json({}, 503) : stream.answer() : undefined;
+  await client.initialise();
+  const gets = () => client.sent.filter((one) => one === "GET").length;
+  const pass = async (ms: number) => {
+    client.clock.advance(ms);
+    await settled();
+  };
+  for (const ms of [100, 200, 400]) {
+    const before = gets();
+    await pass(ms - ms / 4);
+    assertEquals(gets(), before);
+    await pass(ms / 4);
+    assertEquals(gets(), before + 1);
+  }
+  fails = false;
+  await pass(1_000);
+  stream.event({ jsonrpc: "2.0", method: "notifications/a" });
+  stream.end();
+  stream = new WrittenStream();
+  await settled();
+  const before = gets();
+  await pass(100);
+  assertEquals(gets(), before + 1);
+
+  const answers = [1, 2, 3, 4, 5].map(() => new WrittenStream());
+  let at = 0;
+  client.script = () => answers[at++]!.answer();
+  await client.ask(1);
+  for (const one of answers.slice(0, 4)) {
+    one.event({ jsonrpc: "2.0", method: "notifications/b" }, "1");
+    one.end();
+    await settled();
+    await pass(100);
+  }
+  const response = { jsonrpc: "2.0", id: 1, result: {} };
+  answers[4]!.event(response);
+  await settled();
+  assertEquals(client.messages.at(-1), response);
+  await finish(client);
+});

@@ -111,10 +111,19 @@ export class StdioFront {
       body = parseBody(line, this.#options.json);
     } catch (error) {
       this.#options.logger.warn("a line of the client is no message", { error });
-      return void this.#say(errorBody(toProxyError(error)));
+      return this.#refuse(toProxyError(error));
     }
     if (body.messages.some(({ kind }) => kind === "request")) this.#ask(body, line);
     else this.#tell(body, line);
+  }
+
+  /** Nobody waits for it, but it is under way until the client has read it. */
+  #refuse(error: ProxyError): void {
+    this.#told++;
+    this.#say(errorBody(error)).finally(() => {
+      this.#told--;
+      this.#notifyChange();
+    });
   }
 
   /** Waits while too much is under way; false where the end came first. */

@@ -15,7 +15,7 @@ import { deriveKey, Sealer } from "../session/mod.ts";
 import { nullLogger } from "../telemetry/mod.ts";
 import type { UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import { settled, type SourceReader, sourceReader } from "./relay.ts";
-import { type FakeCall, FakeServer, messagesIn, type Rpc, textOf } from "./share.ts";
+import { eventOf, type FakeCall, FakeServer, messagesIn, type Rpc, textOf } from "./share.ts";
 
 /** The principal that stands for everybody who is not told apart. */
 export const ANONYMOUS = "anonymous";
@@ -157,4 +157,44 @@ export interface ModernRpc extends Omit<Rpc, "result"> {
 /** The messages that a reader has got. */
 export function modernMessages(reader: SourceReader): ModernRpc[] {
   return messagesIn(reader) as ModernRpc[];
+}
+
+/** What a server asks for. */
+export const FORM = { message: "Name?", requestedSchema: { type: "object", properties: {} } };
+/** All that a client can be asked. */
+export const CAN = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
+/** A client that can be asked everything. */
+export const ASKED = { capabilities: CAN };
+
+/** A server that answers calls with streams which the test fills. */
+export function asking(options: ConstructorParameters<typeof ModernSetup>[0] = {}) {
+  const setup = new ModernSetup(options);
+  const { server } = setup;
+  const streams: ReturnType<typeof server.events>["filled"][] = [];
+  setup.numbered(({ message: { method } }) => {
+    if (method !== "tools/call" && method !== "completion/complete") return undefined;
+    const { answer, filled } = server.events();
+    streams.push(filled);
+    return answer;
+  });
+  return {
+    setup,
+    server,
+    streams,
+    say: (message: object, at = 0) => streams[at]!.send(eventOf({ jsonrpc: "2.0", ...message })),
+    question: (id: number | string, method = "elicitation/create", params: object = FORM, at = 0) =>
+      streams[at]!.send(eventOf({ jsonrpc: "2.0", id, method, params })),
+    answer: (result: object = {}, at = 0) => {
+      const { id } = server.of("tools/call")[at]!.message;
+      streams[at]!.send(eventOf({ jsonrpc: "2.0", id, result }));
+    },
+    answers: () => server.calls.filter(({ kind, message }) => kind === "notify" && "id" in message),
+    /** Sends a call, lets the server say something, and reads the result. */
+    async ask(say: () => void, params: object = {}, more: Asking = ASKED) {
+      const asked = setup.ask("tools/call", { name: "t", ...params }, { ...ASKED, ...more });
+      await settled();
+      say();
+      return (await asked).message;
+    },
+  };
 }

@@ -50,6 +50,8 @@ export class ModernFake {
   readonly subscriptions: FakeSubscription[] = [];
   /** How often the bridge doubted that the server is modern. */
   doubts = 0;
+  /** What was warned of in the log. */
+  readonly warnings: unknown[] = [];
   /** What `server/discover` tells. */
   discovered: Record<string, unknown>;
   /** Answers by methods; a result without an id, a whole answer, or undefined for an empty result. */
@@ -72,7 +74,7 @@ export class ModernFake {
     this.server.script = (call) => this.#answer(call);
     this.bridge = asSession(this.server, {
       clock: this.clock,
-      logger: nullLogger,
+      logger: { ...nullLogger, warn: (_message, fields) => void this.warnings.push(fields) },
       maxEventBytes: 100_000,
       backOff: { attempts: 2, initialDelayMs: 10, maxDelayMs: 100 },
       streamIdleMs: 60_000,

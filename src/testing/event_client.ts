@@ -32,8 +32,12 @@ function told(event: SseEvent): ReadEvent {
 }
 
 /** Opens a session through the proxy; the result is its id. */
-export async function openSession(origin: string, revision?: string): Promise<string> {
-  const response = await postText(origin, initialize(revision));
+export async function openSession(
+  origin: string,
+  revision?: string,
+  fields: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const response = await postText(origin, initialize(revision), fields);
   const id = response.headers.get("mcp-session-id");
   if (id === undefined) throw new Error(`initialize was answered with ${response.status}`);
   return id;

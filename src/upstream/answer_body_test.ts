@@ -204,3 +204,14 @@ Deno.test("an answer that goes on past its total time is an error, however livel
   const error = await assertRejects(() => reading, ProxyError, "took too long");
   assertEquals([error.kind, calls], ["upstream_timeout", ["abort"]]);
 });
+
+Deno.test("an answer that may be silent for ever sets no timer while its reader waits", async () => {
+  const clock = new ManualClock();
+  const control = { pause: () => {}, resume: () => {}, abort: () => {} };
+  const body = new AnswerBody(control, { clock, idleMs: Infinity, untilMs: Infinity });
+  const reading = body.next();
+  assertEquals(clock.timers, 0);
+  body.push(bytes("a"));
+  await reading;
+  body.finish();
+});

@@ -78,7 +78,8 @@ export const DOOR = ofGroup("door", [
     make: () => ({
       front: answering(
         (request) =>
-          request.method === "GET" && request.target === "/sse" && !isAtTheDoor(request.fields),
+          request.method === "GET" && request.target.endsWith("/sse") &&
+          !isAtTheDoor(request.fields),
         answerWith(200, [["content-type", "text/event-stream"]], "event: endpoint\ndata: /x\n\n"),
       ),
     }),

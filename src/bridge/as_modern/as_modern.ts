@@ -5,6 +5,7 @@
  */
 
 import { ProxyError, toProxyError } from "../../errors.ts";
+import { Fields } from "../../http/mod.ts";
 import {
   decode,
   Drops,
@@ -18,12 +19,13 @@ import type { Upstream, UpstreamAnswer, UpstreamCall } from "../../upstream/mod.
 import { type ClientRequest, readRequest } from "./client_request.ts";
 import { Conversation } from "./conversation.ts";
 import { refusedAnswer } from "./error_answers.ts";
-import { Holding } from "./holding.ts";
+import { HeaderParams } from "./header_params.ts";
+import { type Caller, callerOf, Holding } from "./holding.ts";
 import { type AsModernOptions, type AsModernStats, type Settings, settings } from "./options.ts";
 import { answersIn, CAN_ASK } from "./questions.ts";
 import { Reply } from "./reply.ts";
 import { SessionRefused } from "./session_wire.ts";
-import { type Lease, Sessions } from "./sessions.ts";
+import { kindOf, type Lease, Sessions, stopping } from "./sessions.ts";
 import { Subscribing } from "./subscribing.ts";
 import { discoverText } from "./toward_client.ts";
 
@@ -41,8 +43,13 @@ export function asModern(server: Upstream, options: AsModernOptions): ModernBrid
   return new Bridge(server, settings(options));
 }
 
+const CALL = "tools/call";
+
 /** Why a request is given up whose client has left. */
 const LEFT = "The client has closed its connection.";
+
+/** What tells another instance who makes a call, in place of the header fields of its client. */
+const CALLER_FIELD = "switchyard-caller";
 
 /** Answers a request. */
 type Method = (call: UpstreamCall, request: ClientRequest) => Promise<UpstreamAnswer>;
@@ -50,19 +57,22 @@ type Method = (call: UpstreamCall, request: ClientRequest) => Promise<UpstreamAn
 class Bridge implements ModernBridge {
   readonly #settings: Settings;
   readonly #drops = new Drops();
+  readonly #headerParams: HeaderParams;
   readonly #sessions: Sessions;
   readonly #subscribing: Subscribing;
   readonly #holding: Holding<Conversation>;
   readonly #conversations = new Set<Conversation>();
+  #closed = false;
   readonly #methods: Readonly<Record<string, Method>> = {
     "server/discover": (call, request) => this.#discover(call, request),
     "subscriptions/listen": (call, request) => this.#subscribing.listen(call, request),
   };
-  #closed = false;
 
   constructor(server: Upstream, settings: Settings) {
     this.#settings = settings;
-    this.#sessions = new Sessions(server, settings, this.#drops);
+    this.#headerParams = new HeaderParams(settings);
+    const forget = () => this.#headerParams.forget();
+    this.#sessions = new Sessions(server, settings, this.#drops, forget);
     this.#subscribing = new Subscribing(settings, this.#sessions);
     this.#holding = new Holding(settings);
     settings.peers?.serve({
@@ -74,7 +84,6 @@ class Bridge implements ModernBridge {
   }
 
   exchange = async (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> => {
-    if (this.#closed) throw stopping();
     const request = this.#read(bytes);
     const method = Object.hasOwn(this.#methods, request.method)
       ? this.#methods[request.method]!
@@ -122,6 +131,10 @@ class Bridge implements ModernBridge {
   }
 
   #request: Method = async (call, request) => {
+    // Ahead of all else: a refused POST has used up no session and no requestState.
+    if (request.method === CALL) {
+      this.#headerParams.check(kindOf(call, request), request, call.headers);
+    }
     if (isRetry(request)) return await this.#retry(call, request);
     let conversation: Conversation | undefined;
     const reply = this.#replyTo(call, request, () => conversation);
@@ -132,10 +145,18 @@ class Bridge implements ModernBridge {
   /** A client comes back: here, or where its request is held. */
   async #retry(call: UpstreamCall, request: ClientRequest): Promise<UpstreamAnswer> {
     const answers = answersIn(request);
-    const holder = this.#holding.holderOf(call.principal, request);
-    if (holder === undefined) return await this.#resume(call, request, answers);
-    const { peers } = this.#settings;
-    const answer = await peers?.call(holder, "exchange", call, encode(request.message.text));
+    const caller = callerOf(call);
+    const holder = this.#holding.holderOf(caller, request);
+    if (holder === undefined) return await this.#resume(call, caller, request, answers);
+    // The request goes on with the header fields that it began with.
+    const headers = new Fields([CALLER_FIELD, caller.credentials]);
+    const bytes = encode(request.message.text);
+    const answer = await this.#settings.peers?.call(
+      holder,
+      "exchange",
+      { ...call, headers },
+      bytes,
+    );
     if (answer === undefined) throw holderGone(request);
     return answer;
   }
@@ -148,18 +169,20 @@ class Bridge implements ModernBridge {
       const sentence = "Only retries are passed on from one instance of the proxy to another.";
       throw new ProxyError("invalid_request", sentence, { idText: request.idText });
     }
-    return await this.#resume(call, request, answersIn(request));
+    const credentials = call.headers.get(CALLER_FIELD) ?? "";
+    const caller: Caller = { principal: call.principal, credentials };
+    return await this.#resume(call, caller, request, answersIn(request));
   }
 
   async #resume(
     call: UpstreamCall,
+    caller: Caller,
     request: ClientRequest,
     answers: ReadonlyMap<string, string>,
   ): Promise<UpstreamAnswer> {
-    const conversation = this.#holding.take(call.principal, request);
+    const conversation = this.#holding.take(caller, request);
     const reply = this.#replyTo(call, request, () => conversation);
-    if (reply.isOver) conversation.cancel(LEFT);
-    else void conversation.resume(request, answers, reply);
+    if (!reply.isOver) void conversation.resume(request, answers, reply);
     return await reply.answer;
   }
 
@@ -184,6 +207,8 @@ class Bridge implements ModernBridge {
     try {
       lease = await this.#sessions.take(call, request);
       if (reply.isOver) return lease.release(true);
+      if (request.method === CALL) await this.#checkIn(lease, call, request);
+      if (reply.isOver) return lease.release();
       if (lease.session.size >= this.#settings.bounds.maxRequests) {
         lease.release();
         throw tooMany();
@@ -198,6 +223,9 @@ class Bridge implements ModernBridge {
       principal: call.principal,
       headers: call.headers,
       holding: this.#holding,
+      onAnswered: (method, response) => {
+        if (method === "tools/list") this.#headerParams.learn(lease.session.kind, response);
+      },
       onOver: () => {
         this.#conversations.delete(conversation);
         lease.release();
@@ -206,6 +234,23 @@ class Bridge implements ModernBridge {
     this.#conversations.add(conversation);
     onBegun(conversation);
     await conversation.run(reply);
+  }
+
+  /**
+   * Checks the fields of a call, for which the server may have to be asked; gives the session back where
+   * that fails.
+   */
+  async #checkIn({ session, release }: Lease, call: UpstreamCall, request: ClientRequest) {
+    const params = this.#headerParams;
+    try {
+      if (params.check(session.kind, request, call.headers)) return;
+      await params.learnFrom(session.kind, (method, asked) => session.wire.ask(method, asked));
+      if (this.#closed) throw stopping();
+      params.check(session.kind, request, call.headers);
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   #refuse(reply: Reply, request: ClientRequest, error: unknown): void {
@@ -244,10 +289,6 @@ function holderGone({ idText }: ClientRequest): ProxyError {
       "send the request again without requestState and inputResponses.",
     { idText },
   );
-}
-
-function stopping(): ProxyError {
-  return new ProxyError("upstream_unreachable", "The proxy is stopping.");
 }
 
 function tooMany(): ProxyError {

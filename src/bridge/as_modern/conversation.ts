@@ -25,7 +25,7 @@ import {
 import type { UpstreamAnswer } from "../../upstream/mod.ts";
 import type { ClientRequest } from "./client_request.ts";
 import { errorAnswered, readAnswer, refusedAnswer } from "./error_answers.ts";
-import type { Holdable, Holding } from "./holding.ts";
+import { callerOf, type Holdable, type Holding } from "./holding.ts";
 import { MessageSource } from "./message_source.ts";
 import type { Settings } from "./options.ts";
 import { CAN_ASK, inputRequiredText, Questions, urlElicitations } from "./questions.ts";
@@ -55,6 +55,8 @@ export interface ConversationOptions {
   readonly headers: FieldReader;
   /** Where it waits for its client. */
   readonly holding: Holding<Conversation>;
+  /** Told of the response that it ends with. */
+  readonly onAnswered: (method: string, response: RpcText) => void;
   /** Told once when it is over, however. */
   readonly onOver: () => void;
 }
@@ -80,6 +82,8 @@ export class Conversation implements Participant, Holdable {
   #waitingCharacters = 0;
   #outcome: RpcText | ProxyError | undefined;
   #repeats = false;
+  /** Whether what is received was read for this request: then reading waits for its client. */
+  #isReading = false;
   #wake: PromiseWithResolvers<void> | undefined;
   #over = false;
 
@@ -227,8 +231,7 @@ export class Conversation implements Participant, Holdable {
   /** The server has answered with a status: with an error, or with nothing that answers a request. */
   async #refused(refusal: UpstreamAnswer): Promise<void> {
     const { settings } = this.#options;
-    const read = await readAnswer(refusal, settings);
-    if (this.#over) return read.answer.body.discard();
+    const read = await readAnswer(refusal, settings, this.#abort.signal);
     if (read.error !== undefined && this.#urlsIn(read.error) !== undefined) {
       this.#answered(read.error);
       return this.received();
@@ -244,7 +247,9 @@ export class Conversation implements Participant, Holdable {
       const messages = this.#over ? undefined : await source.next();
       if (this.#over) return;
       if (messages === undefined) throw noResponse();
+      this.#isReading = true;
       for (const message of messages) this.receive(message);
+      this.#isReading = false;
       this.received();
       if (this.#isDone) return source.discard();
     }
@@ -253,9 +258,15 @@ export class Conversation implements Participant, Holdable {
   /** Waits for a client that does not read, or that has not come back while too much was said. */
   async #room(): Promise<void> {
     if (this.#reply !== undefined) return await this.#reply.room;
-    if (this.#waitingCharacters <= this.#options.settings.bounds.maxHeldCharacters) return;
+    if (!this.#isFull) return;
     this.#wake = Promise.withResolvers();
     await this.#wake.promise;
+  }
+
+  /** Whether the client has as much before it as is kept for it. */
+  get #isFull(): boolean {
+    if (this.#reply !== undefined) return this.#reply.room !== undefined;
+    return this.#waitingCharacters > this.#options.settings.bounds.maxHeldCharacters;
   }
 
   #goOn(): void {
@@ -294,7 +305,9 @@ export class Conversation implements Participant, Holdable {
     }
   }
 
+  /** What comes on another stream cannot be held back for a client that does not read: it is dropped. */
   #tell(text: string): void {
+    if (!this.#isReading && this.#isFull) return this.#options.session.drop("(client too slow)");
     if (this.#reply !== undefined) return this.#reply.tell(text);
     this.#waiting.push(text);
     this.#waitingCharacters += text.length;
@@ -339,10 +352,10 @@ export class Conversation implements Participant, Holdable {
 
   /** Ends the POST with what the client is asked, and waits for it to come back. */
   #ask(reply: Reply): void {
-    const { holding, principal } = this.#options;
+    const { holding } = this.#options;
     let requestState: string;
     try {
-      requestState = holding.hold(this, principal, this.#request);
+      requestState = holding.hold(this, callerOf(this.#options), this.#request);
     } catch (error) {
       this.cancel("The proxy cannot wait for the client.");
       return reply.fail(toProxyError(error));
@@ -382,6 +395,7 @@ export class Conversation implements Participant, Holdable {
   #toldOf(outcome: RpcText): Told {
     const { session, settings: { list } } = this.#options;
     const { idText, method, declared } = this.#request;
+    this.#options.onAnswered(method, outcome);
     const result = textAt(outcome, ["result"]);
     if (result === undefined) return errorTold(outcome, idText, declared);
     return { status: 200, text: resultText(idText, result, method, session.serverInfo, list) };

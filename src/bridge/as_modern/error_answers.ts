@@ -5,6 +5,7 @@
  */
 
 import { ProxyError } from "../../errors.ts";
+import type { CancelSignal } from "../../http/mod.ts";
 import {
   again,
   decode,
@@ -31,14 +32,18 @@ export interface ReadAnswer {
 }
 
 /**
- * Reads an answer of JSON that has an error status.
+ * Reads an answer of JSON that has an error status; given up when `signal` is aborted.
  *
  * @throws {ProxyError} `upstream_protocol` where it is too long, what broke it off
  */
-export async function readAnswer(answer: UpstreamAnswer, settings: Settings): Promise<ReadAnswer> {
+export async function readAnswer(
+  answer: UpstreamAnswer,
+  settings: Settings,
+  signal: CancelSignal,
+): Promise<ReadAnswer> {
   if (answer.kind !== "json") return { answer, error: undefined };
   const { clock, maxEventBytes } = settings;
-  const bytes = await readWithin(answer.body, maxEventBytes);
+  const bytes = await readWithin(answer.body, maxEventBytes, signal);
   if (bytes === null) {
     answer.body.discard();
     const sentence = `The upstream server sent an error of more than ${maxEventBytes} bytes.`;

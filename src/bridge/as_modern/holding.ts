@@ -10,6 +10,8 @@
 import type { Timer } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
 import { decode, encode } from "../../rpc/mod.ts";
+import type { UpstreamCall } from "../../upstream/mod.ts";
+import { credentialsIn } from "../credentials.ts";
 import { type ClientRequest, digest, digestOf } from "./client_request.ts";
 import type { Settings } from "./options.ts";
 
@@ -18,9 +20,24 @@ const PURPOSE = "requestState";
 /** Random bytes of the name of what is held: nobody meets one by chance. */
 const HANDLE_BYTES = 16;
 
+/** Who sends a request. */
+export interface Caller {
+  /** Id of the principal. */
+  readonly principal: string;
+  /** SHA-256 of its credentials: what another instance may be told of them. */
+  readonly credentials: string;
+}
+
+/** Who makes a call. */
+export function callerOf(
+  { principal, headers }: Pick<UpstreamCall, "principal" | "headers">,
+): Caller {
+  return { principal, credentials: digest(credentialsIn(headers)) };
+}
+
 /** What is held. */
 export interface Holdable {
-  /** Nobody has come back in time, or the bridge closes. */
+  /** Nobody has come back in time. */
   expire(): void;
 }
 
@@ -46,13 +63,14 @@ export class Holding<T extends Holdable> {
   }
 
   /**
-   * Holds something for the principal's retry of a request.
+   * Holds something for the caller's retry of a request.
    *
    * @returns the `requestState` with which it is had back, once
    * @throws {ProxyError} `principal_exhausted`, `upstream_saturated` where no more may be held
    */
-  hold(what: T, principal: string, request: ClientRequest): string {
+  hold(what: T, caller: Caller, request: ClientRequest): string {
     const { clock, seal, bounds, anonymous } = this.#settings;
+    const { principal } = caller;
     const headers = { "retry-after": "10" };
     const own = this.#held.values().filter((held) => held.principal === principal).toArray().length;
     if (principal !== anonymous && own >= bounds.maxPrincipalHeld) {
@@ -65,7 +83,7 @@ export class Holding<T extends Holdable> {
     }
     const bytes = clock.randomBytes(HANDLE_BYTES);
     const handle = bytes.toHex();
-    const requestState = seal.seal(PURPOSE, bindingOf(principal, request), this.#sealed(bytes));
+    const requestState = seal.seal(PURPOSE, this.#bindingOf(caller, request), this.#sealed(bytes));
     const timer = clock.after(bounds.holdMs, () => {
       this.#held.delete(handle);
       what.expire();
@@ -77,23 +95,22 @@ export class Holding<T extends Holdable> {
   /**
    * The instance that holds what a `requestState` stands for; undefined for this one.
    *
-   * @throws {ProxyError} `invalid_params` where it was not given to this principal for this request, or was
-   * changed
+   * @throws {ProxyError} `invalid_params` where it was not given to this caller for this request, or was changed
    */
-  holderOf(principal: string, request: ClientRequest): string | undefined {
-    const { holder } = this.#opened(principal, request);
+  holderOf(caller: Caller, request: ClientRequest): string | undefined {
+    const { holder } = this.#opened(caller, request);
     return holder === this.#instance ? undefined : holder;
   }
 
   /**
    * What a `requestState` stands for, which from now on is held no longer.
    *
-   * @throws {ProxyError} `invalid_params` where it was not given to this principal for this request, was
+   * @throws {ProxyError} `invalid_params` where it was not given to this caller for this request, was
    * changed, was used before, or has expired
    */
-  take(principal: string, request: ClientRequest): T {
+  take(caller: Caller, request: ClientRequest): T {
     const { idText } = request;
-    const { handle } = this.#opened(principal, request);
+    const { handle } = this.#opened(caller, request);
     const held = this.#held.get(handle);
     if (held === undefined) {
       throw new ProxyError(
@@ -117,8 +134,8 @@ export class Holding<T extends Holdable> {
     return new Uint8Array([...handle, ...encode(this.#instance)]);
   }
 
-  #opened(principal: string, request: ClientRequest): { handle: string; holder: string } {
-    const binding = bindingOf(principal, request);
+  #opened(caller: Caller, request: ClientRequest): { handle: string; holder: string } {
+    const binding = this.#bindingOf(caller, request);
     const bytes = this.#settings.seal.open(PURPOSE, binding, request.requestState!);
     if (bytes === undefined) {
       throw new ProxyError(
@@ -134,17 +151,19 @@ export class Holding<T extends Holdable> {
     };
   }
 
-  /** Gives all up. */
+  /** Forgets all; what becomes of it is for others to say. */
   close(): void {
-    for (const { what, timer } of this.#held.values()) {
-      timer.cancel();
-      what.expire();
-    }
+    for (const { timer } of this.#held.values()) timer.cancel();
     this.#held.clear();
   }
-}
 
-/** Who may come back with a `requestState`, and with which request. */
-function bindingOf(principal: string, request: ClientRequest): string {
-  return digest(JSON.stringify([principal, digestOf(request)]));
+  /**
+   * Who may come back with a `requestState`, and with which request. Callers whom the proxy does not tell
+   * apart the server may, by their credentials.
+   */
+  #bindingOf({ principal, credentials }: Caller, request: ClientRequest): string {
+    const isAnonymous = principal === this.#settings.anonymous;
+    const said = [principal, isAnonymous ? credentials : "", digestOf(request)];
+    return digest(JSON.stringify(said));
+  }
 }

@@ -2,48 +2,9 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { ProxyError } from "../../errors.ts";
 import { modern, relay, share } from "../../testing/mod.ts";
 
-const { ANONYMOUS, ModernSetup, modernMessages } = modern;
+const { ANONYMOUS, ASKED, asking, CAN, FORM, modernMessages } = modern;
 const { eventOf } = share;
 const { settled } = relay;
-
-const FORM = { message: "Name?", requestedSchema: { type: "object", properties: {} } };
-const CAN = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
-const ASKED = { capabilities: CAN };
-
-type Options = ConstructorParameters<typeof ModernSetup>[0];
-
-/** A server that answers calls with streams which the test fills. */
-function asking(options: Options = {}) {
-  const setup = new ModernSetup(options);
-  const { server } = setup;
-  const streams: ReturnType<typeof server.events>["filled"][] = [];
-  setup.numbered(({ message: { method } }) => {
-    if (method !== "tools/call" && method !== "completion/complete") return undefined;
-    const { answer, filled } = server.events();
-    streams.push(filled);
-    return answer;
-  });
-  return {
-    setup,
-    server,
-    streams,
-    say: (message: object, at = 0) => streams[at]!.send(eventOf({ jsonrpc: "2.0", ...message })),
-    question: (id: number | string, method = "elicitation/create", params: object = FORM, at = 0) =>
-      streams[at]!.send(eventOf({ jsonrpc: "2.0", id, method, params })),
-    answer: (result: object = {}, at = 0) => {
-      const { id } = server.of("tools/call")[at]!.message;
-      streams[at]!.send(eventOf({ jsonrpc: "2.0", id, result }));
-    },
-    answers: () => server.calls.filter(({ kind, message }) => kind === "notify" && "id" in message),
-    /** Sends a call, lets the server say something, and reads the result. */
-    async ask(say: () => void, params: object = {}, more: modern.Asking = ASKED) {
-      const asked = setup.ask("tools/call", { name: "t", ...params }, { ...ASKED, ...more });
-      await settled();
-      say();
-      return (await asked).message;
-    },
-  };
-}
 
 Deno.test("a question ends the request as input_required, and the retry goes on with the same upstream stream (basic/patterns/mrtr)", async () => {
   const { setup, server, ask, question, answer, answers } = asking();
@@ -398,6 +359,38 @@ Deno.test("a question on the session's own stream is refused where it may belong
     ["h", -32601],
     ["p", undefined],
   ]);
+  await setup.close();
+});
+
+Deno.test("of several requests on a session's own stream one alone can be asked, and it is asked", async () => {
+  const { setup, server, answer } = asking();
+  const listing = Promise.withResolvers<ReturnType<typeof server.json>>();
+  const { script } = server;
+  server.script = (call) => call.message.method === "tools/list" ? listing.promise : script(call);
+  const listed = setup.ask("tools/list", {}, ASKED);
+  const asked = setup.ask("tools/call", { name: "t" }, ASKED);
+  await settled();
+  server.say({ jsonrpc: "2.0", id: "g", method: "roots/list" });
+  assertEquals((await asked).message.result!.resultType, "input_required");
+  // A further request does not keep the server from withdrawing what it has asked for the first.
+  const other = setup.ask("tools/call", { name: "u" }, ASKED);
+  await settled();
+  server.say({
+    jsonrpc: "2.0",
+    method: "notifications/cancelled",
+    params: { requestId: "g" },
+  });
+  await settled();
+  const { requestState } = (await asked).message.result!;
+  const retried = setup.ask("tools/call", { name: "t", requestState }, ASKED);
+  await settled();
+  answer({}, 0);
+  answer({}, 1);
+  assertEquals((await retried).message.result!.resultType, "complete");
+  await other;
+  const { id } = setup.sent("tools/list").message;
+  listing.resolve(server.json({ jsonrpc: "2.0", id, result: {} }));
+  await listed;
   await setup.close();
 });
 

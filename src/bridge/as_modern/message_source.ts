@@ -65,6 +65,11 @@ export class MessageSource {
     }
   }
 
+  /** The event behind which it is to be taken up again. */
+  get lastEventId(): string | undefined {
+    return this.#lastEventId;
+  }
+
   /** Goes on behind no event any more; whether it still reads what it had. */
   startAnew(): boolean {
     this.#lastEventId = undefined;
@@ -80,8 +85,8 @@ export class MessageSource {
 
   async #readWhole(body: UpstreamBody): Promise<readonly RpcText[]> {
     const { maxEventBytes } = this.#options;
-    this.#body = undefined;
     const bytes = await readWithin(body, maxEventBytes);
+    this.#body = undefined;
     if (bytes !== null) return readBody(decode(bytes))?.messages ?? [];
     body.discard();
     const sentence = `The upstream server sent an answer of more than ${maxEventBytes} bytes, ` +

@@ -122,6 +122,26 @@ Deno.test("a server that does not log, or refuses the level, is asked all the sa
   }
 });
 
+Deno.test("a level that the server has refused is asked for again, and one that cannot be asked for is no failure", async () => {
+  const { setup, server, call, answer, levels } = logging();
+  const { script } = server;
+  let answers = 0;
+  server.script = (call) => {
+    const { method, id } = call.message;
+    if (method !== "logging/setLevel") return script(call);
+    if (++answers === 2) return Promise.reject(new ProxyError("upstream_unreachable", "x"));
+    return server.json({ jsonrpc: "2.0", id, error: { code: -32602, message: "no" } });
+  };
+  for (const at of [0, 1, 2]) {
+    const asked = call("info");
+    await settled();
+    answer(at);
+    assertEquals((await asked).status, 200);
+  }
+  assertEquals(levels(), ["info", "info", "info"]);
+  await setup.close();
+});
+
 Deno.test("a level is set again in a session that was made anew", async () => {
   const { setup, server, call, answer, levels } = logging();
   const first = call("info");

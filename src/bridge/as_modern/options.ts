@@ -22,6 +22,11 @@ export interface AsModernOptions extends BridgeOptions {
   readonly anonymous: string;
   /** Whether one upstream session may serve requests of different anonymous callers. */
   readonly sharesSessions: boolean;
+  /**
+   * Whether the server asks on the stream of the request that it asks for, as over Streamable HTTP, and not on
+   * one stream for all, as over stdio and HTTP+SSE. Yes where it is left out.
+   */
+  readonly asksApart?: boolean;
   /** What is said of results that may be cached; 0 and private where it is left out. */
   readonly list?: CacheHints;
   /** Bounds that differ from `DEFAULT_BOUNDS`. */
@@ -68,6 +73,12 @@ export interface AsModernBounds {
   readonly maxAside: number;
   /** Characters of the capabilities that a client declares. */
   readonly maxCapabilityCharacters: number;
+  /** Kinds of sessions whose tools are remembered, for the header fields of calls; the newest ones. */
+  readonly maxToolLists: number;
+  /** Tools of one kind of session that are remembered; fields of calls of others are not checked. */
+  readonly maxTools: number;
+  /** Pages of a list of tools that the bridge asks for of its own. */
+  readonly maxToolPages: number;
   /** The head of a session's GET stream is waited for so long before its first request, in milliseconds. */
   readonly listenHeadMs: number;
   /** `close` waits so long for sessions to be ended at the server, in milliseconds. */
@@ -95,12 +106,17 @@ export const DEFAULT_BOUNDS: AsModernBounds = {
   maxQueuedBytes: 1_048_576,
   maxAside: 256,
   maxCapabilityCharacters: 16_384,
+  maxToolLists: 256,
+  maxTools: 10_000,
+  maxToolPages: 100,
   listenHeadMs: 500,
   closeMs: 5_000,
 };
 
 /** Options with every bound and hint filled in. */
 export interface Settings extends AsModernOptions {
+  /** Whether a question comes on the stream of its request. */
+  readonly asksApart: boolean;
   /** What is said of results that may be cached. */
   readonly list: CacheHints;
   /** Bounds. */
@@ -111,6 +127,7 @@ export interface Settings extends AsModernOptions {
 export function settings(options: AsModernOptions): Settings {
   return {
     ...options,
+    asksApart: options.asksApart ?? true,
     list: options.list ?? { ttlMs: 0, cacheScope: "private" },
     bounds: { ...DEFAULT_BOUNDS, ...options.bounds },
   };

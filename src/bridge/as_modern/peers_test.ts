@@ -33,8 +33,8 @@ function instance(net: PeerNet, name: string) {
     answer: () => say({ id: server.of("tools/call")[0]!.message.id, result: { done: true } }),
     answers: () => server.calls.filter(({ kind, message }) => kind === "notify" && "id" in message),
     /** Asks, has the server ask back, and gives the requestState. */
-    async held(id = "e-1") {
-      const asked = setup.ask("tools/call", { name: "t" }, ASKED);
+    async held(id = "e-1", more: modern.Asking = {}) {
+      const asked = setup.ask("tools/call", { name: "t" }, { ...ASKED, ...more });
       await settled();
       this.question(id);
       return (await asked).message.result!.requestState!;
@@ -205,6 +205,24 @@ Deno.test("a client that leaves the other instance cancels at the server (basic/
   const { id } = a.server.of("tools/call")[0]!.message;
   assertEquals(a.setup.sent("notifications/cancelled").message.params!.requestId, id);
   assertEquals(a.setup.bridge.stats().inFlight, 0);
+  await close();
+});
+
+Deno.test("callers whom the proxy does not tell apart are told apart by credentials, which stay where they are", async () => {
+  const { net, a, b, close } = instances();
+  const caller = (authorization: string) => ({
+    ...ASKED,
+    principal: modern.ANONYMOUS,
+    headers: { authorization },
+  });
+  const state = await a.held("e-1", caller("Bearer mine"));
+  const other = await refused(b.setup.ask("tools/call", retry(state), caller("Bearer other")));
+  assertEquals(other.kind, "invalid_params");
+  const done = b.setup.ask("tools/call", retry(state), caller("Bearer mine"));
+  await settled();
+  a.answer();
+  assertEquals((await done).message.result!.done, true);
+  assert(!JSON.stringify(net.sent).includes("mine"));
   await close();
 });
 

@@ -97,9 +97,8 @@ export class Reply {
     }
   }
 
-  /** The answer of the server as it came, where nothing was told yet. */
+  /** The answer of the server as it came, where nothing was told yet and the client has not left. */
   pass(answer: UpstreamAnswer): void {
-    if (this.#over) return answer.body.discard();
     this.#settle();
     this.#head.resolve({ ...answer, sessionId: undefined });
   }

@@ -392,13 +392,14 @@ Deno.test("a notification is accepted and ends here; GET and DELETE are 405 (str
 });
 
 Deno.test("a message over the limit is an error, as JSON and as an event (R42)", async () => {
-  for (const kind of ["json", "sse"]) {
+  for (const kind of ["json", "sse", "error"]) {
     const setup = new ModernSetup({ maxEventBytes: 2_000 });
     const { server } = setup;
     server.script = ({ message: { method, id } }) => {
       if (method !== "tools/call") return undefined;
       const message = { jsonrpc: "2.0", id, result: { x: "y".repeat(3_000) } };
       if (kind === "json") return server.json(message);
+      if (kind === "error") return server.json(message, 500);
       const { answer, filled } = server.events();
       filled.send(share.eventOf(message));
       return answer;

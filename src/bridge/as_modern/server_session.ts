@@ -50,10 +50,15 @@ export interface ServerSessionOptions
   readonly drops: Drops;
   /** Whether the server may ask the clients of this session anything. */
   readonly mayAsk: boolean;
+  /** What sessions of one kind have in common: who uses them, and what they declare. */
+  readonly kind: string;
+  /** Told when the server says that its tools have changed. */
+  readonly onToolsChanged: () => void;
 }
 
 const METHOD_NOT_FOUND = -32601;
 const RESOURCE_UPDATED = "notifications/resources/updated";
+const TOOLS_CHANGED = "notifications/tools/list_changed";
 
 /** A session, the same object whatever the server makes of it. */
 export class ServerSession {
@@ -92,6 +97,11 @@ export class ServerSession {
         for (const listener of [...this.#listeners]) listener.fail(error);
       },
     });
+  }
+
+  /** See `ServerSessionOptions`. */
+  get kind(): string {
+    return this.#options.kind;
   }
 
   /** Requests under way. */
@@ -169,6 +179,7 @@ export class ServerSession {
     if (typeof method !== "string" || !/^notifications\/\w+\/list_changed$/.test(method)) {
       return false;
     }
+    if (method === TOOLS_CHANGED) this.#options.onToolsChanged();
     for (const listener of this.#listeners) listener.changed(message);
     return true;
   }
@@ -182,6 +193,11 @@ export class ServerSession {
   refuse(idText: string, message: string, code = METHOD_NOT_FOUND): void {
     const error = JSON.stringify({ code, message });
     this.tell("(answer to the server)", `{"jsonrpc":"2.0","id":${idText},"error":${error}}`);
+  }
+
+  /** Counts what could not be delivered. */
+  drop(name: string): void {
+    this.#options.drops.count(name);
   }
 
   /** Sends what gets no answer, and for which nobody waits. */

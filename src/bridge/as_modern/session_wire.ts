@@ -187,6 +187,9 @@ export class SessionWire {
 
   /** Ends it at the server, as far as it will. */
   async terminate(): Promise<void> {
+    // What is being opened would be left open; how it went is told to whoever opens it.
+    if (this.#generation === 0) await this.#opening?.catch(() => {});
+    if (this.#renewing !== undefined) await this.#renewing.catch(() => {});
     if (this.#id === undefined) return;
     const answer = await this.#options.server.terminate(this.#call());
     answer.body.discard();

@@ -1,7 +1,8 @@
 /**
  * The sessions that the bridge has at the server, and who uses them.
  *
- * A named principal has one for each set of capabilities and credentials, used by all its requests at once.
+ * A named principal has one for each set of capabilities and credentials, used by all its requests at once, or
+ * several, where questions of the server do not tell which request they belong to.
  * An anonymous caller has one for each request, out of a stock of those that are initialised already: nothing
  * that one caller leaves in a session is there for another.
  *
@@ -12,10 +13,11 @@ import type { Timer } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
 import { canTake, type Drops } from "../../rpc/mod.ts";
 import type { Upstream, UpstreamCall } from "../../upstream/mod.ts";
+import { credentialsIn } from "../credentials.ts";
 import { type ClientRequest, digest } from "./client_request.ts";
 import type { Settings } from "./options.ts";
+import { CAN_ASK } from "./questions.ts";
 import { ServerSession } from "./server_session.ts";
-import { credentialsIn } from "./toward_server.ts";
 
 /** The use of a session, until it is released. */
 export interface Lease {
@@ -33,12 +35,23 @@ interface Kind {
   readonly request: ClientRequest;
 }
 
+/** What says of which kind a session for this request is: equal texts, equal kinds. */
+export function kindOf(
+  { principal, query, headers }: UpstreamCall,
+  request: ClientRequest,
+): string {
+  const said = [principal, query, request.declared.text, credentialsIn(headers)];
+  return digest(JSON.stringify(said));
+}
+
 /** A session that is kept for its principal. */
 interface Kept {
   readonly session: ServerSession;
   readonly principal: string;
   readonly opened: Promise<void>;
   uses: number;
+  /** How many of the uses are requests that the server may ask something for. */
+  askable: number;
   idle: Timer | undefined;
 }
 
@@ -53,11 +66,14 @@ export class Sessions {
   readonly #server: Upstream;
   readonly #settings: Settings;
   readonly #drops: Drops;
+  readonly #onToolsChanged: () => void;
   /** All that the server may know of, those that are being opened or ended too. */
   readonly #all = new Set<ServerSession>();
   /** In the order of last use. */
   readonly #kept = new Map<string, Kept>();
   readonly #stock = new Map<string, Stocked[]>();
+  /** How many use those of anonymous callers that any number can use at once. */
+  readonly #users = new Map<ServerSession, number>();
   /** Kinds whose stock is to be filled. */
   readonly #toFill = new Map<string, Kind>();
   /** How many sessions are being opened for the stock of each kind. */
@@ -66,10 +82,11 @@ export class Sessions {
   #closed = false;
 
   /** None yet. */
-  constructor(server: Upstream, settings: Settings, drops: Drops) {
+  constructor(server: Upstream, settings: Settings, drops: Drops, onToolsChanged: () => void) {
     this.#server = server;
     this.#settings = settings;
     this.#drops = drops;
+    this.#onToolsChanged = onToolsChanged;
   }
 
   /** How many there are. */
@@ -88,14 +105,17 @@ export class Sessions {
    * @throws {SessionRefused} where the server will not have it
    * @throws {ProxyError} `principal_exhausted`, `sessions_exhausted`; where the server could not be asked
    */
-  take(call: UpstreamCall, request: ClientRequest, alone = false): Promise<Lease> {
-    if (this.#closed) throw new ProxyError("upstream_unreachable", "The proxy is stopping.");
+  async take(call: UpstreamCall, request: ClientRequest, alone = false): Promise<Lease> {
+    if (this.#closed) throw stopping();
     const { anonymous, sharesSessions } = this.#settings;
-    const { principal, query, headers } = call;
-    const said = [principal, query, request.declared.text, credentialsIn(headers)];
-    const kind: Kind = { key: digest(JSON.stringify(said)), principal, call, request };
+    const { principal } = call;
+    const kind: Kind = { key: kindOf(call, request), principal, call, request };
     const isOwn = principal === anonymous && (alone || !sharesSessions);
-    return isOwn ? this.#takeOwn(kind) : this.#takeKept(kind);
+    const isAskable = CAN_ASK.has(request.method) && mayAsk(request);
+    const lease = await (isOwn ? this.#takeOwn(kind) : this.#takeKept(kind, isAskable));
+    // It was ended with all others.
+    if (this.#closed) throw stopping();
+    return lease;
   }
 
   /** Ends all of them. */
@@ -113,33 +133,59 @@ export class Sessions {
     timer.cancel();
   }
 
-  async #takeKept(kind: Kind): Promise<Lease> {
-    const kept = this.#kept.get(kind.key) ?? this.#keep(kind);
-    this.#kept.delete(kind.key);
-    this.#kept.set(kind.key, kept);
+  async #takeKept(kind: Kind, isAskable: boolean): Promise<Lease> {
+    const key = isAskable ? this.#keyApart(kind) : kind.key;
+    const kept = this.#kept.get(key) ?? this.#keep(key, kind);
+    this.#kept.delete(key);
+    this.#kept.set(key, kept);
     kept.idle?.cancel();
     kept.uses++;
+    if (isAskable) kept.askable++;
     try {
       await kept.opened;
     } catch (error) {
-      this.#forget(kind.key, kept);
+      this.#forget(key, kept);
       throw error;
     }
-    return { session: kept.session, release: once(() => this.#releaseKept(kind.key, kept)) };
+    const release = once(() => this.#releaseKept(key, kept, isAskable));
+    return { session: kept.session, release };
   }
 
-  #keep(kind: Kind): Kept {
+  /**
+   * The session for a request that the server may ask something for: where questions do not tell which request
+   * they belong to, one in which no other such request is under way, as long as there is room for so many.
+   */
+  #keyApart({ key, principal }: Kind): string {
+    const { asksApart, bounds: { maxPrincipalSessions, maxSessions } } = this.#settings;
+    if (asksApart) return key;
+    for (let number = 0; number < maxPrincipalSessions; number++) {
+      const name = number === 0 ? key : `${key} ${number}`;
+      const kept = this.#kept.get(name);
+      if (kept !== undefined && kept.askable > 0) continue;
+      const hasRoom = this.#all.size < maxSessions &&
+        this.#of(principal).length < maxPrincipalSessions;
+      return kept !== undefined || hasRoom ? name : key;
+    }
+    return key;
+  }
+
+  #of(principal: string): [key: string, kept: Kept][] {
+    return [...this.#kept].filter(([, kept]) => kept.principal === principal);
+  }
+
+  #keep(key: string, kind: Kind): Kept {
     const { principal } = kind;
     this.#makeRoomFor(principal);
     const session = this.#newSession(kind, kind.request.clientInfo);
     const opened = session.open();
-    const kept: Kept = { session, principal, opened, uses: 0, idle: undefined };
-    this.#kept.set(kind.key, kept);
+    const kept: Kept = { session, principal, opened, uses: 0, askable: 0, idle: undefined };
+    this.#kept.set(key, kept);
     return kept;
   }
 
-  #releaseKept(key: string, kept: Kept): void {
+  #releaseKept(key: string, kept: Kept, isAskable: boolean): void {
     kept.uses--;
+    if (isAskable) kept.askable--;
     if (kept.uses > 0 || this.#closed) return;
     const { clock, bounds: { sessionIdleMs } } = this.#settings;
     kept.idle = clock.after(sessionIdleMs, () => this.#forget(key, kept));
@@ -157,8 +203,9 @@ export class Sessions {
     const session = stocked?.session ?? await this.#openOwn(kind);
     // What has no id is no session at the server: nothing is left in it, and any number can use it at once.
     if (!session.wire.hasId) {
-      const isStocked = this.#putBack(kind.key, session);
-      return { session, release: once(() => isStocked || void this.#end(session)) };
+      this.#putBack(kind.key, session);
+      this.#users.set(session, (this.#users.get(session) ?? 0) + 1);
+      return { session, release: once(() => this.#releaseShared(kind.key, session)) };
     }
     this.#fillSoon(kind);
     return {
@@ -167,6 +214,15 @@ export class Sessions {
         if (!unspoilt || !this.#putBack(kind.key, session)) void this.#end(session);
       }),
     };
+  }
+
+  /** One of those who use it at once does so no more: it ends with the last, unless it is in stock. */
+  #releaseShared(key: string, session: ServerSession): void {
+    const left = this.#users.get(session)! - 1;
+    if (left > 0) return void this.#users.set(session, left);
+    this.#users.delete(session);
+    const isStocked = this.#stock.get(key)?.some((one) => one.session === session) ?? false;
+    if (!isStocked) void this.#end(session);
   }
 
   async #openOwn(kind: Kind): Promise<ServerSession> {
@@ -245,13 +301,14 @@ export class Sessions {
 
   #endStocked(key: string, stocked: Stocked): void {
     this.#unstock(key, stocked);
-    void this.#end(stocked.session);
+    // Whoever uses it still listens on it, and ends it afterwards.
+    if (!this.#users.has(stocked.session)) void this.#end(stocked.session);
   }
 
   /** @throws {ProxyError} where the principal has as many as it may, all in use */
   #makeRoomFor(principal: string): void {
     const { anonymous, bounds: { maxPrincipalSessions } } = this.#settings;
-    const own = [...this.#kept].filter(([, kept]) => kept.principal === principal);
+    const own = this.#of(principal);
     if (principal !== anonymous && own.length >= maxPrincipalSessions) {
       const idle = own.find(([, { uses }]) => uses === 0);
       if (idle === undefined) {
@@ -280,19 +337,23 @@ export class Sessions {
     );
   }
 
-  #newSession({ principal, call, request }: Kind, clientInfo: string | undefined): ServerSession {
+  #newSession(
+    { key, principal, call, request }: Kind,
+    clientInfo: string | undefined,
+  ): ServerSession {
     const { declared } = request;
     const session = new ServerSession({
       settings: this.#settings,
       server: this.#server,
       drops: this.#drops,
+      kind: key,
+      onToolsChanged: this.#onToolsChanged,
       principal,
       query: call.query,
       headers: call.headers,
       capabilities: declared.text,
       clientInfo,
-      mayAsk: ["roots/list", "sampling/createMessage", "elicitation/create"]
-        .some((method) => canTake(declared.capabilities, method, {})),
+      mayAsk: mayAsk(request),
     });
     this.#all.add(session);
     return session;
@@ -302,6 +363,17 @@ export class Sessions {
     await session.end();
     this.#all.delete(session);
   }
+}
+
+/** Whether a client has declared anything that a server may ask for. */
+function mayAsk({ declared: { capabilities } }: ClientRequest): boolean {
+  return ["roots/list", "sampling/createMessage", "elicitation/create"]
+    .some((method) => canTake(capabilities, method, {}));
+}
+
+/** Why nothing begins any more. */
+export function stopping(): ProxyError {
+  return new ProxyError("upstream_unreachable", "The proxy is stopping.");
 }
 
 function once(act: (unspoilt?: boolean) => void): (unspoilt?: boolean) => void {

@@ -52,14 +52,21 @@ Deno.test("a principal's requests share one session, other principals and other 
 Deno.test("a session is never used with other credentials than it was opened with", async () => {
   const { setup, used } = numbered();
   for (
-    const headers of [{}, { authorization: "Bearer a" }, { authorization: "Bearer b" }, {
-      cookie: "a",
-    }, { "x-api-key": "a" }]
+    const headers of [
+      {},
+      { authorization: "Bearer a" },
+      { authorization: "Bearer b" },
+      {
+        cookie: "a",
+      },
+      { "x-tenant-id": "a" },
+      { "x-api-key": "a" },
+    ]
   ) {
     await setup.ask("tools/list", {}, { headers: headers as Record<string, string> });
   }
   await setup.ask("tools/list", {}, { headers: { traceparent: "a" } });
-  assertEquals(used(), ["s-1", "s-2", "s-3", "s-4", "s-5", "s-1"]);
+  assertEquals(used(), ["s-1", "s-2", "s-3", "s-4", "s-5", "s-6", "s-1"]);
   assertEquals(setup.sent("initialize").call.headers.get("x-api-key"), "a");
   await setup.close();
 });
@@ -145,6 +152,15 @@ Deno.test("a server without session ids is asked without one, and handshakes are
   assertEquals(server.calls.filter(({ kind }) => kind === "terminate"), []);
 });
 
+Deno.test("a server without session ids: those opened at once that no stock has room for are forgotten", async () => {
+  const setup = new ModernSetup();
+  setup.server.sessionId = undefined;
+  await Promise.all([1, 2, 3].map(() => setup.ask("tools/list", {}, ANYBODY)));
+  await settled();
+  assertEquals([setup.bridge.stats().sessions, setup.bridge.stats().stock], [2, 2]);
+  await setup.close();
+});
+
 Deno.test("a lost session is made anew and the request sent once more (404, and the SDK's 400)", async () => {
   for (const status of [404, 400]) {
     const { setup, server, used, opened } = numbered();
@@ -215,8 +231,18 @@ Deno.test("a refusal of initialize that only a modern server says makes the era 
     const { setup, server } = numbered();
     server.script = ({ message: { id } }) => server.json({ jsonrpc: "2.0", id, error }, status);
     const answer = await setup.ask("tools/list");
-    assert(answer.status >= 400);
+    assertEquals(answer.status, status === 404 ? 404 : 502);
     assertEquals(setup.doubts, 1, JSON.stringify(error));
+    await setup.close();
+  }
+});
+
+Deno.test("an initialize that is answered with neither a result nor an error is the server's fault", async () => {
+  for (const status of [202, 302]) {
+    const { setup, server } = numbered();
+    server.script = () => server.json(undefined, status);
+    const answer = await setup.post("tools/list").catch((error) => error as ProxyError);
+    assertEquals(answer.status, 502);
     await setup.close();
   }
 });
@@ -347,5 +373,118 @@ Deno.test("a session whose server may ask listens ahead of its first request, an
   assertEquals((await asked).status, 200);
   await setup.ask("tools/list");
   assertEquals(server.calls.filter(({ kind }) => kind === "listen").length, 1);
+  await setup.close();
+});
+
+Deno.test("a session that opens while the bridge closes is ended, and nothing is sent in it", async () => {
+  for (const principal of ["p", ANONYMOUS]) {
+    const setup = new ModernSetup();
+    const { server } = setup;
+    const opening = Promise.withResolvers<void>();
+    server.script = ({ message: { method, id } }) =>
+      method !== "initialize" ? undefined : opening.promise.then(() => {
+        const result = { protocolVersion: "2025-11-25", capabilities: {} };
+        return { ...server.json({ jsonrpc: "2.0", id, result }), sessionId: "up-1" };
+      });
+    const asked = [
+      setup.ask("tools/call", { name: "t" }, { principal }),
+      setup.ask("subscriptions/listen", { notifications: {} }, { principal }),
+    ].map((asked) => assertRejects(() => asked, ProxyError, "stopping"));
+    await settled();
+    const closing = setup.bridge.close();
+    await settled();
+    opening.resolve();
+    await settled();
+    server.clock.advance(5_000);
+    await closing;
+    await Promise.all(asked);
+    assertEquals(server.of("tools/call"), []);
+    assert(server.calls.some(({ kind }) => kind === "terminate"));
+    assertEquals([server.clock.timers, setup.bridge.stats().listening], [0, 0]);
+  }
+});
+
+Deno.test("a session that is used again is not idle, and one of two requests leaves it in use", async () => {
+  const { setup, server, ended, call, answer } = numbered({ bounds: { sessionIdleMs: 1_000 } });
+  await setup.ask("tools/list");
+  const asked = call();
+  await settled();
+  await setup.ask("tools/list");
+  server.clock.advance(2_000);
+  await settled();
+  assertEquals(ended(), []);
+  answer();
+  await asked;
+  await setup.close();
+});
+
+Deno.test("the session that gives way is the one that was used longest ago", async () => {
+  const { setup, ended } = numbered({ bounds: { maxPrincipalSessions: 2 } });
+  for (const query of ["?1", "?2", "?1", "?3"]) await setup.ask("tools/list", {}, { query });
+  assertEquals(ended(), ["s-2"]);
+  await setup.close();
+});
+
+Deno.test("what comes back unspoilt is put into the stock as long as there is room", async () => {
+  for (const [bounds, stock] of [[{ stockSize: 2 }, 2], [{ maxStock: 1 }, 1]] as const) {
+    const { setup, ended } = numbered({ bounds });
+    await Promise.all([1, 2, 3].map(() => setup.ask("server/discover", {}, ANYBODY)));
+    await settled();
+    assertEquals([setup.bridge.stats().stock, ended().length], [stock, 3 - stock]);
+    await setup.close();
+  }
+});
+
+Deno.test("a session that was taken from the stock is in use for as long as its request needs", async () => {
+  const { setup, server, ended, filled, call, answer } = numbered({ bounds: { stockIdleMs: 100 } });
+  await setup.ask("server/discover", {}, ANYBODY);
+  await filled();
+  const asked = call(ANYBODY);
+  await settled();
+  const { sessionId } = server.of("tools/call")[0]!.call;
+  server.clock.advance(1_000);
+  await settled();
+  assertEquals(ended().includes(sessionId), false);
+  answer();
+  await asked;
+  await setup.close();
+});
+
+Deno.test("a session that was refused counts no more", async () => {
+  const { setup, server } = numbered();
+  server.script = () => server.json({}, 503);
+  await setup.post("tools/list", {}, ANYBODY);
+  await setup.post("tools/list");
+  await settled();
+  assertEquals(setup.bridge.stats().sessions, 0);
+  await setup.close();
+});
+
+Deno.test("a session is ended once all is said in it", async () => {
+  const { setup, server, ended } = numbered();
+  const { script } = server;
+  const told = Promise.withResolvers<ReturnType<typeof server.json>>();
+  server.script = (call) =>
+    call.message.method === "notifications/cancelled" ? told.promise : script(call);
+  const gone = new AbortController();
+  const asked = setup.post("tools/call", { name: "t" }, { ...ANYBODY, signal: gone.signal });
+  await settled();
+  gone.abort();
+  await assertRejects(() => asked, ProxyError);
+  await settled();
+  assertEquals(ended(), []);
+  told.resolve(server.json(undefined, 202));
+  await settled();
+  assertEquals(ended(), ["s-1"]);
+  await setup.close();
+});
+
+Deno.test("the stock is not filled beyond the bound of all sessions", async () => {
+  const { setup, filled, call, answer } = numbered({ bounds: { maxSessions: 2, stockSize: 3 } });
+  const asked = call(ANYBODY);
+  await filled();
+  assertEquals(setup.bridge.stats().sessions, 2);
+  answer();
+  await asked;
   await setup.close();
 });

@@ -104,7 +104,13 @@ export class StandingStream {
       this.#refused ||= answer.status === 405;
       return false;
     }
-    const reconnect = new Reconnect({ clock, backOff, listen, onSessionGone: () => {} });
+    const reconnect = new Reconnect({
+      clock,
+      backOff,
+      // What was to be gone on behind may have been forgotten while it waited.
+      listen: () => listen(run.source?.lastEventId),
+      onSessionGone: () => {},
+    });
     const options = { maxEventBytes, reconnect, isStanding: true };
     run.source = new MessageSource(answer, options);
     void this.#read(run, run.source);

@@ -72,6 +72,8 @@ export class Subscribing {
     subscription: Subscription,
     filter: ReturnType<typeof filterOf>,
   ): Promise<UpstreamAnswer> {
+    let isOver = false;
+    subscription.whenOver(() => isOver = true);
     const leave = () => subscription.discard();
     signal.addEventListener("abort", leave, { once: true });
     subscription.whenOver(() => signal.removeEventListener("abort", leave));
@@ -82,11 +84,9 @@ export class Subscribing {
     const isOpen = wantsAny && await session.standing.openSoon();
     const canSubscribe = isOpen && session.has("resources", "subscribe");
     const uris = canSubscribe ? await session.subscriptions.add(filter.uris, subscription) : [];
-    if (signal.aborted) {
-      // What was subscribed to after it was given back.
-      session.unlisten(subscription);
-      throw new ProxyError("client_closed", "The client has gone.", { idText });
-    }
+    // What was subscribed to after it was given back.
+    if (isOver) session.unlisten(subscription);
+    if (signal.aborted) throw new ProxyError("client_closed", "The client has gone.", { idText });
     subscription.acknowledge(isOpen ? listsHonoured(filter, session) : [], uris);
     return subscription.answer;
   }

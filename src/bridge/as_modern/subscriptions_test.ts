@@ -87,11 +87,20 @@ Deno.test("only what was asked for is told, each with the id of its own subscrip
 
 Deno.test("one GET stream per session, whoever listens", async () => {
   const { setup, server, listen } = listening();
-  await listen({ toolsListChanged: true });
+  await Promise.all([listen({ toolsListChanged: true }), listen({ promptsListChanged: true })]);
   await listen({ promptsListChanged: true });
   assertEquals(server.streams.length, 1);
   await listen({ promptsListChanged: true }, { principal: "q" });
   assertEquals(server.streams.length, 2);
+  await setup.close();
+  assert(server.streams.every(({ aborted }) => aborted));
+});
+
+Deno.test("a server that does not say that resources can be subscribed to is not asked to", async () => {
+  const { setup, server, listen, uris } = listening();
+  server.capabilities = { resources: {} };
+  const { messages } = await listen({ resourceSubscriptions: ["a:1"] });
+  assertEquals([messages()[0]!.params!.notifications, uris("subscribe")], [{}, []]);
   await setup.close();
 });
 
@@ -102,6 +111,8 @@ Deno.test("a server without a GET stream honours nothing, and the stream stays o
   const { reader, messages } = await listen(filter);
   assertEquals(messages()[0]!.params!.notifications, {});
   assertEquals([reader.waits, uris("subscribe")], [true, []]);
+  await listen(filter);
+  assertEquals(server.calls.filter(({ kind }) => kind === "listen").length, 1);
   await setup.close();
 });
 
@@ -292,6 +303,7 @@ Deno.test("a client that leaves ahead of the acknowledgement leaves nothing behi
   await settled();
   gone.abort();
   await settled();
+  assertEquals(setup.bridge.stats().listening, 0);
   const { id } = setup.sent("resources/subscribe").message;
   subscribing.resolve(server.json({ jsonrpc: "2.0", id, result: {} }));
   assertEquals((await assertRejects(() => asked, ProxyError)).kind, "client_closed");
@@ -338,5 +350,51 @@ Deno.test("a filter that is none is refused with -32602", async () => {
     assertEquals((await assertRejects(() => post(filter), ProxyError)).code, -32602);
   }
   assertEquals(setup.server.calls, []);
+  await setup.close();
+});
+
+Deno.test("R82 a server without session ids: who listens goes on listening when the stock forgets the session", async () => {
+  const { setup, server, listen, changed } = listening();
+  server.script = () => undefined;
+  server.sessionId = undefined;
+  const anybody = { principal: ANONYMOUS };
+  const { reader, body, messages } = await listen({ toolsListChanged: true }, anybody);
+  server.clock.advance(3_600_000);
+  await settled();
+  changed("tools");
+  await settled();
+  await reader.readAll();
+  assertEquals(messages().map(({ method }) => method).slice(1), [
+    "notifications/tools/list_changed",
+  ]);
+  body.discard();
+  await settled();
+  assertEquals([setup.bridge.stats().sessions, setup.bridge.stats().stock], [0, 0]);
+  await setup.close();
+});
+
+Deno.test("R82 what is subscribed to for a stream that has broken off meanwhile is given back", async () => {
+  const { setup, server, post, uris } = listening();
+  const gate = Promise.withResolvers<void>();
+  const { script } = server;
+  let listens = 0;
+  server.script = (call) => {
+    if (call.kind === "listen" && ++listens > 1) return server.json({}, 405);
+    if (call.message.method !== "resources/subscribe") return script(call);
+    return gate.promise.then(() =>
+      server.json({ jsonrpc: "2.0", id: call.message.id, result: {} })
+    );
+  };
+  const posted = post({ resourceSubscriptions: ["a:1"] });
+  await settled();
+  server.stream.body.finish();
+  for (let n = 0; n < 5; n++) {
+    await settled();
+    server.clock.advance(1);
+  }
+  gate.resolve();
+  await sourceReader((await posted).body).readAll();
+  await settled();
+  assertEquals([uris("subscribe"), uris("unsubscribe")], [["a:1"], ["a:1"]]);
   await setup.close();
 });

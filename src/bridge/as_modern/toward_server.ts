@@ -30,9 +30,6 @@ const RESERVED: readonly string[] = [
 /** The first session revision with the version header (2025-06-18 basic/transports). */
 const FIRST_REVISION_WITH_HEADER = "2025-06-18";
 
-/** Fields that hold what says who calls, for servers of any kind. */
-const CREDENTIAL = /auth|cookie|token|key|secret|credential/;
-
 /** The text of a request in a session. */
 export function towardServer({ message }: ClientRequest, names: UpstreamNames): string {
   const params = textAt(message, ["params"]);
@@ -61,13 +58,4 @@ export function sessionFields(headers: FieldReader, revision: string | undefined
     fields.append("mcp-protocol-version", revision);
   }
   return fields;
-}
-
-/** What says in header fields who calls, as text; the same for the same fields. */
-export function credentialsIn(headers: FieldReader): string {
-  const found: string[] = [];
-  headers.forEach((value, name) => {
-    if (!name.startsWith("mcp-") && CREDENTIAL.test(name)) found.push(`${name}: ${value}`);
-  });
-  return found.sort().join("\n");
 }

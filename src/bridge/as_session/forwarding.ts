@@ -17,6 +17,7 @@ import {
   isRecord,
   type Key,
   kindOf,
+  mirroredValues,
   type RpcText,
   textAt,
 } from "../../rpc/mod.ts";
@@ -27,7 +28,6 @@ import type { Settings } from "./options.ts";
 import { type Asker, type Questions, questionsIn, type Refused } from "./questions.ts";
 import { modernFields, modernRequest, type Retry, type Speaker } from "./requests.ts";
 import { isHeaderMismatch, legacyNotification, legacyResponse } from "./results.ts";
-import { mirroredValues } from "./tool_headers.ts";
 import type { Tools } from "./tools.ts";
 
 /** What all requests of one session have in common. */
@@ -138,6 +138,8 @@ export class Forwarding {
       text: modernRequest(message, idText, speaker(), retry),
       signal,
       mayRead,
+      // Its client can come back to a stream; and what passes between keeps its connection.
+      onStream: () => exchange.open(),
       onMessage: (told) => {
         // Requests of a server came with results, not beside them.
         if (kindOf(told) !== "notification") return drops.count("(request on a modern stream)");
@@ -187,19 +189,14 @@ export class Forwarding {
   }
 
   #respond({ message, key, exchange, call }: Forwarded, response: RpcText): void {
-    const { tools, settings: { logger } } = this.#options;
+    const { tools } = this.#options;
     const { method, params } = message.value;
     if (method === "tools/list") tools.learn(response, call);
     const text = legacyResponse(response, {
       method: method as string,
       idText: exchange.idText(key)!,
       params,
-      onRejectedTool: (name, why) => {
-        logger.warn("a tool of an upstream server is left out: its definition", {
-          tool: name,
-          why,
-        });
-      },
+      onRejectedTool: (name, why) => tools.reject(name, why),
     });
     exchange.respond(key, text);
   }

@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../../errors.ts";
+import { Fields } from "../../http/mod.ts";
 import { ModernFake } from "../../testing/bridge.ts";
 import { settled } from "../../testing/relay.ts";
-import { type Rpc, SharedClient, textOf } from "../../testing/share.ts";
+import { eventOf, type Rpc, SharedClient, textOf } from "../../testing/share.ts";
 import { BRIDGED_SESSION } from "./mod.ts";
 
 async function initialize(fake: ModernFake, revision: string): Promise<Rpc & { result: never }> {
@@ -136,15 +137,60 @@ Deno.test("caching: a private answer is kept for one principal with the same cre
   await fake.join({ principal: "q" });
   assertEquals(fake.of("server/discover").length, 2);
   const client = new SharedClient(fake.bridge);
-  const { headers } = client.call();
-  (headers as unknown as { append(name: string, value: string): void }).append(
-    "authorization",
-    "B",
-  );
+  const headers = new Fields(["authorization", "B"]);
   const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: {} };
   const text = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params });
   await fake.bridge.exchange(client.call({ headers }), new TextEncoder().encode(text));
   assertEquals(fake.of("server/discover").length, 3);
+  await fake.bridge.close();
+});
+
+Deno.test("caching: what says nothing of the caller does not count, and nothing is kept for more than a day", async () => {
+  const fake = new ModernFake();
+  fake.discovered["ttlMs"] = 1e300;
+  const initialize = async (...fields: string[]) => {
+    const client = new SharedClient(fake.bridge);
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: {} };
+    const text = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params });
+    const call = client.call({ headers: new Fields(fields) });
+    await fake.bridge.exchange(call, new TextEncoder().encode(text));
+    return fake.of("server/discover").length;
+  };
+  assertEquals(await initialize("user-agent", "a"), 1);
+  assertEquals(await initialize("user-agent", "b"), 1);
+  fake.clock.advance(86_400_000);
+  assertEquals(await initialize("user-agent", "b"), 2);
+  await fake.bridge.close();
+});
+
+Deno.test("a session that is not there before the bridge closes never is", async () => {
+  const fake = new ModernFake();
+  const { answer, filled } = fake.server.events();
+  fake.answers["server/discover"] = () => answer;
+  const joining = fake.join();
+  await settled();
+  await fake.bridge.close();
+  filled.send(eventOf({ jsonrpc: "2.0", id: 1, result: fake.discovered }));
+  filled.body.finish();
+  await assertRejects(() => joining, ProxyError, "stopping");
+  assertEquals([fake.bridge.stats().sessions, fake.clock.timers], [0, 0]);
+});
+
+Deno.test("a session with a stream or a request under way is not idle", async () => {
+  const fake = new ModernFake();
+  const listening = await fake.join();
+  const reader = await listening.listen();
+  const asking = await fake.join();
+  const { answer } = fake.server.events();
+  fake.answers["x/y"] = () => answer;
+  const { body } = await asking.exchange({ jsonrpc: "2.0", id: 7, method: "x/y" });
+  await fake.join();
+  fake.clock.advance(130_000);
+  assertEquals([fake.bridge.stats().sessions, reader.ending], [2, undefined]);
+  body.discard();
+  await settled();
+  fake.clock.advance(130_000);
+  assertEquals(fake.bridge.stats().sessions, 1);
   await fake.bridge.close();
 });
 

@@ -175,8 +175,6 @@ export class Listening {
   #receive(message: RpcText, from: Subscription): void {
     const isOlder = from === this.#replaced?.subscription ||
       (from === this.#current && this.#opening !== undefined);
-    const isOne = isOlder || from === this.#current || from === this.#opening;
-    if (!isOne) return;
     this.#attempt = 0;
     const text = legacyNotification(message);
     if (this.#overlap?.passes(isOlder ? "older" : "newer", text) === false) return;

@@ -93,6 +93,7 @@ Deno.test("resources/subscribe is answered once the server has acknowledged it, 
   assertEquals((await subscribing).result, {});
   fake.acknowledges = true;
   assertEquals((await subscribe(client, "a:")).result, {});
+  assertEquals(fake.subscriptions.length, 1);
   assertEquals((await subscribe(client, "b:")).result, {});
   assertEquals(fake.subscription.filter["resourceSubscriptions"], ["a:", "b:"]);
   const unsubscribe = (uri: unknown) => client.request("resources/unsubscribe", { uri });
@@ -195,6 +196,9 @@ Deno.test("a change that the server refuses leaves what there was", async () => 
   fake.tell(UPDATED, { uri: "1" }, first);
   assertEquals(await told(reader), ["1"]);
   assertEquals(first.filled.aborted, false);
+  delete fake.answers["subscriptions/listen"];
+  assertEquals((await subscribe(client, "b:")).result, {});
+  assertEquals(fake.subscription.filter["resourceSubscriptions"], ["b:"]);
   await fake.bridge.close();
   assertEquals(fake.clock.timers, 0);
 });
@@ -246,6 +250,68 @@ Deno.test("R69 a subscription that breaks is opened again after a wait, for the 
   fake.tell(UPDATED, { uri: "a:" });
   assertEquals(await told(reader), ["a:"]);
   await fake.bridge.close();
+});
+
+Deno.test("R69 one that cannot be opened at first is tried again, without the client's doing", async () => {
+  const { fake, client } = await joined();
+  fake.answers["subscriptions/listen"] = () => fake.server.json("no", 503);
+  const reader = await client.listen();
+  delete fake.answers["subscriptions/listen"];
+  fake.clock.advance(10);
+  await settled();
+  fake.tell(UPDATED, { uri: "1" });
+  assertEquals(await told(reader), ["1"]);
+  await fake.bridge.close();
+});
+
+Deno.test("R69 one that breaks behind a message is opened again as often as that happens", async () => {
+  const { fake, client } = await joined();
+  const reader = await client.listen();
+  for (let times = 0; times < 5; times++) {
+    fake.tell(UPDATED, { uri: `${times}` });
+    fake.subscription.filled.body.finish();
+    await settled();
+    fake.clock.advance(20);
+    await settled();
+  }
+  assertEquals(await told(reader), ["0", "1", "2", "3", "4"]);
+  assertEquals([fake.subscriptions.length, fake.bridge.stats().listening], [6, 1]);
+  await fake.bridge.close();
+});
+
+Deno.test("R69 one that was open for long and had nothing to say has not failed", async () => {
+  const { fake, client } = await joined();
+  const reader = await client.listen();
+  for (let times = 0; times < 5; times++) {
+    fake.clock.advance(100);
+    fake.subscription.filled.body.finish();
+    await settled();
+    fake.clock.advance(20);
+    await settled();
+  }
+  assertEquals([fake.subscriptions.length, reader.ending], [6, undefined]);
+  await fake.bridge.close();
+});
+
+Deno.test("a change while a broken subscription waits takes the place of the next try", async () => {
+  const { fake, client } = await joined();
+  await client.listen();
+  fake.subscription.filled.body.finish();
+  await settled();
+  await subscribe(client, "a:");
+  assertEquals(fake.subscriptions.length, 2);
+  fake.clock.advance(100);
+  await settled();
+  assertEquals(fake.subscriptions.length, 2);
+  await fake.bridge.close();
+});
+
+Deno.test("DELETE closes the subscription, also without a GET stream", async () => {
+  const { fake, client } = await joined();
+  await subscribe(client, "a:");
+  await client.terminate();
+  await settled();
+  assertEquals([fake.subscription.filled.aborted, fake.clock.timers], [true, 0]);
 });
 
 Deno.test("the server's graceful end is one too, and is not passed on", async () => {

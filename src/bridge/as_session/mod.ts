@@ -5,7 +5,7 @@
  * `forwarding.ts` sends a request on, `questions.ts` puts what the server wants to know to the client,
  * `listening.ts` keeps the session's subscription, `subscription.ts` is one and `overlap.ts` joins two.
  * `modern_call.ts` is one modern request, `discovery.ts` and `tools.ts` keep what the server says of itself.
- * Pure: `requests.ts` and `results.ts` translate, `capabilities.ts`, `tool_headers.ts` and `edits.ts` help.
+ * Pure: `requests.ts` and `results.ts` translate, `capabilities.ts` and `edits.ts` help.
  *
  * @module
  */

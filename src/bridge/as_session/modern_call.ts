@@ -42,6 +42,8 @@ export interface ModernRequest {
   readonly text: string;
   /** Aborted when nobody waits any more, which cancels it. */
   readonly signal: CancelSignal;
+  /** Told that the answer is a stream, before anything of it is read. */
+  readonly onStream?: () => void;
   /** Gets what comes ahead of the response. */
   readonly onMessage?: (message: RpcText) => void;
   /** Waited for before more is read. */
@@ -156,6 +158,7 @@ export class ModernServer {
 
   async #readStream(body: UpstreamBody, request: ModernRequest): Promise<RpcText> {
     let response: RpcText | undefined;
+    request.onStream?.();
     await readMessages(body, this.#options.maxEventBytes, (message) => {
       if (kindOf(message) === "response") response = message;
       else request.onMessage?.(message);

@@ -8,7 +8,7 @@
  */
 
 /** Messages that are told apart; others pass. */
-const MAX_MESSAGES = 10_000;
+export const MAX_MESSAGES = 10_000;
 
 /** Which of the two subscriptions. */
 export type Side = "older" | "newer";

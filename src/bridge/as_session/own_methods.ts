@@ -69,6 +69,7 @@ async function subscribe(
   const { subscriptions, listening, settings: { limits: { maxSubscriptions } } } = session;
   if (!session.offers.subscribe) return unknown(session, message);
   if (typeof uri !== "string") return refuse(message, "invalid_params", NO_URI);
+  if (subscriptions.has(uri) && listening.honours(uri)) return empty(message);
   if (!subscriptions.has(uri)) {
     if (subscriptions.size >= maxSubscriptions) {
       const sentence =

@@ -171,10 +171,9 @@ export class Questions {
   }
 
   /** Those that were not answered are not to be any more. */
-  #takeBack(idTexts: readonly string[], { tell, signal }: Asker): void {
+  #takeBack(idTexts: readonly string[], { tell }: Asker): void {
     for (const idText of idTexts) {
       this.#waiting.delete(keyOf(idText)!);
-      if (signal.aborted) continue;
       const reason = "The answer is not waited for any more.";
       tell(
         `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${idText},"reason":"${reason}"}}`,

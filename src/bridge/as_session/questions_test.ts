@@ -1,7 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { ModernFake, type ModernFakeOptions } from "../../testing/bridge.ts";
 import { settled, type SourceReader } from "../../testing/relay.ts";
-import { type FakeCall, messagesIn, type Rpc, type SharedClient } from "../../testing/share.ts";
+import {
+  type FakeCall,
+  messagesIn,
+  type Rpc,
+  type SharedClient,
+  textOf,
+} from "../../testing/share.ts";
 import type { SessionBridge } from "../mod.ts";
 
 type Client = SharedClient<SessionBridge>;
@@ -204,8 +210,10 @@ Deno.test("ERAS a capability that the client lacks is an error, and nothing is a
   for (const [revision, capabilities, question] of cases) {
     const fake = asking([{ inputRequests: { a: FORM, b: question } }]);
     const client = await fake.join({ revision, capabilities });
-    const told = await client.request("tools/call", CALL.params);
-    assertEquals(told.error!.code, -32600);
+    const got = await client.exchange(CALL);
+    // What is about one request alone has no status: clients of sessions read no body of a 400.
+    assertEquals(got.status, 200);
+    assertEquals(JSON.parse(await textOf(got.body)).error.code, -32600);
     assertEquals([fake.bridge.stats().questions, fake.of("tools/call").length], [0, 1]);
     await fake.bridge.close();
   }
@@ -263,6 +271,30 @@ Deno.test("questions wait for a bounded time, and in a bounded number", async ()
   await fake.bridge.close();
 });
 
+Deno.test("an answer that is neither result nor proper error ends the request too", async () => {
+  const fake = asking([{ inputRequests: { a: FORM } }]);
+  const client = await fake.join({ capabilities: ALL });
+  const reader = await call(client);
+  await answer(client, last(reader).id, { result: 1 });
+  await reader.readAll();
+  assertEquals(last(reader).error!.code, -32603);
+  await fake.bridge.close();
+});
+
+Deno.test("mrtr: the id of a retry is none that the client has in use", async () => {
+  const fake = asking([{ inputRequests: { a: FORM } }]);
+  const client = await fake.join({ capabilities: ALL });
+  const { answer: open } = fake.server.events();
+  fake.answers["x/y"] = () => open;
+  const id = 1_000_000_001;
+  const { body } = await client.exchange({ jsonrpc: "2.0", id, method: "x/y" });
+  const reader = await call(client);
+  await answer(client, last(reader).id, { result: { action: "accept" } });
+  assert(fake.of("tools/call")[1]!.message.id !== id);
+  body.discard();
+  await fake.bridge.close();
+});
+
 Deno.test("a request that is cancelled while its questions wait takes them back, and is not sent again", async () => {
   const fake = asking([{ inputRequests: { a: FORM } }]);
   const client = await fake.join({ capabilities: ALL });
@@ -272,10 +304,28 @@ Deno.test("a request that is cancelled while its questions wait takes them back,
     method: "notifications/cancelled",
     params: { requestId: 7 },
   });
+  await settled();
+  assertEquals(fake.bridge.stats().questions, 0);
   await answer(client, last(reader).id, { result: { action: "accept" } });
   await reader.readAll();
   assertEquals([messagesIn(reader).length, reader.ending], [1, null]);
   assertEquals([fake.of("tools/call").length, fake.bridge.stats().questions], [1, 0]);
+  await fake.bridge.close();
+});
+
+Deno.test("2025-03-26 questions of a request that is cancelled are taken back on the stream of its batch", async () => {
+  const sampling = { method: "sampling/createMessage", params: { messages: [], maxTokens: 1 } };
+  const fake = asking([{ inputRequests: { a: sampling } }, { inputRequests: { a: sampling } }]);
+  const client = await fake.join({ revision: "2025-03-26", capabilities: { sampling: {} } });
+  const reader = await client.streamed([CALL, { ...CALL, id: 8 }]);
+  await reader.readAll();
+  const [one] = messagesIn(reader);
+  const params = { requestId: 7 };
+  await client.notify({ jsonrpc: "2.0", method: "notifications/cancelled", params });
+  await reader.readAll();
+  const { method, params: told } = last(reader);
+  assertEquals([method, told!["requestId"]], ["notifications/cancelled", one!.id]);
+  assertEquals([fake.bridge.stats().questions, fake.bridge.stats().inFlight], [1, 1]);
   await fake.bridge.close();
 });
 
@@ -333,6 +383,18 @@ Deno.test("2025-03-26 questions for one request of a batch come on its stream, a
   const ids = messagesIn(reader).filter(({ method }) => method === undefined).map(({ id }) => id);
   assertEquals(ids.toSorted(), [7, 8]);
   assertEquals(reader.ending, null);
+  await fake.bridge.close();
+});
+
+Deno.test("2025-03-26 an answer may come in one batch with a request", async () => {
+  const sampling = { method: "sampling/createMessage", params: { messages: [], maxTokens: 1 } };
+  const fake = asking([{ inputRequests: { a: sampling } }]);
+  const client = await fake.join({ revision: "2025-03-26", capabilities: { sampling: {} } });
+  const reader = await call(client);
+  const response = { jsonrpc: "2.0", id: last(reader).id, result: { model: "m" } };
+  await client.ask([{ jsonrpc: "2.0", id: 8, method: "ping" }, response]);
+  await reader.readAll();
+  assertEquals(last(reader), { jsonrpc: "2.0", id: 7, result: { content: ["done"] } });
   await fake.bridge.close();
 });
 

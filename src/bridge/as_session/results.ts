@@ -9,10 +9,17 @@
 
 import { errorBody, ProxyError } from "../../errors.ts";
 import { elements, type Span } from "../../json/mod.ts";
-import { at, type Edit, isRecord, type RpcText, spanOf, splice } from "../../rpc/mod.ts";
+import {
+  at,
+  type Edit,
+  headerParams,
+  isRecord,
+  type RpcText,
+  spanOf,
+  splice,
+} from "../../rpc/mod.ts";
 import { arrayEdits, objectEdits } from "./edits.ts";
 import { MODERN_META } from "./requests.ts";
-import { headerParams } from "./tool_headers.ts";
 
 /** What a response answers. */
 export interface Answered {

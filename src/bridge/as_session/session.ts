@@ -86,7 +86,6 @@ export class BridgedSession {
   #listener: Pick<UpstreamCall, "headers" | "query">;
   #serial = FIRST_SERIAL;
   #lastUsedMs: number;
-  #over = false;
   /** The level of log messages that the client wants. */
   logLevel: string | undefined;
   /** The resources that the client has subscribed to. */
@@ -176,7 +175,6 @@ export class BridgedSession {
     // Nobody else waits behind a reader that does not read.
     const flow = new Flow({ clock, patienceMs: answerMs, othersWait: () => false, ...gate.levers });
     const stop = () => {
-      gate.open();
       for (const key of asked.keys()) this.#abort(key, exchange);
     };
     const exchange: Exchange = new Exchange({
@@ -244,8 +242,6 @@ export class BridgedSession {
 
   /** Ends it: nothing of it is left. */
   end(): void {
-    if (this.#over) return;
-    this.#over = true;
     const sentence = "The session has ended before this request was answered.";
     for (const [key, { exchange }] of [...this.#underWay]) {
       exchange.fail(new ProxyError("upstream_closed", sentence));
@@ -405,8 +401,8 @@ export class BridgedSession {
 
 /** A failure is that of the whole POST, unless others came with it. */
 function fail(error: ProxyError, key: Key, exchange: Exchange, batch: boolean): void {
-  // To a session 404 would say that it is over, which a request cannot.
-  if (!batch && error.status !== 404) return exchange.fail(error);
+  // What is about the request alone has no status of its own; to a session 404 would even say that it is over.
+  if (!batch && error.status >= 500) return exchange.fail(error);
   exchange.respond(key, errorBody(error.withId(exchange.idText(key))));
 }
 

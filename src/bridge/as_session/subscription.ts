@@ -119,7 +119,6 @@ export class Subscription {
         text: ownRequest(LISTEN, idText, speaker, [["notifications", textOf(filter)]]),
         signal: this.#control.signal,
         onMessage: (message) => {
-          if (this.#closed) return;
           if (this.#uris !== undefined) return this.#options.receive(message, this);
           if (message.value.method !== ACKNOWLEDGED) return;
           timer.cancel();

@@ -8,14 +8,14 @@
  */
 
 import { NEVER_ABORTED } from "../../http/mod.ts";
-import { at, type RpcText, textAt } from "../../rpc/mod.ts";
+import { at, type HeaderParam, headerParams, type RpcText, textAt } from "../../rpc/mod.ts";
 import type { UpstreamCall } from "../../upstream/mod.ts";
+import { BoundedTable } from "../bounded_table.ts";
 import type { NewMember } from "./edits.ts";
-import { audienceOf, BoundedTable, freshMs } from "./kept.ts";
+import { audienceOf, freshMs } from "./kept.ts";
 import type { ModernServer } from "./modern_call.ts";
 import type { Settings } from "./options.ts";
 import { modernFields, ownRequest, type Speaker } from "./requests.ts";
-import { type HeaderParam, headerParams } from "./tool_headers.ts";
 
 /** Who asks. */
 export interface Asking {
@@ -30,6 +30,9 @@ export interface Asking {
  * meanwhile is refused with -32020, and asked for again then.
  */
 const LEAST_MS = 60_000;
+
+/** Characters of the name of a tool that are logged. */
+const MAX_TOLD_CHARACTERS = 128;
 
 const METHOD = "tools/list";
 
@@ -47,18 +50,26 @@ export class Tools {
   readonly #settings: Settings;
   readonly #views: BoundedTable<View>;
   readonly #underWay = new Map<string, Promise<void>>();
+  /** Until when a caller's list that could not be had whole is not asked for again for want of a tool. */
+  readonly #asked: BoundedTable<number>;
+  readonly #rejected: BoundedTable<string>;
 
   /** Nothing is known yet. */
   constructor(server: ModernServer, settings: Settings) {
     this.#server = server;
     this.#settings = settings;
     this.#views = new BoundedTable(settings.limits.maxKept);
+    this.#asked = new BoundedTable(settings.limits.maxKept);
+    this.#rejected = new BoundedTable(settings.limits.maxKept);
   }
 
   /** The parameters of a tool that are mirrored; none where the server cannot be asked for it. */
   async paramsOf(name: string, asking: Asking): Promise<readonly HeaderParam[]> {
-    return this.#known(name, asking.call) ??
-      (await this.refresh(asking), this.#known(name, asking.call) ?? []);
+    const known = this.#known(name, asking.call);
+    if (known !== undefined) return known;
+    if (this.#wasAsked(asking)) return [];
+    await this.refresh(asking);
+    return this.#known(name, asking.call) ?? [];
   }
 
   /** Asks for the list anew, once for all who want it at a time; what goes wrong is told to nobody. */
@@ -78,9 +89,24 @@ export class Tools {
     this.#add(view, response);
   }
 
+  /** Tells once of a tool that clients are not shown. */
+  reject(name: string, why: string): void {
+    if (this.#rejected.get(name) === why) return;
+    this.#rejected.set(name, why);
+    const tool = name.slice(0, MAX_TOLD_CHARACTERS);
+    this.#settings.logger.warn("a tool of an upstream server is left out", { tool, why });
+  }
+
   /** The list has changed: what is known is not true any more. */
   forget(): void {
     this.#views.clear();
+    this.#asked.clear();
+  }
+
+  /** A server that does not tell all of its tools is not asked for them with each call of one. */
+  #wasAsked({ call }: Asking): boolean {
+    const untilMs = this.#asked.get(audienceOf(call).caller);
+    return untilMs !== undefined && this.#settings.clock.monotonicMs() < untilMs;
   }
 
   #known(name: string, call: UpstreamCall): readonly HeaderParam[] | undefined {
@@ -97,6 +123,8 @@ export class Tools {
 
   async #ask({ call, speaker }: Asking): Promise<void> {
     const { limits: { maxToolPages }, logger } = this.#settings;
+    const { caller } = audienceOf(call);
+    const untilMs = this.#settings.clock.monotonicMs() + LEAST_MS;
     let view: View | undefined;
     let cursor: string | undefined;
     try {
@@ -122,6 +150,8 @@ export class Tools {
       // The call goes without; a server that wants the fields says so.
       logger.debug("the tools of an upstream server could not be asked for", { error });
     }
+    if (view?.whole === true) this.#asked.delete(caller);
+    else this.#asked.set(caller, untilMs);
   }
 
   /** The view that a page belongs to, as fresh as the page says. */

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { ModernFake } from "../../testing/bridge.ts";
 import { settled } from "../../testing/relay.ts";
-import type { FakeCall } from "../../testing/share.ts";
-import { headerParams, mirroredValues } from "./tool_headers.ts";
+import { eventOf, type FakeCall } from "../../testing/share.ts";
+import { headerParams, mirroredValues } from "../../rpc/mod.ts";
 
 function schema(properties: Record<string, unknown>): unknown {
   return { type: "object", properties };
@@ -59,6 +59,8 @@ Deno.test("x-mcp-header: definitions that break its constraints are told apart",
   let deep: unknown = {};
   for (let depth = 0; depth < 20_000; depth++) deep = { items: deep };
   assertEquals(typeof headerParams(deep), "string");
+  const wide = Object.fromEntries(Array.from({ length: 300_000 }, (_, at) => [`p${at}`, {}]));
+  assertEquals(typeof headerParams(schema(wide)), "string");
 });
 
 const TOOL = { name: "sql", inputSchema: schema({ region: REGION }) };
@@ -105,6 +107,21 @@ Deno.test("a list that goes by is learnt from, for everybody where it is public"
   await fake.bridge.close();
 });
 
+Deno.test("caching: a list is used for its ttlMs", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  fake.answers["tools/list"] = () => ({ tools: [TOOL], ttlMs: 120_000 });
+  await client.request("tools/call", CALL);
+  // Not so long that the session would be idle.
+  fake.clock.advance(90_000);
+  await client.request("tools/call", CALL);
+  fake.clock.advance(30_000);
+  assertEquals(fake.of("tools/list").length, 1);
+  await client.request("tools/call", CALL);
+  assertEquals(fake.of("tools/list").length, 2);
+  await fake.bridge.close();
+});
+
 Deno.test("-32020 has the list asked for once more and the call sent again, once, under another id", async () => {
   const fake = new ModernFake();
   const client = await fake.join();
@@ -143,6 +160,22 @@ Deno.test("a list that cannot be had keeps no call back, and is asked for once f
   await fake.bridge.close();
 });
 
+Deno.test("a call that is cancelled while the list is asked for is not sent", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  const { answer, filled } = fake.server.events();
+  fake.answers["tools/list"] = () => answer;
+  const asking = client.streamed({ jsonrpc: "2.0", id: 7, method: "tools/call", params: CALL });
+  await settled();
+  const params = { requestId: 7 };
+  await client.notify({ jsonrpc: "2.0", method: "notifications/cancelled", params });
+  await asking;
+  filled.send(eventOf({ jsonrpc: "2.0", id: 1, result: { tools: [] } }));
+  await settled();
+  assertEquals([fake.of("tools/list").length, fake.of("tools/call").length], [1, 0]);
+  await fake.bridge.close();
+});
+
 Deno.test("R82 pages, tools and lists that are kept are bounded", async () => {
   const fake = new ModernFake({ limits: { maxToolPages: 3, maxTools: 2, maxKept: 1 } });
   const client = await fake.join();
@@ -152,12 +185,39 @@ Deno.test("R82 pages, tools and lists that are kept are bounded", async () => {
   assertEquals(page, 3);
   await client.request("tools/call", { name: "t2" });
   assertEquals(page, 3);
-  // The third had no room, so it is not known.
+  // The third had no room, so it is not known; a list without an end is not asked for again soon.
   await client.request("tools/call", { name: "t3" });
-  assertEquals(page, 6);
+  assertEquals(page, 3);
   const other = await fake.join({ principal: "q" });
   await other.request("tools/call", { name: "t7" });
   await client.request("tools/call", { name: "t5" });
-  assertEquals(page, 12);
+  assertEquals(page, 9);
   await fake.bridge.close();
+});
+
+Deno.test("R89 a server that does not list all of its tools is not asked for them with each call of one", async () => {
+  const lists = {
+    "that has no end": ({ message: { params } }: FakeCall) => ({
+      tools: [{ name: "a" }],
+      nextCursor: `${Number(params!["cursor"] ?? 0) + 1}`,
+    }),
+    "that is refused": (call: FakeCall) => {
+      const { id } = call.message;
+      return fake.server.json({ jsonrpc: "2.0", id, error: { code: -32603, message: "m" } });
+    },
+  };
+  let fake = new ModernFake();
+  for (const list of Object.values(lists)) {
+    fake = new ModernFake({ limits: { maxToolPages: 3 } });
+    const client = await fake.join();
+    fake.answers["tools/list"] = list;
+    await client.request("tools/call", { name: "x" });
+    const once = fake.of("tools/list").length;
+    for (const name of ["x", "y", "z"]) await client.request("tools/call", { name });
+    assertEquals([fake.of("tools/list").length, fake.of("tools/call").length], [once, 4]);
+    fake.clock.advance(60_000);
+    await client.request("tools/call", { name: "x" });
+    assertEquals(fake.of("tools/list").length, 2 * once);
+    await fake.bridge.close();
+  }
 });

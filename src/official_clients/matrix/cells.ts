@@ -115,15 +115,6 @@ export const EXCEPTIONS: readonly Exception[] = [
     client: "modern",
     section: "2026-07-28 basic/index, Error Codes: -32042 belongs to 2025-11-25 alone",
   },
-  {
-    feature: "logging",
-    server: "reference, stdio",
-    client: "modern",
-    caller: "keyed",
-    section:
-      "2026-07-28 server/utilities/logging, Per-request log level: a line belongs to the response " +
-      "stream of its request, and this server's belong to none. Where a session has no other stream, they do.",
-  },
   ...["update", "list changed"].map((feature): Exception => ({
     feature,
     server: "reference, stdio",

@@ -11,7 +11,7 @@ import { outcome, textOf } from "../session_client.ts";
 import { within } from "../wait.ts";
 import type { ListKind, MatrixClient } from "./client.ts";
 import type { RunningServer } from "./servers.ts";
-import type { Asking, Target } from "./targets.ts";
+import type { Asking, Switch, Target } from "./targets.ts";
 
 /** How long one notification or question may take, in milliseconds. */
 const EVENT_MS = 3_000;
@@ -56,12 +56,16 @@ async function readAndGet({ client, target }: Subject): Promise<void> {
   }
 }
 
+/** A server may ask for the roots at any time, and the v2 SDK then tells of its own round as progress. */
+function isOwnRound({ message }: { readonly message?: string | undefined }): boolean {
+  return message?.startsWith("Fulfilling input") === true;
+}
+
 async function progress({ client, target }: Subject): Promise<void> {
   const seen: number[] = [];
   await client.call(target.progress, {
-    onprogress: ({ progress, message }) => {
-      // A server may ask for the roots meanwhile, and the v2 SDK then tells of its own round.
-      if (!message?.startsWith("Fulfilling input")) seen.push(progress);
+    onprogress: (step) => {
+      if (!isOwnRound(step)) seen.push(step.progress);
     },
   });
   const steps = target.progressSteps;
@@ -73,7 +77,8 @@ async function logging({ client, server, target }: Subject): Promise<void> {
   const isLine = ({ method }: { method: string }) => method === "notifications/message";
   const lines = () => client.received.items.filter(isLine).length;
   if (client.era === "modern") {
-    await client.call(target.log);
+    await client.call(target.log.use);
+    await switchOff(client, target.log);
     assertEquals(lines(), 0, "a line came to a client that asked for none");
   } else {
     const stop = await client.listen({});
@@ -82,9 +87,14 @@ async function logging({ client, server, target }: Subject): Promise<void> {
   }
   const before = lines();
   await client.logFrom("debug");
-  await client.call(target.log);
+  await client.call(target.log.use);
   const found = await client.received.take(before + 1, "a log line", isLine, EVENT_MS);
   assertEquals(typeof found.at(-1)?.params?.["level"], "string");
+  await switchOff(client, target.log);
+}
+
+async function switchOff(client: MatrixClient, { use, goesOn }: Switch): Promise<void> {
+  if (goesOn) await client.call(use);
 }
 
 /** Calls a tool that asks, and looks at what was asked and at what came of the answers. */
@@ -127,7 +137,7 @@ async function update({ client, server, target }: Subject): Promise<void> {
   await client.call(target.touch.use);
   const { params } = await client.received.first("the update", isUpdate, EVENT_MS);
   assertEquals(params?.["uri"], target.watched);
-  if (target.touch.goesOn) await client.call(target.touch.use);
+  await switchOff(client, target.touch);
   await stop();
 }
 
@@ -146,7 +156,9 @@ async function cancel({ client, server, target }: Subject): Promise<void> {
   const begun = Promise.withResolvers<void>();
   const calling = client.call(target.slow, {
     signal: control.signal,
-    onprogress: () => begun.resolve(),
+    onprogress: (step) => {
+      if (!isOwnRound(step)) begun.resolve();
+    },
   });
   const failed = assertRejects(() => calling);
   try {

@@ -16,6 +16,12 @@ export interface Asking {
   readonly tells: string;
 }
 
+/** A tool that does something once, or goes on with it until it is called again. */
+export interface Switch {
+  readonly use: ToolUse;
+  readonly goesOn: boolean;
+}
+
 /** A server and how to get it to do what a feature is about. */
 export interface Target {
   /** Some of each list; of a list in pages, from the last page too. */
@@ -30,8 +36,8 @@ export interface Target {
    * `http_sse_front_test.ts`.
    */
   readonly lastStepWithResult: boolean;
-  /** Logs at least one line, none of which is an error, once the level is debug. */
-  readonly log: ToolUse;
+  /** Logs at least one line once the level is debug. */
+  readonly log: Switch;
   readonly form: Asking;
   readonly url: Asking;
   readonly sampling: Asking;
@@ -45,8 +51,8 @@ export interface Target {
   /** Takes longer than a test, and reports progress when it has begun. */
   readonly slow: ToolUse;
   readonly watched: string;
-  /** Makes the server say that `watched` changed, and takes it back where it goes on. */
-  readonly touch: { readonly use: ToolUse; readonly goesOn: boolean };
+  /** Makes the server say that `watched` changed. */
+  readonly touch: Switch;
   /** Makes the server say that lists changed, and which notifications it sends. */
   readonly changeLists: { readonly use: ToolUse; readonly sends: readonly string[] };
   readonly resource: string;
@@ -73,7 +79,7 @@ export const FIXTURE_TARGET: Target = {
   progress: use("test_tool_with_progress"),
   progressSteps: [0, 50, 100],
   lastStepWithResult: false,
-  log: use("test_logging_tool"),
+  log: { use: use("test_logging_tool"), goesOn: false },
   form: {
     use: use("test_input_required_result_elicitation"),
     asks: ["elicitation/create form"],
@@ -147,7 +153,7 @@ export const REFERENCE_TARGET: Target = {
   progress: REFERENCE.progress,
   progressSteps: REFERENCE.progressSteps,
   lastStepWithResult: true,
-  log: REFERENCE.log,
+  log: { use: REFERENCE.log, goesOn: true },
   form: {
     use: REFERENCE.elicit,
     asks: ["elicitation/create form"],

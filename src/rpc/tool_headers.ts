@@ -6,7 +6,7 @@
  * @module
  */
 
-import { at, isRecord } from "../../rpc/mod.ts";
+import { at, isRecord } from "./text.ts";
 
 /** One parameter that is mirrored. */
 export interface HeaderParam {
@@ -62,7 +62,8 @@ export function headerParams(inputSchema: unknown): readonly HeaderParam[] | str
       fields.add(field);
       params.push({ field, path: path! });
     }
-    toVisit.push(...inside(schema, path));
+    // One by one: there may be more of them than a call takes arguments.
+    for (const one of inside(schema, path)) toVisit.push(one);
   }
   return params;
 }

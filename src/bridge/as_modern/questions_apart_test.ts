@@ -1,0 +1,84 @@
+import { assertEquals } from "@std/assert";
+import { relay, share } from "../../testing/mod.ts";
+import { type Asking, ModernSetup } from "../../testing/as_modern.ts";
+import type { UpstreamAnswer } from "../../upstream/mod.ts";
+
+const ASKABLE: Asking = { capabilities: { elicitation: { form: {} } } };
+
+/** A server whose tool calls wait until a test lets them go, with its questions on one stream for all. */
+function onOneStream(bounds = {}) {
+  const waiting: ((answer: UpstreamAnswer) => void)[] = [];
+  const setup = new ModernSetup({ asksApart: false, bounds }).numbered(({ message }) => {
+    if (message.method !== "tools/call") return undefined;
+    const { promise, resolve } = Promise.withResolvers<UpstreamAnswer>();
+    waiting.push(resolve);
+    return promise;
+  });
+  const { server } = setup;
+  const callsIn = () => server.of("tools/call").map(({ call }) => call.sessionId);
+  const finish = () => {
+    server.of("tools/call").forEach(({ message: { id } }, at) =>
+      waiting[at]!(server.json({ jsonrpc: "2.0", id, result: { content: [] } }))
+    );
+  };
+  return { setup, server, callsIn, finish };
+}
+
+Deno.test("calls that may be asked for something at once have sessions apart where all questions come on one stream", async () => {
+  const { setup, server, callsIn, finish } = onOneStream();
+  const calls = [1, 2].map((id) => setup.ask("tools/call", { name: "t" }, { ...ASKABLE, id }));
+  await relay.settled();
+  assertEquals(callsIn(), ["s-1", "s-2"]);
+  const schema = { type: "object", properties: {} };
+  server.streams.forEach(({ send }, at) => {
+    const params = { message: `for ${at + 1}`, requestedSchema: schema };
+    send(share.eventOf({ jsonrpc: "2.0", id: 0, method: "elicitation/create", params }));
+  });
+  const asked = (await Promise.all(calls)).map(({ message }) => [
+    message.id,
+    Object.values(message.result!.inputRequests!).map(({ params }) => params?.message),
+  ]);
+  assertEquals(asked, [[1, ["for 1"]], [2, ["for 2"]]]);
+  finish();
+  await setup.bridge.close();
+});
+
+Deno.test("calls that nothing can be asked for, and other requests, share one session all the same", async () => {
+  const { setup, callsIn, finish, server } = onOneStream();
+  const asked = setup.ask("tools/call", { name: "t" }, ASKABLE);
+  await relay.settled();
+  await setup.ask("tools/list", {}, ASKABLE);
+  assertEquals(server.of("tools/list").map(({ call }) => call.sessionId), ["s-1"]);
+  const plain = [1, 2].map((id) => setup.ask("tools/call", { name: "t" }, { id }));
+  await relay.settled();
+  assertEquals(callsIn(), ["s-1", "s-2", "s-2"]);
+  finish();
+  await Promise.all([asked, ...plain]);
+  await setup.bridge.close();
+});
+
+Deno.test("a session that is free again takes the next call; where there is no room for another one they share", async () => {
+  const { setup, callsIn, finish } = onOneStream({ maxPrincipalSessions: 2 });
+  const ask = (id: number) => setup.ask("tools/call", { name: "t" }, { ...ASKABLE, id });
+  const calls = [1, 2, 3].map(ask);
+  await relay.settled();
+  assertEquals(callsIn().toSorted(), ["s-1", "s-1", "s-2"]);
+  finish();
+  await Promise.all(calls);
+  const next = ask(4);
+  await relay.settled();
+  assertEquals(callsIn().at(-1), "s-1");
+  finish();
+  await next;
+  await setup.bridge.close();
+});
+
+Deno.test("sessions apart are bounded by those in all", async () => {
+  const { setup, callsIn, finish } = onOneStream({ maxSessions: 1 });
+  const calls = [1, 2].map((id) => setup.ask("tools/call", { name: "t" }, { ...ASKABLE, id }));
+  await relay.settled();
+  assertEquals(callsIn(), ["s-1", "s-1"]);
+  finish();
+  await Promise.all(calls);
+  await setup.bridge.close();
+});
