@@ -25,6 +25,7 @@ import {
 import { createHandler, type Route } from "./handler.ts";
 import type { Handler } from "./http/mod.ts";
 import type { Pipelines } from "./interceptors.ts";
+import { PeerCalls } from "./peers/mod.ts";
 import { Instances, LiveStreams, type RelayLimits } from "./relay/mod.ts";
 import { SessionTable } from "./session/mod.ts";
 import { memoryStores, type Stores } from "./stores.ts";
@@ -130,6 +131,8 @@ interface Parts {
   readonly exchanges: Exchanges;
   readonly live: LiveStreams;
   readonly instances: Instances | undefined;
+  /** Calls from instance to instance; undefined where there is but one. */
+  readonly peerCalls: PeerCalls | undefined;
   readonly upstreams: Upstream[];
   /** What has passed on the streams of sessions, by the names of the routes that the sessions have. */
   readonly streams: Map<string, Pick<Streams, "told">>;
@@ -138,7 +141,7 @@ interface Parts {
 function createParts(options: AppOptions): Parts {
   const { config, clock = systemClock, logger = nullLogger } = options;
   const stores = options.stores ?? memoryStores(config, { clock, logger });
-  const { log, directory } = stores;
+  const { log, directory, messages } = stores;
   const timers = sharedTimers(clock);
   const live = new LiveStreams();
   const abandoned = new AbandonedSessions(logger);
@@ -164,6 +167,11 @@ function createParts(options: AppOptions): Parts {
     exchanges: new Exchanges(),
     live,
     instances,
+    peerCalls: messages && new PeerCalls({
+      messages,
+      clock: timers,
+      bounds: { maxBodyBytes: config.limits.maxRequestBytes },
+    }),
     upstreams: [],
     streams: new Map(),
   };
@@ -181,6 +189,7 @@ function wireRoute(parts: Parts, route: RouteConfig): [path: string, wired: Rout
     withheld: parts.authenticator.credentialFields,
     sealer: parts.stores.sealer,
     anonymous: ANONYMOUS.id,
+    peerCalls: parts.peerCalls,
     httpClient: options.httpClient,
   });
   parts.upstreams.push(upstream);
@@ -235,11 +244,12 @@ function wireHttpSse(
 }
 
 async function closeParts(parts: Parts): Promise<void> {
-  const { live, sessions, abandoned, upstreams, timers, stores, options } = parts;
+  const { live, sessions, abandoned, upstreams, peerCalls, timers, stores, options } = parts;
   live.close(new ProxyError("upstream_closed", "The proxy is stopping."));
   sessions.stop();
   abandoned.close();
   await Promise.all(upstreams.map((upstream) => upstream.close()));
+  await peerCalls?.close();
   timers.close();
   await stores.close();
   const pipelines = [...options.pipelines?.values() ?? []];

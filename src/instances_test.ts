@@ -11,71 +11,19 @@ import {
   exchange,
   messages,
   postText,
+  type ProgramInstance,
   redisTest,
-  startProgram,
   type TestRedis,
+  withProgramInstances,
 } from "./testing/mod.ts";
 
-const KEY = "the-same-key-at-every-instance-0123456789";
-
-interface Instance {
-  readonly origin: string;
-  /** Ends it at once, without a word. */
-  kill(): Promise<void>;
-}
-
-/** Starts two proxies in front of one server, and ends what is left of them behind the test. */
+/** Two proxies in front of one server of events. */
 async function withInstances(
   redis: TestRedis,
-  test: (a: Instance, b: Instance, upstream: EventServer) => Promise<void>,
+  test: (a: ProgramInstance, b: ProgramInstance, upstream: EventServer) => Promise<void>,
 ): Promise<void> {
   await using upstream = eventServer();
-  const folder = await Deno.makeTempDir();
-  const file = `${folder}/switchyard.json`;
-  await Deno.writeTextFile(file, JSON.stringify(configFor(upstream.url, redis)));
-  const env = { SWITCHYARD_REDIS_URL: redis.url, SWITCHYARD_SESSION_KEYS: KEY };
-  const start = () => startProgram(["serve", "--config", file], ["-P", "--allow-write"], env);
-  const programs = [start(), start()];
-  try {
-    const [a, b] = await Promise.all(programs.map(async (program) => {
-      const line = await program.first;
-      if (!line.startsWith("listening ")) throw new Error((await program.end()).err);
-      return {
-        origin: new URL(line.slice("listening ".length)).origin,
-        async kill() {
-          program.child.kill("SIGKILL");
-          await program.child.status;
-        },
-      };
-    }));
-    await test(a!, b!, upstream);
-  } finally {
-    const ends = programs.map(async (program) => {
-      try {
-        program.child.kill("SIGTERM");
-      } catch {
-        // It was killed by the test.
-      }
-      return (await program.end()).err;
-    });
-    const logs = await Promise.all(ends);
-    await Deno.remove(folder, { recursive: true });
-    for (const log of logs) assert(!log.includes('"level":"error"'), log);
-  }
-}
-
-function configFor(url: string, redis: TestRedis): Record<string, unknown> {
-  return {
-    listen: "127.0.0.1:0",
-    drainTimeoutMs: 0,
-    redis: { url: redis.url, prefix: redis.prefix },
-    sessions: { store: "redis" },
-    eventLog: { store: "redis" },
-    routes: [{
-      path: "/mcp",
-      upstream: { url, reconnect: { attempts: 8, initialDelayMs: 1, maxDelayMs: 50 } },
-    }],
-  };
+  await withProgramInstances(redis, { url: upstream.url }, (a, b) => test(a, b, upstream));
 }
 
 const progress = (step: number) =>

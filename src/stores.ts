@@ -8,6 +8,7 @@
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, ConfigError } from "./config/mod.ts";
 import {
+  RedisMessages,
   RedisStreamDirectory,
   SqliteStreamDirectory,
   StreamDirectoryError,
@@ -20,6 +21,7 @@ import {
   SqliteEventLog,
   watchedLog,
 } from "./event_log/mod.ts";
+import type { InstanceMessages } from "./peers/mod.ts";
 import type { StreamDirectory } from "./relay/mod.ts";
 import { connectRedis, type RedisConnection, RedisError } from "./redis/mod.ts";
 import {
@@ -51,6 +53,8 @@ export interface Stores {
   readonly log: EventLog | undefined;
   /** Which instance, or which earlier run, holds which stream; undefined where there is but this one. */
   readonly directory: StreamDirectory | undefined;
+  /** Messages between instances; undefined where they share nothing. */
+  readonly messages: InstanceMessages | undefined;
   /** Closes all of them. */
   close(): Promise<void>;
 }
@@ -84,12 +88,15 @@ export async function openStores(config: Config, options: StoresOptions = {}): P
     opened.add(() => log?.close());
     const directory = await openDirectory(config, redis, clock, logger);
     opened.add(() => directory?.shutdown());
+    const messages = await openMessages(redis, clock, logger);
+    opened.add(() => messages?.shutdown());
     return {
       sealer,
       ids: new SessionIds(sealer, clock),
       sessions,
       log,
       directory,
+      messages,
       close: () => opened.close(),
     };
   } catch (error) {
@@ -133,6 +140,7 @@ export function memoryStores(config: Config, options: StoresOptions = {}): Store
     sessions,
     log,
     directory: undefined,
+    messages: undefined,
     async close() {
       await log?.close();
       await sessions.close();
@@ -248,6 +256,18 @@ async function openDirectory(
   } catch (error) {
     throw problemOf(error, "eventLog.path", fileWanted(path), path);
   }
+}
+
+/** How instances that share a Redis speak with each other. */
+async function openMessages(
+  redis: RedisConnection | undefined,
+  clock: Clock,
+  logger: Logger,
+): Promise<RedisMessages | undefined> {
+  if (redis === undefined) return undefined;
+  const onTrouble = (error: unknown) =>
+    logger.warn("trouble with the messages between instances", { error });
+  return await onRedis(() => RedisMessages.join({ redis, clock, onTrouble }));
 }
 
 /** Does something with Redis; what goes wrong is a problem of the config. */

@@ -27,6 +27,7 @@ import {
   type StdioConfig,
   type UpstreamConfig,
 } from "./config/mod.ts";
+import type { PeerCalls } from "./peers/mod.ts";
 import { sharedUpstream } from "./share/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 import {
@@ -34,9 +35,11 @@ import {
   http2Client,
   type HttpClientFactory,
   parseTarget,
+  requestFields,
   streamableHttpUpstream,
   type TlsOptions,
   type Upstream,
+  withDashes,
 } from "./upstream/mod.ts";
 
 /** What upstreams are made with. */
@@ -55,6 +58,8 @@ export interface UpstreamDeps {
   readonly sealer: StateSealer;
   /** Id of the principal that stands for everybody who is not told apart. */
   readonly anonymous: string;
+  /** Calls from instance to instance; left out where there is but one. */
+  readonly peerCalls?: PeerCalls | undefined;
   /** Makes the connections; the proxy's own where it is left out. */
   readonly httpClient?: HttpClientFactory | undefined;
 }
@@ -73,7 +78,7 @@ export function openUpstream(route: RouteConfig, deps: UpstreamDeps): Upstream {
     timeoutMs: PROBE_TIMEOUT_MS,
     isStdio: stdio !== undefined,
     pinned: pinnedEras(route.upstream),
-    open: (onDoubt) => openBridges(server, route.upstream, deps, onDoubt),
+    open: (onDoubt) => openBridges(server, route, deps, onDoubt),
   });
 }
 
@@ -86,13 +91,15 @@ function pinnedEras({ era, transport }: UpstreamConfig): ServerEras | undefined 
   return era === "modern" ? { modern: true, session: false } : undefined;
 }
 
-/** Both bridges of a server. */
+/** Both bridges of a server. Its clients' credentials go to another instance only where they go upstream. */
 function openBridges(
   server: Upstream,
-  { stdio, transport, sessions, reconnect, headersTimeoutMs, streamIdleTimeoutMs }: UpstreamConfig,
-  { timers, logger, sealer, anonymous, config: { limits } }: UpstreamDeps,
+  { name, upstream }: RouteConfig,
+  { timers, logger, sealer, anonymous, withheld, peerCalls, config: { limits } }: UpstreamDeps,
   onDoubt: () => void,
 ): Bridges {
+  const { stdio, transport, sessions, reconnect, headersTimeoutMs, streamIdleTimeoutMs } = upstream;
+  const kept = withDashes(withheld);
   const common = {
     clock: timers,
     logger,
@@ -105,6 +112,7 @@ function openBridges(
   return {
     asModern: asModern(server, {
       ...common,
+      peers: peerCalls?.service(`${name}/as_modern`),
       seal: sealer,
       anonymous,
       sharesSessions: sessions === "shared",
@@ -113,6 +121,10 @@ function openBridges(
     }),
     asSession: asSession(server, {
       ...common,
+      peers: peerCalls?.service(
+        `${name}/as_session`,
+        (headers) => requestFields(headers, upstream.credentials === "forward", kept),
+      ),
       maxSessions: limits.maxSessions,
       sessionIdleMs: limits.sessionIdleTimeoutMs,
     }),

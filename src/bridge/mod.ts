@@ -5,7 +5,8 @@
  * front of it: `as_session/` has a modern server look like one of the session era, `as_modern/` the reverse.
  * Fronts do not know that they are there.
  *
- * May import `clock.ts`, `era`, `errors.ts`, `http`, `json`, `relay`, `rpc`, `sse`, `telemetry` and `upstream`.
+ * May import `clock.ts`, `era`, `errors.ts`, `http`, `json`, `peers`, `relay`, `rpc`, `sse`, `telemetry` and
+ * `upstream`.
  *
  * @module
  */

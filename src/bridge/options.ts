@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
+import type { PeerService } from "../peers/mod.ts";
 import type { BackOff } from "../relay/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 
@@ -35,4 +36,9 @@ export interface BridgeOptions {
    * found out again.
    */
   readonly onDoubt: () => void;
+  /**
+   * The same bridge at other instances, which have what their clients may come here for; left out where there
+   * is but one.
+   */
+  readonly peers?: PeerService | undefined;
 }

@@ -5,6 +5,7 @@
  */
 
 import { asSession, type AsSessionLimits, type SessionBridge } from "../bridge/mod.ts";
+import type { PeerService } from "../peers/mod.ts";
 import { nullLogger } from "../telemetry/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
@@ -38,6 +39,7 @@ export interface ModernFakeOptions {
   readonly offers?: Record<string, unknown>;
   readonly limits?: Partial<AsSessionLimits>;
   readonly maxSessions?: number;
+  readonly peers?: PeerService;
 }
 
 /** A modern server and the bridge in front of it. */
@@ -57,7 +59,9 @@ export class ModernFake {
   /** Whether subscriptions are acknowledged at once. */
   acknowledges = true;
 
-  constructor({ offers = ALL_OFFERS, limits = {}, maxSessions = 8 }: ModernFakeOptions = {}) {
+  constructor(
+    { offers = ALL_OFFERS, limits = {}, maxSessions = 8, peers }: ModernFakeOptions = {},
+  ) {
     this.discovered = {
       resultType: "complete",
       supportedVersions: ["2026-07-28"],
@@ -76,6 +80,7 @@ export class ModernFake {
       streamIdleMs: 60_000,
       firstMessageMs: 10_000,
       onDoubt: () => this.doubts++,
+      peers,
       maxSessions,
       sessionIdleMs: 100_000,
       limits: { answerMs: 30_000, ...limits },

@@ -45,3 +45,4 @@ export * as stdioClient from "./stdio_client.ts";
 export * as share from "./share.ts";
 export { alteredConnection, hasRedis, redisTest, type TestRedis, withRedis } from "./redis.ts";
 export { PROJECT, startProgram } from "./program.ts";
+export { type ProgramInstance, withProgramInstances } from "./program_instances.ts";

@@ -26,6 +26,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "errors.ts",
     "http",
     "json",
+    "peers",
     "relay",
     "rpc",
     "sse",
@@ -44,7 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: ["auth", "clock.ts", "config", "record", "server.ts", "stdio", "stores.ts", "telemetry"],
   config: ["intercept", "telemetry", "upstream"],
-  directory: ["clock.ts", "redis", "relay", "sqlite"],
+  directory: ["clock.ts", "peers", "redis", "relay", "sqlite"],
   era: ["errors.ts", "json"],
   event_log: ["clock.ts", "errors.ts", "http", "redis", "sqlite"],
   front: [
@@ -68,6 +69,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   intercept: ["clock.ts", "errors.ts", "http", "json", "telemetry"],
   json: ["errors.ts"],
   listener: ["clock.ts", "deadlines.ts", "errors.ts", "http", "http1"],
+  peers: ["clock.ts", "errors.ts", "http", "upstream"],
   record: [
     "clock.ts",
     "config",
@@ -112,6 +114,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "handler.ts",
     "http",
     "interceptors.ts",
+    "peers",
     "relay",
     "session",
     "stores.ts",
@@ -142,12 +145,22 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "directory",
     "errors.ts",
     "event_log",
+    "peers",
     "redis",
     "relay",
     "session",
     "telemetry",
   ],
-  "upstreams.ts": ["bridge", "channel", "clock.ts", "config", "share", "telemetry", "upstream"],
+  "upstreams.ts": [
+    "bridge",
+    "channel",
+    "clock.ts",
+    "config",
+    "peers",
+    "share",
+    "telemetry",
+    "upstream",
+  ],
 };
 
 /** The one thing outside src that a room of src may import, and which room. */

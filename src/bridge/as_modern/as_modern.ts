@@ -5,13 +5,22 @@
  */
 
 import { ProxyError, toProxyError } from "../../errors.ts";
-import { decode, Drops, emptyAnswer, errorAnswer, jsonAnswer, readBody } from "../../rpc/mod.ts";
+import { Fields } from "../../http/mod.ts";
+import {
+  decode,
+  Drops,
+  emptyAnswer,
+  encode,
+  errorAnswer,
+  jsonAnswer,
+  readBody,
+} from "../../rpc/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../../upstream/mod.ts";
 import { type ClientRequest, readRequest } from "./client_request.ts";
 import { Conversation } from "./conversation.ts";
 import { refusedAnswer } from "./error_answers.ts";
 import { HeaderParams } from "./header_params.ts";
-import { Holding } from "./holding.ts";
+import { type Caller, callerOf, Holding } from "./holding.ts";
 import { type AsModernOptions, type AsModernStats, type Settings, settings } from "./options.ts";
 import { answersIn, CAN_ASK } from "./questions.ts";
 import { Reply } from "./reply.ts";
@@ -35,6 +44,12 @@ export function asModern(server: Upstream, options: AsModernOptions): ModernBrid
 }
 
 const CALL = "tools/call";
+
+/** Why a request is given up whose client has left. */
+const LEFT = "The client has closed its connection.";
+
+/** What tells another instance who makes a call, in place of the header fields of its client. */
+const CALLER_FIELD = "switchyard-caller";
 
 /** Answers a request. */
 type Method = (call: UpstreamCall, request: ClientRequest) => Promise<UpstreamAnswer>;
@@ -60,10 +75,16 @@ class Bridge implements ModernBridge {
     this.#sessions = new Sessions(server, settings, this.#drops, forget);
     this.#subscribing = new Subscribing(settings, this.#sessions);
     this.#holding = new Holding(settings);
+    settings.peers?.serve({
+      exchange: (call, bytes) => this.#passedOn(call, bytes),
+      notify: this.notify,
+      listen: this.listen,
+      terminate: this.terminate,
+    });
   }
 
   exchange = async (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> => {
-    const request = readRequest(bytes, this.#settings.bounds.maxCapabilityCharacters);
+    const request = this.#read(bytes);
     const method = Object.hasOwn(this.#methods, request.method)
       ? this.#methods[request.method]!
       : this.#request;
@@ -105,30 +126,75 @@ class Bridge implements ModernBridge {
     };
   }
 
+  #read(bytes: Uint8Array): ClientRequest {
+    return readRequest(bytes, this.#settings.bounds.maxCapabilityCharacters);
+  }
+
   #request: Method = async (call, request) => {
-    const { clock, firstMessageMs, streamIdleMs } = this.#settings;
     // Ahead of all else: a refused POST has used up no session and no requestState.
     if (request.method === CALL) {
       this.#headerParams.check(kindOf(call, request), request, call.headers);
     }
-    const isRetry = request.requestState !== undefined && CAN_ASK.has(request.method);
-    const answers = isRetry ? answersIn(request) : undefined;
-    let conversation = isRetry ? this.#holding.take(call, request) : undefined;
-    const reply = new Reply({
-      clock,
-      firstMessageMs,
-      streamIdleMs,
-      idText: request.idText,
-      signal: call.signal,
-      onLeft: () => conversation?.cancel("The client has closed its connection."),
-    });
-    if (conversation !== undefined) {
-      if (!reply.isOver) void conversation.resume(request, answers!, reply);
-      return await reply.answer;
-    }
+    if (isRetry(request)) return await this.#retry(call, request);
+    let conversation: Conversation | undefined;
+    const reply = this.#replyTo(call, request, () => conversation);
     this.#begin(call, request, reply, (begun) => conversation = begun);
     return await reply.answer;
   };
+
+  /** A client comes back: here, or where its request is held. */
+  async #retry(call: UpstreamCall, request: ClientRequest): Promise<UpstreamAnswer> {
+    const answers = answersIn(request);
+    const caller = callerOf(call);
+    const holder = this.#holding.holderOf(caller, request);
+    if (holder === undefined) return await this.#resume(call, caller, request, answers);
+    // The request goes on with the header fields that it began with.
+    const headers = new Fields([CALLER_FIELD, caller.credentials]);
+    const bytes = encode(request.message.text);
+    const answer = await this.#settings.peers?.call(
+      holder,
+      "exchange",
+      { ...call, headers },
+      bytes,
+    );
+    if (answer === undefined) throw holderGone(request);
+    return answer;
+  }
+
+  /** A retry that has come to another instance. It goes no further than this one. */
+  async #passedOn(call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> {
+    if (this.#closed) throw stopping();
+    const request = this.#read(bytes);
+    if (!isRetry(request)) {
+      const sentence = "Only retries are passed on from one instance of the proxy to another.";
+      throw new ProxyError("invalid_request", sentence, { idText: request.idText });
+    }
+    const credentials = call.headers.get(CALLER_FIELD) ?? "";
+    const caller: Caller = { principal: call.principal, credentials };
+    return await this.#resume(call, caller, request, answersIn(request));
+  }
+
+  async #resume(
+    call: UpstreamCall,
+    caller: Caller,
+    request: ClientRequest,
+    answers: ReadonlyMap<string, string>,
+  ): Promise<UpstreamAnswer> {
+    const conversation = this.#holding.take(caller, request);
+    const reply = this.#replyTo(call, request, () => conversation);
+    if (!reply.isOver) void conversation.resume(request, answers, reply);
+    return await reply.answer;
+  }
+
+  #replyTo(
+    { signal }: UpstreamCall,
+    { idText }: ClientRequest,
+    conversation: () => Conversation | undefined,
+  ): Reply {
+    const { clock, firstMessageMs, streamIdleMs } = this.#settings;
+    const onLeft = () => conversation()?.cancel(LEFT);
+    return new Reply({ clock, firstMessageMs, streamIdleMs, idText, signal, onLeft });
+  }
 
   /** Takes a session and sends the request in it, as long as its client waits. Never rejects. */
   async #begin(
@@ -209,6 +275,20 @@ class Bridge implements ModernBridge {
     });
     return errorAnswer(this.#settings.clock, error);
   }
+}
+
+/** Whether a client goes on with a request that has asked it for input. */
+function isRetry({ method, requestState }: ClientRequest): boolean {
+  return requestState !== undefined && CAN_ASK.has(method);
+}
+
+function holderGone({ idText }: ClientRequest): ProxyError {
+  return new ProxyError(
+    "invalid_params",
+    "The instance of the proxy that held this request has gone, and the request is lost with it; " +
+      "send the request again without requestState and inputResponses.",
+    { idText },
+  );
 }
 
 function tooMany(): ProxyError {

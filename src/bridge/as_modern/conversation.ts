@@ -25,7 +25,7 @@ import {
 import type { UpstreamAnswer } from "../../upstream/mod.ts";
 import type { ClientRequest } from "./client_request.ts";
 import { errorAnswered, readAnswer, refusedAnswer } from "./error_answers.ts";
-import type { Holdable, Holding } from "./holding.ts";
+import { callerOf, type Holdable, type Holding } from "./holding.ts";
 import { MessageSource } from "./message_source.ts";
 import type { Settings } from "./options.ts";
 import { CAN_ASK, inputRequiredText, Questions, urlElicitations } from "./questions.ts";
@@ -357,7 +357,7 @@ export class Conversation implements Participant, Holdable {
     const { holding } = this.#options;
     let requestState: string;
     try {
-      requestState = holding.hold(this, this.#options, this.#request);
+      requestState = holding.hold(this, callerOf(this.#options), this.#request);
     } catch (error) {
       this.cancel("The proxy cannot wait for the client.");
       return reply.fail(toProxyError(error));

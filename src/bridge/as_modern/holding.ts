@@ -9,18 +9,31 @@
 
 import type { Timer } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
+import { decode, encode } from "../../rpc/mod.ts";
 import type { UpstreamCall } from "../../upstream/mod.ts";
 import { credentialsIn } from "../credentials.ts";
 import { type ClientRequest, digest, digestOf } from "./client_request.ts";
 import type { Settings } from "./options.ts";
 
-/** What `requestState` is sealed for. */
+/** What `requestState` is sealed for: the name of what is held, and that of the instance that holds it. */
 const PURPOSE = "requestState";
 /** Random bytes of the name of what is held: nobody meets one by chance. */
 const HANDLE_BYTES = 16;
 
 /** Who sends a request. */
-export type Caller = Pick<UpstreamCall, "principal" | "headers">;
+export interface Caller {
+  /** Id of the principal. */
+  readonly principal: string;
+  /** SHA-256 of its credentials: what another instance may be told of them. */
+  readonly credentials: string;
+}
+
+/** Who makes a call. */
+export function callerOf(
+  { principal, headers }: Pick<UpstreamCall, "principal" | "headers">,
+): Caller {
+  return { principal, credentials: digest(credentialsIn(headers)) };
+}
 
 /** What is held. */
 export interface Holdable {
@@ -70,13 +83,23 @@ export class Holding<T extends Holdable> {
     }
     const bytes = clock.randomBytes(HANDLE_BYTES);
     const handle = bytes.toHex();
-    const requestState = seal.seal(PURPOSE, this.#bindingOf(caller, request), bytes);
+    const requestState = seal.seal(PURPOSE, this.#bindingOf(caller, request), this.#sealed(bytes));
     const timer = clock.after(bounds.holdMs, () => {
       this.#held.delete(handle);
       what.expire();
     });
     this.#held.set(handle, { what, principal, timer });
     return requestState;
+  }
+
+  /**
+   * The instance that holds what a `requestState` stands for; undefined for this one.
+   *
+   * @throws {ProxyError} `invalid_params` where it was not given to this caller for this request, or was changed
+   */
+  holderOf(caller: Caller, request: ClientRequest): string | undefined {
+    const { holder } = this.#opened(caller, request);
+    return holder === this.#instance ? undefined : holder;
   }
 
   /**
@@ -87,17 +110,7 @@ export class Holding<T extends Holdable> {
    */
   take(caller: Caller, request: ClientRequest): T {
     const { idText } = request;
-    const binding = this.#bindingOf(caller, request);
-    const bytes = this.#settings.seal.open(PURPOSE, binding, request.requestState!);
-    if (bytes === undefined) {
-      throw new ProxyError(
-        "invalid_params",
-        "This requestState was not given to this caller for this request, or has been changed; " +
-          "send the request again without requestState and inputResponses.",
-        { idText },
-      );
-    }
-    const handle = bytes.toHex();
+    const { handle } = this.#opened(caller, request);
     const held = this.#held.get(handle);
     if (held === undefined) {
       throw new ProxyError(
@@ -112,6 +125,32 @@ export class Holding<T extends Holdable> {
     return held.what;
   }
 
+  /** The name of this instance; empty where there is but one. */
+  get #instance(): string {
+    return this.#settings.peers?.instance ?? "";
+  }
+
+  #sealed(handle: Uint8Array): Uint8Array {
+    return new Uint8Array([...handle, ...encode(this.#instance)]);
+  }
+
+  #opened(caller: Caller, request: ClientRequest): { handle: string; holder: string } {
+    const binding = this.#bindingOf(caller, request);
+    const bytes = this.#settings.seal.open(PURPOSE, binding, request.requestState!);
+    if (bytes === undefined) {
+      throw new ProxyError(
+        "invalid_params",
+        "This requestState was not given to this caller for this request, or has been changed; " +
+          "send the request again without requestState and inputResponses.",
+        { idText: request.idText },
+      );
+    }
+    return {
+      handle: bytes.slice(0, HANDLE_BYTES).toHex(),
+      holder: decode(bytes.slice(HANDLE_BYTES)),
+    };
+  }
+
   /** Forgets all; what becomes of it is for others to say. */
   close(): void {
     for (const { timer } of this.#held.values()) timer.cancel();
@@ -122,9 +161,9 @@ export class Holding<T extends Holdable> {
    * Who may come back with a `requestState`, and with which request. Callers whom the proxy does not tell
    * apart the server may, by their credentials.
    */
-  #bindingOf({ principal, headers }: Caller, request: ClientRequest): string {
+  #bindingOf({ principal, credentials }: Caller, request: ClientRequest): string {
     const isAnonymous = principal === this.#settings.anonymous;
-    const said = [principal, isAnonymous ? credentialsIn(headers) : "", digestOf(request)];
+    const said = [principal, isAnonymous ? credentials : "", digestOf(request)];
     return digest(JSON.stringify(said));
   }
 }

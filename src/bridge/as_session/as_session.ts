@@ -10,6 +10,7 @@ import type { Timer } from "../../clock.ts";
 import { SESSION_REVISIONS } from "../../era/mod.ts";
 import { ProxyError } from "../../errors.ts";
 import { detached } from "../../http/mod.ts";
+import type { Verb } from "../../peers/mod.ts";
 import {
   again,
   at,
@@ -40,7 +41,10 @@ import { SERVER_INFO_KEY } from "./requests.ts";
 import { BridgedSession } from "./session.ts";
 import { Tools } from "./tools.ts";
 
-/** What the ids of sessions start with that this bridge makes. */
+/**
+ * What the ids of sessions start with that this bridge makes. With several instances the name of the one that
+ * has the session follows, and a dot.
+ */
 export const BRIDGED_SESSION = "switchyard-bridge.";
 
 /** Random bytes in the id of a session: 256 bits. */
@@ -73,35 +77,25 @@ class Bridge implements SessionBridge {
     this.#server = new ModernServer(modern, settings);
     this.#discovery = new Discovery(this.#server, settings);
     this.#tools = new Tools(this.#server, settings);
+    settings.peers?.serve({
+      exchange: this.#exchange,
+      notify: this.#notify,
+      listen: this.#listen,
+      terminate: this.#terminate,
+    });
   }
 
-  exchange = async (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> => {
-    const body = read(bytes);
-    if (call.sessionId !== undefined) {
-      const session = this.#sessionOf(call);
-      return session === undefined ? this.#unknown(body) : await session.exchange(call, body);
-    }
-    const first = body.messages[0]!;
-    const isInitialize = !body.batch && first.value.method === "initialize";
-    return isInitialize ? await this.#begin(call, first) : this.#sessionless(body);
-  };
+  exchange = (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> =>
+    this.#whereItIs("exchange", call, bytes) ?? this.#exchange(call, bytes);
 
   notify = (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> =>
-    this.#inSession(call, (session) => session.notify(read(bytes)));
+    this.#whereItIs("notify", call, bytes) ?? this.#notify(call, bytes);
 
   listen = (call: UpstreamCall): Promise<UpstreamAnswer> =>
-    this.#inSession(call, (session) => {
-      const named = call.lastEventId === undefined
-        ? call.headers.get("last-event-id")
-        : call.lastEventId;
-      return named === null ? session.listen(call) : this.#nothingToResume();
-    });
+    this.#whereItIs("listen", call) ?? this.#listen(call);
 
   terminate = (call: UpstreamCall): Promise<UpstreamAnswer> =>
-    this.#inSession(call, (session) => {
-      this.#end(call.sessionId!, session);
-      return emptyAnswer(this.#settings.clock, 200);
-    });
+    this.#whereItIs("terminate", call) ?? this.#terminate(call);
 
   close(): Promise<void> {
     this.#closed = true;
@@ -122,6 +116,53 @@ class Bridge implements SessionBridge {
       waiting: sum(({ waiting }) => waiting),
       dropped: this.#drops.counts,
     };
+  }
+
+  #exchange = async (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> => {
+    const body = read(bytes);
+    if (call.sessionId !== undefined) {
+      const session = this.#sessionOf(call);
+      return session === undefined ? this.#unknown(body) : await session.exchange(call, body);
+    }
+    const first = body.messages[0]!;
+    const isInitialize = !body.batch && first.value.method === "initialize";
+    return isInitialize ? await this.#begin(call, first) : this.#sessionless(body);
+  };
+
+  #notify = (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> =>
+    this.#inSession(call, (session) => session.notify(read(bytes)));
+
+  #listen = (call: UpstreamCall): Promise<UpstreamAnswer> =>
+    this.#inSession(call, (session) => {
+      const named = call.lastEventId === undefined
+        ? call.headers.get("last-event-id")
+        : call.lastEventId;
+      return named === null ? session.listen(call) : this.#nothingToResume();
+    });
+
+  #terminate = (call: UpstreamCall): Promise<UpstreamAnswer> =>
+    this.#inSession(call, (session) => {
+      this.#end(call.sessionId!, session);
+      return emptyAnswer(this.#settings.clock, 200);
+    });
+
+  /**
+   * The answer of the instance that has the session of a call, where that is another one. All that a client
+   * says goes there, since questions, ids in use and what it subscribes to are there; where it has gone, the
+   * session has gone with it.
+   */
+  #whereItIs(
+    verb: Verb,
+    call: UpstreamCall,
+    bytes?: Uint8Array,
+  ): Promise<UpstreamAnswer> | undefined {
+    const { peers } = this.#settings;
+    const instance = instanceIn(call.sessionId);
+    if (peers === undefined || instance === undefined || instance === peers.instance) {
+      return undefined;
+    }
+    return peers.call(instance, verb, call, bytes)
+      .then((answer) => answer ?? this.#unknown(bytes && read(bytes)));
   }
 
   /** Does something in the session that a call names. */
@@ -163,8 +204,9 @@ class Bridge implements SessionBridge {
   }
 
   #open(call: UpstreamCall, message: RpcText, response: RpcText, revision: string): string {
-    const { clock } = this.#settings;
-    const id = BRIDGED_SESSION + clock.randomBytes(SESSION_ID_BYTES).toHex();
+    const { clock, peers } = this.#settings;
+    const instance = peers === undefined ? "" : `${peers.instance}.`;
+    const id = BRIDGED_SESSION + instance + clock.randomBytes(SESSION_ID_BYTES).toHex();
     const session = new BridgedSession({
       settings: this.#settings,
       server: this.#server,
@@ -220,6 +262,13 @@ class Bridge implements SessionBridge {
       "This session has no event with the id in Last-Event-ID; open a stream without it.";
     return errorAnswer(this.#settings.clock, new ProxyError("event_not_found", sentence));
   }
+}
+
+/** The instance that has a session, by its id; undefined where the id names none. */
+function instanceIn(sessionId: string | undefined): string | undefined {
+  if (!sessionId?.startsWith(BRIDGED_SESSION)) return undefined;
+  const [instance, random] = sessionId.slice(BRIDGED_SESSION.length).split(".");
+  return random === undefined ? undefined : instance;
 }
 
 /** The revision that the client asks for, or the newest with sessions (2025-11-25 lifecycle, "Version Negotiation"). */

@@ -68,6 +68,9 @@ export interface Refused {
 const URL_REVISION = "2025-11-25";
 const ELICITATION_ID_BYTES = 16;
 
+/** Random bytes that the ids of the questions of one session have in common. */
+const TAG_BYTES = 8;
+
 /**
  * The questions in a result that wants input.
  *
@@ -99,12 +102,15 @@ export class Questions {
   readonly #clock: Clock;
   readonly #limits: AsSessionLimits;
   readonly #waiting = new Map<Key, (answer: RpcText) => void>();
+  /** In the ids: what answers a question of a session that was made anew must not answer one of this one. */
+  readonly #tag: string;
   #serial = 0;
 
   /** None yet. */
   constructor(clock: Clock, limits: AsSessionLimits) {
     this.#clock = clock;
     this.#limits = limits;
+    this.#tag = clock.randomBytes(TAG_BYTES).toHex();
   }
 
   /** How many wait. */
@@ -140,7 +146,7 @@ export class Questions {
     const idTexts = new Map<Question, string>();
     const answers = new Map<Question, string>();
     for (const question of questions) {
-      const idText = `"switchyard-ask-${++this.#serial}"`;
+      const idText = `"switchyard-ask-${this.#tag}-${++this.#serial}"`;
       idTexts.set(question, idText);
       this.#waiting.set(keyOf(idText)!, (answer) => {
         idTexts.delete(question);
