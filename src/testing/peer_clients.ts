@@ -43,6 +43,7 @@ class Line {
   #read = "";
 
   async send(origin: string, request: string | Uint8Array): Promise<void> {
+    this.leave();
     this.#client = await RawClient.connect(origin);
     this.#hasHead = false;
     this.#read = "";
@@ -53,7 +54,6 @@ class Line {
     const client = this.#client!;
     if (!this.#hasHead) {
       const { status, headers } = await client.readHead();
-      if (status !== 200) throw new Error(`${status}`);
       this.#hasHead = true;
       if (headers.get("transfer-encoding") !== "chunked") {
         const { bytes } = await client.readBody(status, headers);
