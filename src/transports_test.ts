@@ -121,6 +121,18 @@ for (const serverKind of SERVERS) {
     }));
 }
 
+for (const serverKind of ["session", "modern"] as const) {
+  Deno.test(`R54 session client, ${serverKind} server: without an event log nobody can come back, and the server is told that nobody reads`, () =>
+    withCell("session", serverKind, async ({ server, client }) => {
+      await client.call(7);
+      const call = await server.call(0);
+      await call.progress("on its way");
+      await client.heard("on its way");
+      client.leave();
+      await call.gone;
+    }, { eventLog: { store: "off" } }));
+}
+
 for (const serverKind of SERVERS) {
   Deno.test(`R54 session client, ${serverKind} server: who leaves ahead of the answer has cancelled nothing`, () =>
     withCell("session", serverKind, async ({ proxy, server, client }) => {

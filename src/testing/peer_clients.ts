@@ -15,7 +15,7 @@ export interface PeerClient {
   readonly secrets: readonly string[];
   /** Sends a call of the tool `t`; waits for nothing that answers it. */
   call(id: number): Promise<void>;
-  /** All that has come, once this text has. */
+  /** All that has come, header fields too, once this text has. */
   heard(text: string): Promise<string>;
   /** Closes the connection on which the answer is to come. */
   leave(): void;
@@ -55,6 +55,7 @@ class Line {
     if (!this.#hasHead) {
       const { status, headers } = await client.readHead();
       this.#hasHead = true;
+      this.#read += `${JSON.stringify([...headers])}\n`;
       if (headers.get("transfer-encoding") !== "chunked") {
         const { bytes } = await client.readBody(status, headers);
         this.#read += new TextDecoder().decode(bytes);
