@@ -15,7 +15,7 @@ export interface PeerClient {
   readonly secrets: readonly string[];
   /** Sends a call of the tool `t`; waits for nothing that answers it. */
   call(id: number): Promise<void>;
-  /** All that has come, once this text has. */
+  /** All that has come, header fields too, once this text has. */
   heard(text: string): Promise<string>;
   /** Closes the connection on which the answer is to come. */
   leave(): void;
@@ -43,6 +43,7 @@ class Line {
   #read = "";
 
   async send(origin: string, request: string | Uint8Array): Promise<void> {
+    this.leave();
     this.#client = await RawClient.connect(origin);
     this.#hasHead = false;
     this.#read = "";
@@ -53,8 +54,8 @@ class Line {
     const client = this.#client!;
     if (!this.#hasHead) {
       const { status, headers } = await client.readHead();
-      if (status !== 200) throw new Error(`${status}`);
       this.#hasHead = true;
+      this.#read += `${JSON.stringify([...headers])}\n`;
       if (headers.get("transfer-encoding") !== "chunked") {
         const { bytes } = await client.readBody(status, headers);
         this.#read += new TextDecoder().decode(bytes);

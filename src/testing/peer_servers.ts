@@ -24,6 +24,8 @@ export interface PeerCall {
   readonly message: Rpc;
   /** Tells of progress, with this text. */
   progress(text: string): Promise<void>;
+  /** Asks the client for something, under this id. */
+  ask(id: number): Promise<void>;
   /** Answers it with this text. */
   answer(text: string): Promise<void>;
   /** Resolves when the connection that is to have the answer is gone. */
@@ -101,6 +103,10 @@ class Peer {
         const params = { progressToken, progress: 1, message: text };
         return say({ jsonrpc: "2.0", method: "notifications/progress", params });
       },
+      ask: (id) => {
+        const params = { message: "?", requestedSchema: { type: "object", properties: {} } };
+        return say({ jsonrpc: "2.0", id, method: "elicitation/create", params });
+      },
       answer: (text) =>
         say({ jsonrpc: "2.0", id, result: { ...complete, content: [{ type: "text", text }] } }),
     });
@@ -116,12 +122,13 @@ class Peer {
 
   /** The server as tests see it. */
   told(upstream: Record<string, unknown>, close: () => Promise<void>): PeerServer {
+    let closed: Promise<void> | undefined;
     return {
       upstream,
       messages: this.messages,
       arrived: (method) => this.once(() => this.messages.find((one) => one.method === method)),
       call: (index) => this.once(() => this.calls[index]),
-      [Symbol.asyncDispose]: close,
+      [Symbol.asyncDispose]: () => closed ??= close(),
     };
   }
 
@@ -196,8 +203,12 @@ function stdioServer(era: Era): PeerServer {
   const peer = new Peer(era);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const serving: Promise<void>[] = [];
+  const connections: Deno.TcpConn[] = [];
   const accepting = (async () => {
-    for await (const connection of listener) serving.push(serveLines(peer, connection));
+    for await (const connection of listener) {
+      connections.push(connection);
+      serving.push(serveLines(peer, connection));
+    }
   })();
   const stdio = {
     command: Deno.execPath(),
@@ -207,6 +218,13 @@ function stdioServer(era: Era): PeerServer {
   };
   return peer.told({ stdio, era }, async () => {
     listener.close();
+    for (const connection of connections) {
+      try {
+        connection.close();
+      } catch {
+        // Closed already.
+      }
+    }
     await accepting.catch(() => {});
     await Promise.all(serving);
   });
