@@ -31,7 +31,7 @@ import { SessionTable } from "./session/mod.ts";
 import { memoryStores, type Stores } from "./stores.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 import type { HttpClientFactory, Upstream } from "./upstream/mod.ts";
-import { openUpstream } from "./upstreams.ts";
+import { openUpstream, type UpstreamFigures } from "./upstreams.ts";
 
 /** What an app is given from outside. */
 export interface AppOptions {
@@ -103,10 +103,14 @@ export function createApp(options: AppOptions): App {
 }
 
 function snapshotOf(
-  { options, sessions, exchanges, live, stores }: Parts,
+  { options, sessions, exchanges, live, stores, figures }: Parts,
 ): Omit<Snapshot, "draining" | "uptimeMs"> {
   return {
-    routes: options.config.routes.map(({ name, path }) => ({ name, path })),
+    routes: options.config.routes.map(({ name, path }) => ({
+      name,
+      path,
+      upstream: figures.get(name)?.() ?? {},
+    })),
     clientConnections: options.clientConnections?.() ?? null,
     sessions: sessions.size,
     principals: sessions.principals,
@@ -134,6 +138,8 @@ interface Parts {
   /** Calls from instance to instance; undefined where there is but one. */
   readonly peerCalls: PeerCalls | undefined;
   readonly upstreams: Upstream[];
+  /** What is going on with the servers, by the names of the routes. */
+  readonly figures: Map<string, () => UpstreamFigures>;
   /** What has passed on the streams of sessions, by the names of the routes that the sessions have. */
   readonly streams: Map<string, Pick<Streams, "told">>;
 }
@@ -173,6 +179,7 @@ function createParts(options: AppOptions): Parts {
       bounds: { maxBodyBytes: config.limits.maxRequestBytes },
     }),
     upstreams: [],
+    figures: new Map(),
     streams: new Map(),
   };
 }
@@ -181,7 +188,7 @@ function createParts(options: AppOptions): Parts {
 function wireRoute(parts: Parts, route: RouteConfig): [path: string, wired: Route][] {
   const { options, timers, clock, logger, sessions, exchanges, live } = parts;
   const { config } = options;
-  const upstream = openUpstream(route, {
+  const { upstream, figures } = openUpstream(route, {
     config,
     clock,
     timers,
@@ -193,6 +200,7 @@ function wireRoute(parts: Parts, route: RouteConfig): [path: string, wired: Rout
     httpClient: options.httpClient,
   });
   parts.upstreams.push(upstream);
+  parts.figures.set(route.name, figures);
   parts.abandoned.serve(route.name, upstream);
   const recovery = new Recovery({ upstream, sessions, logger, clock });
   const streams = new Streams({

@@ -110,7 +110,8 @@ Deno.test("the admin pages tell health and status, behind the same door", async 
     assertEquals((await get("/healthz")).text, '{"status":"ok"}');
     assertEquals((await get("/readyz")).status, 200);
     const status = JSON.parse((await get("/status")).text);
-    assertEquals(status.routes, [{ name: "/mcp", path: "/mcp" }]);
+    const eras = { modern: null, session: null };
+    assertEquals(status.routes, [{ name: "/mcp", path: "/mcp", upstream: { eras } }]);
     assertEquals([status.sessions, status.answersUnderWay, status.subscriptions], [0, 0, 0]);
     assertEquals(status.streams, { held: 0, unattended: 0 });
     assertEquals(status.eventLog, { streams: 0, events: 0, bytes: 0 });

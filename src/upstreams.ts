@@ -10,10 +10,13 @@ import {
   asSession,
   bridged,
   type Bridges,
+  type ModernBridge,
   type ServerEras,
+  type SessionBridge,
   type StateSealer,
 } from "./bridge/mod.ts";
 import {
+  type ChannelUpstream,
   channelUpstream,
   type ChannelUpstreamOptions,
   httpSseChannel,
@@ -64,23 +67,48 @@ export interface UpstreamDeps {
   readonly httpClient?: HttpClientFactory | undefined;
 }
 
+/** What is going on with a server, by the part that tells it: `eras`, `asModern`, `asSession`, `shared`, `channel`. */
+export type UpstreamFigures = Readonly<Record<string, unknown>>;
+
+/** A server that was opened. */
+export interface OpenedUpstream {
+  /** As its clients see it. */
+  readonly upstream: Upstream;
+  /** Figures for the admin pages: numbers and names of methods, nothing of who and where. */
+  figures(): UpstreamFigures;
+}
+
 /**
  * The server behind a route as its clients see it, whatever era they and it are of.
  *
  * @throws {ConfigError} where certificates cannot be used, or a program may not be run
  */
-export function openUpstream(route: RouteConfig, deps: UpstreamDeps): Upstream {
+export function openUpstream(route: RouteConfig, deps: UpstreamDeps): OpenedUpstream {
   const { stdio, era } = route.upstream;
   const server = openServer(route, deps);
   if (era === "both") return server;
-  return bridged(server, {
+  let bridges: OpenedBridges | undefined;
+  const upstream = bridged(server.upstream, {
     clock: deps.timers,
     timeoutMs: PROBE_TIMEOUT_MS,
     isStdio: stdio !== undefined,
     pinned: pinnedEras(route.upstream),
-    open: (onDoubt) => openBridges(server, route, deps, onDoubt),
+    open: (onDoubt) => bridges = openBridges(server.upstream, route, deps, onDoubt),
   });
+  const figures = () => ({
+    eras: { modern: upstream.eras.modern ?? null, session: upstream.eras.session ?? null },
+    ...(bridges !== undefined &&
+      { asModern: bridges.asModern.stats(), asSession: bridges.asSession.stats() }),
+    ...server.figures(),
+  });
+  return { upstream, figures };
 }
+
+/** Both bridges, with what is going on on them. */
+type OpenedBridges = Bridges & {
+  readonly asModern: ModernBridge;
+  readonly asSession: SessionBridge;
+};
 
 /** Longest wait for what a server says of the revisions that it speaks, in milliseconds. */
 const PROBE_TIMEOUT_MS = 5_000;
@@ -97,7 +125,7 @@ function openBridges(
   { name, upstream }: RouteConfig,
   { timers, logger, sealer, anonymous, withheld, peerCalls, config: { limits } }: UpstreamDeps,
   onDoubt: () => void,
-): Bridges {
+): OpenedBridges {
   const { stdio, transport, sessions, reconnect, headersTimeoutMs, streamIdleTimeoutMs } = upstream;
   const kept = withDashes(withheld);
   const common = {
@@ -144,23 +172,28 @@ function processBounds({ maxProcesses }: StdioConfig) {
 const STOCK_SHARE = 4;
 
 /** The server as clients of its own era see it: each in a session of its own, or together in one. */
-function openServer(route: RouteConfig, deps: UpstreamDeps): Upstream {
+function openServer(route: RouteConfig, deps: UpstreamDeps): OpenedUpstream {
   const { stdio, sessions, reconnect } = route.upstream;
-  const upstream = stdio === undefined
+  const server = stdio === undefined
     ? httpUpstream(route, deps)
-    : stdioUpstream(route, stdio, deps);
-  if (sessions === "dedicated") return upstream;
+    : onChannel(stdioUpstream(route, stdio, deps));
+  if (sessions === "dedicated") return server;
   const { clock, config: { limits } } = deps;
-  return sharedUpstream(upstream, {
+  const upstream = sharedUpstream(server.upstream, {
     clock,
     backOff: reconnect,
     maxEventBytes: limits.maxEventBytes,
     memberIdleMs: limits.sessionIdleTimeoutMs,
     maxMembers: limits.maxSessions,
   });
+  return { upstream, figures: () => ({ shared: upstream.stats(), ...server.figures() }) };
 }
 
-function httpUpstream(route: RouteConfig, deps: UpstreamDeps): Upstream {
+function onChannel(upstream: ChannelUpstream): OpenedUpstream {
+  return { upstream, figures: () => ({ channel: upstream.stats() }) };
+}
+
+function httpUpstream(route: RouteConfig, deps: UpstreamDeps): OpenedUpstream {
   const { config: { limits }, timers: clock, withheld, httpClient } = deps;
   const { upstream } = route;
   // The schema lets both be left out; `loadConfig` does not.
@@ -191,7 +224,9 @@ function httpUpstream(route: RouteConfig, deps: UpstreamDeps): Upstream {
       streamIdleMs: upstream.streamIdleTimeoutMs,
     },
   };
-  if (upstream.transport === "streamable-http") return streamableHttpUpstream(client, spoken);
+  if (upstream.transport === "streamable-http") {
+    return { upstream: streamableHttpUpstream(client, spoken), figures: () => ({}) };
+  }
   const open = httpSseChannel(client, {
     ...spoken,
     target,
@@ -199,10 +234,10 @@ function httpUpstream(route: RouteConfig, deps: UpstreamDeps): Upstream {
     maxEventBytes: limits.maxEventBytes,
     clock,
   });
-  return channelUpstream(open, {
+  return onChannel(channelUpstream(open, {
     ...channelOptions(deps, upstream, upstream.maxStreams),
     beneath: client,
-  });
+  }));
 }
 
 /** Bounds of sessions on channels that no config needs to change. */
@@ -219,7 +254,7 @@ function stdioUpstream(
   { name, upstream }: RouteConfig,
   stdio: StdioConfig,
   deps: UpstreamDeps,
-): Upstream {
+): ChannelUpstream {
   const { timers: clock, logger, config: { limits } } = deps;
   requireRun(name, stdio);
   const open = stdioChannel({

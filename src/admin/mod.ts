@@ -27,8 +27,12 @@ export interface Snapshot {
   readonly draining: boolean;
   /** Milliseconds since the start. */
   readonly uptimeMs: number;
-  /** The routes, without what is behind them. */
-  readonly routes: readonly { readonly name: string; readonly path: string }[];
+  /** The routes, and what is going on behind them, without a word of where. */
+  readonly routes: readonly {
+    readonly name: string;
+    readonly path: string;
+    readonly upstream: Readonly<Record<string, unknown>>;
+  }[];
   /** Connections of clients that are open now; null where the server does not tell. */
   readonly clientConnections: number | null;
   /** Sessions in the table. */
