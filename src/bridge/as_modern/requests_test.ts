@@ -409,3 +409,20 @@ Deno.test("a message over the limit is an error, as JSON and as an event (R42)",
     await setup.close();
   }
 });
+
+Deno.test("R97 the id of the bridge's own session goes with no answer, a refusal of the server's included", async () => {
+  const setup = new ModernSetup();
+  const { server } = setup;
+  server.script = ({ message: { method, id } }) => {
+    const refusal = { jsonrpc: "2.0", id, error: { code: -32602, message: "no" } };
+    return method === "tools/call"
+      ? { ...server.json(refusal, 400), sessionId: "up-1" }
+      : undefined;
+  };
+  for (const method of ["tools/call", "tools/list", "server/discover"]) {
+    const { sessionId, body } = await setup.post(method, { name: "t" });
+    assertEquals(sessionId, undefined, method);
+    await share.textOf(body);
+  }
+  await setup.close();
+});
