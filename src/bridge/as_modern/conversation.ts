@@ -64,6 +64,15 @@ export interface ConversationOptions {
 const TOKEN = ["params", "_meta", "progressToken"] as const;
 const TOKEN_PATH = ["params", "progressToken"] as const;
 
+/**
+ * What clients of 2026-07-28 are not told: that an elicitation has ended the answer to the request shows
+ * (client/elicitation), and tasks of sessions are not offered to them.
+ */
+const NOT_TOLD: ReadonlySet<unknown> = new Set([
+  "notifications/elicitation/complete",
+  "notifications/tasks/status",
+]);
+
 /** One request, from its first POST to its response. */
 export class Conversation implements Participant, Holdable {
   readonly #options: ConversationOptions;
@@ -295,8 +304,7 @@ export class Conversation implements Participant, Holdable {
         passes(at(message.value, "params", "level"), this.logLevel);
       return isWanted ? this.#tell(message.text) : undefined;
     }
-    // Its end is told to nobody: the answer to the request says that it came (2026-07-28 client/elicitation).
-    if (method !== "notifications/elicitation/complete") this.#tell(message.text);
+    if (!NOT_TOLD.has(method)) this.#tell(message.text);
   }
 
   #progress(message: RpcText): void {

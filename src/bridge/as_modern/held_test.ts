@@ -230,11 +230,12 @@ Deno.test("a request that has not gone up is not cancelled at the server", async
   await setup.close();
 });
 
-Deno.test("that an elicitation is complete is told to nobody: 2026-07-28 has no such notification", async () => {
+Deno.test("that an elicitation is complete, and how a task does, is told to nobody: 2026-07-28 has neither", async () => {
   const { setup, say, answer } = asking();
   const asked = setup.post("tools/call", { name: "t" }, ASKED);
   await settled();
   say({ method: "notifications/elicitation/complete", params: { elicitationId: "e" } });
+  say({ method: "notifications/tasks/status", params: { taskId: "t", status: "working" } });
   answer();
   assertEquals((await asked).kind, "json");
   await setup.close();
