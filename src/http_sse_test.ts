@@ -12,6 +12,7 @@ import {
   jsonAnswer,
   jsonPost,
   messages,
+  rpcError,
   sessionUpstream,
   sse,
   sseCaller,
@@ -294,6 +295,40 @@ Deno.test("an aborted call ends at the server, and its silence is no error", asy
     assertEquals(await caller.next(), result(8));
   });
 });
+
+for (const kind of ["application/json", "text/event-stream"]) {
+  Deno.test(`2024-11-05 cancellation: what the server still answers (${kind}) while it is told is not the client's`, async () => {
+    const answered = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    let callTo: { write(text: string): Promise<void> } | undefined;
+    await using upstream = sessionUpstream({
+      instead: async ({ method }, to) => {
+        if (method === "tools/call") callTo = to;
+        if (method !== "notifications/cancelled") return method === "tools/call";
+        const error = rpcError(-1, "gone").replace(/"id":[^,]*/, '"id":7');
+        const body = kind === "application/json" ? error : `data: ${error}\n\n`;
+        await callTo!.write(jsonAnswer(body, { "content-type": kind }));
+        answered.resolve();
+        await goOn.promise;
+        await to.write("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n");
+        return true;
+      },
+    });
+    await withProxy({ upstream: upstream.url }, async ({ origin }) => {
+      using caller = await sseCaller(origin);
+      await caller.start();
+      await caller.post(call(7));
+      await arrival(upstream, says("tools/call"));
+      await caller.post(
+        '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}',
+      );
+      await answered.promise;
+      await caller.post(messages.ping("8"));
+      assertStringIncludes(await caller.next(), '"id":8');
+      goOn.resolve();
+    });
+  });
+}
 
 Deno.test("R99 an error of the upstream's comes with the request's id, and without what is none of the client's", async () => {
   const answers: [string, string, string][] = [

@@ -18,6 +18,8 @@ import { learn, learnRevision } from "./session_facts.ts";
 import { EventRelay, relayJson, type RelayTarget } from "./sse_relay.ts";
 import { logFailure, type SseSession, type UnderWay } from "./sse_session.ts";
 
+const CANCELLED = "notifications/cancelled";
+
 /** An `initialize` message up to so many bytes is kept, so that a lost session can be made anew. */
 const MAX_KEPT_INITIALIZE_BYTES = 65_536;
 
@@ -74,7 +76,7 @@ export class SseExchange {
   async #send(sent: Outbound, ready: () => void): Promise<void> {
     const { route, session } = this.#client;
     const { sessions } = route;
-    const { answer, call, generation } = await this.#ask(sent);
+    const { answer, call, generation } = await this.#asked(sent);
     this.#one.body = answer.body;
     if (this.#opens) await this.#opened(answer, call, sent.bytes);
     else learn(sessions, session, sent.message, answer);
@@ -82,10 +84,25 @@ export class SseExchange {
     if (sent.message.kind === "request") return await this.#relay(answer, call, generation);
     answer.body.discard();
     if (answer.status >= 400) throw refusedWith(answer.status);
-    if (sent.message.method === "notifications/cancelled") {
+    if (sent.message.method === CANCELLED) {
       this.#client.cancelled(sent.message.params?.["requestId"]);
     }
     if (sent.message.method === "notifications/initialized") listen(this.#client, this.#one);
+  }
+
+  /** The upstream's answer. A request that the client cancels gets none from when the upstream is told of it. */
+  async #asked(sent: Outbound) {
+    const { method, params } = sent.message;
+    if (method !== CANCELLED) return await this.#ask(sent);
+    const want = this.#client.unwanted(params?.["requestId"]);
+    try {
+      const asked = await this.#ask(sent);
+      if (asked.answer.status >= 400) want();
+      return asked;
+    } catch (error) {
+      want();
+      throw error;
+    }
   }
 
   /** The upstream's answer; where it has lost the session, that of one made anew. */
@@ -138,7 +155,7 @@ export class SseExchange {
 
   async #relay(answer: UpstreamAnswer, call: UpstreamCall, generation: number): Promise<void> {
     const idText = this.#one.message.idText!;
-    const target = targetOf(this.#client);
+    const target = { ...targetOf(this.#client), isUnwanted: () => this.#one.unwanted };
     const interceptors = this.#interceptors;
     if (answer.status !== 200 || answer.kind !== "sse") {
       const json = interceptors?.maxBytes === undefined
@@ -169,7 +186,7 @@ export class SseExchange {
   #fail(thrown: unknown): void {
     const { route, principal, stream, over } = this.#client;
     const { idText } = this.#one.message;
-    if (this.#one.cancelled || over) return;
+    if (this.#one.cancelled || this.#one.unwanted || over) return;
     const error = logFailure(route, principal, thrown);
     if (this.#one.message.kind !== "request" || idText === undefined) return;
     stream.sendNow({ event: "message", data: errorBody(error.withId(idText)) });

@@ -27,6 +27,8 @@ export interface RelayTarget {
   readonly session: Session;
   /** The largest event, and the largest JSON answer, in bytes. */
   readonly maxBytes: number;
+  /** Whether the client wants none of it any more. */
+  readonly isUnwanted?: () => boolean;
 }
 
 /** What reading an event stream has come to. */
@@ -107,7 +109,7 @@ export class EventRelay {
       if (event !== undefined && event !== "" && event !== "message") return [];
       return [{ event: "message", data: toClient(session, data) }];
     });
-    await stream.send(written);
+    if (!this.#target.isUnwanted?.()) await stream.send(written);
     if (events.length > 0) this.#onDelivered();
     if (failure !== undefined) throw failure;
   }
@@ -203,7 +205,7 @@ export async function relayJson(
 async function write(
   { status }: UpstreamAnswer,
   whole: Bytes,
-  { stream, session }: RelayTarget,
+  { stream, session, isUnwanted }: RelayTarget,
   { idText, json }: JsonPassing,
 ): Promise<void> {
   const text = status === 200 ? undefined : errorOf(whole, status, idText);
@@ -213,6 +215,7 @@ async function write(
   }
   const renamed = toClient(session, bytes) as Bytes;
   const changed = await json?.(renamed);
+  if (isUnwanted?.()) return;
   if (changed?.contentType === EVENT_STREAM) return await stream.write(changed.body, 1);
   await stream.send([{ event: "message", data: changed?.body ?? renamed }]);
 }

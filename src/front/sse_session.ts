@@ -61,6 +61,8 @@ export interface UnderWay {
   body: UpstreamBody | undefined;
   /** Whether the client has taken it back. */
   cancelled: boolean;
+  /** Whether its client has cancelled it, and the upstream is being told. */
+  unwanted: boolean;
   /** Whether its answer is with the client, although the upstream's stream goes on. */
   answered: boolean;
 }
@@ -168,6 +170,7 @@ export class SseSession implements Followed {
       control: new AbortController(),
       body: undefined,
       cancelled: false,
+      unwanted: false,
       answered: false,
     };
     this.#underWay.add(one);
@@ -213,6 +216,16 @@ export class SseSession implements Followed {
   answered(one: UnderWay): void {
     one.answered = true;
     this.#endIfDone();
+  }
+
+  /** The client does not want the answer to a request any more, until what this gives is called. */
+  unwanted(requestId: unknown): () => void {
+    const idText = JSON.stringify(requestId);
+    const found = [...this.#underWay].filter((one) =>
+      one.message.idText === idText && isPending(one)
+    );
+    for (const one of found) one.unwanted = true;
+    return () => found.forEach((one) => one.unwanted = false);
   }
 
   /** The upstream has taken the client's word that it does not want the answer to a request any more. */
