@@ -296,18 +296,19 @@ Deno.test("an aborted call ends at the server, and its silence is no error", asy
   });
 });
 
-for (const kind of ["application/json", "text/event-stream"]) {
+for (const kind of ["application/json", "text/event-stream", "nothing"]) {
   Deno.test(`2024-11-05 cancellation: what the server still answers (${kind}) while it is told is not the client's`, async () => {
     const answered = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<void>();
-    let callTo: { write(text: string): Promise<void> } | undefined;
+    let callTo: { write(text: string): Promise<void>; close(): void } | undefined;
     await using upstream = sessionUpstream({
       instead: async ({ method }, to) => {
         if (method === "tools/call") callTo = to;
         if (method !== "notifications/cancelled") return method === "tools/call";
         const error = rpcError(-1, "gone").replace(/"id":[^,]*/, '"id":7');
         const body = kind === "application/json" ? error : `data: ${error}\n\n`;
-        await callTo!.write(jsonAnswer(body, { "content-type": kind }));
+        if (kind === "nothing") callTo!.close();
+        else await callTo!.write(jsonAnswer(body, { "content-type": kind }));
         answered.resolve();
         await goOn.promise;
         await to.write("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n");
@@ -326,6 +327,40 @@ for (const kind of ["application/json", "text/event-stream"]) {
       await caller.post(messages.ping("8"));
       assertStringIncludes(await caller.next(), '"id":8');
       goOn.resolve();
+    });
+  });
+}
+
+for (const how of ["refuses", "breaks off"]) {
+  Deno.test(`a cancellation that the server ${how} cancels nothing: the answer is still the client's`, async () => {
+    let callTo: { write(text: string): Promise<void> } | undefined;
+    await using upstream = sessionUpstream({
+      instead: async ({ method }, to) => {
+        if (method === "tools/call") callTo = to;
+        if (method !== "notifications/cancelled") return method === "tools/call";
+        if (how === "refuses") await to.write("HTTP/1.1 400 Bad\r\ncontent-length: 0\r\n\r\n");
+        else to.close();
+        return true;
+      },
+    });
+    await withProxy({ upstream: upstream.url }, async ({ origin, logs }) => {
+      using caller = await sseCaller(origin);
+      await caller.start();
+      await caller.post(call(7));
+      await arrival(upstream, says("tools/call"));
+      const before = logs.length;
+      await caller.post(
+        '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}',
+      );
+      await arrival(upstream, says("notifications/cancelled"));
+      // The failure is told in the log, and the answer is wanted again, at one time.
+      const isTold = () => logs.slice(before).some((line) => line.includes("failed"));
+      for (let turn = 0; turn < 1_000 && !isTold(); turn++) {
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      assert(isTold(), "the failed cancellation was not told");
+      await callTo!.write(jsonAnswer(result(7)));
+      assertEquals(await caller.next(), result(7));
     });
   });
 }
