@@ -12,7 +12,7 @@ import { httpSseCollisions } from "./http_sse_paths.ts";
 import type { ConfigProblem } from "./problems.ts";
 import { parseAddress } from "./schema.ts";
 import { storesCheck } from "./stores_check.ts";
-import { transportProblems } from "./transport_check.ts";
+import { repeatedTargets, transportProblems } from "./transport_check.ts";
 
 /** Host names that reach this machine alone. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
@@ -34,6 +34,7 @@ export function crossCheck(
     ...repeated(raw, "path"),
     ...repeated(raw, "name"),
     ...upstreams(raw).flatMap(({ path, upstream }) => transportProblems(path, upstream, sourceOf)),
+    ...upstreams(raw).flatMap(({ path, upstream }) => repeatedTargets(path, upstream)),
     ...httpSseCollisions(raw.routes),
     ...halfCertificates(raw),
     ...http2OverUnix(raw),
@@ -73,8 +74,14 @@ function halfCertificates(raw: Readonly<Record<string, unknown>>): ConfigProblem
 }
 
 function http2OverUnix(raw: Readonly<Record<string, unknown>>): ConfigProblem[] {
-  return upstreams(raw).flatMap(({ path, upstream: { url, http2 } }) => {
-    if (http2 !== true || typeof url !== "string" || !url.startsWith("unix:")) return [];
+  return upstreams(raw).flatMap(({ path, upstream: { url, targets, http2 } }) => {
+    const listed = Array.isArray(targets) ? targets : [];
+    const urls = [
+      url,
+      ...listed.map((target: unknown) => isRecord(target) ? target.url : undefined),
+    ];
+    const isUnix = urls.some((one) => typeof one === "string" && one.startsWith("unix:"));
+    if (http2 !== true || !isUnix) return [];
     const found = "true beside a unix: address";
     return [{ path: `${path}.http2`, found, wanted: "false, or an http:// or https:// URL" }];
   });

@@ -247,7 +247,7 @@ function overrideRoute(
   return problems;
 }
 
-/** What reaches the server takes the place of what did before, whichever of the two it is. */
+/** What reaches the server takes the place of what did before, whichever it is. */
 function overrideUpstream(
   upstream: RawConfig,
   overrides: Overrides,
@@ -257,7 +257,7 @@ function overrideUpstream(
 ): RawConfig {
   const spoken = overrideSpoken(upstream, overrides, by, origin);
   if (overrides.upstream === undefined && overrides.stdio === undefined) return spoken;
-  const { url: _, stdio, ...changed } = spoken;
+  const { url: _url, targets: _targets, stdio, ...changed } = spoken;
   if (overrides.upstream !== undefined) {
     changed.url = overrides.upstream;
     origin.set("routes[0].upstream.url", OVERRIDE_NAMES.upstream[by]);

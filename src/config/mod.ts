@@ -25,13 +25,17 @@ export { type ListenAddress, parseAddress } from "./schema.ts";
 export { KEY_NAME, KEY_NAME_WANTED } from "./sessions_schema.ts";
 export type {
   AuthConfig,
+  BalanceConfig,
+  BalancePolicy,
   Config,
   EventLogConfig,
+  HealthConfig,
   LimitsConfig,
   RecordConfig,
   RedisConfig,
   RouteConfig,
   SessionsConfig,
   StdioConfig,
+  TargetConfig,
   UpstreamConfig,
 } from "./types.ts";

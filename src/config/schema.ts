@@ -10,6 +10,7 @@ import { z } from "zod";
 import { configSchemas } from "../intercept/mod.ts";
 import { LOG_LEVELS } from "../telemetry/mod.ts";
 import { parseTarget } from "../upstream/mod.ts";
+import { balanceSchema, healthSchema, targetSchema } from "./balance_schema.ts";
 import { count, milliseconds } from "./numbers.ts";
 import { stdioSchema } from "./stdio_schema.ts";
 import { authSchema, redisSchema, sessionsSchema } from "./sessions_schema.ts";
@@ -79,9 +80,16 @@ const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, {
 const upstreamSchema = z.strictObject({
   url: upstreamUrl.optional().describe(
     "MCP endpoint of the server behind this route (Streamable HTTP): an http:// or https:// URL, or " +
-      "unix:/path/of/socket, with :/path of the endpoint behind it unless that is /mcp. Either this " +
-      "or stdio.",
+      "unix:/path/of/socket, with :/path of the endpoint behind it unless that is /mcp. Either this, " +
+      "targets or stdio.",
   ),
+  targets: z.array(targetSchema(upstreamUrl)).min(1, { error: "at least one target" })
+    .max(100, { error: "at most 100 targets" }).optional().describe(
+      "Several servers in place of one url; a session stays with its target, and is begun anew at another " +
+        "one where that is lost.",
+    ),
+  balance: balanceSchema.prefault({}),
+  health: healthSchema.prefault({}),
   stdio: stdioSchema.optional(),
   transport: z.enum(["streamable-http", "http+sse"], { error: "streamable-http or http+sse" })
     .default("streamable-http").describe(

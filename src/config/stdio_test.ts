@@ -45,7 +45,7 @@ Deno.test("exactly one of url and stdio, and no settings of HTTP beside stdio, a
     ],
   );
   assertEquals(await problems({}), [
-    "routes[0].upstream.url: found nothing, wanted the URL of the server, or stdio with the command that starts it",
+    "routes[0].upstream.url: found nothing, wanted the URL of the server, targets with several, or stdio with the command that starts it",
   ]);
 });
 

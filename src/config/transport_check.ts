@@ -21,6 +21,8 @@ const OF_HTTP: readonly string[] = [
   "http2",
   "tls",
   "transport",
+  "balance",
+  "health",
 ];
 
 /** The problems of one upstream as it was written, which stands at `path`. */
@@ -29,11 +31,15 @@ export function transportProblems(
   upstream: Readonly<Record<string, unknown>>,
   sourceOf: (path: string) => string | undefined,
 ): ConfigProblem[] {
-  const { url, stdio, transport, era } = upstream;
+  const { url, targets, stdio, transport, era } = upstream;
   const at = (key: string) => sourceOf(`${path}.${key}`) ?? `${path}.${key}`;
-  if (url === undefined && stdio === undefined) {
-    const wanted = "the URL of the server, or stdio with the command that starts it";
+  if (url === undefined && targets === undefined && stdio === undefined) {
+    const wanted =
+      "the URL of the server, targets with several, or stdio with the command that starts it";
     return [{ path: at("url"), found: "nothing", wanted }];
+  }
+  if (url !== undefined && targets !== undefined) {
+    return [{ path: at("targets"), found: "targets beside url", wanted: "one of the two" }];
   }
   if (transport === "http+sse" && (era === "modern" || era === "both")) {
     const wanted =
@@ -46,6 +52,30 @@ export function transportProblems(
     found: "a setting of HTTP beside stdio",
     wanted: "nothing here; the server gets what it needs by stdio.env and stdio.args",
   }));
-  if (url === undefined) return problems;
-  return [{ path: at("stdio"), found: "stdio beside url", wanted: "one of the two" }, ...problems];
+  const other = url !== undefined ? "url" : targets !== undefined ? "targets" : undefined;
+  if (other === undefined) return problems;
+  const found = `stdio beside ${other}`;
+  return [{ path: at("stdio"), found, wanted: "one of the two" }, ...problems];
+}
+
+/** Targets of one name or one address: each needs its own, or sessions go astray. */
+export function repeatedTargets(
+  path: string,
+  { targets }: Readonly<Record<string, unknown>>,
+): ConfigProblem[] {
+  if (!Array.isArray(targets)) return [];
+  return ["name", "url"].flatMap((key) => {
+    const values = targets.map((target: unknown) =>
+      (target as Record<string, unknown> | null)?.[key]
+    );
+    return values.flatMap((value, index) => {
+      const earlier = values.indexOf(value);
+      if (typeof value !== "string" || earlier === index) return [];
+      return [{
+        path: `${path}.targets[${index}].${key}`,
+        found: JSON.stringify(value),
+        wanted: `a ${key} of its own; targets[${earlier}] has it already`,
+      }];
+    });
+  });
 }

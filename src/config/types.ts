@@ -168,12 +168,78 @@ export interface StdioConfig {
   readonly closeMs: number;
 }
 
+/** One of several servers that are the same to clients. */
+export interface TargetConfig {
+  /** Its name in logs and session ids. */
+  readonly name: string;
+  /** MCP endpoint. */
+  readonly url: string;
+  /** Its share of the calls, beside the others' weights. */
+  readonly weight: number;
+}
+
+/** Which target gets a call that belongs to none. */
+export type BalancePolicy =
+  | "round-robin"
+  | "least-connections"
+  | "random-two"
+  | "hash-session"
+  | "hash-principal";
+
+/** How calls are shared among targets. */
+export interface BalanceConfig {
+  /** Which target gets a call that belongs to none. */
+  readonly policy: BalancePolicy;
+  /** How many further targets a call may be sent to. */
+  readonly retries: number;
+  /** Retries in percent of the calls of the last ten seconds. */
+  readonly retryBudgetPercent: number;
+  /** Retries a second that are always allowed. */
+  readonly retryMinPerSecond: number;
+}
+
+/** How failing targets are noticed, left alone and taken back. */
+export interface HealthConfig {
+  /** What each target is asked: `auto`, `off`, `ping`, `discover`, or a path. */
+  readonly probe: string;
+  /** Time between two probes. */
+  readonly intervalMs: number;
+  /** Longest wait for a probe's answer. */
+  readonly timeoutMs: number;
+  /** Failed probes in a row that take a target down. */
+  readonly unhealthyAfter: number;
+  /** Good probes in a row that bring it back. */
+  readonly healthyAfter: number;
+  /** Failed calls in a row that eject a target; 0 for never. */
+  readonly maxFailures: number;
+  /** How many times the others' median time to answer is too slow; 0 for never. */
+  readonly slowFactor: number;
+  /** A median time to answer below this is never too slow. */
+  readonly slowMinMs: number;
+  /** The first ejection. */
+  readonly ejectMs: number;
+  /** The longest ejection. */
+  readonly maxEjectMs: number;
+  /** The time in which a target that comes back grows to its full share. */
+  readonly slowStartMs: number;
+  /** Calls in a row that ran into a deadline, after which nothing is sent for a while; 0 for never. */
+  readonly breakerTimeouts: number;
+  /** How long nothing is sent then. */
+  readonly breakerMs: number;
+}
+
 /** The server behind a route. */
 export interface UpstreamConfig {
-  /** MCP endpoint; left out where `stdio` is given. */
+  /** MCP endpoint; left out where `targets` or `stdio` is given. */
   readonly url?: string | undefined;
-  /** The program that the server is; left out where `url` is given. */
+  /** Several servers in place of one `url`. */
+  readonly targets?: readonly TargetConfig[] | undefined;
+  /** The program that the server is; left out where it is reached over HTTP. */
   readonly stdio?: StdioConfig | undefined;
+  /** How calls are shared among the targets. */
+  readonly balance: BalanceConfig;
+  /** How failing targets are noticed. */
+  readonly health: HealthConfig;
   /** What the server at `url` speaks. */
   readonly transport: "streamable-http" | "http+sse";
   /** Which revisions it speaks; `auto` finds out. */

@@ -1,0 +1,98 @@
+/**
+ * What a balancer is told of a target's health, and what it tells: the seam between choosing and watching.
+ *
+ * @module
+ */
+
+/**
+ * What came of one call to a target, as far as it says something of the target. What a client cancelled and
+ * what waited for a connection of the proxy's own in vain say nothing and are not told.
+ */
+export type Outcome =
+  /** The head of an answer came, `headMs` milliseconds after the call. */
+  | {
+    readonly kind: "answered";
+    readonly status: number;
+    readonly headMs: number;
+    /** What `Retry-After` asks for, in milliseconds; left out where the answer has none. */
+    readonly retryAfterMs?: number | undefined;
+  }
+  /** No connection: refused, reset, no such host. Nothing was sent. */
+  | { readonly kind: "unreachable" }
+  /** No connection in time. Nothing was sent. */
+  | { readonly kind: "connect_timeout" }
+  /** The connection broke off, or what came was not HTTP, after something was sent. */
+  | { readonly kind: "broken" }
+  /** No head of an answer in time. */
+  | { readonly kind: "timeout" };
+
+/** How a target is. */
+export type TargetState =
+  /** It gets its share. */
+  | "up"
+  /** It came back not long ago and gets a growing part of its share. */
+  | "returning"
+  /** It failed or was slow and is left alone for a time; sessions that are there stay. */
+  | "ejected"
+  /** It does not answer at all: sessions that are there have to go on elsewhere. */
+  | "down";
+
+/** A target's health for the admin pages: no word of where it is. */
+export interface HealthTold {
+  /** How it is. */
+  readonly state: TargetState;
+  /** Why, in a few words; null where it is up. */
+  readonly reason: string | null;
+  /** For how long it has been so, in milliseconds. */
+  readonly forMs: number;
+  /** Failed calls in a row. */
+  readonly failuresInRow: number;
+  /** How often it was ejected or down since the start. */
+  readonly ejections: number;
+  /** Whether calls are let through (`closed`), none are (`open`), or one is as a trial (`half-open`). */
+  readonly breaker: "closed" | "open" | "half-open";
+  /** Median of the latest times to the head of an answer, in milliseconds; null where there are too few. */
+  readonly medianMs: number | null;
+  /** When the latest probe ended, in milliseconds ago, and whether it was good; null where there was none. */
+  readonly probe: { readonly agoMs: number; readonly ok: boolean } | null;
+}
+
+/** The health of one target. */
+export interface TargetHealth {
+  /** How it is now. */
+  readonly state: TargetState;
+  /**
+   * Whether calls that belong to no target may go there. Not while it is ejected, down, or has asked with
+   * `Retry-After` to be left alone.
+   */
+  readonly isAvailable: boolean;
+  /** Which part of its weight counts now: above 0, at most 1. */
+  readonly share: number;
+  /**
+   * Asks the breaker whether a call may go there now: 0, and `record` or `forget` has to follow, or the
+   * milliseconds until the next one may be tried.
+   */
+  admit(): number;
+  /** What came of an admitted call. */
+  record(outcome: Outcome): void;
+  /** An admitted call said nothing of the target. */
+  forget(): void;
+  /** How a probe ended; `why` says in a few words what was wrong. */
+  probed(ok: boolean, why?: string): void;
+  /** For the admin pages. */
+  told(): HealthTold;
+  /** The target is not one of the upstream any more. */
+  remove(): void;
+}
+
+/** The health of all targets of an upstream, which judges them beside each other. */
+export interface FleetHealth {
+  /** A target more, which is taken for healthy. */
+  add(name: string, listener: HealthListener): TargetHealth;
+}
+
+/** Is told what becomes of a target. */
+export interface HealthListener {
+  /** It is down from now on. */
+  down(): void;
+}
