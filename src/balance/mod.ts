@@ -7,6 +7,8 @@
  * @module
  */
 
+export { assumedHealthy } from "./assumed_healthy.ts";
+export { Balancer } from "./balancer.ts";
 export type {
   FleetHealth,
   HealthListener,
@@ -15,4 +17,7 @@ export type {
   TargetHealth,
   TargetState,
 } from "./health.ts";
+export type { BalancerOptions } from "./options.ts";
+export type { OpenedTarget, TargetSpec, Watch } from "./target.ts";
+export { UNNAMED } from "./target_ids.ts";
 export type { RouteTargets, TargetTold } from "./told.ts";

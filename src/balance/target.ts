@@ -1,0 +1,265 @@
+/**
+ * One target: what is under way there, and what its calls say of its health.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { ProxyError } from "../errors.ts";
+import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
+import type { Outcome, TargetHealth } from "./health.ts";
+import type { Interruption } from "./interruption.ts";
+import { isFailure, outcomeOfEnd, outcomeOfError, outcomeOfHead } from "./outcomes.ts";
+import type { Choice } from "./policies.ts";
+import { inwardId, outwardId, UNNAMED } from "./target_ids.ts";
+import type { TargetTold } from "./told.ts";
+
+/** A target as the config has it. */
+export interface TargetSpec {
+  /** Its name; `UNNAMED` for the one target of an upstream without names. */
+  readonly name: string;
+  /** Its share of the calls beside the others' weights. */
+  readonly weight: number;
+  /** Where it is: a target with the same name at the same place is the same. */
+  readonly place: string;
+  /** Opens it. */
+  open(): OpenedTarget;
+}
+
+/** A target that was opened. */
+export interface OpenedTarget {
+  /** The server there; the target's to close. */
+  readonly upstream: Upstream;
+  /** Begins to probe it, where it is probed. */
+  watch?(health: TargetHealth): Watch;
+}
+
+/** Probes that are being made. */
+export interface Watch {
+  /** Makes no more. */
+  stop(): void;
+}
+
+/** What can be asked of a target: the methods of an upstream. */
+export type Verb = "exchange" | "notify" | "listen" | "terminate";
+
+/** One call on its way. */
+export interface Request {
+  /** What is asked. */
+  readonly verb: Verb;
+  /** The call as it came from above. */
+  readonly call: UpstreamCall;
+  /** Its body; empty for `listen` and `terminate`. */
+  readonly body: Uint8Array;
+  /** Whether it may run twice. */
+  readonly safe: boolean;
+  /** What takes it back; left out where nothing does. */
+  readonly interruption?: Interruption | undefined;
+  /** Whether it goes out on a new connection. */
+  readonly fresh?: boolean | undefined;
+}
+
+/** What a target is given. */
+export interface TargetParts {
+  /** As the config has it. */
+  readonly spec: TargetSpec;
+  /** Opened. */
+  readonly opened: OpenedTarget;
+  /** Time. */
+  readonly clock: Clock;
+  /** Told each time when nothing is under way any more. */
+  readonly onIdle: () => void;
+}
+
+/** A target in use. */
+export class Target implements Choice {
+  readonly name: string;
+  readonly place: string;
+  readonly #parts: TargetParts;
+  readonly #waiting = new Set<Interruption>();
+  readonly #onOver = (failure?: ProxyError) => this.#over(failure);
+  #configured: number;
+  #health: TargetHealth | undefined;
+  #watch: Watch | undefined;
+  #underWay = 0;
+  #calls = 0;
+  #failures = 0;
+  /** From when on its sessions go elsewhere, on the clock's monotonic scale; undefined where it is not drained. */
+  #emptyFromMs: number | undefined;
+  #gone = false;
+
+  /** A target that has no health yet. */
+  constructor(parts: TargetParts) {
+    const { spec } = parts;
+    this.#parts = parts;
+    this.name = spec.name;
+    this.place = spec.place;
+    this.#configured = spec.weight;
+  }
+
+  /** Begins to watch it. */
+  begin(health: TargetHealth): void {
+    this.#health = health;
+    this.#watch = this.#parts.opened.watch?.(health);
+  }
+
+  /** Its health, from `begin` on. */
+  get health(): TargetHealth {
+    return this.#health!;
+  }
+
+  /** See `Choice`: what it comes to with its health. */
+  get weight(): number {
+    return this.#configured * this.health.share;
+  }
+
+  /** The config has another weight now. */
+  reweigh(weight: number): void {
+    this.#configured = weight;
+  }
+
+  /** See `Choice`. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** Whether it gets no new work. */
+  get draining(): boolean {
+    return this.#emptyFromMs !== undefined;
+  }
+
+  /** Whether calls may go there that belong nowhere. */
+  get isOpen(): boolean {
+    return this.#emptyFromMs === undefined && this.health.isAvailable;
+  }
+
+  /** Whether its sessions had better go elsewhere: it is down, or was drained long enough. */
+  get isLeft(): boolean {
+    if (this.health.state === "down") return true;
+    return this.#emptyFromMs !== undefined && this.#emptyFromMs <= this.#parts.clock.monotonicMs();
+  }
+
+  /** See `RouteTargets`. */
+  drain(moveAfterMs = Infinity): void {
+    this.#emptyFromMs = this.#parts.clock.monotonicMs() + moveAfterMs;
+  }
+
+  /** See `RouteTargets`. */
+  resume(): void {
+    this.#emptyFromMs = undefined;
+  }
+
+  /** For the admin pages. */
+  told(): TargetTold {
+    return {
+      ...this.health.told(),
+      name: this.name,
+      weight: this.#configured,
+      draining: this.draining,
+      underWay: this.#underWay,
+      calls: this.#calls,
+      failures: this.#failures,
+    };
+  }
+
+  /**
+   * Makes a call that its health has admitted.
+   *
+   * @throws what the upstream throws
+   */
+  async send(request: Request): Promise<UpstreamAnswer> {
+    const { clock } = this.#parts;
+    const { interruption } = request;
+    this.#calls++;
+    this.#underWay++;
+    if (interruption !== undefined) this.#waiting.add(interruption);
+    const sentMs = clock.monotonicMs();
+    let answer: UpstreamAnswer;
+    try {
+      answer = await sendTo(this.#parts.opened.upstream, request, this.#inward(request));
+    } catch (error) {
+      const failure = interruption?.isCut === true ? wentDown(error) : error;
+      this.#judge(failure === error ? outcomeOfError(error) : undefined);
+      this.#leave();
+      throw failure;
+    } finally {
+      if (interruption !== undefined) this.#waiting.delete(interruption);
+    }
+    this.#judge(outcomeOfHead(answer, clock.monotonicMs() - sentMs, () => clock.now()));
+    answer.body.whenOver(this.#onOver);
+    if (this.name === UNNAMED || answer.sessionId === undefined) return answer;
+    return { ...answer, sessionId: outwardId(this.name, answer.sessionId) };
+  }
+
+  /** Takes the calls back that may run elsewhere and wait here for an answer. */
+  cut(): void {
+    for (const interruption of [...this.#waiting]) interruption.cut();
+  }
+
+  /** It is a target no more: nothing that comes of it counts, and nobody looks after it. */
+  retire(): void {
+    this.#gone = true;
+    this.#watch?.stop();
+    this.#health?.remove();
+  }
+
+  /** Closes its connections. */
+  async close(): Promise<void> {
+    this.retire();
+    await this.#parts.opened.upstream.close();
+  }
+
+  /** The call as the server is to see it; the same object where nothing of it differs. */
+  #inward({ call, interruption, fresh }: Request): UpstreamCall {
+    const isNamed = this.name !== UNNAMED && call.sessionId !== undefined;
+    if (!isNamed && interruption === undefined && fresh === undefined) return call;
+    return {
+      ...call,
+      sessionId: isNamed ? inwardId(call.sessionId!)!.id : call.sessionId,
+      signal: interruption ?? call.signal,
+      fresh,
+    };
+  }
+
+  #judge(outcome: Outcome | undefined): void {
+    if (this.#gone) return;
+    if (outcome === undefined) return this.health.forget();
+    if (isFailure(outcome)) this.#failures++;
+    this.health.record(outcome);
+  }
+
+  #over(failure: ProxyError | undefined): void {
+    const outcome = outcomeOfEnd(failure);
+    if (outcome !== undefined) this.#judge(outcome);
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#underWay--;
+    if (this.#underWay === 0) this.#parts.onIdle();
+  }
+}
+
+function sendTo(
+  upstream: Upstream,
+  { verb, body }: Request,
+  call: UpstreamCall,
+): Promise<UpstreamAnswer> {
+  switch (verb) {
+    case "exchange":
+      return upstream.exchange(call, body);
+    case "notify":
+      return upstream.notify(call, body);
+    case "listen":
+      return upstream.listen(call);
+    case "terminate":
+      return upstream.terminate(call);
+  }
+}
+
+/** The failure of a call that was taken back: its client has not gone. */
+function wentDown(cause: unknown): ProxyError {
+  const sentence = "The upstream server went down before it answered.";
+  const progress = { requestSent: true, answerBegun: false };
+  return new ProxyError("upstream_unreachable", sentence, { cause, progress });
+}
