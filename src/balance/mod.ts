@@ -2,12 +2,18 @@
  * Several targets as one `Upstream`: which one a call goes to, how failing ones are noticed and left alone, and
  * what may be sent once more.
  *
- * May import `clock.ts`, `errors.ts`, `http`, `upstream`, and types of `config` and `telemetry`.
+ * `health.ts` is the seam between choosing and watching. `fleet.ts` watches over all targets, `target_state.ts`
+ * over one of them, by its `breaker.ts`, `ejection.ts` and `latency.ts`, which know no timers. `prober.ts` asks a
+ * target at intervals what `probes.ts` says.
+ *
+ * May import `clock.ts`, `errors.ts`, `http`, `upstream`, `era` and `rpc` (for requests of the proxy's own),
+ * `telemetry`, and types of `config`.
  *
  * @module
  */
 
 export type {
+  Failure,
   FleetHealth,
   HealthListener,
   HealthTold,
@@ -15,4 +21,7 @@ export type {
   TargetHealth,
   TargetState,
 } from "./health.ts";
+export { type AdjustableFleetHealth, fleetHealth } from "./fleet.ts";
+export { chosenProbe } from "./probes.ts";
+export { type ProbeOptions, type Probing, startProbes } from "./prober.ts";
 export type { RouteTargets, TargetTold } from "./told.ts";

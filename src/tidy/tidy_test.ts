@@ -20,7 +20,7 @@ const MAX_MODULE_LINES = 500;
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["clock.ts", "errors.ts", "front", "http", "relay", "session"],
   auth: ["errors.ts", "http"],
-  balance: ["clock.ts", "config", "errors.ts", "http", "telemetry", "upstream"],
+  balance: ["clock.ts", "config", "era", "errors.ts", "http", "rpc", "telemetry", "upstream"],
   bridge: [
     "clock.ts",
     "era",
