@@ -8,7 +8,6 @@
  * @module
  */
 
-import type { Timer } from "../clock.ts";
 import type { BalanceConfig } from "../config/mod.ts";
 import { ProxyError } from "../errors.ts";
 import { Fields } from "../http/mod.ts";
@@ -25,7 +24,8 @@ import { Choosing, remaining } from "./choosing.ts";
 import { Interruption } from "./interruption.ts";
 import type { BalancerOptions } from "./options.ts";
 import { RetryBudget } from "./retry_budget.ts";
-import { type Request, Target, type TargetSpec, type Verb } from "./target.ts";
+import { Roster } from "./roster.ts";
+import type { Request, Target, TargetSpec, Verb } from "./target.ts";
 import { inwardId, UNNAMED } from "./target_ids.ts";
 import type { RouteTargets, TargetTold } from "./told.ts";
 
@@ -36,16 +36,10 @@ export class Balancer implements Upstream, RouteTargets {
   readonly #options: BalancerOptions;
   readonly #choosing: Choosing;
   readonly #budget: RetryBudget;
-  /** Targets no more, whose answers go on, and when they are cut. */
-  readonly #retired = new Map<Target, Timer>();
+  readonly #roster: Roster;
   #settings: BalanceConfig;
-  #targets: readonly Target[] = [];
-  #byName: ReadonlyMap<string, Target> = new Map();
-  /** The one target of an upstream that has no names. */
-  #only: Target | undefined;
   #retriesMade = 0;
   #retriesRefused = 0;
-  #whenIdle: PromiseWithResolvers<void> | undefined;
 
   /**
    * Opens all targets.
@@ -57,7 +51,8 @@ export class Balancer implements Upstream, RouteTargets {
     this.#settings = settings;
     this.#choosing = new Choosing(settings.policy, options.clock);
     this.#budget = new RetryBudget(settings);
-    this.update(specs, settings);
+    this.#roster = new Roster(options);
+    this.#roster.update(specs);
   }
 
   /** See `RouteTargets`. */
@@ -85,26 +80,15 @@ export class Balancer implements Upstream, RouteTargets {
    * @throws what opening a target throws; then nothing has changed
    */
   update(specs: readonly TargetSpec[], settings: BalanceConfig): void {
-    const { fleet } = this.#options;
-    const targets = this.#opened(specs);
-    const removed = this.#targets.filter((target) => !targets.includes(target));
-    const added = targets.filter((target) => !this.#targets.includes(target));
-    for (const target of removed) this.#retire(target);
-    this.#targets = targets;
-    this.#byName = new Map(targets.map((target) => [target.name, target]));
-    this.#only = targets.length === 1 && targets[0]!.name === UNNAMED ? targets[0] : undefined;
+    this.#roster.update(specs);
     this.#settings = settings;
     this.#budget.settings = settings;
     this.#choosing.change(settings.policy);
-    for (const { name, weight } of specs) this.#byName.get(name)!.reweigh(weight);
-    for (const target of added) {
-      target.begin(fleet.add(target.name, { down: () => this.#leave(target) }));
-    }
   }
 
   /** See `RouteTargets`. */
   targets(): readonly TargetTold[] {
-    return this.#targets.map((target) => target.told());
+    return this.#roster.all.map((target) => target.told());
   }
 
   /** See `RouteTargets`. */
@@ -114,31 +98,26 @@ export class Balancer implements Upstream, RouteTargets {
 
   /** See `RouteTargets`. */
   drain(name: string, moveAfterMs?: number): boolean {
-    const target = this.#byName.get(name);
+    const target = this.#roster.find(name);
     target?.drain(moveAfterMs);
     return target !== undefined;
   }
 
   /** See `RouteTargets`. */
   resume(name: string): boolean {
-    const target = this.#byName.get(name);
+    const target = this.#roster.find(name);
     target?.resume();
     return target !== undefined;
   }
 
   /** Resolves when no answer is under way: at once where none is, and whatever begins afterwards. */
   whenIdle(): Promise<void> {
-    if (this.#isIdle) return Promise.resolve();
-    this.#whenIdle ??= Promise.withResolvers();
-    return this.#whenIdle.promise;
+    return this.#roster.whenIdle();
   }
 
   /** See `Upstream`. */
-  async close(): Promise<void> {
-    const all = [...this.#targets, ...this.#retired.keys()];
-    for (const timer of this.#retired.values()) timer.cancel();
-    this.#retired.clear();
-    await Promise.all(all.map((target) => target.close()));
+  close(): Promise<void> {
+    return this.#roster.close();
   }
 
   #take(
@@ -148,7 +127,7 @@ export class Balancer implements Upstream, RouteTargets {
     safe: boolean,
   ): Promise<UpstreamAnswer> {
     this.#budget.called(this.#options.clock.monotonicMs());
-    const only = this.#only;
+    const { only } = this.#roster;
     if (only !== undefined) {
       const request: Request = { verb, call, body, safe };
       return safe ? this.#there(request, only) : this.#once(request, only);
@@ -161,14 +140,14 @@ export class Balancer implements Upstream, RouteTargets {
       interruption: this.#mayBeCut(safe, call) ? new Interruption(call.signal) : undefined,
     };
     if (call.sessionId === undefined) return this.#anywhere(request);
-    const target = this.#byName.get(inwardId(call.sessionId)?.target ?? UNNAMED);
+    const target = this.#roster.find(inwardId(call.sessionId)?.target ?? UNNAMED);
     if (target === undefined || this.#hasMoved(target)) return Promise.resolve(lost());
     return this.#there(request, target);
   }
 
   /** Whether a call may be taken back from a target that goes down: where it can be made elsewhere. */
   #mayBeCut(safe: boolean, { sessionId }: UpstreamCall): boolean {
-    return safe && this.#targets.length > 1 &&
+    return safe && this.#roster.all.length > 1 &&
       (sessionId !== undefined || this.#settings.retries > 0);
   }
 
@@ -199,7 +178,7 @@ export class Balancer implements Upstream, RouteTargets {
 
   /** A call that belongs nowhere: to one target after the other, as far as it may be sent again. */
   async #anywhere(request: Request): Promise<UpstreamAnswer> {
-    const chosen = this.#choosing.choose(this.#targets, request.call);
+    const chosen = this.#choosing.choose(this.#roster.all, request.call);
     if (chosen.target === undefined) throw unavailable(chosen.waitMs);
     let { target } = chosen;
     let current = request;
@@ -226,9 +205,9 @@ export class Balancer implements Upstream, RouteTargets {
     const { safe, call } = request;
     const isDone = request.fresh === true || tried.size > this.#settings.retries;
     if (isDone || call.signal.aborted || !mayRepeat(safe, error)) return undefined;
-    if (remaining(this.#targets, tried).length > 0) {
+    if (remaining(this.#roster.all, tried).length > 0) {
       if (!this.#hasBudget()) return undefined;
-      const next = this.#choosing.choose(this.#targets, call, tried).target;
+      const next = this.#choosing.choose(this.#roster.all, call, tried).target;
       if (next !== undefined) return [next, this.#again(request)];
     }
     return this.#mayGoAgain(request, target, error)
@@ -252,19 +231,14 @@ export class Balancer implements Upstream, RouteTargets {
 
   /** Whether what a call in a session has met means that the session has to go elsewhere. */
   #isLost({ call, interruption }: Request, target: Target, error: unknown): boolean {
-    if (call.signal.aborted || !this.#hasOther(target)) return false;
+    if (call.signal.aborted || !this.#roster.hasOther(target)) return false;
     if (interruption?.isCut === true) return true;
     return error instanceof ProxyError && error.kind === "upstream_unreachable" && error.retrySafe;
   }
 
   /** Whether the sessions of a target go elsewhere. */
   #hasMoved(target: Target): boolean {
-    return target.isLeft && this.#hasOther(target);
-  }
-
-  /** Whether there is another target that is well. */
-  #hasOther(target: Target): boolean {
-    return this.#targets.some((other) => other !== target && other.isOpen);
+    return target.isLeft && this.#roster.hasOther(target);
   }
 
   #hasBudget(): boolean {
@@ -277,68 +251,6 @@ export class Balancer implements Upstream, RouteTargets {
     this.#budget.retried(this.#options.clock.monotonicMs());
     this.#retriesMade++;
   }
-
-  /** A target is down: what may as well run elsewhere does not wait for it. */
-  #leave(target: Target): void {
-    if (this.#hasOther(target)) target.cut();
-  }
-
-  /** The targets of `specs`, those opened that are not there yet. */
-  #opened(specs: readonly TargetSpec[]): readonly Target[] {
-    const added: Target[] = [];
-    try {
-      return specs.map((spec) => {
-        const kept = this.#byName.get(spec.name);
-        if (kept?.place === spec.place) return kept;
-        const target = this.#open(spec);
-        added.push(target);
-        return target;
-      });
-    } catch (error) {
-      for (const target of added) closeInBackground(target);
-      throw error;
-    }
-  }
-
-  #open(spec: TargetSpec): Target {
-    const target: Target = new Target({
-      spec,
-      opened: spec.open(),
-      clock: this.#options.clock,
-      onIdle: () => this.#idle(target),
-    });
-    return target;
-  }
-
-  #retire(target: Target): void {
-    target.retire();
-    if (target.underWay === 0) return closeInBackground(target);
-    const { clock, closeAfterMs } = this.#options;
-    const timer = clock.after(closeAfterMs, () => this.#drop(target));
-    this.#retired.set(target, timer);
-  }
-
-  #drop(target: Target): void {
-    this.#retired.get(target)?.cancel();
-    if (this.#retired.delete(target)) closeInBackground(target);
-  }
-
-  #idle(target: Target): void {
-    this.#drop(target);
-    if (this.#whenIdle === undefined || !this.#isIdle) return;
-    this.#whenIdle.resolve();
-    this.#whenIdle = undefined;
-  }
-
-  get #isIdle(): boolean {
-    return this.#retired.size === 0 && this.#targets.every(({ underWay }) => underWay === 0);
-  }
-}
-
-function closeInBackground(target: Target): void {
-  target.close().catch(() => {
-    // Its connections are gone either way, and no call waits for them.
-  });
 }
 
 /** As of a server that does not know the session. */

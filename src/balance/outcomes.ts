@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Clock } from "../clock.ts";
 import { type ErrorKind, ProxyError } from "../errors.ts";
 import type { FieldReader } from "../http/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
@@ -47,10 +48,10 @@ export function outcomeOfEnd(failure: ProxyError | undefined): Outcome | undefin
 export function outcomeOfHead(
   { status, headers }: Pick<UpstreamAnswer, "status" | "headers">,
   headMs: number,
-  now: () => Date,
+  clock: Clock,
 ): Outcome {
   if (status !== 429 && status !== 503) return { kind: "answered", status, headMs };
-  return { kind: "answered", status, headMs, retryAfterMs: retryAfterMs(headers, now) };
+  return { kind: "answered", status, headMs, retryAfterMs: retryAfterMs(headers, clock) };
 }
 
 /** Whether an outcome counts as a failure of the server, for the figures. */
@@ -59,9 +60,9 @@ export function isFailure(outcome: Outcome): boolean {
 }
 
 /** What `Retry-After` asks for: seconds or a date (RFC 9110 section 10.2.3); undefined for what is neither. */
-function retryAfterMs(headers: FieldReader, now: () => Date): number | undefined {
+function retryAfterMs(headers: FieldReader, clock: Clock): number | undefined {
   const value = headers.get("retry-after")?.trim() ?? "";
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000;
   const atMs = /[A-Za-z]/.test(value) ? Date.parse(value) : NaN;
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - now().getTime());
+  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - clock.now().getTime());
 }

@@ -22,22 +22,24 @@ export interface TargetSpec {
   readonly weight: number;
   /** Where it is: a target with the same name at the same place is the same. */
   readonly place: string;
-  /** Opens it. */
-  open(): OpenedTarget;
+  /** How it is probed; left out where it is not. */
+  readonly watching?: Watching | undefined;
+  /** Opens it; what comes back is the target's to close. */
+  open(): Upstream;
 }
 
-/** A target that was opened. */
-export interface OpenedTarget {
-  /** The server there; the target's to close. */
-  readonly upstream: Upstream;
-  /** Begins to probe it, where it is probed. */
-  watch?(health: TargetHealth): Watch;
+/** How a target is probed. */
+export interface Watching {
+  /** What differs where it is probed in another way. */
+  readonly key: string;
+  /** Begins. */
+  begin(health: TargetHealth): Watch;
 }
 
 /** Probes that are being made. */
 export interface Watch {
   /** Makes no more. */
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** What can be asked of a target: the methods of an upstream. */
@@ -64,7 +66,7 @@ export interface TargetParts {
   /** As the config has it. */
   readonly spec: TargetSpec;
   /** Opened. */
-  readonly opened: OpenedTarget;
+  readonly upstream: Upstream;
   /** Time. */
   readonly clock: Clock;
   /** Told each time when nothing is under way any more. */
@@ -77,10 +79,10 @@ export class Target implements Choice {
   readonly place: string;
   readonly #parts: TargetParts;
   readonly #waiting = new Set<Interruption>();
-  readonly #onOver = (failure?: ProxyError) => this.#over(failure);
   #configured: number;
   #health: TargetHealth | undefined;
   #watch: Watch | undefined;
+  #watchKey: string | undefined;
   #underWay = 0;
   #calls = 0;
   #failures = 0;
@@ -97,10 +99,10 @@ export class Target implements Choice {
     this.#configured = spec.weight;
   }
 
-  /** Begins to watch it. */
+  /** Begins to look after it. */
   begin(health: TargetHealth): void {
     this.#health = health;
-    this.#watch = this.#parts.opened.watch?.(health);
+    this.adjust(this.#parts.spec);
   }
 
   /** Its health, from `begin` on. */
@@ -113,9 +115,13 @@ export class Target implements Choice {
     return this.#configured * this.health.share;
   }
 
-  /** The config has another weight now. */
-  reweigh(weight: number): void {
+  /** The config says this of it now. */
+  adjust({ weight, watching }: TargetSpec): void {
     this.#configured = weight;
+    if (watching?.key === this.#watchKey) return;
+    void this.#watch?.stop();
+    this.#watchKey = watching?.key;
+    this.#watch = watching?.begin(this.health);
   }
 
   /** See `Choice`. */
@@ -176,17 +182,18 @@ export class Target implements Choice {
     const sentMs = clock.monotonicMs();
     let answer: UpstreamAnswer;
     try {
-      answer = await sendTo(this.#parts.opened.upstream, request, this.#inward(request));
+      answer = await sendTo(this.#parts.upstream, request, this.#inward(request));
     } catch (error) {
       const failure = interruption?.isCut === true ? wentDown(error) : error;
-      this.#judge(failure === error ? outcomeOfError(error) : undefined);
+      const outcome = failure === error ? outcomeOfError(error) : undefined;
+      this.#judge(outcome, sentMs);
       this.#leave();
       throw failure;
     } finally {
       if (interruption !== undefined) this.#waiting.delete(interruption);
     }
-    this.#judge(outcomeOfHead(answer, clock.monotonicMs() - sentMs, () => clock.now()));
-    answer.body.whenOver(this.#onOver);
+    this.#judge(outcomeOfHead(answer, clock.monotonicMs() - sentMs, clock), sentMs);
+    answer.body.whenOver((failure) => this.#over(failure, sentMs));
     if (this.name === UNNAMED || answer.sessionId === undefined) return answer;
     return { ...answer, sessionId: outwardId(this.name, answer.sessionId) };
   }
@@ -198,15 +205,15 @@ export class Target implements Choice {
 
   /** It is a target no more: nothing that comes of it counts, and nobody looks after it. */
   retire(): void {
+    if (this.#gone) return;
     this.#gone = true;
-    this.#watch?.stop();
-    this.#health?.remove();
+    this.health.remove();
   }
 
   /** Closes its connections. */
   async close(): Promise<void> {
-    this.retire();
-    await this.#parts.opened.upstream.close();
+    this.#gone = true;
+    await Promise.all([this.#watch?.stop(), this.#parts.upstream.close()]);
   }
 
   /** The call as the server is to see it; the same object where nothing of it differs. */
@@ -221,16 +228,17 @@ export class Target implements Choice {
     };
   }
 
-  #judge(outcome: Outcome | undefined): void {
+  #judge(outcome: Outcome | undefined, sentMs: number): void {
     if (this.#gone) return;
-    if (outcome === undefined) return this.health.forget();
+    const agoMs = this.#parts.clock.monotonicMs() - sentMs;
+    if (outcome === undefined) return this.health.forget(agoMs);
     if (isFailure(outcome)) this.#failures++;
-    this.health.record(outcome);
+    this.health.record(outcome.kind === "answered" ? outcome : { ...outcome, agoMs });
   }
 
-  #over(failure: ProxyError | undefined): void {
+  #over(failure: ProxyError | undefined, sentMs: number): void {
     const outcome = outcomeOfEnd(failure);
-    if (outcome !== undefined) this.#judge(outcome);
+    if (outcome !== undefined) this.#judge(outcome, sentMs);
     this.#leave();
   }
 
