@@ -42,7 +42,7 @@ export class Choosing {
    */
   choose(targets: readonly Target[], keys: Keys, tried?: ReadonlySet<Target>): Chosen {
     const left = remaining(targets, tried);
-    const open = left.filter((target) => target.isOpen);
+    const open = left.filter(({ health }) => health.isAvailable);
     const first = this.#admitted(open, keys);
     if (first.target !== undefined || open.length === left.length) return first;
     const second = this.#admitted(left.filter((target) => !open.includes(target)), keys);

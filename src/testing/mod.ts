@@ -31,6 +31,7 @@ export {
   UNKNOWN,
 } from "./session_upstream.ts";
 export * as streams from "./streams.ts";
+export * as balance from "./balance.ts";
 export * as messages from "./messages.ts";
 export * as modern from "./as_modern.ts";
 export { builtinUnderTest } from "./builtin.ts";
