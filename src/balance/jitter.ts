@@ -7,8 +7,8 @@
 import type { Clock } from "../clock.ts";
 
 /** A random number in [0, 1). */
-export function random({ randomBytes }: Clock): number {
-  const [number] = new Uint32Array(randomBytes(4).buffer);
+export function random(clock: Clock): number {
+  const [number] = new Uint32Array(clock.randomBytes(4).buffer);
   return number! / 2 ** 32;
 }
 

@@ -110,6 +110,7 @@ async function discover(asking: Asking): Promise<string | undefined> {
     return answered(answer.status);
   }
   const giveUp = () => answer.body.discard();
+  if (asking.signal.aborted) giveUp();
   asking.signal.addEventListener("abort", giveUp, { once: true });
   try {
     const options = { maxBytes: MAX_ANSWER_BYTES, onOther: () => {} };
