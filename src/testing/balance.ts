@@ -4,6 +4,7 @@
  * @module
  */
 
+import { assertRejects } from "@std/assert";
 import {
   Balancer,
   type FleetHealth,
@@ -193,4 +194,14 @@ export function closed(answerBegun = false): ProxyError {
   return new ProxyError("upstream_closed", "closed", {
     progress: { requestSent: true, answerBegun },
   });
+}
+
+/** The status of an answer. */
+export async function statusOf(answer: Promise<{ status: number }>): Promise<number> {
+  return (await answer).status;
+}
+
+/** The failure in place of an answer. */
+export async function failureOf(answer: Promise<unknown>): Promise<ProxyError> {
+  return await assertRejects(() => answer, ProxyError);
 }
