@@ -111,7 +111,12 @@ Deno.test("the admin pages tell health and status, behind the same door", async 
     assertEquals((await get("/readyz")).status, 200);
     const status = JSON.parse((await get("/status")).text);
     const eras = { modern: null, session: null };
-    assertEquals(status.routes, [{ name: "/mcp", path: "/mcp", upstream: { eras } }]);
+    const [{ upstream: { targets, ...figures }, ...route }, ...others] = status.routes;
+    assertEquals([route, others], [{ name: "/mcp", path: "/mcp" }, []]);
+    assertEquals(figures, { eras, retries: { made: 0, refused: 0 } });
+    assertEquals(targets.map(({ name, state }: { name: string; state: string }) => [name, state]), [
+      ["", "up"],
+    ]);
     assertEquals([status.sessions, status.answersUnderWay, status.subscriptions], [0, 0, 0]);
     assertEquals(status.streams, { held: 0, unattended: 0 });
     assertEquals(status.eventLog, { streams: 0, events: 0, bytes: 0 });

@@ -20,7 +20,7 @@ const MAX_MODULE_LINES = 500;
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   admin: ["clock.ts", "errors.ts", "front", "http", "relay", "session"],
   auth: ["errors.ts", "http"],
-  balance: ["clock.ts", "config", "errors.ts", "http", "telemetry", "upstream"],
+  balance: ["clock.ts", "config", "era", "errors.ts", "http", "rpc", "telemetry", "upstream"],
   bridge: [
     "clock.ts",
     "era",
@@ -152,14 +152,27 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "session",
     "telemetry",
   ],
-  "upstreams.ts": [
-    "bridge",
+  "channel_options.ts": ["channel", "clock.ts", "config", "telemetry"],
+  "counted_upstream.ts": ["upstream"],
+  "targets.ts": [
+    "balance",
     "channel",
+    "channel_options.ts",
     "clock.ts",
     "config",
+    "telemetry",
+    "upstream",
+  ],
+  "upstreams.ts": [
+    "balance",
+    "bridge",
+    "channel",
+    "channel_options.ts",
+    "config",
+    "counted_upstream.ts",
     "peers",
     "share",
-    "telemetry",
+    "targets.ts",
     "upstream",
   ],
 };

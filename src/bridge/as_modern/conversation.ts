@@ -222,7 +222,8 @@ export class Conversation implements Participant, Holdable {
     const { session, headers } = this.#options;
     const names = { idText: this.#idText, tokenText: this.#tokenText };
     const text = towardServer(this.#request, names);
-    return await session.wire.exchange(text, headers, this.#abort.signal, (generation) => {
+    const { method } = this.#request;
+    return await session.wire.exchange(method, text, headers, this.#abort.signal, (generation) => {
       this.#generation = generation;
     });
   }
