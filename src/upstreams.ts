@@ -31,6 +31,7 @@ import {
   type UpstreamConfig,
 } from "./config/mod.ts";
 import type { PeerCalls } from "./peers/mod.ts";
+import type { RouteTargets } from "./balance/mod.ts";
 import { sharedUpstream } from "./share/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 import {
@@ -76,6 +77,8 @@ export interface OpenedUpstream {
   readonly upstream: Upstream;
   /** Figures for the admin pages: numbers and names of methods, nothing of who and where. */
   figures(): UpstreamFigures;
+  /** What its calls are balanced over; left out for a program. */
+  readonly targets?: RouteTargets | undefined;
 }
 
 /**
@@ -101,7 +104,7 @@ export function openUpstream(route: RouteConfig, deps: UpstreamDeps): OpenedUpst
       { asModern: bridges.asModern.stats(), asSession: bridges.asSession.stats() }),
     ...server.figures(),
   });
-  return { upstream, figures };
+  return { ...server, upstream, figures };
 }
 
 /** Both bridges, with what is going on on them. */
@@ -186,7 +189,11 @@ function openServer(route: RouteConfig, deps: UpstreamDeps): OpenedUpstream {
     memberIdleMs: limits.sessionIdleTimeoutMs,
     maxMembers: limits.maxSessions,
   });
-  return { upstream, figures: () => ({ shared: upstream.stats(), ...server.figures() }) };
+  return {
+    ...server,
+    upstream,
+    figures: () => ({ shared: upstream.stats(), ...server.figures() }),
+  };
 }
 
 function onChannel(upstream: ChannelUpstream): OpenedUpstream {
