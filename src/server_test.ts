@@ -144,6 +144,22 @@ Deno.test("readyz says when the proxy is stopping, and nothing takes that back",
   await app.close();
 });
 
+Deno.test("an app that was given a way to reload offers it on the admin address", async () => {
+  const { createApp } = await import("./app.ts");
+  const routes = { added: [], removed: [], changed: [], kept: ["/mcp"] };
+  const reload = () => Promise.resolve({ ok: true, routes } as const);
+  const app = createApp({ config: configSchema.parse({}), reload });
+  const { status } = await app.admin({
+    method: "POST",
+    target: "/reload",
+    headers: new Headers({ host: "localhost" }),
+    signal: new AbortController().signal,
+    body: () => new Uint8Array(),
+  });
+  assertEquals(status, 200);
+  await app.close();
+});
+
 Deno.test("each request leaves one log line, with neither ids nor arguments (R96)", async () => {
   await using upstream = scriptedUpstream((_, to) => to.write(jsonAnswer(RESULT)));
   await withProxy({ upstream: upstream.url }, async (proxy) => {

@@ -141,6 +141,9 @@ Deno.test("no web page does anything, whatever its origin (R90)", async () => {
   }
   assertEquals(told.draining, false);
   assertEquals((await ask("GET", "/drain", { origin: "https://ui.test" })).status, 200);
+  for (const fields of [{ origin: "http://evil.test" }, { host: "rebound.test" }]) {
+    assertEquals((await ask("GET", "/drain", fields)).status, 403, "others may not read either");
+  }
   assertEquals((await ask("POST", "/drain", { "content-type": "application/json" })).status, 200);
   assertEquals(told.draining, true);
 });

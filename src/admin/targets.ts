@@ -76,7 +76,7 @@ function moveAfterOf(query: string): number | undefined {
   const asked = [...new URLSearchParams(query)];
   if (asked.length === 0) return undefined;
   const [[name, value]] = asked as [[string, string]];
-  const ms = /^[0-9]{1,9}$/.test(value) ? Number(value) : Infinity;
+  const ms = /^[0-9]+$/.test(value) ? Number(value) : Infinity;
   if (asked.length === 1 && name === "moveAfterMs" && ms <= MAX_MOVE_AFTER_MS) return ms;
   throw new ProxyError(
     "bad_request",

@@ -135,7 +135,7 @@ export class Streams {
         clock,
         keepAliveMs,
         idText: awaited,
-        subscription: isSubscription && !resumable ? idText : undefined,
+        subscription: isSubscription ? idText : undefined,
         resumable,
         traffic,
       });
