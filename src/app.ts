@@ -100,6 +100,7 @@ export function createApp(options: AppOptions): App {
       routes: () => config.routes.map(({ name }) => ({ name, targets: parts.targets.get(name) })),
       failingStores: storeCheck({ stores: parts.stores, config, clock, logger }),
       drain,
+      logger,
       reload: options.reload,
     }),
     drain: () => drain.stop(),

@@ -11,7 +11,8 @@ const { fakeAdmin, fakeTargets } = admin;
 
 Deno.test("a target is drained, for good or until its sessions move, and taken back", async () => {
   const targets = fakeTargets("/github/mcp", { a: "up", "b/c": "up" });
-  const { ask } = fakeAdmin({ routes: () => [{ name: "/github/mcp", targets }, { name: "p" }] });
+  const routes = () => [{ name: "/github/mcp", targets }, { name: "p" }];
+  const { ask, lines } = fakeAdmin({ routes });
   const at = "/targets/%2Fgithub%2Fmcp";
   const first = await ask("POST", `${at}/a/drain?moveAfterMs=5000`);
   assertEquals([first.status, first.value.route], [200, "/github/mcp"]);
@@ -22,6 +23,12 @@ Deno.test("a target is drained, for good or until its sessions move, and taken b
   assertEquals(draining(await ask("POST", `${at}/b%2Fc/drain`)), [["a", true], ["b/c", true]]);
   assertEquals(draining(await ask("POST", `${at}/a/resume`)), [["a", false], ["b/c", true]]);
   assertEquals(targets.asked, [["drain", "a", 5000], ["drain", "b/c"], ["resume", "a"]]);
+  const route = "/github/mcp";
+  assertEquals(lines, [
+    ["info", "target drained by an operator", { route, target: "a", moveAfterMs: 5000 }],
+    ["info", "target drained by an operator", { route, target: "b/c", moveAfterMs: undefined }],
+    ["info", "target taken back by an operator", { route, target: "a" }],
+  ]);
   assertEquals(draining(await ask("GET", at)), [["a", false], ["b/c", true]]);
   const { value } = await ask("GET", "/targets");
   assertEquals(value.routes.map(({ route }: { route: string }) => route), ["/github/mcp"]);
@@ -29,7 +36,8 @@ Deno.test("a target is drained, for good or until its sessions move, and taken b
 
 Deno.test("a route, target or page that there is not is a 404, and nothing is done", async () => {
   const targets = fakeTargets("a", { x: "up" });
-  const { ask } = fakeAdmin({ routes: () => [{ name: "a", targets }, { name: "program" }] });
+  const routes = () => [{ name: "a", targets }, { name: "program" }];
+  const { ask, lines } = fakeAdmin({ routes });
   const paths = [
     ["POST", "/targets/nothing/x/drain"],
     ["POST", "/targets/a//drain"],
@@ -46,6 +54,7 @@ Deno.test("a route, target or page that there is not is a 404, and nothing is do
   }
   assertEquals(targets.asked, []);
   assertEquals((await ask("POST", "/targets/a/nothing/drain")).status, 404);
+  assertEquals(lines, []);
   const { value } = await ask("GET", "/nothing");
   assertStringIncludes(value.error.message, "/targets/ROUTE/TARGET/drain");
 });

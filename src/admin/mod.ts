@@ -3,7 +3,7 @@
  * process: drain it or a target, and load its config anew. Nothing else is changed by it.
  *
  * May import `clock.ts`, `errors.ts`, `http`, the checks at the door in `front`, what is read: `session`, and
- * types of `balance` and `relay`.
+ * types of `balance`, `relay` and `telemetry`.
  *
  * @module
  */

@@ -5,6 +5,7 @@
  */
 
 import type { RouteTargets } from "../balance/mod.ts";
+import type { Logger } from "../telemetry/mod.ts";
 import type { SessionPages } from "./sessions.ts";
 
 /** What the status page tells. */
@@ -104,6 +105,8 @@ export interface AdminSources {
   failingStores(): Promise<readonly string[]>;
   /** The draining of the process. */
   readonly drain: ProcessDrain;
+  /** Where it is told what an operator has done to a target. */
+  readonly logger: Pick<Logger, "info">;
   /** Loads the config anew; left out where the proxy was not started with a file. */
   readonly reload?: (() => Promise<ReloadOutcome>) | undefined;
 }

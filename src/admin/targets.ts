@@ -36,7 +36,10 @@ export function targetsOf(sources: AdminSources, { names: [route] }: Asked): Cli
  */
 export function drainTarget(sources: AdminSources, { names, query }: Asked): ClientAnswer {
   const moveAfterMs = moveAfterOf(query);
-  return change(sources, names, (targets, name) => targets.drain(name, moveAfterMs));
+  const answer = change(sources, names, (targets, name) => targets.drain(name, moveAfterMs));
+  const [route, target] = names;
+  sources.logger.info("target drained by an operator", { route, target, moveAfterMs });
+  return answer;
 }
 
 /**
@@ -45,7 +48,10 @@ export function drainTarget(sources: AdminSources, { names, query }: Asked): Cli
  * @throws {ProxyError} `route_not_found` where there is no such route or target
  */
 export function resumeTarget(sources: AdminSources, { names }: Asked): ClientAnswer {
-  return change(sources, names, (targets, name) => targets.resume(name));
+  const answer = change(sources, names, (targets, name) => targets.resume(name));
+  const [route, target] = names;
+  sources.logger.info("target taken back by an operator", { route, target });
+  return answer;
 }
 
 function change(

@@ -7,6 +7,7 @@
 import { adminHandler, type AdminSources, type ToldDrain } from "../admin/mod.ts";
 import type { RouteTargets, TargetState, TargetTold } from "../balance/mod.ts";
 import { NEVER_ABORTED } from "../http/mod.ts";
+import { keptLog } from "./intercept.ts";
 import { exchange, type RawResponse } from "./raw_client.ts";
 
 /** An answer of an admin page. */
@@ -71,6 +72,7 @@ export function fakeTargets(
 /** Asks the admin address of such a proxy, without sockets. */
 export function fakeAdmin(sources: Partial<AdminSources> = {}) {
   const told = { draining: false, stopping: false };
+  const logger = keptLog();
   const state = (): ToldDrain => ({
     ...told,
     answersUnderWay: 3,
@@ -96,6 +98,7 @@ export function fakeAdmin(sources: Partial<AdminSources> = {}) {
       },
       told: state,
     },
+    logger,
     ...sources,
   });
   const ask = async (
@@ -114,7 +117,7 @@ export function fakeAdmin(sources: Partial<AdminSources> = {}) {
     answered.forEach((value, name) => headers.append(name, value));
     return { status, headers, value: JSON.parse(new TextDecoder().decode(body as Uint8Array)) };
   };
-  return { told, ask };
+  return { told, ask, lines: logger.lines };
 }
 
 /** Asks the admin address at `origin` over a connection of its own. */
