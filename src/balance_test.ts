@@ -213,6 +213,19 @@ Deno.test("R60 R65 a call for a target that refuses is delivered to another, onc
   }, MODERN);
 });
 
+Deno.test("R60 R65 with HTTP/2 what was not sent goes elsewhere, and what may have been does not", async () => {
+  const breaking = scriptedUpstream((_, to) => to.close());
+  const targets = targetsOf({ a: await nobody(), b: breaking, c: await nobody() });
+  const upstreamConfig = balanced(targets, { ...MODERN, http2: true });
+  await using _ = breaking;
+  await withProxy({ upstreamConfig, config: { admin: "127.0.0.1:0" } }, async (proxy) => {
+    assertEquals((await modern(proxy, "tools/call")).status, 502);
+    assertEquals((await told(proxy)).retries.made, 1);
+    const { targets } = await told(proxy);
+    assertEquals(targets.map(({ calls }: { calls: number }) => calls), [1, 1, 0]);
+  });
+});
+
 Deno.test("R64 R60 what was sent is not sent elsewhere, unless it only reads", async () => {
   const breaking = () => scriptedUpstream((_, to) => to.close());
   await using a = breaking();
