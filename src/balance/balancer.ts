@@ -60,15 +60,19 @@ export class Balancer implements Upstream, RouteTargets {
     return this.#options.route;
   }
 
+  /** See `Upstream`. */
   exchange = (call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer> =>
     this.#take("exchange", call, body, isSafeRequest(call.method));
 
+  /** See `Upstream`. */
   notify = (call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer> =>
     this.#take("notify", call, body, false);
 
+  /** See `Upstream`. */
   listen = (call: UpstreamCall): Promise<UpstreamAnswer> =>
     this.#take("listen", call, NO_BODY, true);
 
+  /** See `Upstream`. */
   terminate = (call: UpstreamCall): Promise<UpstreamAnswer> =>
     this.#take("terminate", call, NO_BODY, false);
 
