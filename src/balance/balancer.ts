@@ -10,7 +10,7 @@
 
 import type { BalanceConfig } from "../config/mod.ts";
 import { ProxyError } from "../errors.ts";
-import { Fields } from "../http/mod.ts";
+import { Fields, targetOfId, UNNAMED } from "../http/mod.ts";
 import {
   heldBody,
   isConnectionFailure,
@@ -26,7 +26,6 @@ import type { BalancerOptions } from "./options.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { Roster } from "./roster.ts";
 import type { Request, Target, TargetSpec, Verb } from "./target.ts";
-import { inwardId, UNNAMED } from "./target_ids.ts";
 import type { RouteTargets, TargetTold } from "./told.ts";
 
 const NO_BODY = new Uint8Array();
@@ -133,6 +132,8 @@ export class Balancer implements Upstream, RouteTargets {
     this.#budget.called(this.#options.clock.monotonicMs());
     const { only } = this.#roster;
     if (only !== undefined) {
+      const isElsewhere = call.sessionId !== undefined && targetOfId(call.sessionId) !== UNNAMED;
+      if (isElsewhere) return Promise.resolve(lost());
       const request: Request = { verb, call, body, safe };
       return safe ? this.#there(request, only) : this.#once(request, only);
     }
@@ -144,7 +145,7 @@ export class Balancer implements Upstream, RouteTargets {
       interruption: this.#mayBeCut(safe, call) ? new Interruption(call.signal) : undefined,
     };
     if (call.sessionId === undefined) return this.#anywhere(request);
-    const target = this.#roster.find(inwardId(call.sessionId)?.target ?? UNNAMED);
+    const target = this.#roster.find(targetOfId(call.sessionId));
     if (target === undefined || this.#hasMoved(target)) return Promise.resolve(lost());
     return this.#there(request, target);
   }
