@@ -5,6 +5,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import {
   balanceHealth,
   jsonAnswer,
@@ -16,6 +18,7 @@ import {
 } from "../testing/mod.ts";
 import {
   http1Client,
+  http2Client,
   type HttpClientFactory,
   type HttpRequest,
   parseTarget,
@@ -386,6 +389,28 @@ Deno.test("stop() closes the client once, and resolves when the probe is over", 
   await stop();
   await stop();
   assertEquals([seen.toSorted(), told], [["aborted", "closed", "over"], []]);
+});
+
+Deno.test("probes go over HTTP/2 where the upstream does", async () => {
+  const paths: string[] = [];
+  const server = createServer((request, response) => {
+    paths.push(`${request.method} ${request.url}`);
+    response.statusCode = 503;
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const { clock, next, stop } = probing(`http://127.0.0.1:${port}/mcp`, {
+    makeClient: http2Client,
+  });
+  for (const ms of [500, 1_000]) {
+    const told = next();
+    clock.advance(ms);
+    assertEquals(await told, [false, "answered 503"]);
+  }
+  assertEquals(paths, ["POST /mcp", "POST /mcp"]);
+  await stop();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
 });
 
 Deno.test("R69 each interval is jittered anew", async () => {
