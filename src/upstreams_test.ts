@@ -122,6 +122,26 @@ Deno.test("health and balance of an upstream with a url are taken over, another 
   });
 });
 
+Deno.test("other probes are made from when they are configured", async () => {
+  const asked: Record<string, PromiseWithResolvers<void>> = {
+    "/one": Promise.withResolvers(),
+    "/two": Promise.withResolvers(),
+  };
+  await using a = scriptedUpstream(async ({ line }, to) => {
+    asked[line.split(" ")[1]!]?.resolve();
+    await to.write("HTTP/1.1 200 O\r\ncontent-length: 0\r\n\r\n");
+  });
+  const probing = (probe: string) => ({
+    targets: [target("a", a)],
+    health: { probe, intervalMs: 10 },
+  });
+  await withUpstream(probing("/one"), async (opened) => {
+    await asked["/one"]!.promise;
+    assert(opened.update(routeOf(probing("/two"))));
+    await asked["/two"]!.promise;
+  });
+});
+
 Deno.test("a drained target gets no new session and keeps those that it has", async () => {
   await using a = sessionUpstream();
   await using b = sessionUpstream();
