@@ -7,7 +7,7 @@
 import { begin, openSession } from "./event_client.ts";
 import { initialized } from "./messages.ts";
 import { modernPost } from "./peer_clients.ts";
-import { exchange, jsonPost } from "./raw_client.ts";
+import { exchange, jsonPost, type RawResponse } from "./raw_client.ts";
 import { sseCaller } from "./sse_caller.ts";
 
 /** What came of a request. */
@@ -31,7 +31,7 @@ export interface Asker extends Disposable {
   /** Sends a request under an id of its own. */
   ask(method: string, params?: Record<string, unknown>): Promise<Asked>;
   /** Sends a notification. */
-  tell(method: string, params?: Record<string, unknown>): Promise<number>;
+  tell(method: string, params?: Record<string, unknown>): Promise<RawResponse>;
   /** Its session, where a header field names it. */
   readonly session: string | undefined;
 }
@@ -72,9 +72,8 @@ async function sessionAsker(origin: string): Promise<Asker> {
       const body = JSON.stringify({ jsonrpc: "2.0", id, method, params });
       return answerTo(origin, jsonPost(body, own), id);
     },
-    tell: async (method, params = {}) =>
-      (await exchange(origin, jsonPost(JSON.stringify({ jsonrpc: "2.0", method, params }), own)))
-        .status,
+    tell: (method, params = {}) =>
+      exchange(origin, jsonPost(JSON.stringify({ jsonrpc: "2.0", method, params }), own)),
     [Symbol.dispose]: () => {},
   };
 }
@@ -116,8 +115,7 @@ async function sseAsker(origin: string): Promise<Asker> {
       const text = await promise;
       return { status: undefined, retryAfter: undefined, response: JSON.parse(text), text };
     },
-    tell: async (method, params = {}) =>
-      (await caller.post(JSON.stringify({ jsonrpc: "2.0", method, params }))).status,
+    tell: (method, params = {}) => caller.post(JSON.stringify({ jsonrpc: "2.0", method, params })),
     [Symbol.dispose]: () => caller[Symbol.dispose](),
   };
 }

@@ -141,6 +141,7 @@ function httpServer(era: "session" | "modern"): FaultyServer {
       known.add(`inner-${begun}`);
     } else if (era === "session" && !known.has(session ?? "")) return await to.write(UNKNOWN);
     if (method === "GET") return await to.write(CHUNKED_STREAM + chunkOf(": there\n\n"));
+    if (method === "DELETE") known.delete(session!);
     if (id === undefined) return await to.write(ACCEPTED);
     const result = resultOf(message, era === "modern");
     await to.write(jsonAnswer(JSON.stringify({ jsonrpc: "2.0", id, result }), fields));
