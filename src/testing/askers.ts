@@ -4,8 +4,8 @@
  * @module
  */
 
-import { begin, openSession } from "./event_client.ts";
-import { initialized } from "./messages.ts";
+import { begin } from "./event_client.ts";
+import { initialize, initialized } from "./messages.ts";
 import { modernPost } from "./peer_clients.ts";
 import { exchange, jsonPost, type RawResponse } from "./raw_client.ts";
 import { sseCaller } from "./sse_caller.ts";
@@ -34,6 +34,8 @@ export interface Asker extends Disposable {
   tell(method: string, params?: Record<string, unknown>): Promise<RawResponse>;
   /** Its session, where a header field names it. */
   readonly session: string | undefined;
+  /** Goes on at another origin. */
+  move(origin: string): void;
 }
 
 /** The kinds of clients, by names. */
@@ -44,7 +46,7 @@ export const ASKERS = {
   "session": sessionAsker,
   "modern": modernAsker,
   "HTTP+SSE": sseAsker,
-} satisfies Record<string, (origin: string) => Promise<Asker>>;
+} satisfies Record<string, (origin: string, path?: string) => Promise<Asker>>;
 
 /** An answer, also where it is a stream: the last event that has data is the response then. */
 async function answerTo(origin: string, request: Uint8Array, id: number): Promise<Asked> {
@@ -60,28 +62,34 @@ async function answerTo(origin: string, request: Uint8Array, id: number): Promis
   return { status, retryAfter: headers.get("retry-after"), response: JSON.parse(text), text };
 }
 
-async function sessionAsker(origin: string): Promise<Asker> {
-  const session = await openSession(origin);
+async function sessionAsker(first: string, path = "/mcp"): Promise<Asker> {
+  let origin = first;
+  const opened = await exchange(origin, jsonPost(initialize(), {}, path));
+  const session = opened.headers.get("mcp-session-id");
+  if (session === undefined) throw new Error(`initialize was answered with ${opened.status}`);
   const own = { "mcp-session-id": session, "mcp-protocol-version": "2025-11-25" };
-  await exchange(origin, jsonPost(initialized, own));
+  await exchange(origin, jsonPost(initialized, own, path));
   let serial = 100;
   return {
     session,
+    move: (to) => void (origin = to),
     ask(method, params = {}) {
       const id = ++serial;
       const body = JSON.stringify({ jsonrpc: "2.0", id, method, params });
-      return answerTo(origin, jsonPost(body, own), id);
+      return answerTo(origin, jsonPost(body, own, path), id);
     },
     tell: (method, params = {}) =>
-      exchange(origin, jsonPost(JSON.stringify({ jsonrpc: "2.0", method, params }), own)),
+      exchange(origin, jsonPost(JSON.stringify({ jsonrpc: "2.0", method, params }), own, path)),
     [Symbol.dispose]: () => {},
   };
 }
 
-function modernAsker(origin: string): Promise<Asker> {
+function modernAsker(first: string): Promise<Asker> {
+  let origin = first;
   let serial = 100;
   return Promise.resolve({
     session: undefined,
+    move: (to: string) => void (origin = to),
     ask(method, params = {}) {
       const id = ++serial;
       const name = typeof params.uri === "string" ? { "mcp-name": params.uri } : {};
@@ -106,6 +114,9 @@ async function sseAsker(origin: string): Promise<Asker> {
   reading.catch(() => {});
   return {
     session: undefined,
+    move: () => {
+      throw new Error("a client of HTTP+SSE has its stream in one place");
+    },
     async ask(method, params = {}) {
       const id = ++serial;
       const { promise, resolve } = Promise.withResolvers<string>();

@@ -12,10 +12,13 @@ import {
   scriptedUpstream,
 } from "./scripted_upstream.ts";
 
-/** What it does with a request instead; a text is written as it is. */
+/** What it does with a request instead, or ahead of the usual where that is `usual`; a text is written as it is. */
 export type Fault =
   | string
-  | ((to: ScriptedConnection, request: ReceivedRequest) => Promise<void> | void);
+  | ((to: ScriptedConnection, request: ReceivedRequest) => Ahead | Promise<Ahead>);
+
+/** Whether the request is seen to as usual behind it. */
+type Ahead = "usual" | void;
 
 /** The server. */
 export interface FaultyServer extends AsyncDisposable {
@@ -27,6 +30,12 @@ export interface FaultyServer extends AsyncDisposable {
   readonly told: readonly string[];
   /** How often a method came. */
   count(method: string): number;
+  /** How often a method was carried out. */
+  ran(method: string): number;
+  /** How many GET streams are open. */
+  readonly streams: number;
+  /** Says something on all GET streams. */
+  say(message: object): Promise<void>;
   /** Forgets all sessions and breaks all connections off, as if it had been started again. */
   restart(): void;
 }
@@ -89,7 +98,9 @@ function resultOf({ method, params }: Asked, isModern: boolean): Record<string, 
 class Faults {
   readonly faults = new Map<string, Fault>();
   readonly told: string[] = [];
+  readonly ran: string[] = [];
   readonly connections = new Set<ScriptedConnection>();
+  readonly streams = new Set<ScriptedConnection>();
 
   /** Whether a fault has seen to a request. */
   async met(message: Asked, request: ReceivedRequest, to: ScriptedConnection): Promise<boolean> {
@@ -97,11 +108,19 @@ class Faults {
     this.connections.add(to);
     const fault = this.faults.get(message.method);
     if (fault === undefined) return false;
-    await (typeof fault === "string" ? to.write(fault) : fault(to, request));
-    return true;
+    const ahead = await (typeof fault === "string" ? to.write(fault) : fault(to, request));
+    return ahead !== "usual";
+  }
+
+  /** Begins a GET stream. */
+  async open(to: ScriptedConnection, first: string): Promise<void> {
+    await to.write(CHUNKED_STREAM + chunkOf(first));
+    this.streams.add(to);
+    to.closed.then(() => this.streams.delete(to));
   }
 
   breakAll(): void {
+    this.streams.clear();
     for (const to of this.connections) to.close();
     this.connections.clear();
   }
@@ -112,11 +131,20 @@ class Faults {
     forget: () => void,
     close: () => Promise<void>,
   ): FaultyServer {
+    const { streams } = this;
     return {
       upstream,
+      get streams() {
+        return streams.size;
+      },
+      async say(message) {
+        const event = chunkOf(`event: message\ndata: ${JSON.stringify(message)}\n\n`);
+        for (const to of streams) await to.write(event);
+      },
       faults: this.faults,
       told: this.told,
       count: (method) => this.told.filter((one) => one === method).length,
+      ran: (method) => this.ran.filter((one) => one === method).length,
       restart: () => {
         forget();
         this.breakAll();
@@ -140,7 +168,8 @@ function httpServer(era: "session" | "modern"): FaultyServer {
       fields["mcp-session-id"] = `inner-${++begun}`;
       known.add(`inner-${begun}`);
     } else if (era === "session" && !known.has(session ?? "")) return await to.write(UNKNOWN);
-    if (method === "GET") return await to.write(CHUNKED_STREAM + chunkOf(": there\n\n"));
+    faults.ran.push(method);
+    if (method === "GET") return await faults.open(to, ": there\n\n");
     if (method === "DELETE") known.delete(session!);
     if (id === undefined) return await to.write(ACCEPTED);
     const result = resultOf(message, era === "modern");
@@ -160,10 +189,11 @@ function sseServer(): FaultyServer {
       const name = `inner-${++begun}`;
       streams.set(name, to);
       const endpoint = `event: endpoint\ndata: /messages?sessionId=${name}\n\n`;
-      return await to.write(CHUNKED_STREAM + chunkOf(endpoint));
+      return await faults.open(to, endpoint);
     }
     const stream = streams.get(/sessionId=(\S+)/.exec(request.line)?.[1] ?? "");
     if (stream === undefined) return await to.write(UNKNOWN);
+    faults.ran.push(message.method);
     await to.write(ACCEPTED);
     const { id } = message;
     if (id === undefined) return;
