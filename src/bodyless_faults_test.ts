@@ -12,6 +12,7 @@ import {
   faulty,
   jsonAnswer,
   ManualClock,
+  peerClients,
   type ScriptedUpstream,
   scriptedUpstream,
   sseGet,
@@ -19,6 +20,7 @@ import {
   withProxy,
 } from "./testing/mod.ts";
 
+const { modernPost } = peerClients;
 const { CHUNKED_STREAM, chunkOf, FAULTY_SERVERS } = faulty;
 
 const SERVERS = [
@@ -191,3 +193,42 @@ Deno.test("R62 a GET stream of a session that falls silent is opened again, and 
     assert(server.count("GET") >= 3);
   }, { clock, streamIdleTimeoutMs: 5_000, reconnect });
 });
+
+const NO_GET = status("405 Method Not Allowed", { allow: "POST" });
+const FILTER = { notifications: { toolsListChanged: true } };
+
+/** How clients of each kind come to listen; those of HTTP+SSE do so by being ready. */
+const LISTENING: Readonly<
+  Record<askers.AskerKind, (origin: string, client: askers.Asker) => Promise<void>>
+> = {
+  "session": async (origin, { session }) => {
+    using refused = await eventClient.listen(origin, session!);
+    assertEquals(refused.status, 405);
+  },
+  "modern": async (origin) => {
+    using _ = await eventClient.begin(origin, modernPost("subscriptions/listen", FILTER));
+  },
+  "HTTP+SSE": () => Promise.resolve(),
+};
+
+for (const [kind, sessions] of SERVERS.slice(0, 2)) {
+  for (const clientKind of Object.keys(askers.ASKERS) as askers.AskerKind[]) {
+    Deno.test(`R89 ${clientKind} client, ${sessions} ${kind} server: GET answered with 405 is sent once, however much time passes`, async () => {
+      const clock = new ManualClock();
+      await using server = FAULTY_SERVERS[kind]();
+      server.faults.set("GET", NO_GET);
+      const upstreamConfig = { ...server.upstream, sessions };
+      await withProxy({ upstreamConfig, clock }, async ({ origin }) => {
+        using client = await askers.ASKERS[clientKind](origin);
+        for (let times = 0; times < 5; times++) {
+          await LISTENING[clientKind](origin, client);
+          clock.advance(60_000);
+          assert((await client.ask("tools/list")).response.result !== undefined);
+        }
+        // Each subscription of a modern client that nobody knows has a session of its own.
+        const isEach = clientKind === "modern" && sessions === "dedicated";
+        assertEquals(server.count("GET"), isEach ? 5 : 1);
+      });
+    });
+  }
+}

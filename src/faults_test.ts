@@ -269,13 +269,20 @@ function firstMethods(clientKind: ClientKind, serverKind: ServerKind): readonly 
   return serverKind === "session" ? ["initialize"] : ["GET", "initialize"];
 }
 
+/** A server of HTTP+SSE that has no stream is none. */
+const NO_GET: readonly Case[] = [
+  ["R89 405", page("405 Method Not Allowed", { allow: "POST" }), 502],
+  ["R63 HTML", page("200 OK"), 502],
+];
+
 for (const clientKind of Object.keys(ASKERS) as ClientKind[]) {
   for (const [serverKind, sessions] of SERVERS) {
     for (const method of firstMethods(clientKind, serverKind)) {
       const cell = `${clientKind} client, ${sessions} ${serverKind} server`;
-      Deno.test(`R63 R64 R70 ${cell}: ${method} that fails is told, with Retry-After, and the next one succeeds`, async () => {
+      Deno.test(`R63 R64 R70 R89 ${cell}: ${method} that fails is told, with Retry-After, and the next one succeeds`, async () => {
         await using elsewhere = scriptedUpstream((_, to) => to.write(jsonAnswer("{}")));
-        for (const [name, fault, status] of [...failures(elsewhere), ...LATER_CASES]) {
+        const cases = [...failures(elsewhere), ...LATER_CASES, ...(method === "GET" ? NO_GET : [])];
+        for (const [name, fault, status] of cases) {
           await using server = FAULTY_SERVERS[serverKind]();
           const upstreamConfig = { ...server.upstream, sessions };
           await withProxy({ upstreamConfig }, async ({ origin }) => {

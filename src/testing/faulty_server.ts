@@ -58,7 +58,7 @@ const ACCEPTED = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
 const UNKNOWN = jsonAnswer("{}", {}, "404 Not Found");
 
 const CAPABILITIES = {
-  tools: {},
+  tools: { listChanged: true },
   prompts: {},
   resources: { subscribe: true },
   completions: {},
