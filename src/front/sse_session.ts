@@ -197,6 +197,7 @@ export class SseSession implements Followed {
       query,
       lastEventId: null,
       signal,
+      affinity: session.key,
     };
   }
 
