@@ -149,6 +149,19 @@ const NO_ANSWERS: readonly Case[] = [
   ["R63 204", "HTTP/1.1 204 No Content\r\n\r\n", 502],
 ];
 
+/** What may run twice: it only reads, or opens what nobody uses yet. GET opens the stream of HTTP+SSE. */
+const SAFE = [
+  ...["tools/list", "prompts/list", "resources/list", "resources/templates/list"],
+  ...["prompts/get", "resources/read", "server/discover", "initialize", "GET"],
+];
+
+/** How often a request is sent: once more where it is safe and nothing at all came of it. */
+function timesSent(method: string, name: string, serverKind: ServerKind): number {
+  if (!SAFE.includes(method) || !name.includes("without a word")) return 1;
+  // A message on a channel may have been taken, whatever becomes of the answer to its POST.
+  return serverKind === "HTTP+SSE" && method !== "GET" ? 1 : 2;
+}
+
 /** Asserts that a request has failed as its client expects it to, and was sent once. */
 function assertFailed(
   clientKind: ClientKind,
@@ -166,7 +179,7 @@ for (const clientKind of Object.keys(ASKERS) as ClientKind[]) {
     const [serverKind, sessions] = serverCase;
     const cell = `${clientKind} client, ${sessions} ${serverKind} server`;
 
-    Deno.test(`R60 R63 R64 R70 ${cell}: each failure is told once, and nothing is sent again`, () =>
+    Deno.test(`R60 R63 R64 R70 ${cell}: each failure is told, and what may have run is not sent again`, () =>
       withCell(clientKind, serverCase, async ({ server, client, elsewhere }) => {
         const isStreamable = serverKind !== "HTTP+SSE";
         const cases = [...failures(elsewhere), ...LATER_CASES, ...(isStreamable ? NO_ANSWERS : [])];
@@ -177,7 +190,8 @@ for (const clientKind of Object.keys(ASKERS) as ClientKind[]) {
             server.faults.set(method, fault);
             const asked = await client.ask(method, params);
             server.faults.delete(method);
-            assertEquals(server.count(method) - before, 1, about);
+            const times = timesSent(method, name, serverKind);
+            assertEquals(server.count(method) - before, times, about);
             const isLater = name.startsWith("R64");
             assertFailed(clientKind, asked, status, about);
             if (isLater && clientKind !== "HTTP+SSE") assertEquals(asked.retryAfter, "7", about);
@@ -293,7 +307,8 @@ for (const clientKind of Object.keys(ASKERS) as ClientKind[]) {
             if (name.startsWith("R64") && clientKind !== "HTTP+SSE") {
               assertEquals(asked.retryAfter, "7", name);
             }
-            assertEquals([server.count(method), server.count("tools/call")], [1, 0], name);
+            const times = timesSent(method, name, serverKind);
+            assertEquals([server.count(method), server.count("tools/call")], [times, 0], name);
             server.faults.clear();
             assert((await begin(origin)).response.result !== undefined, name);
           });
