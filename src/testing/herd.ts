@@ -105,6 +105,7 @@ class Herd implements HerdServer {
   #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #port = this.#listener.addr.port;
   #accepting = this.#accept();
+  #isOpen = true;
   readonly #lines = new Set<Line>();
   readonly #streaming = new Set<Line>();
   readonly #serving = new Set<Promise<void>>();
@@ -141,11 +142,14 @@ class Herd implements HerdServer {
   }
 
   async refuse() {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     this.#listener.close();
     await this.#accepting;
   }
 
   open() {
+    this.#isOpen = true;
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: this.#port });
     this.#accepting = this.#accept();
   }
@@ -268,6 +272,13 @@ export class HerdClient {
     const found = await this.#line!.until(/id: (.*)\n(?:event: .*\n)?data: (.+)\n\n/);
     if (found !== undefined) this.lastEventId = found[1]!;
     return found?.[2];
+  }
+
+  /** The same client on a connection of its own, for the time being without it. */
+  again(): HerdClient {
+    const other = new HerdClient(this.#origin.href);
+    other.session = this.session;
+    return other;
   }
 
   /** Closes its connection. */
