@@ -68,7 +68,7 @@ Deno.test("other targets, weights, policy and health are taken over; sessions of
   const upstream = { ...settings, targets: [target("a", a), target("b", b)] };
   await withUpstream(upstream, async (opened) => {
     const [inA, inB] = [await initialize(opened), await initialize(opened)];
-    assertEquals([inA, inB], ["a.inner-1", "b.inner-1"]);
+    assertEquals([inA, inB], ["a\ninner-1", "b\ninner-1"]);
     const next = {
       ...settings,
       targets: [target("b", b, 3), target("c", c)],
@@ -83,6 +83,10 @@ Deno.test("other targets, weights, policy and health are taken over; sessions of
     ]);
     for (let count = 0; count < 4; count++) await initialize(opened);
     assertEquals([b.told().length, c.told().length], [5, 1]);
+    // With one failure enough, a call is.
+    await c.close();
+    for (let count = 0; count < 3; count++) await initialize(opened);
+    assertEquals(opened.targets!.targets()[1]!.state, "down");
     // And back again: the session at a is still known there.
     assert(opened.update(routeOf(upstream)));
     assertEquals([await ping(opened, inA), await ping(opened, inB)], [200, 200]);

@@ -37,6 +37,7 @@ export {
 } from "./session_upstream.ts";
 export * as streams from "./streams.ts";
 export * as balance from "./balance.ts";
+export * as balanced from "./balanced.ts";
 export * as messages from "./messages.ts";
 export * as modern from "./as_modern.ts";
 export { builtinUnderTest } from "./builtin.ts";
