@@ -4,11 +4,12 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { startHttpSseServer } from "../conformance/servers/http_sse.ts";
 import {
   balanced,
   jsonAnswer,
+  type ScriptedUpstream,
   scriptedUpstream,
   SessionCaller,
   type SessionUpstream,
@@ -74,8 +75,9 @@ Deno.test("modern clients go on where the target of their bridge's session is lo
   }, { era: "session" });
 });
 
-Deno.test("clients of sessions before modern servers: what refuses gets nothing, calls arrive once", async () => {
-  await using b = scriptedUpstream(async (request, to) => {
+/** A server of 2026-07-28 with one tool. */
+function modernServer(): ScriptedUpstream {
+  return scriptedUpstream(async (request, to) => {
     const { id, method } = JSON.parse(new TextDecoder().decode(request.body));
     const result = method === "server/discover"
       ? {
@@ -89,6 +91,10 @@ Deno.test("clients of sessions before modern servers: what refuses gets nothing,
       : { resultType: "complete", content: [] };
     await to.write(jsonAnswer(JSON.stringify({ jsonrpc: "2.0", id, result })));
   });
+}
+
+Deno.test("clients of sessions before modern servers: what refuses gets nothing, calls arrive once", async () => {
+  await using b = modernServer();
   const a = await nobody();
   await before({ a, b }, async (proxy) => {
     const client = await new SessionCaller(proxy).ready();
@@ -98,6 +104,23 @@ Deno.test("clients of sessions before modern servers: what refuses gets nothing,
     }
     assertEquals(times(b, "tools/call"), 4);
   }, MODERN);
+});
+
+Deno.test("hash-session has the requests of a session at one modern server, those of many at all", async () => {
+  await using a = modernServer();
+  await using b = modernServer();
+  const calls = () => [times(a, "tools/call"), times(b, "tools/call")];
+  await before({ a, b }, async (proxy) => {
+    for (let count = 1; count <= 16; count++) {
+      const earlier = calls();
+      const client = await new SessionCaller(proxy).ready();
+      for (let call = 0; call < 4; call++) {
+        assertEquals((await client.ask("tools/call", { name: "t" })).status, 200);
+      }
+      assertEquals(calls().map((now, at) => now - earlier[at]!).sort(), [0, 4]);
+    }
+    assert(calls().every((some) => some > 0));
+  }, { ...MODERN, balance: { policy: "hash-session" } });
 });
 
 Deno.test("servers of HTTP+SSE are balanced as well: sessions stay, and go on elsewhere", async () => {

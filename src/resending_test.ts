@@ -11,6 +11,8 @@ import {
   messages,
   postText,
   scriptedUpstream,
+  sessionUpstream,
+  sseCaller,
   withProxy,
 } from "./testing/mod.ts";
 
@@ -92,5 +94,32 @@ Deno.test("R60 a GET whose reused connection closes without an answer is sent ag
     assertEquals((await postText(proxy.origin, messages.ping())).status, 200);
     assertEquals((await exchange(proxy.origin, GET)).status, 200);
     assertEquals(upstream.requests.length, 3);
+  });
+});
+
+Deno.test("R60 what clients of HTTP+SSE ask is sent again where it only reads", async () => {
+  let closing = false;
+  await using upstream = sessionUpstream({
+    instead: async ({ line, method }, to) => {
+      if (line.startsWith("GET")) {
+        await to.write("HTTP/1.1 405 No\r\nallow: POST\r\ncontent-length: 0\r\n\r\n");
+        return true;
+      }
+      if (!closing || method === "DELETE") return false;
+      closing = false;
+      to.close();
+      return true;
+    },
+  });
+  await withProxy({ upstream: upstream.url }, async (proxy) => {
+    using caller = await sseCaller(proxy.origin);
+    await caller.start();
+    for (const [method, times] of [["tools/list", 2], ["tools/call", 1]] as const) {
+      closing = true;
+      await caller.post(JSON.stringify({ jsonrpc: "2.0", id: 7, method }));
+      const answer = JSON.parse(await caller.next());
+      assertEquals([answer.id, "error" in answer], [7, times === 1]);
+      assertEquals(upstream.told().filter((one) => one.startsWith(method)).length, times);
+    }
   });
 });
