@@ -25,6 +25,7 @@ import {
 const { event, progress, result } = streams;
 const MAX_CONNECTIONS = 16;
 const ADMIN = { admin: "127.0.0.1:0" };
+const PATIENT = { attempts: 100, initialDelayMs: 50, maxDelayMs: 200 };
 const BRIEF = { attempts: 5, initialDelayMs: 20, maxDelayMs: 100 };
 
 /** Runs `test` before these targets. */
@@ -218,7 +219,7 @@ Deno.test("R69 one of three targets dies under 999 sessions: they go on elsewher
   await using b = herd.herdServer();
   await using c = herd.herdServer();
   const health = { ...PROBED, intervalMs: 50 };
-  const limits = { maxConnections: MAX_CONNECTIONS, maxQueued: 200 };
+  const limits = { maxConnections: MAX_CONNECTIONS, maxQueued: 200, reconnect: PATIENT };
   await before({ a, b, c }, async (proxy) => {
     const clients = Array.from({ length: CLIENTS }, () => new herd.HerdClient(proxy.origin));
     await herd.forAll(clients, async (client) => {
@@ -250,8 +251,8 @@ Deno.test("R69 one of three targets dies under 999 sessions: they go on elsewher
     await until(() => a.streams + c.streams === CLIENTS);
     const sum = (method: string) => (a.counts.get(method) ?? 0) + (c.counts.get(method) ?? 0);
     assertEquals([sum("initialize"), sum("tools/list")], [CLIENTS / 3, CLIENTS]);
-    // A probe has a connection of its own.
-    for (const { mostCalls } of [a, c]) assert(mostCalls <= MAX_CONNECTIONS + 1, `${mostCalls}`);
+    // A probe has a connection of its own, and the server may still have the one of the probe before.
+    for (const { mostCalls } of [a, c]) assert(mostCalls <= MAX_CONNECTIONS + 2, `${mostCalls}`);
     b.open();
     await until(async () => (await states(proxy)).b !== "down");
     b.reset();

@@ -192,8 +192,9 @@ class Herd implements HerdServer {
       this.counts.set(method, (this.counts.get(method) ?? 0) + 1);
       if (method === "GET") this.gets.push(session!);
       if (this.#thinkMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#thinkMs));
-      await line.write(this.#answer(method, message.id, session));
+      // Ahead of the head: whoever has read that may connect again at once.
       if (method === "GET" && this.#known.has(session!)) this.#streaming.add(line);
+      await line.write(this.#answer(method, message.id, session));
     }
   }
 
