@@ -210,9 +210,13 @@ export class Balancer implements Upstream, RouteTargets {
     const { safe, call } = request;
     const isDone = request.fresh === true || tried.size > this.#settings.retries;
     if (isDone || call.signal.aborted || !mayRepeat(safe, error)) return undefined;
-    if (remaining(this.#roster.all, tried).length > 0) {
+    // One that is not well is no help where connections are all that is missing: its refusal would be told.
+    const others = isSaturation(error)
+      ? this.#roster.all.filter(({ health }) => health.isAvailable)
+      : this.#roster.all;
+    if (remaining(others, tried).length > 0) {
       if (!this.#hasBudget()) return undefined;
-      const next = this.#choosing.choose(this.#roster.all, call, tried).target;
+      const next = this.#choosing.choose(others, call, tried).target;
       if (next !== undefined) return [next, this.#again(request)];
     }
     return this.#mayGoAgain(request, target, error)
@@ -256,6 +260,11 @@ export class Balancer implements Upstream, RouteTargets {
     this.#budget.retried(this.#options.clock.monotonicMs());
     this.#retriesMade++;
   }
+}
+
+/** Whether a call found all connections in use that the proxy itself may have to a target. */
+function isSaturation(error: unknown): boolean {
+  return error instanceof ProxyError && error.kind === "upstream_saturated";
 }
 
 /** As of a server that does not know the session. */

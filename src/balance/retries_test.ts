@@ -173,3 +173,15 @@ Deno.test("beyond the budget the first failure is told, and counted", async () =
   }
   assertEquals(one.balancer.retries(), { made: 6, refused: 4 });
 });
+
+Deno.test("R69 a call that finds no connection free goes to others that are well, and not to one that is down", async () => {
+  const one = balanceUnderTest(["a", "b", "c"]);
+  const full = () =>
+    new ProxyError("upstream_saturated", "full", { headers: { "retry-after": "1" } });
+  for (const name of ["a", "b"]) failing(one, name, full);
+  failing(one, "c", refused);
+  one.at.c!.health.goDown();
+  const failure = await failureOf(one.balancer.exchange(...asks(CALL)));
+  assertEquals([failure.kind, failure.headers], ["upstream_saturated", { "retry-after": "1" }]);
+  assertEquals(seen(one), { a: 1, b: 1, c: 0 });
+});
