@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isDeepStrictEqual } from "node:util";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, ConfigError } from "./config/mod.ts";
 import {
@@ -18,22 +19,34 @@ import { type Logger, nullLogger } from "./telemetry/mod.ts";
 /** Pipelines by the paths of their routes; one for each route that has interceptors. */
 export type Pipelines = ReadonlyMap<string, Pipeline>;
 
+export type { Pipeline };
+
 /** What interceptors are given from outside. */
 export interface LoadOptions {
   /** Time; the system's by default. */
   readonly clock?: Clock;
   /** Where they log; nowhere by default. */
   readonly logger?: Logger;
+  /** What runs now: interceptors that are as they were go on, with all that they know. */
+  readonly running?: RunningInterceptors | undefined;
+}
+
+/** The interceptors of a config that runs. */
+export interface RunningInterceptors {
+  /** The config. */
+  readonly config: Config;
+  /** Its interceptors. */
+  readonly pipelines: Pipelines;
 }
 
 /**
  * Makes the interceptors of all routes: first those of the whole proxy, then the route's own.
  *
- * @throws {ConfigError} for the first one that cannot be made; none is left open then.
+ * @throws {ConfigError} for the first one that cannot be made; none is left open then that was not before.
  */
 export async function loadPipelines(
   { interceptors, routes }: Config,
-  { clock = systemClock, logger = nullLogger }: LoadOptions = {},
+  { clock = systemClock, logger = nullLogger, running }: LoadOptions = {},
 ): Promise<Pipelines> {
   const pipelines = new Map<string, Pipeline>();
   const options = { clock, log: logger, openLines: fileLines, baseDir: Deno.cwd() };
@@ -41,11 +54,16 @@ export async function loadPipelines(
     for (const route of routes) {
       const configs = [...interceptors, ...route.interceptors];
       if (configs.length === 0) continue;
+      const kept = running && keptPipeline(route.path, configs, running);
+      if (kept !== undefined) {
+        pipelines.set(route.path, kept);
+        continue;
+      }
       const entries = await buildEntries(configs, options);
       pipelines.set(route.path, createPipeline(entries, { clock, log: logger }));
     }
   } catch (error) {
-    await Promise.all([...pipelines.values()].map((pipeline) => pipeline.close()));
+    await closeMade(pipelines, running?.pipelines);
     if (!(error instanceof InterceptorLoadError)) throw error;
     throw new ConfigError([{
       path: "interceptors",
@@ -54,4 +72,23 @@ export async function loadPipelines(
     }]);
   }
   return pipelines;
+}
+
+/** The pipeline of a path where its interceptors are as they were. */
+function keptPipeline(
+  path: string,
+  configs: Config["interceptors"],
+  { config: { interceptors, routes }, pipelines }: RunningInterceptors,
+): Pipeline | undefined {
+  const before = routes.find((route) => route.path === path);
+  const isSame = before !== undefined &&
+    isDeepStrictEqual([...interceptors, ...before.interceptors], configs);
+  return isSame ? pipelines.get(path) : undefined;
+}
+
+/** Closes pipelines that are of no use after all, but for those that run. */
+export async function closeMade(made: Pipelines, running?: Pipelines): Promise<void> {
+  const inUse = new Set(running?.values() ?? []);
+  const unused = [...made.values()].filter((pipeline) => !inUse.has(pipeline));
+  await Promise.all(unused.map((pipeline) => pipeline.close()));
 }

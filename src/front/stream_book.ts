@@ -1,0 +1,61 @@
+/**
+ * What is known of the streams of sessions, whichever front they came through: a session outlives the front of
+ * its route where a reload makes that anew.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { type SessionStreams, StreamTally, type StreamTraffic } from "../relay/mod.ts";
+import type { Session } from "../session/mod.ts";
+import type { UpstreamBody } from "../upstream/mod.ts";
+
+/** The streams of all sessions by their sessions. */
+export class SessionStreamBook {
+  readonly #streams = new WeakMap<Session, SessionStreams>();
+  readonly #tallies = new WeakMap<Session, StreamTally>();
+  /** What servers speak first on, in the upstream session of now. */
+  readonly #listening = new WeakMap<Session, Set<UpstreamBody>>();
+
+  /** The streams of a session that are held here, the oldest first, and what has passed on them. */
+  told(session: Session): Iterable<StreamTraffic> {
+    return this.#tallies.get(session) ?? [];
+  }
+
+  /** Counts what passes on the streams of a session. */
+  tally(session: Session, clock: Clock): StreamTally {
+    let tally = this.#tallies.get(session);
+    if (tally === undefined) {
+      tally = new StreamTally(session.traffic, clock);
+      this.#tallies.set(session, tally);
+    }
+    return tally;
+  }
+
+  /** The streams of a session, made with its first; they end with it. */
+  streams(session: Session, make: () => SessionStreams): SessionStreams {
+    const known = this.#streams.get(session);
+    if (known !== undefined) return known;
+    const made = make();
+    this.#streams.set(session, made);
+    session.onEnd = () => made.close();
+    return made;
+  }
+
+  /** The server speaks first on this body. */
+  listening(session: Session, body: UpstreamBody): void {
+    let bodies = this.#listening.get(session);
+    if (bodies === undefined) this.#listening.set(session, bodies = new Set());
+    const all = bodies;
+    all.add(body);
+    body.whenOver(() => void all.delete(body));
+  }
+
+  /**
+   * The upstream session was made anew, perhaps at another server while the one before still runs: what that
+   * one would say is of no more interest, and the streams go on in the new one.
+   */
+  renewed(session: Session): void {
+    for (const body of [...this.#listening.get(session) ?? []]) body.end();
+  }
+}
