@@ -11,6 +11,7 @@ import { ANONYMOUS, type Authenticator } from "./auth/mod.ts";
 import type { Config, RouteConfig, UpstreamConfig } from "./config/mod.ts";
 import { Recovery } from "./front/mod.ts";
 import { Held } from "./holds.ts";
+import type { Session } from "./session/mod.ts";
 import { type OpenedUpstream, openUpstream } from "./upstreams.ts";
 
 /** A server that may be able to have its targets changed while it is in use. */
@@ -96,7 +97,7 @@ function openServer(parts: Parts, config: Config, basis: ServerBasis): RouteServ
     httpClient: parts.httpClient,
   });
   const { upstream } = server;
-  const onRenewed = book.renewed.bind(book);
+  const onRenewed = (session: Session) => book.renewed(session, upstream);
   return {
     held: new Held(server, () => upstream.close()),
     recovery: new Recovery({ upstream, sessions, logger, clock, onRenewed }),

@@ -8,14 +8,14 @@
 import type { Clock } from "../clock.ts";
 import { type SessionStreams, StreamTally, type StreamTraffic } from "../relay/mod.ts";
 import type { Session } from "../session/mod.ts";
-import type { UpstreamBody } from "../upstream/mod.ts";
+import type { Upstream, UpstreamBody } from "../upstream/mod.ts";
 
 /** The streams of all sessions by their sessions. */
 export class SessionStreamBook {
   readonly #streams = new WeakMap<Session, SessionStreams>();
   readonly #tallies = new WeakMap<Session, StreamTally>();
-  /** What servers speak first on, in the upstream session of now. */
-  readonly #listening = new WeakMap<Session, Set<UpstreamBody>>();
+  /** What servers speak first on, and which. */
+  readonly #listening = new WeakMap<Session, Map<UpstreamBody, Upstream>>();
 
   /** The streams of a session that are held here, the oldest first, and what has passed on them. */
   told(session: Session): Iterable<StreamTraffic> {
@@ -42,20 +42,21 @@ export class SessionStreamBook {
     return made;
   }
 
-  /** The server speaks first on this body. */
-  listening(session: Session, body: UpstreamBody): void {
-    let bodies = this.#listening.get(session);
-    if (bodies === undefined) this.#listening.set(session, bodies = new Set());
-    const all = bodies;
-    all.add(body);
-    body.whenOver(() => void all.delete(body));
+  /** The server `at` speaks first on this body. */
+  listening(session: Session, body: UpstreamBody, at: Upstream): void {
+    const bodies = this.#listening.get(session) ?? new Map<UpstreamBody, Upstream>();
+    this.#listening.set(session, bodies.set(body, at));
+    body.whenOver(() => void bodies.delete(body));
   }
 
   /**
-   * The upstream session was made anew, perhaps at another server while the one before still runs: what that
-   * one would say is of no more interest, and the streams go on in the new one.
+   * The upstream session was made anew at the server `at`. Where that is another one than before, which may
+   * still run, nothing that concerns the session comes from there any more: its streams are taken for broken,
+   * and so go on at the new one.
    */
-  renewed(session: Session): void {
-    for (const body of [...this.#listening.get(session) ?? []]) body.end();
+  renewed(session: Session, at: Upstream): void {
+    for (const [body, from] of [...this.#listening.get(session) ?? []]) {
+      if (from !== at) body.discard();
+    }
   }
 }

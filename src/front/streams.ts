@@ -189,8 +189,8 @@ export class Streams {
   }
 
   /** Keeps the upstream open for a body on which the server speaks first, and lets the book end it. */
-  #follow(session: Session, body: UpstreamBody, { use }: ServedRoute): void {
-    this.#book.listening(session, body);
+  #follow(session: Session, body: UpstreamBody, { use, upstream }: ServedRoute): void {
+    this.#book.listening(session, body, upstream);
     const release = use?.hold();
     if (release !== undefined) body.whenOver(release);
   }

@@ -149,7 +149,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "holds.ts": [],
   "interceptors.ts": ["clock.ts", "config", "intercept", "telemetry"],
   "reload.ts": ["app.ts", "clock.ts", "config", "interceptors.ts", "telemetry"],
-  "route_servers.ts": ["app_parts.ts", "auth", "config", "front", "holds.ts", "upstreams.ts"],
+  "route_servers.ts": [
+    "app_parts.ts",
+    "auth",
+    "config",
+    "front",
+    "holds.ts",
+    "session",
+    "upstreams.ts",
+  ],
   "server.ts": [
     "app.ts",
     "clock.ts",
