@@ -7,12 +7,13 @@
 import { adminHandler, SessionPages, type Snapshot } from "./admin/mod.ts";
 import { closeParts, createParts, type Parts, stopParts, takeLimits } from "./app_parts.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import type { Config, ReloadedRoutes } from "./config/mod.ts";
+import type { Config, ReloadedRoutes, ReloadOutcome } from "./config/mod.ts";
 import { httpSseSessions } from "./front/mod.ts";
 import { type Generation, nextGeneration, type RunningRoute } from "./generation.ts";
 import { createHandler } from "./handler.ts";
 import type { Handler } from "./http/mod.ts";
 import type { Pipelines } from "./interceptors.ts";
+import { storeCheck } from "./store_check.ts";
 import { memoryStores, type Stores } from "./stores.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 import type { HttpClientFactory } from "./upstream/mod.ts";
@@ -33,6 +34,8 @@ export interface AppOptions {
   readonly clientConnections?: () => number | null;
   /** The interceptors of the config (`loadPipelines`); they are the app's from now on. */
   readonly pipelines?: Pipelines;
+  /** Loads the config anew, for the admin address; left out where it came from no file. */
+  readonly reload?: (() => Promise<ReloadOutcome>) | undefined;
 }
 
 /** A wired proxy that does not listen yet. */
@@ -41,8 +44,10 @@ export interface App {
   readonly handler: Handler;
   /** Answers on the admin address. */
   readonly admin: Handler;
-  /** Ends subscriptions and lets calls finish. */
+  /** Ends subscriptions and lets calls finish, for good. */
   drain(): void;
+  /** Whether clients are to connect anew, so that they come to another instance. */
+  isDraining(): boolean;
   /**
    * Puts another config in the place of the one that runs, for all requests that come from now on; what is
    * under way ends with what it began with. Settings that only a restart can change are not looked at.
@@ -65,11 +70,13 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const { config, clock = systemClock, logger = nullLogger, httpClient } = options;
   const stores = options.stores ?? memoryStores(config, { clock, logger });
-  const parts = createParts({ config, clock, logger, httpClient, stores });
+  const clientConnections = options.clientConnections ?? (() => null);
+  const parts = createParts({ config, clock, logger, httpClient, stores, clientConnections });
+  const { drain } = parts;
   const generations = new Generations(parts, config, options.pipelines ?? new Map());
   const current = () => generations.current;
   const startedMs = clock.monotonicMs();
-  const state = { draining: false };
+  const uptimeMs = () => Math.round(clock.monotonicMs() - startedMs);
   const door = {
     get hosts() {
       return current().door.hosts;
@@ -81,33 +88,39 @@ export function createApp(options: AppOptions): App {
   return {
     handler: createHandler({ current, logger, clock }),
     admin: adminHandler(door, {
-      snapshot: () => ({
-        draining: state.draining,
-        uptimeMs: Math.round(clock.monotonicMs() - startedMs),
-        clientConnections: options.clientConnections?.() ?? null,
-        ...snapshotOf(parts, current()),
-      }),
+      uptimeMs,
+      snapshot: () => ({ uptimeMs: uptimeMs(), ...snapshotOf(parts, current()) }),
       sessions: new SessionPages({
         sessions: parts.sessions,
         streamsOf: (session) => (parts.sseClients.get(session.route) ?? parts.book).told(session),
         nameOf: (principal) => current().authenticator.nameOf(principal),
         clock,
       }),
+      routes: () =>
+        [...current().running].map(([name, { server }]) => ({
+          name,
+          targets: server.held.value.targets,
+        })),
+      failingStores: storeCheck({ stores, config, clock, logger }),
+      drain,
+      logger,
+      reload: options.reload,
     }),
-    drain() {
-      state.draining = true;
-      parts.exchanges.drain();
-    },
+    drain: () => drain.stop(),
+    isDraining: () => drain.isDraining,
     reload: (next, pipelines) => generations.reload(next, pipelines),
     close: () => generations.close(),
   };
 }
 
 function snapshotOf(
-  { sessions, exchanges, live, stores }: Parts,
+  { sessions, drain, live, stores }: Parts,
   { running }: Generation,
-): Omit<Snapshot, "draining" | "uptimeMs" | "clientConnections"> {
+): Omit<Snapshot, "uptimeMs"> {
+  const { draining, answersUnderWay, subscriptions, clientConnections } = drain.told();
   return {
+    draining,
+    clientConnections,
     routes: [...running.values()].map(({ config: { name, path }, server }) => ({
       name,
       path,
@@ -115,8 +128,8 @@ function snapshotOf(
     })),
     sessions: sessions.size,
     principals: sessions.principals,
-    answersUnderWay: exchanges.size,
-    subscriptions: exchanges.subscriptions,
+    answersUnderWay,
+    subscriptions,
     streams: { held: live.size, unattended: live.unattended },
     eventLog: stores.log?.size ?? null,
   };

@@ -7,6 +7,7 @@
 import type { Clock } from "./clock.ts";
 import type { Config, LimitsConfig } from "./config/mod.ts";
 import { sharedTimers } from "./deadlines.ts";
+import { Drain } from "./drain.ts";
 import { ProxyError } from "./errors.ts";
 import { AbandonedSessions, Exchanges, HttpSseClients, SessionStreamBook } from "./front/mod.ts";
 import { Retired } from "./holds.ts";
@@ -29,12 +30,14 @@ export interface PartsOptions {
   readonly httpClient?: HttpClientFactory | undefined;
   /** The stores, which are closed with the parts. */
   readonly stores: Stores;
+  /** How many connections of clients are open now; null where nobody knows. */
+  readonly clientConnections: () => number | null;
 }
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** What all routes of all configs have in common. */
-export interface Parts extends Omit<PartsOptions, "config"> {
+export interface Parts extends Omit<PartsOptions, "config" | "clientConnections"> {
   /** Time whose timers are shared. */
   readonly timers: ReturnType<typeof sharedTimers>;
   /** Limits of what outlives a config, read when they are used. */
@@ -44,6 +47,8 @@ export interface Parts extends Omit<PartsOptions, "config"> {
   readonly sessions: SessionTable;
   readonly abandoned: AbandonedSessions;
   readonly exchanges: Exchanges;
+  /** Whether the process drains. */
+  readonly drain: Drain;
   readonly live: LiveStreams;
   readonly instances: Instances | undefined;
   /** Calls from instance to instance; undefined where there is but one. */
@@ -58,10 +63,11 @@ export interface Parts extends Omit<PartsOptions, "config"> {
 
 /** The parts of one process. */
 export function createParts(options: PartsOptions): Parts {
-  const { config, clock, logger, stores } = options;
+  const { config, clock, logger, stores, clientConnections } = options;
   const { log, directory, messages } = stores;
   const timers = sharedTimers(clock);
   const live = new LiveStreams();
+  const exchanges = new Exchanges();
   const abandoned = new AbandonedSessions(logger);
   const limits = { ...config.limits };
   const relayLimits = relayLimitsOf(config, timers);
@@ -87,7 +93,8 @@ export function createParts(options: PartsOptions): Parts {
     relayLimits,
     sessions,
     abandoned,
-    exchanges: new Exchanges(),
+    exchanges,
+    drain: new Drain({ exchanges, logger, clientConnections }),
     live,
     instances,
     peerCalls: messages && new PeerCalls({

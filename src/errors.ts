@@ -71,6 +71,7 @@ export const ERROR_TABLE = {
   connections_exhausted: presentation(503, -31503, "proxy", true),
   sessions_exhausted: presentation(503, -31503, "proxy", true),
   upstream_saturated: presentation(503, -31503, "upstream", true),
+  upstream_unavailable: presentation(503, -31503, "upstream", true),
   upstream_unreachable: presentation(502, -31502, "upstream", true),
   upstream_closed: presentation(502, -31502, "upstream", false),
   upstream_status: presentation(502, -31502, "upstream", false),

@@ -9,15 +9,21 @@ export class Held<T> {
   /** What it is. */
   readonly value: T;
   readonly #close: () => Promise<void>;
+  readonly #whenIdle: () => Promise<void>;
   #holds = 0;
   #closing: Promise<void> | undefined;
   /** Told when it is closed; there once it has been replaced. */
   #onClosed: (() => void) | undefined;
 
-  /** In use as long as it is not retired. */
-  constructor(value: T, close: () => Promise<void>) {
+  /** In use as long as it is not retired; `whenIdle` resolves when nothing that nobody waits for is under way. */
+  constructor(
+    value: T,
+    close: () => Promise<void>,
+    whenIdle: () => Promise<void> = () => Promise.resolve(),
+  ) {
     this.value = value;
     this.#close = close;
+    this.#whenIdle = whenIdle;
   }
 
   /** How many use it. */
@@ -61,8 +67,8 @@ export class Held<T> {
   }
 
   #closeIfUnused(): void {
-    if (this.#holds > 0 || this.#onClosed === undefined || this.isClosed) return;
-    this.close().catch(() => {
+    if (this.#holds > 0 || this.#onClosed === undefined) return;
+    this.#whenIdle().then(() => this.#holds === 0 ? this.close() : undefined).catch(() => {
       // There is nothing left that could fail.
     });
   }

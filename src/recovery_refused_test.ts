@@ -103,7 +103,9 @@ for (const [name, answer] of Object.entries(NOT_NOW)) {
       assertEquals([failed.status, JSON.parse(failed.text).id], [502, 7]);
       const retryAfter = answer?.includes("retry-after") ? "7" : undefined;
       assertEquals(failed.headers.get("retry-after"), retryAfter);
-      assertEquals(upstream.told(2), ["ping@inner-1", "initialize"]);
+      // Nobody knows of a session that a connection took with it, so it may be begun once more.
+      const again = answer === undefined ? ["initialize"] : [];
+      assertEquals(upstream.told(2), ["ping@inner-1", "initialize", ...again]);
       refuses = false;
       const recovered = await client.ask("ping");
       assertEquals([recovered.status, recovered.headers.get("mcp-session-id")], [200, client.id]);

@@ -14,16 +14,10 @@ import { Held } from "./holds.ts";
 import type { Session } from "./session/mod.ts";
 import { type OpenedUpstream, openUpstream } from "./upstreams.ts";
 
-/** A server that may be able to have its targets changed while it is in use. */
-export type Server = OpenedUpstream & {
-  /** Takes the targets of another config of its route over; false where more than those is another. */
-  update?(route: RouteConfig): boolean;
-};
-
 /** The server behind a route. */
 export interface RouteServer {
   /** The server, and who uses it. */
-  readonly held: Held<Server>;
+  readonly held: Held<OpenedUpstream>;
   /** Makes its lost sessions anew. */
   readonly recovery: Recovery;
   /** What it was opened with, or has been changed to since. */
@@ -65,14 +59,14 @@ export function serversOf(
       const known = before.get(route.name);
       if (known !== undefined && isDeepStrictEqual(known.basis, basis)) {
         byRoute.set(route.name, known);
-      } else if (known?.held.value.update !== undefined && isMovable(known.basis, basis)) {
+      } else if (known !== undefined && isMovable(known.basis, basis)) {
         movable.push({ known, basis });
       } else open(basis);
     }
     // Behind all that may fail, for these are in use.
     for (const { known, basis } of movable) {
-      if (known.held.value.update!(basis.route)) {
-        undo.push(() => void known.held.value.update!(known.basis.route));
+      if (known.held.value.update(basis.route)) {
+        undo.push(() => void known.held.value.update(known.basis.route));
         byRoute.set(basis.route.name, { ...known, basis });
       } else open(basis);
     }
@@ -85,7 +79,7 @@ export function serversOf(
 
 function openServer(parts: Parts, config: Config, basis: ServerBasis): RouteServer {
   const { clock, timers, logger, sessions, book } = parts;
-  const server: Server = openUpstream(basis.route, {
+  const server = openUpstream(basis.route, {
     config,
     clock,
     timers,
@@ -99,7 +93,7 @@ function openServer(parts: Parts, config: Config, basis: ServerBasis): RouteServ
   const { upstream } = server;
   const onRenewed = (session: Session) => book.renewed(session, upstream);
   return {
-    held: new Held(server, () => upstream.close()),
+    held: new Held(server, () => upstream.close(), () => server.whenIdle()),
     recovery: new Recovery({ upstream, sessions, logger, clock, onRenewed }),
     basis,
   };

@@ -91,12 +91,13 @@ export async function openApp(
   const recording = config.record && await recordRun(config.record, { config, clock, logger });
   const pipelines = await loadPipelines(config, { clock, logger });
   const stores = await openOrClose(pipelines, () => openStores(config, { clock, logger }));
+  const reload = options.load && (() => reloads.reload());
   const app = await openOrClose(
     pipelines,
-    () => createApp({ ...options, pipelines, stores, clientConnections }),
+    () => createApp({ ...options, pipelines, stores, clientConnections, reload }),
     () => stores.close(),
   );
-  const reloads = new Reloads({
+  const reloads: Reloads = new Reloads({
     app,
     running: { config, pipelines },
     load: options.load,
@@ -141,7 +142,8 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
   );
   try {
     const setting = { config, clock, logger };
-    servers.push(listen(config.listen, app.handler, limits, setting));
+    const draining = { ...setting, isDraining: () => app.isDraining() };
+    servers.push(listen(config.listen, app.handler, limits, draining));
     if (config.admin !== "off") {
       // R84: connections of its own, so that health answers also where clients have taken theirs.
       const own = { ...limits, maxConnections: ADMIN_CONNECTIONS };
@@ -197,16 +199,25 @@ function limitsOf({ limits }: Config): ServerLimits {
 /** Connections to the admin address at one time. */
 const ADMIN_CONNECTIONS = 64;
 
+/** What the listeners have in common, and whether clients of this one are to connect anew. */
+interface ListenSetting {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly isDraining?: () => boolean;
+}
+
 function listen(
   address: string,
   handler: Handler,
   limits: ServerLimits,
-  { config, clock, logger }: { config: Config; clock: Clock; logger: Logger },
+  { config, clock, logger, isDraining }: ListenSetting,
 ): HttpServer {
   const { hostname, port } = parseAddress(address)!;
   const start = config.httpServer === "deno" ? denoServer : switchyardServer;
   try {
-    return start({ hostname, port, handler, limits, clock, events: serverEvents(logger) });
+    const events = serverEvents(logger);
+    return start({ hostname, port, handler, limits, clock, events, isDraining });
   } catch (error) {
     throw new ListenError(address, error);
   }

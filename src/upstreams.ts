@@ -15,56 +15,29 @@ import {
   type SessionBridge,
   type StateSealer,
 } from "./bridge/mod.ts";
+import { type RouteTargets, UNNAMED } from "./balance/mod.ts";
+import { type ChannelUpstream, channelUpstream, stdioChannel } from "./channel/mod.ts";
+import { channelOptions } from "./channel_options.ts";
 import {
-  type ChannelUpstream,
-  channelUpstream,
-  type ChannelUpstreamOptions,
-  httpSseChannel,
-  stdioChannel,
-} from "./channel/mod.ts";
-import type { Clock } from "./clock.ts";
-import {
-  type Config,
   ConfigError,
   type RouteConfig,
   type StdioConfig,
   type UpstreamConfig,
 } from "./config/mod.ts";
+import { countedUpstream } from "./counted_upstream.ts";
 import type { PeerCalls } from "./peers/mod.ts";
 import { sharedUpstream } from "./share/mod.ts";
-import type { Logger } from "./telemetry/mod.ts";
-import {
-  http1Client,
-  http2Client,
-  type HttpClientFactory,
-  parseTarget,
-  requestFields,
-  streamableHttpUpstream,
-  type TlsOptions,
-  type Upstream,
-  withDashes,
-} from "./upstream/mod.ts";
+import { type OpenedTargets, openTargets, type TargetDeps } from "./targets.ts";
+import { requestFields, type Upstream, withDashes } from "./upstream/mod.ts";
 
 /** What upstreams are made with. */
-export interface UpstreamDeps {
-  /** The whole config. */
-  readonly config: Config;
-  /** Time for waits of any length, and randomness. */
-  readonly clock: Clock;
-  /** Time whose timers are shared. */
-  readonly timers: Clock;
-  /** Where failures are told. */
-  readonly logger: Logger;
-  /** Fields, in lower case, that hold credentials for the proxy itself and never go upstream (R93). */
-  readonly withheld: readonly string[];
+export interface UpstreamDeps extends TargetDeps {
   /** Seals what clients are to give back. */
   readonly sealer: StateSealer;
   /** Id of the principal that stands for everybody who is not told apart. */
   readonly anonymous: string;
   /** Calls from instance to instance; left out where there is but one. */
   readonly peerCalls?: PeerCalls | undefined;
-  /** Makes the connections; the proxy's own where it is left out. */
-  readonly httpClient?: HttpClientFactory | undefined;
 }
 
 /** What is going on with a server, by the part that tells it: `eras`, `asModern`, `asSession`, `shared`, `channel`. */
@@ -74,6 +47,17 @@ export type UpstreamFigures = Readonly<Record<string, unknown>>;
 export interface OpenedUpstream {
   /** As its clients see it. */
   readonly upstream: Upstream;
+  /** Its targets; undefined where it is a program. */
+  readonly targets?: RouteTargets | undefined;
+  /**
+   * Takes another config of the same route over in place, without a break for anybody.
+   *
+   * @returns whether that can be done: nothing else differs than targets, policy, and settings of health
+   * @throws {ConfigError} where certificates cannot be used; then nothing has changed
+   */
+  update(route: RouteConfig): boolean;
+  /** Resolves when no answer of it is under way: at once where none is, whatever begins afterwards. */
+  whenIdle(): Promise<void>;
   /** Figures for the admin pages: numbers and names of methods, nothing of who and where. */
   figures(): UpstreamFigures;
 }
@@ -84,8 +68,55 @@ export interface OpenedUpstream {
  * @throws {ConfigError} where certificates cannot be used, or a program may not be run
  */
 export function openUpstream(route: RouteConfig, deps: UpstreamDeps): OpenedUpstream {
-  const { stdio, era } = route.upstream;
   const server = openServer(route, deps);
+  const { targets } = server;
+  if (route.upstream.era === "both" && server.upstream === targets?.balancer) {
+    // The balancer counts what is under way already.
+    const { balancer: upstream } = targets;
+    return { ...opened(route, upstream, server), whenIdle: () => upstream.whenIdle() };
+  }
+  const seen = bridgedServer(server, route, deps);
+  const counted = countedUpstream(seen.upstream);
+  return {
+    ...opened(route, counted, { ...seen, targets }),
+    whenIdle: () => counted.whenIdle(),
+  };
+}
+
+function opened(
+  route: RouteConfig,
+  upstream: Upstream,
+  { targets, figures }: Pick<OpenedServer, "targets" | "figures">,
+): Omit<OpenedUpstream, "whenIdle"> {
+  let now = route;
+  return {
+    upstream,
+    figures,
+    targets: targets?.balancer,
+    update(next) {
+      if (targets === undefined || !differsInTargets(now, next)) return false;
+      targets.update(next);
+      now = next;
+      return true;
+    },
+  };
+}
+
+/** Whether two configs differ in nothing but what a balancer can take over; a target cannot get or lose a name. */
+function differsInTargets(before: RouteConfig, next: RouteConfig): boolean {
+  const rest = (
+    { upstream: { targets, balance: _b, health: _h, ...upstream }, ...route }: RouteConfig,
+  ) => JSON.stringify({ ...route, upstream, isNamed: targets !== undefined });
+  return rest(before) === rest(next);
+}
+
+/** The server for clients of all eras; as it is where it speaks them itself. */
+function bridgedServer(
+  server: OpenedServer,
+  route: RouteConfig,
+  deps: UpstreamDeps,
+): Pick<OpenedServer, "upstream" | "figures"> {
+  const { stdio, era } = route.upstream;
   if (era === "both") return server;
   let bridges: OpenedBridges | undefined;
   const upstream = bridged(server.upstream, {
@@ -171,12 +202,20 @@ function processBounds({ maxProcesses }: StdioConfig) {
 /** One of so many programs may wait for anonymous modern clients. */
 const STOCK_SHARE = 4;
 
+/** What stands below the bridges. */
+interface OpenedServer {
+  readonly upstream: Upstream;
+  readonly figures: () => UpstreamFigures;
+  /** Over HTTP; left out where the server is a program. */
+  readonly targets?: OpenedTargets | undefined;
+}
+
 /** The server as clients of its own era see it: each in a session of its own, or together in one. */
-function openServer(route: RouteConfig, deps: UpstreamDeps): OpenedUpstream {
+function openServer(route: RouteConfig, deps: UpstreamDeps): OpenedServer {
   const { stdio, sessions, reconnect } = route.upstream;
   const server = stdio === undefined
-    ? httpUpstream(route, deps)
-    : onChannel(stdioUpstream(route, stdio, deps));
+    ? httpServer(route, deps)
+    : stdioServer(stdioUpstream(route, stdio, deps));
   if (sessions === "dedicated") return server;
   const { clock, config: { limits } } = deps;
   const upstream = sharedUpstream(server.upstream, {
@@ -186,68 +225,31 @@ function openServer(route: RouteConfig, deps: UpstreamDeps): OpenedUpstream {
     memberIdleMs: limits.sessionIdleTimeoutMs,
     maxMembers: limits.maxSessions,
   });
-  return { upstream, figures: () => ({ shared: upstream.stats(), ...server.figures() }) };
+  return {
+    ...server,
+    upstream,
+    figures: () => ({ shared: upstream.stats(), ...server.figures() }),
+  };
 }
 
-function onChannel(upstream: ChannelUpstream): OpenedUpstream {
+function stdioServer(upstream: ChannelUpstream): OpenedServer {
   return { upstream, figures: () => ({ channel: upstream.stats() }) };
 }
 
-function httpUpstream(route: RouteConfig, deps: UpstreamDeps): OpenedUpstream {
-  const { config: { limits }, timers: clock, withheld, httpClient } = deps;
-  const { upstream } = route;
-  // The schema lets both be left out; `loadConfig` does not.
-  const address = parseTarget(upstream.url ?? "", readTls(route));
-  if (address === undefined) throw noUpstream(route);
-  const { target, path, query } = address;
-  const makeClient = httpClient ?? (upstream.http2 ? http2Client : http1Client);
-  const client = makeClient({
-    target,
-    connectTimeoutMs: upstream.connectTimeoutMs,
-    maxConnections: upstream.maxConnections,
-    maxStreams: upstream.maxStreams,
-    maxQueued: upstream.maxQueued,
-    queueTimeoutMs: upstream.queueTimeoutMs,
-    keepAliveMs: upstream.keepAliveMs,
-    clock,
-  });
-  const spoken = {
-    path,
-    query,
-    headers: upstream.headers,
-    forwardCredentials: upstream.credentials === "forward",
-    withheld,
-    timeouts: {
-      headersMs: upstream.headersTimeoutMs,
-      totalMs: upstream.totalTimeoutMs,
-      bodyIdleMs: upstream.bodyIdleTimeoutMs,
-      streamIdleMs: upstream.streamIdleTimeoutMs,
-    },
+function httpServer(route: RouteConfig, deps: UpstreamDeps): OpenedServer {
+  const targets = openTargets(route, deps);
+  const { balancer } = targets;
+  const figures = () => {
+    const { [UNNAMED]: channel, ...channels } = targets.channels();
+    return {
+      ...(channel !== undefined && { channel }),
+      ...(Object.keys(channels).length > 0 && { channels }),
+      targets: balancer.targets(),
+      retries: balancer.retries(),
+    };
   };
-  if (upstream.transport === "streamable-http") {
-    return { upstream: streamableHttpUpstream(client, spoken), figures: () => ({}) };
-  }
-  const open = httpSseChannel(client, {
-    ...spoken,
-    target,
-    endpointTimeoutMs: upstream.connectTimeoutMs,
-    maxEventBytes: limits.maxEventBytes,
-    clock,
-  });
-  return onChannel(channelUpstream(open, {
-    ...channelOptions(deps, upstream, upstream.maxStreams),
-    beneath: client,
-  }));
+  return { upstream: balancer, figures, targets };
 }
-
-/** Bounds of sessions on channels that no config needs to change. */
-const CHANNEL_BOUNDS = {
-  maxRequests: 1_000,
-  maxStreams: 4,
-  maxWaitingMessages: 1_000,
-  maxWaitingCharacters: 1_048_576,
-  patienceMs: 5_000,
-};
 
 /** A server that is a program: a process for each session. */
 function stdioUpstream(
@@ -272,25 +274,6 @@ function stdioUpstream(
   });
 }
 
-function channelOptions(
-  { timers: clock, logger, config: { limits } }: UpstreamDeps,
-  upstream: UpstreamConfig,
-  maxSessions: number,
-): ChannelUpstreamOptions {
-  return {
-    clock,
-    logger,
-    shared: upstream.sessions === "shared",
-    limits: {
-      ...CHANNEL_BOUNDS,
-      maxSessions,
-      firstMessageMs: upstream.headersTimeoutMs,
-      streamIdleMs: upstream.streamIdleTimeoutMs,
-      sessionIdleMs: limits.sessionIdleTimeoutMs,
-    },
-  };
-}
-
 /** Told at the start rather than to the first client. */
 function requireRun(name: string, { command }: StdioConfig): void {
   const { state } = Deno.permissions.querySync({ name: "run", command });
@@ -300,57 +283,4 @@ function requireRun(name: string, { command }: StdioConfig): void {
     found: "a program, which this process may not run",
     wanted: "the permission to run it: deno run -P=stdio, or --allow-run",
   }]);
-}
-
-function noUpstream({ name }: RouteConfig): ConfigError {
-  return new ConfigError([{
-    path: `upstream.url of the route ${name}`,
-    found: "nothing",
-    wanted: "the URL of the server, or stdio with the command that starts it",
-  }]);
-}
-
-function readTls({ name, upstream: { tls } }: RouteConfig): TlsOptions {
-  const read = (key: "caFile" | "certFile" | "keyFile") => {
-    const file = tls[key];
-    if (file === undefined) return undefined;
-    const refuse = (why: string) =>
-      new ConfigError([{
-        path: `upstream.tls.${key} of the route ${name}`,
-        found: `${file}, which ${why}`,
-        wanted: "a readable PEM file",
-      }]);
-    let text: string;
-    try {
-      text = Deno.readTextFileSync(file);
-    } catch (error) {
-      throw refuse(`cannot be read (${error instanceof Error ? error.message : error})`);
-    }
-    if (!/-----BEGIN [A-Z ]+-----/.test(text)) throw refuse("holds no PEM block");
-    return text;
-  };
-  const ca = read("caFile");
-  const certificates = {
-    caCerts: ca === undefined ? [] : [ca],
-    cert: read("certFile"),
-    key: read("keyFile"),
-  };
-  checkTls(name, certificates);
-  return certificates;
-}
-
-/** Has the runtime read the certificates once, so that what is wrong with them is told at the start. */
-function checkTls(name: string, { caCerts, cert, key }: TlsOptions): void {
-  if (caCerts.length === 0 && cert === undefined) return;
-  const pair = cert !== undefined && key !== undefined ? { cert, key } : {};
-  try {
-    Deno.createHttpClient({ caCerts: [...caCerts], ...pair }).close();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError([{
-      path: `upstream.tls of the route ${name}`,
-      found: `certificates that cannot be used (${reason})`,
-      wanted: "certificates in PEM, and a key that belongs to the client's",
-    }]);
-  }
 }

@@ -17,14 +17,26 @@ export type Outcome =
     /** What `Retry-After` asks for, in milliseconds; left out where the answer has none. */
     readonly retryAfterMs?: number | undefined;
   }
+  /** The call failed. */
+  | {
+    readonly kind: Failure;
+    /**
+     * How many milliseconds ago the call was admitted; left out for just now. Of a call from before the target
+     * was ejected, the failure says nothing of a target that has come back since.
+     */
+    readonly agoMs?: number | undefined;
+  };
+
+/** How a call to a target failed. */
+export type Failure =
   /** No connection: refused, reset, no such host. Nothing was sent. */
-  | { readonly kind: "unreachable" }
+  | "unreachable"
   /** No connection in time. Nothing was sent. */
-  | { readonly kind: "connect_timeout" }
+  | "connect_timeout"
   /** The connection broke off, or what came was not HTTP, after something was sent. */
-  | { readonly kind: "broken" }
+  | "broken"
   /** No head of an answer in time. */
-  | { readonly kind: "timeout" };
+  | "timeout";
 
 /** How a target is. */
 export type TargetState =
@@ -66,7 +78,10 @@ export interface TargetHealth {
    * `Retry-After` to be left alone.
    */
   readonly isAvailable: boolean;
-  /** Which part of its weight counts now: above 0, at most 1. */
+  /**
+   * Which part of its weight counts now: above 0, at most 1; the smallest part while it is ejected or down, for
+   * who has no other to choose.
+   */
   readonly share: number;
   /**
    * Asks the breaker whether a call may go there now: 0, and `record` or `forget` has to follow, or the
@@ -75,8 +90,8 @@ export interface TargetHealth {
   admit(): number;
   /** What came of an admitted call. */
   record(outcome: Outcome): void;
-  /** An admitted call said nothing of the target. */
-  forget(): void;
+  /** An admitted call, of `agoMs` milliseconds ago or of just now, said nothing of the target. */
+  forget(agoMs?: number): void;
   /** How a probe ended; `why` says in a few words what was wrong. */
   probed(ok: boolean, why?: string): void;
   /** For the admin pages. */

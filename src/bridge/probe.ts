@@ -60,7 +60,7 @@ export async function probe(
   try {
     const asked = { ...call, era: "modern", headers: probeFields(call.headers) } as const;
     const answer = await server.exchange(
-      { ...asked, sessionId: undefined, signal: over.signal },
+      { ...asked, method: "server/discover", sessionId: undefined, signal: over.signal },
       DISCOVER,
     );
     over.signal.addEventListener("abort", () => answer.body.discard(), { once: true });

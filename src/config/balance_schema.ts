@@ -60,8 +60,9 @@ export const healthSchema = z.strictObject({
     error: "auto, off, ping, discover, or a path such as /healthz",
   }).default("auto").describe(
     "What each target is asked at intervals: the MCP request ping, where any answer but a failure of the " +
-      "server counts; server/discover, which has to succeed; GET of a path, which has to be answered with " +
-      "2xx; nothing (off). auto is ping where there are several targets, and nothing for one.",
+      "server counts (over HTTP+SSE its stream is opened instead); server/discover, which has to succeed; " +
+      "GET of a path, which has to be answered with 2xx; nothing (off). auto is ping where there are " +
+      "several targets, and nothing for one.",
   ),
   intervalMs: milliseconds(5_000)
     .describe("Time between two probes of a target, in milliseconds, more or less a tenth."),

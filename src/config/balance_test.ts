@@ -59,10 +59,32 @@ Deno.test("targets: one of url, targets and stdio; names and addresses of their 
   ]);
 });
 
+Deno.test("server/discover is nothing to ask over HTTP+SSE", async () => {
+  const upstream = { targets: [A], transport: "http+sse" };
+  assertEquals(await problems({ ...upstream, health: { probe: "discover" } }), [
+    'routes[0].upstream.health.probe: found "discover" beside http+sse, wanted ping, which opens its stream, a path, or off: HTTP+SSE has no server/discover',
+  ]);
+  for (const health of [{ probe: "ping" }, {}]) await load({ ...upstream, health });
+  assertEquals((await problems({ ...upstream, health: null })).length, 1);
+});
+
 Deno.test("targets: HTTP/2 goes with no unix: address, and --upstream takes the place of all", async () => {
   assertEquals(await problems({ targets: [A, B], http2: true }), [
     "routes[0].upstream.http2: found true beside a unix: address, wanted false, or an http:// or https:// URL",
   ]);
   const over = await load({ targets: [A] }, { flags: { upstream: "http://x/" } });
   assertEquals([over.url, over.targets], ["http://x/", undefined]);
+});
+
+Deno.test("--upstream given again makes targets, whose problems are the flag's", async () => {
+  const { url, targets } = await load({ url: "http://x/" }, {
+    flags: { upstream: [A.url, B.url] },
+  });
+  assertEquals(url, undefined);
+  assertEquals(targets?.map(({ name, url }) => [name, url]), [["1", A.url], ["2", B.url]]);
+  const error = await assertRejects(
+    () => load({}, { flags: { upstream: [A.url, "ftp://b/"] } }),
+    ConfigError,
+  );
+  assertEquals(error.problems.map(({ path }) => path), ["--upstream"]);
 });

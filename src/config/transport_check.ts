@@ -31,7 +31,7 @@ export function transportProblems(
   upstream: Readonly<Record<string, unknown>>,
   sourceOf: (path: string) => string | undefined,
 ): ConfigProblem[] {
-  const { url, targets, stdio, transport, era } = upstream;
+  const { url, targets, stdio, transport, era, health } = upstream;
   const at = (key: string) => sourceOf(`${path}.${key}`) ?? `${path}.${key}`;
   if (url === undefined && targets === undefined && stdio === undefined) {
     const wanted =
@@ -45,6 +45,11 @@ export function transportProblems(
     const wanted =
       "session, or nothing: HTTP+SSE is a transport of 2024-11-05 and has sessions alone";
     return [{ path: at("era"), found: `"${era}" beside http+sse`, wanted }];
+  }
+  const probe = (health as Record<string, unknown> | null | undefined)?.probe;
+  if (transport === "http+sse" && probe === "discover") {
+    const wanted = "ping, which opens its stream, a path, or off: HTTP+SSE has no server/discover";
+    return [{ path: at("health.probe"), found: '"discover" beside http+sse', wanted }];
   }
   if (stdio === undefined) return [];
   const problems = OF_HTTP.filter((key) => upstream[key] !== undefined).map((key) => ({

@@ -43,6 +43,11 @@ export class Exchanges {
     if (this.#draining && isSubscription) body.end();
   }
 
+  /** Whether subscriptions are ended as soon as they begin. */
+  get draining(): boolean {
+    return this.#draining;
+  }
+
   /** Ends all subscriptions, now and from now on; calls go on (R68). */
   drain(): void {
     this.#draining = true;
@@ -52,5 +57,10 @@ export class Exchanges {
   /** Ends the subscriptions of principals that may call no more; they would never end by themselves. */
   endOf(isGone: (principal: string) => boolean): void {
     for (const [body, principal] of [...this.#subscriptions]) if (isGone(principal)) body.end();
+  }
+
+  /** Lets subscriptions go on that begin from now on. */
+  resume(): void {
+    this.#draining = false;
   }
 }

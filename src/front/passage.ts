@@ -164,8 +164,9 @@ export function bodylessPassage(
 /** What the upstream is told of a request beside its body. */
 export function callOf(
   options: PassageOptions,
-  { arrival: { request, principal, query }, session, headers, opensSession, era }: Passage,
+  passage: Passage,
 ): UpstreamCall {
+  const { arrival: { request, principal, query }, session, headers, opensSession, era } = passage;
   const keeps = session !== undefined && options.streams.keeps;
   return {
     era,
@@ -176,8 +177,15 @@ export function callOf(
     // R54: in a session that can be resumed a client that goes away has not cancelled anything. Nor does
     // one that goes away from its `initialize`: the session that is made then could not be ended (R82).
     signal: keeps || opensSession ? NEVER_ABORTED : request.signal,
+    method: requestedMethod(passage.message),
+    affinity: session?.key,
     ...(keeps ? { lastEventId: null } : {}),
   };
+}
+
+/** The method of a message that is a request. */
+export function requestedMethod(message: Message | undefined): string | undefined {
+  return message?.kind === "request" ? message.method : undefined;
 }
 
 /** The session that a request names; undefined where it names none. */

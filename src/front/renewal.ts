@@ -87,9 +87,15 @@ export async function initializeAnew(
 ): Promise<NewUpstreamSession | string> {
   const { initialize, revision } = record;
   if (initialize === undefined) return "its initialize was not kept";
-  const base = { ...call, lastEventId: null, signal: deadline.signal };
+  // The call at hand is about another message than those that are sent here.
+  const base = { ...call, method: undefined, lastEventId: null, signal: deadline.signal };
   const answer = await deadline.within(upstream.exchange(
-    { ...base, sessionId: undefined, headers: fieldsFor(call.headers, undefined) },
+    {
+      ...base,
+      method: "initialize",
+      sessionId: undefined,
+      headers: fieldsFor(call.headers, undefined),
+    },
     encode(initialize),
   ));
   if (answer.status >= 500 || answer.status === 429) throw notNow(answer);
@@ -132,7 +138,10 @@ export async function restore(
   for (const [at, [method, params]] of asked.entries()) {
     const request = { jsonrpc: "2.0", id: `switchyard-restore-${at + 1}`, method, params };
     try {
-      const answer = await upstream.exchange(call, encode(JSON.stringify(request)));
+      const answer = await upstream.exchange(
+        { ...call, method },
+        encode(JSON.stringify(request)),
+      );
       if (await firstResult(answer, call.signal) === undefined) lacks(method);
     } catch (error) {
       if (!deadline.signal.aborted) throw error;

@@ -12,6 +12,7 @@ import { Pending, Reconnect } from "../relay/mod.ts";
 import { MAX_UPSTREAM_ID_BYTES } from "../session/mod.ts";
 import type { UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
 import { answeredHere, RequestInterceptors } from "./interceptors.ts";
+import { requestedMethod } from "./passage.ts";
 import { Recovery } from "./recovery.ts";
 import { letGo } from "./renewal.ts";
 import { learn, learnRevision } from "./session_facts.ts";
@@ -117,7 +118,10 @@ export class SseExchange {
     const { generation } = session.record;
     // What an `initialize` opens can be ended only when its answer is there.
     const signal = this.#opens ? new AbortController().signal : this.#one.control.signal;
-    const call = this.#client.callOf(this.#one.headers, signal);
+    const call: UpstreamCall = {
+      ...this.#client.callOf(this.#one.headers, signal),
+      method: requestedMethod(message),
+    };
     const answer = await send(call);
     if (call.sessionId === undefined || !Recovery.isSuspect(answer)) {
       return { answer, call, generation };

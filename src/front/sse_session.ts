@@ -231,6 +231,7 @@ export class SseSession implements Followed {
       query,
       lastEventId: null,
       signal,
+      affinity: session.key,
     };
   }
 

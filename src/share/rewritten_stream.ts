@@ -80,7 +80,7 @@ export class RewrittenStream implements UpstreamBody {
   }
 
   /** See `UpstreamBody`. */
-  whenOver(callback: () => void): void {
+  whenOver(callback: (failure?: ProxyError) => void): void {
     this.#source.whenOver(callback);
   }
 

@@ -195,7 +195,10 @@ export class UpstreamSession {
       clientInfo: CLIENT_INFO,
     });
     const message = `{"jsonrpc":"2.0","id":${idText},"method":"initialize","params":${params}}`;
-    const answer = await upstream.exchange(this.#call(undefined, ""), encode(message));
+    const answer = await upstream.exchange(
+      { ...this.#call(undefined, ""), method: "initialize" },
+      encode(message),
+    );
     if (answer.status !== 200) return await keep(answer, MAX_REFUSAL_BYTES);
     const reply = await readReply(answer, keyOf(idText)!, this.#reading());
     const result = textAt(reply, ["result"]);

@@ -7,6 +7,8 @@
  * @module
  */
 
+export * as admin from "./admin.ts";
+export * as balanceHealth from "./balance_health.ts";
 export * as chaos from "./chaos.ts";
 export * as cluster from "./cluster.ts";
 export * as eventClient from "./event_client.ts";
@@ -31,6 +33,7 @@ export {
   UNKNOWN,
 } from "./session_upstream.ts";
 export * as streams from "./streams.ts";
+export * as balance from "./balance.ts";
 export * as messages from "./messages.ts";
 export * as modern from "./as_modern.ts";
 export { builtinUnderTest } from "./builtin.ts";

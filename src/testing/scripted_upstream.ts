@@ -40,6 +40,7 @@ export interface ScriptedUpstream extends AsyncDisposable {
   readonly requests: readonly ReceivedRequest[];
   /** Resolves with the request number `index` once it is there. */
   received(index: number): Promise<ReceivedRequest>;
+  /** Ends it, once or more: nobody listens at its address then. */
   close(): Promise<void>;
 }
 
@@ -70,7 +71,11 @@ export function scriptedUpstream(script: Script): ScriptedUpstream {
     }
   })();
 
+  let isClosed = false;
+
   async function close(): Promise<void> {
+    if (isClosed) return;
+    isClosed = true;
     listener.close();
     for (const connection of connections) closeQuietly(connection);
     await accepting.catch(() => {});

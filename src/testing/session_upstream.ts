@@ -60,24 +60,28 @@ export function sessionRequest(request: ReceivedRequest): SessionRequest {
 
 /**
  * Starts one. Its sessions are `inner-1`, `inner-2` and so on; a request is answered with its own `params`
- * and its session, one of a session that is not known with `unknown`.
+ * and its session, one of a session that is not known with `unknown`. Where it `keeps` no connections nothing
+ * is ever sent on one that it has closed.
  */
 export function sessionUpstream(
-  { instead = () => false, unknown = UNKNOWN }: {
+  { instead = () => false, unknown = UNKNOWN, keeps = true }: {
     readonly instead?: Instead;
     readonly unknown?: string;
+    readonly keeps?: boolean;
   } = {},
 ): SessionUpstream {
   let begun = 0;
   let known = new Set<string>();
-  const upstream = scriptedUpstream(async (received, to) => {
+  const upstream = scriptedUpstream(async (received, connection) => {
+    const to = keeps ? connection : unkept(connection);
     const request = sessionRequest(received);
     const { method, session, message: { id, params } } = request;
     if (await instead(request, to)) return;
     if (method === "initialize" && session === undefined) {
       const name = `inner-${++begun}`;
       known.add(name);
-      return await to.write(jsonAnswer(initializeResult(), { "mcp-session-id": name }));
+      const result = JSON.stringify({ ...JSON.parse(initializeResult()), id });
+      return await to.write(jsonAnswer(result, { "mcp-session-id": name }));
     }
     if (session === undefined || !known.has(session)) return await to.write(unknown);
     if (id === undefined) return await to.write(ACCEPTED);
@@ -90,5 +94,15 @@ export function sessionUpstream(
       upstream.requests.slice(from).map(sessionRequest)
         .map(({ method, session }) => session === undefined ? method : `${method}@${session}`),
     forget: () => void (known = new Set()),
+  };
+}
+
+/** A second is what is taken off the time for which a connection is kept. */
+function unkept(connection: ScriptedConnection): ScriptedConnection {
+  const field = "\r\nkeep-alive: timeout=1\r\n";
+  return {
+    ...connection,
+    write: (data) =>
+      connection.write(typeof data === "string" ? data.replace("\r\n", field) : data),
   };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { assertEquals } from "@std/assert";
 import type { Clock } from "../clock.ts";
 import { type CancelSignal, Fields, NEVER_ABORTED } from "../http/mod.ts";
 import type { SharedBounds, SharedOptions, SharedUpstream } from "../share/mod.ts";
@@ -122,6 +123,8 @@ export class FakeServer implements Upstream {
     const text = new TextDecoder().decode(body);
     const parsed: unknown = text === "" ? {} : JSON.parse(text);
     const message = Array.isArray(parsed) ? {} : parsed as Rpc;
+    // What a call says of its body decides whether it may be sent twice: a wrong word is a defect.
+    if (kind === "exchange" && call.method !== undefined) assertEquals(call.method, message.method);
     const taken: FakeCall = { kind, call, text, message };
     this.calls.push(taken);
     return await (this.script(taken) ?? this.#byItself(taken));

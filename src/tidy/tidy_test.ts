@@ -18,9 +18,19 @@ const MAX_MODULE_LINES = 500;
 
 /** What each room of src may import of the others; "." are the files at the top of src. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  admin: ["clock.ts", "errors.ts", "front", "http", "relay", "session"],
+  admin: [
+    "balance",
+    "clock.ts",
+    "config",
+    "errors.ts",
+    "front",
+    "http",
+    "relay",
+    "session",
+    "telemetry",
+  ],
   auth: ["errors.ts", "http"],
-  balance: ["clock.ts", "config", "errors.ts", "http", "telemetry", "upstream"],
+  balance: ["clock.ts", "config", "era", "errors.ts", "http", "rpc", "telemetry", "upstream"],
   bridge: [
     "clock.ts",
     "era",
@@ -114,6 +124,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "handler.ts",
     "http",
     "interceptors.ts",
+    "store_check.ts",
     "stores.ts",
     "telemetry",
     "upstream",
@@ -122,6 +133,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "clock.ts",
     "config",
     "deadlines.ts",
+    "drain.ts",
     "errors.ts",
     "front",
     "holds.ts",
@@ -134,6 +146,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   "clock.ts": [],
   "deadlines.ts": ["clock.ts"],
+  "drain.ts": ["admin", "front", "telemetry"],
   "errors.ts": [],
   "generation.ts": [
     "app_parts.ts",
@@ -171,6 +184,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "telemetry",
     "upstream",
   ],
+  "store_check.ts": ["clock.ts", "config", "event_log", "session", "telemetry"],
   "stores.ts": [
     "clock.ts",
     "config",
@@ -183,14 +197,27 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "session",
     "telemetry",
   ],
-  "upstreams.ts": [
-    "bridge",
+  "channel_options.ts": ["channel", "clock.ts", "config", "telemetry"],
+  "counted_upstream.ts": ["upstream"],
+  "targets.ts": [
+    "balance",
     "channel",
+    "channel_options.ts",
     "clock.ts",
     "config",
+    "telemetry",
+    "upstream",
+  ],
+  "upstreams.ts": [
+    "balance",
+    "bridge",
+    "channel",
+    "channel_options.ts",
+    "config",
+    "counted_upstream.ts",
     "peers",
     "share",
-    "telemetry",
+    "targets.ts",
     "upstream",
   ],
 };

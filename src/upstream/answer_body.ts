@@ -38,7 +38,7 @@ export interface BodyTimer {
 
 /** A body that a connection fills with `push`, `finish` and `fail`. */
 export class AnswerBody implements UpstreamBody {
-  #whenOver: (() => void)[] = [];
+  #whenOver: ((failure?: ProxyError) => void)[] = [];
   readonly #control: BodyControl;
   readonly #timer: BodyTimer;
   #queue: Bytes[] = [];
@@ -88,8 +88,8 @@ export class AnswerBody implements UpstreamBody {
   }
 
   /** See `UpstreamBody`. */
-  whenOver(callback: () => void): void {
-    if (this.#over) callback();
+  whenOver(callback: (failure?: ProxyError) => void): void {
+    if (this.#over) callback(this.#failure);
     else this.#whenOver.push(callback);
   }
 
@@ -170,7 +170,7 @@ export class AnswerBody implements UpstreamBody {
     if (this.#failure === undefined) this.#reader?.resolve(null);
     else this.#reader?.reject(this.#failure);
     this.#reader = undefined;
-    for (const callback of this.#whenOver) callback();
+    for (const callback of this.#whenOver) callback(this.#failure);
     this.#whenOver = [];
   }
 

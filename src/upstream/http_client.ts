@@ -34,6 +34,8 @@ export interface HttpRequest {
   readonly signal: CancelSignal;
   /** Deadlines. */
   readonly timeouts: HttpTimeouts;
+  /** Whether no connection that was kept may serve, as far as a new one can be had. */
+  readonly fresh?: boolean | undefined;
 }
 
 /** The head of an answer. */

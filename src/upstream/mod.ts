@@ -23,6 +23,6 @@ export type {
 export { parseTarget, type UpstreamAddress } from "./target.ts";
 export { http1Client } from "./http1/client.ts";
 export { http2Client } from "./http2_client.ts";
-export { mayRetry } from "./retry.ts";
+export { isConnectionFailure, isSafeRequest, mayRepeat, mayRetry } from "./retry.ts";
 export { heldBody } from "./held_body.ts";
 export { type LookedInto, lookInto, mayBeLost } from "./lost_session.ts";

@@ -54,6 +54,7 @@ export function streamableHttpUpstream(
       body,
       signal: call.signal,
       timeouts: options.timeouts,
+      fresh: call.fresh,
     });
     return toAnswer(answer, options.forwardCredentials);
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ProxyError } from "../errors.ts";
 import type { AnswerSource, CancelSignal, FieldReader, Fields } from "../http/mod.ts";
 
 /** What a front asks of an upstream, whatever the transport. */
@@ -25,6 +26,12 @@ export interface UpstreamCall {
   readonly lastEventId?: string | null;
   /** Aborted when the client has gone or the proxy stops. */
   readonly signal: CancelSignal;
+  /** The method of the one request in the body; left out where it is not known, or there are several. */
+  readonly method?: string | undefined;
+  /** What calls have in common that had better go to the same target: the client's session, by its key. */
+  readonly affinity?: string | undefined;
+  /** Whether it goes out on a new connection, because one that was kept had been closed. */
+  readonly fresh?: boolean | undefined;
 }
 
 /** The body of an answer. Its one reader chooses how: whole and small, or as a stream. */
@@ -40,8 +47,11 @@ export interface UpstreamBody extends AnswerSource {
   tap(observe: (bytes: Uint8Array) => void): void;
   /** Ends the answer here: the reader sees a clean end, the upstream a closed request. */
   end(): void;
-  /** Calls back once when the answer is over for whatever reason, at once if it is over already. */
-  whenOver(callback: () => void): void;
+  /**
+   * Calls back once when the answer is over for whatever reason, at once if it is over already; with what
+   * broke it off, where anything did, which is `client_closed` where its reader gave it up.
+   */
+  whenOver(callback: (failure?: ProxyError) => void): void;
 }
 
 /** The head of an answer, with its body still to be read. */

@@ -127,12 +127,14 @@ export class SessionWire {
   }
 
   /**
-   * Sends a request; once more in a new session where the server has lost the old one: it cannot have run.
+   * Sends a request with this method; once more in a new session where the server has lost the old one: it
+   * cannot have run.
    *
    * @param onSend called with the generation before each time it goes up
    * @throws {SessionRefused} where there is no new session to be had
    */
   exchange(
+    method: string,
     text: string,
     headers: FieldReader,
     signal: CancelSignal,
@@ -140,7 +142,8 @@ export class SessionWire {
   ): Promise<UpstreamAnswer> {
     return this.#recovering(() => {
       onSend(this.#generation);
-      return this.#options.server.exchange(this.#call(headers, signal), encode(text));
+      const call = { ...this.#call(headers, signal), method };
+      return this.#options.server.exchange(call, encode(text));
     });
   }
 
@@ -180,7 +183,7 @@ export class SessionWire {
   async ask(method: string, params: unknown, recovers = true): Promise<RpcText> {
     const id = this.serial();
     const text = JSON.stringify({ jsonrpc: "2.0", id, method, params });
-    const send = () => this.#options.server.exchange(this.#call(), encode(text));
+    const send = () => this.#options.server.exchange({ ...this.#call(), method }, encode(text));
     const answer = await (recovers ? this.#recovering(send) : send());
     return await this.#responseIn(answer, `${id}`);
   }
@@ -225,7 +228,10 @@ export class SessionWire {
       `{"protocolVersion":"${NEWEST_SESSION_REVISION}","capabilities":${capabilities},` +
       `"clientInfo":${info}}`;
     const text = `{"jsonrpc":"2.0","id":${idText},"method":"initialize","params":${params}}`;
-    const answer = await server.exchange(this.#callIn({}), encode(text));
+    const answer = await server.exchange(
+      { ...this.#callIn({}), method: "initialize" },
+      encode(text),
+    );
     if (answer.status >= 300) throw await this.#refused(answer);
     const reply = await this.#responseIn(answer, idText);
     const result = textAt(reply, ["result"]);

@@ -28,7 +28,8 @@ async function send(
 ): Promise<HttpAnswer> {
   const call = new Call(request, options.clock);
   try {
-    const connection = pool.unused() ?? await pool.acquire(call);
+    const kept = request.fresh === true ? undefined : pool.unused();
+    const connection = kept ?? await pool.acquire(call);
     // A fresh connection that fails tells something about the server, a used one only about itself.
     const reused = connection.used;
     try {

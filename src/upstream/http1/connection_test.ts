@@ -53,7 +53,7 @@ Deno.test("a connection whose answer ended while it was held back serves again",
   const connection = new Connection(fakeSocket([answer, answer, answer]), "x", clock, events);
   for (let count = 1; count <= 3; count++) {
     const { body } = await connection.exchange(call(clock));
-    await new Promise<void>((resolve) => body.whenOver(resolve));
+    await new Promise<void>((resolve) => body.whenOver(() => resolve()));
     assertEquals((await new Response(streamOf(body)).text()).length, length);
     assertEquals(free, count);
   }

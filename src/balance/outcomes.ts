@@ -1,0 +1,68 @@
+/**
+ * What an answer or a failure says of the target it came from.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { type ErrorKind, ProxyError } from "../errors.ts";
+import type { FieldReader } from "../http/mod.ts";
+import type { UpstreamAnswer } from "../upstream/mod.ts";
+import type { Outcome } from "./health.ts";
+
+type Judge = (error: ProxyError) => Outcome | undefined;
+
+const broken: Judge = () => ({ kind: "broken" });
+
+/**
+ * What failures say. The others say nothing of the target: `client_closed` and `upstream_saturated` are about
+ * this side, `upstream_status` may be about the client's credentials.
+ */
+const OUTCOMES: Partial<Readonly<Record<ErrorKind, Judge>>> = {
+  upstream_unreachable: ({ progress }) => ({
+    kind: progress?.requestSent === true ? "broken" : "unreachable",
+  }),
+  upstream_connect_timeout: () => ({ kind: "connect_timeout" }),
+  upstream_timeout: () => ({ kind: "timeout" }),
+  upstream_closed: broken,
+  upstream_protocol: broken,
+};
+
+/** What a call that got no answer says of its target; undefined for nothing. */
+export function outcomeOfError(error: unknown): Outcome | undefined {
+  return error instanceof ProxyError ? OUTCOMES[error.kind]?.(error) : undefined;
+}
+
+/**
+ * What the end of an answer says of its target beside its head; undefined for nothing. Only a connection tells
+ * how far the exchange had come: what has no such word was ended here.
+ */
+export function outcomeOfEnd(failure: ProxyError | undefined): Outcome | undefined {
+  if (failure?.progress === undefined) return undefined;
+  return failure.kind === "upstream_closed" || failure.kind === "upstream_protocol"
+    ? { kind: "broken" }
+    : undefined;
+}
+
+/** What the head of an answer says of its target. */
+export function outcomeOfHead(
+  { status, headers }: Pick<UpstreamAnswer, "status" | "headers">,
+  headMs: number,
+  clock: Clock,
+): Outcome {
+  if (status !== 429 && status !== 503) return { kind: "answered", status, headMs };
+  return { kind: "answered", status, headMs, retryAfterMs: retryAfterMs(headers, clock) };
+}
+
+/** Whether an outcome counts as a failure of the server, for the figures. */
+export function isFailure(outcome: Outcome): boolean {
+  return outcome.kind !== "answered" || (outcome.status >= 500 && outcome.status !== 501);
+}
+
+/** What `Retry-After` asks for: seconds or a date (RFC 9110 section 10.2.3); undefined for what is neither. */
+function retryAfterMs(headers: FieldReader, clock: Clock): number | undefined {
+  const value = headers.get("retry-after")?.trim() ?? "";
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000;
+  const atMs = /[A-Za-z]/.test(value) ? Date.parse(value) : NaN;
+  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - clock.now().getTime());
+}

@@ -1,0 +1,170 @@
+/**
+ * Asks a target at intervals how it is.
+ *
+ * @module
+ */
+
+import type { Clock, Timer } from "../clock.ts";
+import type { HealthConfig } from "../config/mod.ts";
+import { type ErrorKind, toProxyError } from "../errors.ts";
+import { CLIENT_INFO } from "../rpc/mod.ts";
+import {
+  type HttpClient,
+  type HttpClientFactory,
+  type HttpTarget,
+  type HttpTimeouts,
+  streamableHttpUpstream,
+} from "../upstream/mod.ts";
+import type { TargetHealth } from "./health.ts";
+import { random, withinATenth } from "./jitter.ts";
+import { ASK, type Asking, chosenProbe, kindOfProbe } from "./probes.ts";
+
+/** Which target is asked, and how. */
+export interface ProbeOptions {
+  /** Where it listens. */
+  readonly target: HttpTarget;
+  /** Path of its endpoint. */
+  readonly path: string;
+  /** The configured query with its `?`, or empty. */
+  readonly query: string;
+  /** What is spoken there. */
+  readonly transport: "streamable-http" | "http+sse";
+  /** Fields that the config has sent with each request. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** What is asked, how often, and how long an answer may take. */
+  readonly settings: Pick<HealthConfig, "probe" | "intervalMs" | "timeoutMs">;
+  /** How many targets the upstream has: `auto` asks only where there are several. */
+  readonly targets: number;
+  /** Time, and randomness. Intervals differ from each other: shared timers are of no use here. */
+  readonly clock: Clock;
+  /** Is told how each probe ended. */
+  readonly health: Pick<TargetHealth, "probed">;
+  /** Makes the prober's own connection, which no pool of calls can keep waiting. */
+  readonly makeClient: HttpClientFactory;
+}
+
+/** Probes that go on until they are stopped. */
+export interface Probing {
+  /** Ends them; a probe under way is given up, and nothing is told any more. Any number of times. */
+  stop(): Promise<void>;
+}
+
+/** Begins at a random point of the first interval, so that many targets are not asked together. */
+export function startProbes(options: ProbeOptions): Probing {
+  const { settings, targets, transport } = options;
+  const probe = chosenProbe(settings.probe, targets);
+  const kind = kindOfProbe(probe, transport);
+  if (kind === "off") return { stop: () => Promise.resolve() };
+  return new Prober(options, kind, probe);
+}
+
+class Prober implements Probing {
+  readonly #options: ProbeOptions;
+  readonly #kind: keyof typeof ASK;
+  readonly #client: HttpClient;
+  readonly #asking: Omit<Asking, "signal">;
+  #timer: Timer;
+  #underWay: { readonly abort: AbortController; readonly over: Promise<void> } | undefined;
+  #isStopped = false;
+
+  constructor(options: ProbeOptions, kind: keyof typeof ASK, probe: string) {
+    const { clock, settings: { intervalMs } } = options;
+    this.#options = options;
+    this.#kind = kind;
+    this.#client = clientOf(options);
+    this.#asking = askingOf(options, this.#client, probe);
+    this.#timer = clock.after(random(clock) * intervalMs, () => this.#begin());
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#timer.cancel();
+    this.#underWay?.abort.abort();
+    await this.#client.close();
+    await this.#underWay?.over;
+  }
+
+  #begin(): void {
+    const abort = new AbortController();
+    this.#underWay = { abort, over: this.#probe(abort) };
+  }
+
+  /** Never rejects. The next one begins an interval after this one began, and when this one is over. */
+  async #probe(abort: AbortController): Promise<void> {
+    const { clock, settings: { intervalMs, timeoutMs }, health } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const deadline = clock.after(timeoutMs, () => abort.abort());
+    let wrong: string | undefined;
+    try {
+      wrong = await ASK[this.#kind]({ ...this.#asking, signal: abort.signal });
+    } catch (error) {
+      wrong = reasonOf(error, timeoutMs);
+    } finally {
+      deadline.cancel();
+    }
+    this.#underWay = undefined;
+    if (this.#isStopped) return;
+    health.probed(wrong === undefined, wrong);
+    const tookMs = clock.monotonicMs() - startedMs;
+    const pauseMs = Math.max(0, withinATenth(intervalMs, clock) - tookMs);
+    this.#timer = clock.after(pauseMs, () => this.#begin());
+  }
+}
+
+/** One connection for each probe: one that was kept might be closed by the server at that very moment. */
+function clientOf({ target, clock, makeClient, settings: { timeoutMs } }: ProbeOptions) {
+  return makeClient({
+    target,
+    connectTimeoutMs: timeoutMs,
+    maxConnections: 1,
+    maxStreams: 1,
+    maxQueued: 1,
+    queueTimeoutMs: timeoutMs,
+    keepAliveMs: 0,
+    clock,
+  });
+}
+
+function askingOf(options: ProbeOptions, client: HttpClient, probe: string) {
+  const { path, query, headers, settings: { timeoutMs } } = options;
+  const timeouts: HttpTimeouts = {
+    headersMs: timeoutMs,
+    totalMs: timeoutMs,
+    bodyIdleMs: timeoutMs,
+    streamIdleMs: timeoutMs,
+  };
+  const upstream = streamableHttpUpstream(client, {
+    path,
+    query,
+    headers,
+    forwardCredentials: false,
+    withheld: [],
+    timeouts,
+  });
+  return { client, upstream, path: probe, fields: ownFields(headers), timeouts };
+}
+
+/** What the proxy says of itself, where the config says nothing else, and what the config says. */
+function ownFields(headers: ProbeOptions["headers"]): string[] {
+  const configured = Object.entries(headers)
+    .map(([name, value]) => [name.toLowerCase(), value] as const);
+  const agent = ["user-agent", `${CLIENT_INFO.name}/${CLIENT_INFO.version}`];
+  const isReplaced = configured.some(([name]) => name === "user-agent");
+  return [...(isReplaced ? [] : agent), ...configured.flat()];
+}
+
+/** What kept an answer from coming, in a few words that name no address. */
+function reasonOf(thrown: unknown, timeoutMs: number): string {
+  const { kind, cause } = toProxyError(thrown);
+  if (cause instanceof Deno.errors.ConnectionRefused) return "refused";
+  return REASONS[kind] ?? `no answer in ${timeoutMs} ms`;
+}
+
+const REASONS: Readonly<Partial<Record<ErrorKind, string>>> = {
+  upstream_unreachable: "no connection",
+  upstream_closed: "no whole answer",
+  upstream_protocol: "no valid answer",
+  upstream_status: "no valid answer",
+  internal: "no valid answer",
+};

@@ -1,0 +1,273 @@
+/**
+ * One target: what is under way there, and what its calls say of its health.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { ProxyError } from "../errors.ts";
+import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
+import type { Outcome, TargetHealth } from "./health.ts";
+import type { Interruption } from "./interruption.ts";
+import { isFailure, outcomeOfEnd, outcomeOfError, outcomeOfHead } from "./outcomes.ts";
+import type { Choice } from "./policies.ts";
+import { inwardId, outwardId, UNNAMED } from "./target_ids.ts";
+import type { TargetTold } from "./told.ts";
+
+/** A target as the config has it. */
+export interface TargetSpec {
+  /** Its name; `UNNAMED` for the one target of an upstream without names. */
+  readonly name: string;
+  /** Its share of the calls beside the others' weights. */
+  readonly weight: number;
+  /** Where it is: a target with the same name at the same place is the same. */
+  readonly place: string;
+  /** How it is probed; left out where it is not. */
+  readonly watching?: Watching | undefined;
+  /** Opens it; what comes back is the target's to close. */
+  open(): Upstream;
+}
+
+/** How a target is probed. */
+export interface Watching {
+  /** What differs where it is probed in another way. */
+  readonly key: string;
+  /** Begins. */
+  begin(health: TargetHealth): Watch;
+}
+
+/** Probes that are being made. */
+export interface Watch {
+  /** Makes no more. */
+  stop(): Promise<void>;
+}
+
+/** What can be asked of a target: the methods of an upstream. */
+export type Verb = "exchange" | "notify" | "listen" | "terminate";
+
+/** One call on its way. */
+export interface Request {
+  /** What is asked. */
+  readonly verb: Verb;
+  /** The call as it came from above. */
+  readonly call: UpstreamCall;
+  /** Its body; empty for `listen` and `terminate`. */
+  readonly body: Uint8Array;
+  /** Whether it may run twice. */
+  readonly safe: boolean;
+  /** What takes it back; left out where nothing does. */
+  readonly interruption?: Interruption | undefined;
+  /** Whether it goes out on a new connection. */
+  readonly fresh?: boolean | undefined;
+}
+
+/** What a target is given. */
+export interface TargetParts {
+  /** As the config has it. */
+  readonly spec: TargetSpec;
+  /** Opened. */
+  readonly upstream: Upstream;
+  /** Time. */
+  readonly clock: Clock;
+  /** Told each time when nothing is under way any more. */
+  readonly onIdle: () => void;
+}
+
+/** A target in use. */
+export class Target implements Choice {
+  readonly name: string;
+  readonly place: string;
+  readonly #parts: TargetParts;
+  readonly #waiting = new Set<Interruption>();
+  #configured: number;
+  #health: TargetHealth | undefined;
+  #watch: Watch | undefined;
+  #watchKey: string | undefined;
+  #underWay = 0;
+  #calls = 0;
+  #failures = 0;
+  /** From when on its sessions go elsewhere, on the clock's monotonic scale; undefined where it is not drained. */
+  #emptyFromMs: number | undefined;
+  #gone = false;
+
+  /** A target that has no health yet. */
+  constructor(parts: TargetParts) {
+    const { spec } = parts;
+    this.#parts = parts;
+    this.name = spec.name;
+    this.place = spec.place;
+    this.#configured = spec.weight;
+  }
+
+  /** Begins to look after it. */
+  begin(health: TargetHealth): void {
+    this.#health = health;
+    this.adjust(this.#parts.spec);
+  }
+
+  /** Its health, from `begin` on. */
+  get health(): TargetHealth {
+    return this.#health!;
+  }
+
+  /** See `Choice`: what it comes to with its health. */
+  get weight(): number {
+    return this.#configured * this.health.share;
+  }
+
+  /** The config says this of it now. */
+  adjust({ weight, watching }: TargetSpec): void {
+    this.#configured = weight;
+    if (watching?.key === this.#watchKey) return;
+    void this.#watch?.stop();
+    this.#watchKey = watching?.key;
+    this.#watch = watching?.begin(this.health);
+  }
+
+  /** See `Choice`. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** Whether it gets no new work. */
+  get draining(): boolean {
+    return this.#emptyFromMs !== undefined;
+  }
+
+  /** Whether calls may go there that belong nowhere. */
+  get isOpen(): boolean {
+    return this.#emptyFromMs === undefined && this.health.isAvailable;
+  }
+
+  /** Whether its sessions had better go elsewhere: it is down, or was drained long enough. */
+  get isLeft(): boolean {
+    if (this.health.state === "down") return true;
+    return this.#emptyFromMs !== undefined && this.#emptyFromMs <= this.#parts.clock.monotonicMs();
+  }
+
+  /** See `RouteTargets`. */
+  drain(moveAfterMs = Infinity): void {
+    this.#emptyFromMs = this.#parts.clock.monotonicMs() + moveAfterMs;
+  }
+
+  /** See `RouteTargets`. */
+  resume(): void {
+    this.#emptyFromMs = undefined;
+  }
+
+  /** For the admin pages. */
+  told(): TargetTold {
+    return {
+      ...this.health.told(),
+      name: this.name,
+      weight: this.#configured,
+      draining: this.draining,
+      underWay: this.#underWay,
+      calls: this.#calls,
+      failures: this.#failures,
+    };
+  }
+
+  /**
+   * Makes a call that its health has admitted.
+   *
+   * @throws what the upstream throws
+   */
+  async send(request: Request): Promise<UpstreamAnswer> {
+    const { clock } = this.#parts;
+    const { interruption } = request;
+    this.#calls++;
+    this.#underWay++;
+    if (interruption !== undefined) this.#waiting.add(interruption);
+    const sentMs = clock.monotonicMs();
+    let answer: UpstreamAnswer;
+    try {
+      answer = await sendTo(this.#parts.upstream, request, this.#inward(request));
+    } catch (error) {
+      const failure = interruption?.isCut === true ? wentDown(error) : error;
+      const outcome = failure === error ? outcomeOfError(error) : undefined;
+      this.#judge(outcome, sentMs);
+      this.#leave();
+      throw failure;
+    } finally {
+      if (interruption !== undefined) this.#waiting.delete(interruption);
+    }
+    this.#judge(outcomeOfHead(answer, clock.monotonicMs() - sentMs, clock), sentMs);
+    answer.body.whenOver((failure) => this.#over(failure, sentMs));
+    if (this.name === UNNAMED || answer.sessionId === undefined) return answer;
+    return { ...answer, sessionId: outwardId(this.name, answer.sessionId) };
+  }
+
+  /** Takes the calls back that may run elsewhere and wait here for an answer. */
+  cut(): void {
+    for (const interruption of [...this.#waiting]) interruption.cut();
+  }
+
+  /** It is a target no more: nothing that comes of it counts, and nobody looks after it. */
+  retire(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.health.remove();
+  }
+
+  /** Closes its connections. */
+  async close(): Promise<void> {
+    this.#gone = true;
+    await Promise.all([this.#watch?.stop(), this.#parts.upstream.close()]);
+  }
+
+  /** The call as the server is to see it; the same object where nothing of it differs. */
+  #inward({ call, interruption, fresh }: Request): UpstreamCall {
+    const isNamed = this.name !== UNNAMED && call.sessionId !== undefined;
+    if (!isNamed && interruption === undefined && fresh === undefined) return call;
+    return {
+      ...call,
+      sessionId: isNamed ? inwardId(call.sessionId!)!.id : call.sessionId,
+      signal: interruption ?? call.signal,
+      fresh,
+    };
+  }
+
+  #judge(outcome: Outcome | undefined, sentMs: number): void {
+    if (this.#gone) return;
+    const agoMs = this.#parts.clock.monotonicMs() - sentMs;
+    if (outcome === undefined) return this.health.forget(agoMs);
+    if (isFailure(outcome)) this.#failures++;
+    this.health.record(outcome.kind === "answered" ? outcome : { ...outcome, agoMs });
+  }
+
+  #over(failure: ProxyError | undefined, sentMs: number): void {
+    const outcome = outcomeOfEnd(failure);
+    if (outcome !== undefined) this.#judge(outcome, sentMs);
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#underWay--;
+    if (this.#underWay === 0) this.#parts.onIdle();
+  }
+}
+
+function sendTo(
+  upstream: Upstream,
+  { verb, body }: Request,
+  call: UpstreamCall,
+): Promise<UpstreamAnswer> {
+  switch (verb) {
+    case "exchange":
+      return upstream.exchange(call, body);
+    case "notify":
+      return upstream.notify(call, body);
+    case "listen":
+      return upstream.listen(call);
+    case "terminate":
+      return upstream.terminate(call);
+  }
+}
+
+/** The failure of a call that was taken back: its client has not gone. */
+function wentDown(cause: unknown): ProxyError {
+  const sentence = "The upstream server went down before it answered.";
+  const progress = { requestSent: true, answerBegun: false };
+  return new ProxyError("upstream_unreachable", sentence, { cause, progress });
+}

@@ -1,0 +1,490 @@
+/**
+ * R57 to R70: several targets behind one route, over real sockets.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { startHttpSseServer } from "../conformance/servers/http_sse.ts";
+import {
+  exchange,
+  jsonAnswer,
+  jsonPost,
+  messages,
+  postText,
+  RawClient,
+  type ReceivedRequest,
+  redisTest,
+  type ScriptedUpstream,
+  scriptedUpstream,
+  SessionCaller,
+  type SessionUpstream,
+  sessionUpstream,
+  sseCaller,
+  type TestProxy,
+  withProgramInstances,
+  withProxy,
+} from "./testing/mod.ts";
+
+type Settings = Readonly<Record<string, unknown>>;
+
+/** The servers, by the names of their targets; weights where they differ. */
+function targetsOf(servers: Readonly<Record<string, { url: string }>>, weights: number[] = []) {
+  return Object.entries(servers).map(([name, { url }], at) => ({
+    name,
+    url,
+    weight: weights[at] ?? 1,
+  }));
+}
+
+/** An upstream of these targets: in turn, and never probed. */
+function balanced(targets: readonly unknown[], more: Settings = {}): Settings {
+  const { balance, health, ...rest } = more as Record<string, Settings | undefined>;
+  return {
+    targets,
+    balance: { policy: "round-robin", ...balance },
+    health: { probe: "off", ...health },
+    ...rest,
+  };
+}
+
+function before(
+  servers: Readonly<Record<string, { url: string }>>,
+  test: (proxy: TestProxy) => Promise<void>,
+  more: Settings = {},
+  weights: number[] = [],
+): Promise<void> {
+  const upstreamConfig = balanced(targetsOf(servers, weights), more);
+  return withProxy({ upstreamConfig, config: { admin: "127.0.0.1:0" } }, test);
+}
+
+const MODERN = { era: "modern" };
+const RESULT = '{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete"}}';
+
+function modern(proxy: { origin: string }, method: string) {
+  const named = method === "tools/call" ? { "mcp-name": "t" } : {};
+  const params = method === "tools/call" ? { name: "t", arguments: {} } : {};
+  return postText(proxy.origin, messages.modern(method, params), {
+    "mcp-protocol-version": "2026-07-28",
+    "mcp-method": method,
+    ...named,
+  });
+}
+
+/** A server of 2026-07-28 that answers everything. */
+function answering(): ScriptedUpstream {
+  return scriptedUpstream((_, to) => to.write(jsonAnswer(RESULT)));
+}
+
+/** An address where nobody listens. */
+async function nobody(): Promise<{ url: string }> {
+  const { url, close } = answering();
+  await close();
+  return { url };
+}
+
+/** A server with sessions that can be closed at any time without a call being lost on its way. */
+function leavable(): SessionUpstream {
+  return sessionUpstream({ instead: noStream, keeps: false });
+}
+
+const methodOf = ({ body }: ReceivedRequest) => {
+  const text = new TextDecoder().decode(body);
+  return text === "" ? "" : JSON.parse(text).method;
+};
+
+/** How often a method arrived. */
+function times(server: ScriptedUpstream, method: string): number {
+  return server.requests.filter((request) => methodOf(request) === method).length;
+}
+
+async function told({ adminOrigin }: TestProxy) {
+  const page = await exchange(
+    adminOrigin!,
+    "GET /status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+  );
+  return JSON.parse(page.text).routes[0].upstream;
+}
+
+Deno.test("sessions stay each with its target, and are shared out by weight", async () => {
+  await using a = leavable();
+  await using b = leavable();
+  await before(
+    { a, b },
+    async (proxy) => {
+      const clients = await Promise.all(
+        Array.from({ length: 30 }, () => new SessionCaller(proxy).ready()),
+      );
+      for (let round = 0; round < 3; round++) {
+        const answers = await Promise.all(clients.map((client) => client.ask("tools/call")));
+        assert(answers.every(({ status }) => status === 200));
+      }
+      for (const client of clients) assertEquals((await client.ask("ping")).status, 200);
+      assertEquals([times(a, "initialize"), times(b, "initialize")], [10, 20]);
+      // Each got what belongs to its own sessions, and all of it.
+      assertEquals([times(a, "tools/call"), times(b, "tools/call")], [30, 60]);
+      for (const client of clients) {
+        for (const { text } of client.seen) assert(!text.includes("inner-"));
+      }
+    },
+    {},
+    [1, 2],
+  );
+});
+
+Deno.test("hash-principal has a caller's sessions all at one target", async () => {
+  await using a = leavable();
+  await using b = leavable();
+  await before({ a, b }, async (proxy) => {
+    for (let count = 0; count < 8; count++) await new SessionCaller(proxy).open();
+    assertEquals([times(a, "initialize"), times(b, "initialize")].sort(), [0, 8]);
+  }, { balance: { policy: "hash-principal" } });
+});
+
+redisTest("a session goes on at its target whichever instance it comes to", async (redis) => {
+  await using a = leavable();
+  await using b = leavable();
+  const upstream = balanced(targetsOf({ a, b }));
+  await withProgramInstances(redis, upstream, async (one, other) => {
+    const ids: string[] = [];
+    for (let count = 0; count < 6; count++) {
+      const { headers } = await postText(one.origin, messages.initialize());
+      ids.push(headers.get("mcp-session-id")!);
+    }
+    for (const id of ids) {
+      const { status } = await postText(other.origin, messages.ping(), { "mcp-session-id": id });
+      assertEquals(status, 200);
+    }
+    assertEquals([times(a, "ping"), times(b, "ping")], [3, 3]);
+    // One that is lost goes on elsewhere, for both.
+    await a.close();
+    for (const id of ids) {
+      for (const { origin } of [other, one]) {
+        const { status } = await postText(origin, messages.ping(), { "mcp-session-id": id });
+        assertEquals(status, 200);
+      }
+    }
+    assertEquals(times(b, "initialize"), 6);
+  });
+});
+
+Deno.test("R66 sessions of a lost target go on elsewhere, begun there exactly once", async () => {
+  await using a = leavable();
+  await using b = leavable();
+  await before({ a, b }, async (proxy) => {
+    const clients: SessionCaller[] = [];
+    for (let count = 0; count < 10; count++) clients.push(await new SessionCaller(proxy).ready());
+    assertEquals([times(a, "initialize"), times(b, "initialize")], [5, 5]);
+    await a.close();
+    const called = b.requests.length;
+    const answers = await Promise.all(
+      clients.flatMap((client) =>
+        Array.from({ length: 4 }, (_, id) => client.ask("tools/call", {}, id))
+      ),
+    );
+    assert(answers.every(({ status }) => status === 200), `${answers.map((one) => one.status)}`);
+    assertEquals(times(b, "initialize"), 10);
+    assertEquals(times(b, "tools/call"), 40);
+    const sessions = b.told(called).filter((one) => one.startsWith("tools/call@"));
+    assertEquals(new Set(sessions).size, 10);
+    for (const client of clients) {
+      const ids = client.seen.map(({ headers }) => headers.get("mcp-session-id"));
+      assert(ids.every((id) => id === client.id));
+    }
+    // Their DELETE finds them where they are now.
+    assertEquals((await clients[0]!.end()).status, 202);
+    assertEquals(times(b, ""), 1);
+  });
+});
+
+Deno.test("R60 R65 a call for a target that refuses is delivered to another, once", async () => {
+  await using b = answering();
+  const a = await nobody();
+  await before({ a, b }, async (proxy) => {
+    for (let count = 0; count < 12; count++) {
+      assertEquals((await modern(proxy, "tools/call")).status, 200);
+    }
+    assertEquals(times(b, "tools/call"), 12);
+    const { targets } = await told(proxy);
+    assertEquals([targets[0].state, targets[0].calls >= 5], ["down", true]);
+    assertEquals([targets[1].state, targets[1].failures], ["up", 0]);
+    const page = JSON.stringify(await told(proxy)) + proxy.logs.join("");
+    assert(!page.includes(new URL(a.url).host), "an address was told");
+  }, MODERN);
+});
+
+Deno.test("R64 R60 what was sent is not sent elsewhere, unless it only reads", async () => {
+  const breaking = () => scriptedUpstream((_, to) => to.close());
+  await using a = breaking();
+  await using b = breaking();
+  await using c = answering();
+  await before({ a, b, c }, async (proxy) => {
+    const all = (method: string) => [a, b, c].map((server) => times(server, method));
+    assertEquals((await modern(proxy, "tools/call")).status, 502);
+    assertEquals(all("tools/call"), [1, 0, 0]);
+    assertEquals((await modern(proxy, "tools/list")).status, 200);
+    assertEquals(all("tools/list"), [0, 1, 1]);
+    assertEquals((await told(proxy)).retries, { made: 1, refused: 0 });
+  }, MODERN);
+});
+
+Deno.test("R64 an answer with Retry-After passes, and its target is left alone for so long", async () => {
+  await using a = scriptedUpstream((_, to) =>
+    to.write(jsonAnswer(RESULT, { "retry-after": "60" }, "503 S"))
+  );
+  await using b = answering();
+  await before({ a, b }, async (proxy) => {
+    const first = await modern(proxy, "tools/list");
+    assertEquals([first.status, first.headers.get("retry-after")], [503, "60"]);
+    for (let count = 0; count < 5; count++) {
+      assertEquals((await modern(proxy, "tools/call")).status, 200);
+    }
+    assertEquals([a.requests.length, b.requests.length], [1, 5]);
+  }, MODERN);
+});
+
+Deno.test("a client that goes away is not held against the target, and nothing is sent again", async () => {
+  const gone: Promise<void>[] = [];
+  await using a = scriptedUpstream((_, to) => void gone.push(to.closed));
+  await using b = answering();
+  await before({ a, b }, async (proxy) => {
+    for (let count = 0; count < 3; count++) {
+      using client = await RawClient.connect(proxy.origin);
+      const body = messages.modern("tools/list");
+      const fields = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list" };
+      await client.write(jsonPost(body, fields));
+      await a.received(count);
+      client[Symbol.dispose]();
+      await gone[count];
+      // The next turn is b's.
+      assertEquals((await modern(proxy, "tools/list")).status, 200);
+    }
+    assertEquals([a.requests.length, b.requests.length], [3, 3]);
+    const { targets: [told0], retries } = await told(proxy);
+    assertEquals([told0.failures, told0.failuresInRow, told0.state], [0, 0, "up"]);
+    assertEquals(retries, { made: 0, refused: 0 });
+  }, MODERN);
+});
+
+Deno.test("beyond the budget for retries a failure is told", async () => {
+  await using b = answering();
+  const a = await nobody();
+  const balance = { retryBudgetPercent: 0, retryMinPerSecond: 0 };
+  await before({ a, b }, async (proxy) => {
+    const statuses: number[] = [];
+    for (let count = 0; count < 4; count++) {
+      statuses.push((await modern(proxy, "tools/list")).status);
+    }
+    assertEquals(statuses, [502, 200, 502, 200]);
+    assertEquals((await told(proxy)).retries, { made: 0, refused: 2 });
+  }, { ...MODERN, balance });
+});
+
+Deno.test("a call that finds all connections to a target in use goes to another, which is no failure", async () => {
+  const holding: Promise<void>[] = [];
+  const release = Promise.withResolvers<void>();
+  await using a = scriptedUpstream(async (_, to) => {
+    holding.push(release.promise);
+    await release.promise;
+    await to.write(jsonAnswer(RESULT));
+  });
+  await using b = answering();
+  await before({ a, b }, async (proxy) => {
+    const held = modern(proxy, "tools/call");
+    await a.received(0);
+    assertEquals((await modern(proxy, "tools/call")).status, 200);
+    assertEquals((await modern(proxy, "tools/call")).status, 200);
+    assertEquals([a.requests.length, b.requests.length], [1, 2]);
+    const { targets } = await told(proxy);
+    assertEquals(targets.map(({ failures }: { failures: number }) => failures), [0, 0]);
+    release.resolve();
+    assertEquals((await held).status, 200);
+  }, { ...MODERN, maxConnections: 1, queueTimeoutMs: 20 });
+});
+
+Deno.test("where calls only run into deadlines further ones are answered at once, with Retry-After", async () => {
+  await using a = scriptedUpstream(() => {});
+  const upstreamConfig = {
+    ...MODERN,
+    headersTimeoutMs: 30,
+    health: { breakerTimeouts: 2, breakerMs: 60_000 },
+  };
+  await withProxy({ upstream: a.url, upstreamConfig }, async (proxy) => {
+    for (const status of [504, 504, 503, 503]) {
+      const answer = await modern(proxy, "tools/call");
+      assertEquals([answer.status, JSON.parse(answer.text).id], [status, 1]);
+      const retryAfter = answer.headers.get("retry-after");
+      if (status === 503) assertMatch(retryAfter!, /^(60|59)$/);
+    }
+    assertEquals(a.requests.length, 2);
+  });
+});
+
+Deno.test("a server's id that is too long with its target in front is refused, and told", async () => {
+  const opening = (length: number) =>
+    scriptedUpstream((_, to) =>
+      to.write(jsonAnswer(messages.initializeResult(), { "mcp-session-id": "x".repeat(length) }))
+    );
+  await using fits = opening(4_094);
+  await using over = opening(4_095);
+  for (const [a, wanted] of [[fits, 200], [over, 502]] as const) {
+    await before({ a }, async (proxy) => {
+      const { status, text } = await postText(proxy.origin, messages.initialize());
+      assertEquals(status, wanted);
+      if (wanted === 502) assertMatch(JSON.parse(text).error.message, /id that cannot be used/);
+    });
+  }
+  await withProxy({ upstream: over.url }, async (proxy) => {
+    assertEquals((await postText(proxy.origin, messages.initialize())).status, 200);
+  });
+});
+
+Deno.test("a session from before there were targets is begun anew at one of them", async () => {
+  await using a = leavable();
+  const folder = await Deno.makeTempDir();
+  const config = { dataDir: folder, sessions: { store: "sqlite" } };
+  try {
+    let id = "";
+    await withProxy({ upstream: a.url, config }, async (proxy) => {
+      ({ id } = await new SessionCaller(proxy).ready());
+    });
+    await withProxy({ upstreamConfig: balanced(targetsOf({ a })), config }, async (proxy) => {
+      const client = new SessionCaller(proxy);
+      client.id = id;
+      assertEquals((await client.ask("tools/call")).status, 200);
+    });
+    assertEquals(times(a, "initialize"), 2);
+    assertEquals(times(a, "tools/call"), 1);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** One session through the front for HTTP+SSE, and calls in it. */
+Deno.test("R66 clients of HTTP+SSE stay with their target, and go on elsewhere where it is lost", async () => {
+  await using a = leavable();
+  await using b = leavable();
+  await before({ a, b }, async (proxy) => {
+    using one = await sseCaller(proxy.origin);
+    await one.start();
+    using other = await sseCaller(proxy.origin);
+    await other.start();
+    const call = (id: number) => `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{}}`;
+    for (const caller of [one, other]) {
+      for (const id of [1, 2]) {
+        await caller.post(call(id));
+        assertEquals(JSON.parse(await caller.next()).id, id);
+      }
+    }
+    assertEquals([times(a, "tools/call"), times(b, "tools/call")], [2, 2]);
+    await a.close();
+    for (const caller of [one, other]) {
+      await caller.post(call(3));
+      assertEquals(JSON.parse(await caller.next()).result.method, "tools/call");
+    }
+    assertEquals([times(b, "initialize"), times(b, "tools/call")], [2, 4]);
+  });
+});
+
+/** There is no stream on which the server speaks first. */
+async function noStream({ line }: ReceivedRequest, to: { write(text: string): Promise<void> }) {
+  if (!line.startsWith("GET")) return false;
+  await to.write("HTTP/1.1 405 No\r\nallow: POST\r\ncontent-length: 0\r\n\r\n");
+  return true;
+}
+
+Deno.test("R66 a shared session goes on elsewhere where its target is lost, begun there once", async () => {
+  await using a = leavable();
+  await using b = leavable();
+  await before({ a, b }, async (proxy) => {
+    const clients: SessionCaller[] = [];
+    for (let count = 0; count < 5; count++) clients.push(await new SessionCaller(proxy).ready());
+    assertEquals([times(a, "initialize"), times(b, "initialize")], [1, 0]);
+    await a.close();
+    const answers = await Promise.all(clients.map((client) => client.ask("tools/call")));
+    assertEquals(answers.map(({ status }) => status), Array(5).fill(200));
+    assertEquals([times(b, "initialize"), times(b, "tools/call")], [1, 5]);
+  }, { sessions: "shared" });
+});
+
+Deno.test("modern clients go on where the target of their bridge's session is lost", async () => {
+  await using a = leavable();
+  await using b = leavable();
+  const isLeft = (server: SessionUpstream) => times(server, "tools/call");
+  await before({ a, b }, async (proxy) => {
+    for (let count = 0; count < 4; count++) {
+      assertEquals((await modern(proxy, "tools/call")).status, 200);
+    }
+    const [left, other] = isLeft(a) > 0 ? [a, b] : [b, a];
+    const already = isLeft(other);
+    await left.close();
+    for (let count = 0; count < 4; count++) {
+      assertEquals((await modern(proxy, "tools/call")).status, 200);
+    }
+    assertEquals(isLeft(other) - already, 4);
+  }, { era: "session" });
+});
+
+Deno.test("clients of sessions before modern servers: what refuses gets nothing, calls arrive once", async () => {
+  await using b = scriptedUpstream(async (request, to) => {
+    const { id, method } = JSON.parse(new TextDecoder().decode(request.body));
+    const result = method === "server/discover"
+      ? {
+        resultType: "complete",
+        supportedVersions: ["2026-07-28"],
+        capabilities: { tools: {} },
+        serverInfo: { name: "b", version: "1" },
+      }
+      : method === "tools/list"
+      ? { resultType: "complete", tools: [{ name: "t", inputSchema: { type: "object" } }] }
+      : { resultType: "complete", content: [] };
+    await to.write(jsonAnswer(JSON.stringify({ jsonrpc: "2.0", id, result })));
+  });
+  const a = await nobody();
+  await before({ a, b }, async (proxy) => {
+    const client = await new SessionCaller(proxy).ready();
+    for (let count = 0; count < 4; count++) {
+      const { status, text } = await client.ask("tools/call", { name: "t" });
+      assertEquals([status, JSON.parse(text).result], [200, { content: [] }]);
+    }
+    assertEquals(times(b, "tools/call"), 4);
+  }, MODERN);
+});
+
+Deno.test("servers of HTTP+SSE are balanced as well: sessions stay, and go on elsewhere", async () => {
+  const [a, b] = await Promise.all([startHttpSseServer(), startHttpSseServer()]);
+  let isOpen = true;
+  try {
+    await before({ a, b }, async (proxy) => {
+      const clients: SessionCaller[] = [];
+      for (let count = 0; count < 4; count++) clients.push(await new SessionCaller(proxy).ready());
+      for (const client of clients) assertEquals((await client.ask("tools/list")).status, 200);
+      const { channels } = await told(proxy);
+      assertEquals([channels.a.sessions, channels.b.sessions], [2, 2]);
+      await a.close();
+      isOpen = false;
+      for (const client of clients) assertEquals((await client.ask("tools/list")).status, 200);
+      assertEquals((await told(proxy)).channels.b.sessions, 4);
+    }, { transport: "http+sse" });
+  } finally {
+    if (isOpen) await a.close();
+    await b.close();
+  }
+});
+
+Deno.test("targets are probed: one that is down loses its sessions before a call has failed", async () => {
+  await using a = leavable();
+  await using b = leavable();
+  const health = { probe: "ping", intervalMs: 20, timeoutMs: 1_000, unhealthyAfter: 2 };
+  await before({ a, b }, async (proxy) => {
+    const client = await new SessionCaller(proxy).ready();
+    await a.close();
+    while (!proxy.logs.some((line) => line.includes("a target is down"))) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assertEquals((await client.ask("tools/call")).status, 200);
+    const { targets: [told0] } = await told(proxy);
+    assertEquals([told0.state, told0.probe.ok, told0.failures], ["down", false, 0]);
+    assertEquals([times(b, "initialize"), times(b, "tools/call")], [1, 1]);
+  }, { health });
+});

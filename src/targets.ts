@@ -1,0 +1,263 @@
+/**
+ * From the config of a route to its targets over HTTP: one or several, each with its connections, behind a
+ * balancer.
+ *
+ * @module
+ */
+
+import {
+  Balancer,
+  chosenProbe,
+  fleetHealth,
+  startProbes,
+  type TargetSpec,
+  UNNAMED,
+  type Watching,
+} from "./balance/mod.ts";
+import {
+  type ChannelStats,
+  type ChannelUpstream,
+  channelUpstream,
+  httpSseChannel,
+} from "./channel/mod.ts";
+import { channelOptions } from "./channel_options.ts";
+import type { Clock } from "./clock.ts";
+import { type Config, ConfigError, type RouteConfig, type TargetConfig } from "./config/mod.ts";
+import type { Logger } from "./telemetry/mod.ts";
+import {
+  http1Client,
+  http2Client,
+  type HttpClientFactory,
+  parseTarget,
+  streamableHttpUpstream,
+  type TlsOptions,
+  type Upstream,
+  type UpstreamAddress,
+} from "./upstream/mod.ts";
+
+/** What targets are made with. */
+export interface TargetDeps {
+  /** The whole config. */
+  readonly config: Config;
+  /** Time for waits of any length, and randomness. */
+  readonly clock: Clock;
+  /** Time whose timers are shared. */
+  readonly timers: Clock;
+  /** Where failures are told. */
+  readonly logger: Logger;
+  /** Fields, in lower case, that hold credentials for the proxy itself and never go upstream (R93). */
+  readonly withheld: readonly string[];
+  /** Makes the connections; the proxy's own where it is left out. */
+  readonly httpClient?: HttpClientFactory | undefined;
+}
+
+/** Targets that were opened. */
+export interface OpenedTargets {
+  /** All of them as one. */
+  readonly balancer: Balancer;
+  /** What is going on on the channels of each target that has some, by its name. */
+  channels(): Readonly<Record<string, ChannelStats>>;
+  /**
+   * Takes over the targets, the policy and the settings of health of another config of the route.
+   *
+   * @throws {ConfigError} where certificates cannot be used; then nothing has changed
+   */
+  update(route: RouteConfig): void;
+}
+
+/**
+ * How long the answers of a target that was removed may go on, in milliseconds: as long as a call may take that
+ * begins at the last moment. Streams that have no end are cut then; clients take them up again elsewhere.
+ */
+const CLOSE_AFTER_MS = 300_000;
+
+/** Opens them. @throws {ConfigError} where certificates cannot be used */
+export function openTargets(route: RouteConfig, deps: TargetDeps): OpenedTargets {
+  const { clock, logger } = deps;
+  const fleet = fleetHealth(route.upstream.health, clock, logger, route.name);
+  const channels = new Map<string, ChannelUpstream>();
+  const specsOf = (config: RouteConfig) => targetSpecs(config, deps, channels);
+  const balancer = new Balancer(
+    { route: route.name, fleet, clock, closeAfterMs: CLOSE_AFTER_MS },
+    route.upstream.balance,
+    specsOf(route),
+  );
+  return {
+    balancer,
+    channels: () =>
+      Object.fromEntries(
+        balancer.targets().flatMap(({ name }) => {
+          const channel = channels.get(name);
+          return channel === undefined ? [] : [[name, channel.stats()]];
+        }),
+      ),
+    update(config) {
+      balancer.update(specsOf(config), config.upstream.balance);
+      fleet.update(config.upstream.health);
+    },
+  };
+}
+
+/** The targets of a config; what is opened on channels is noted in `channels`. */
+function targetSpecs(
+  route: RouteConfig,
+  deps: TargetDeps,
+  channels: Map<string, ChannelUpstream>,
+): readonly TargetSpec[] {
+  const tls = readTls(route);
+  const listed = listedTargets(route);
+  return listed.map(({ name, url, weight }) => {
+    const address = parseTarget(url, tls);
+    if (address === undefined) throw noUpstream(route);
+    return {
+      name,
+      weight,
+      place: url,
+      open() {
+        const opened = openTarget(route, address, deps);
+        if ("stats" in opened) channels.set(name, opened);
+        return opened;
+      },
+      watching: watching(route, address, listed.length, deps),
+    };
+  });
+}
+
+/** The targets, or the one without a name that `url` stands for. */
+function listedTargets({ upstream: { url, targets } }: RouteConfig): readonly TargetConfig[] {
+  // The schema lets both be left out; `loadConfig` does not.
+  return targets ?? [{ name: UNNAMED, url: url ?? "", weight: 1 }];
+}
+
+/** One server, with connections of its own. */
+function openTarget(
+  { upstream }: RouteConfig,
+  { target, path, query }: UpstreamAddress,
+  deps: TargetDeps,
+): Upstream | ChannelUpstream {
+  const { config: { limits }, timers: clock, withheld } = deps;
+  const client = clientFactory(upstream, deps)({
+    target,
+    connectTimeoutMs: upstream.connectTimeoutMs,
+    maxConnections: upstream.maxConnections,
+    maxStreams: upstream.maxStreams,
+    maxQueued: upstream.maxQueued,
+    queueTimeoutMs: upstream.queueTimeoutMs,
+    keepAliveMs: upstream.keepAliveMs,
+    clock,
+  });
+  const spoken = {
+    path,
+    query,
+    headers: upstream.headers,
+    forwardCredentials: upstream.credentials === "forward",
+    withheld,
+    timeouts: {
+      headersMs: upstream.headersTimeoutMs,
+      totalMs: upstream.totalTimeoutMs,
+      bodyIdleMs: upstream.bodyIdleTimeoutMs,
+      streamIdleMs: upstream.streamIdleTimeoutMs,
+    },
+  };
+  if (upstream.transport === "streamable-http") return streamableHttpUpstream(client, spoken);
+  const open = httpSseChannel(client, {
+    ...spoken,
+    target,
+    endpointTimeoutMs: upstream.connectTimeoutMs,
+    maxEventBytes: limits.maxEventBytes,
+    clock,
+  });
+  return channelUpstream(open, {
+    ...channelOptions(deps, upstream, upstream.maxStreams),
+    beneath: client,
+  });
+}
+
+function clientFactory(
+  { http2 }: RouteConfig["upstream"],
+  { httpClient }: TargetDeps,
+): HttpClientFactory {
+  return httpClient ?? (http2 ? http2Client : http1Client);
+}
+
+/** How a target is probed; undefined where it is not. */
+function watching(
+  { upstream }: RouteConfig,
+  { target, path, query }: UpstreamAddress,
+  targets: number,
+  deps: TargetDeps,
+): Watching | undefined {
+  const { health: settings, transport, headers } = upstream;
+  const { intervalMs, timeoutMs } = settings;
+  const probe = chosenProbe(settings.probe, targets);
+  if (probe === "off") return undefined;
+  return {
+    key: JSON.stringify([probe, intervalMs, timeoutMs]),
+    begin: (health) =>
+      startProbes({
+        target,
+        path,
+        query,
+        transport,
+        headers,
+        settings,
+        targets,
+        clock: deps.clock,
+        health,
+        makeClient: clientFactory(upstream, deps),
+      }),
+  };
+}
+
+function noUpstream({ name }: RouteConfig): ConfigError {
+  return new ConfigError([{
+    path: `upstream.url of the route ${name}`,
+    found: "nothing",
+    wanted: "the URL of the server, or stdio with the command that starts it",
+  }]);
+}
+
+function readTls({ name, upstream: { tls } }: RouteConfig): TlsOptions {
+  const read = (key: "caFile" | "certFile" | "keyFile") => {
+    const file = tls[key];
+    if (file === undefined) return undefined;
+    const refuse = (why: string) =>
+      new ConfigError([{
+        path: `upstream.tls.${key} of the route ${name}`,
+        found: `${file}, which ${why}`,
+        wanted: "a readable PEM file",
+      }]);
+    let text: string;
+    try {
+      text = Deno.readTextFileSync(file);
+    } catch (error) {
+      throw refuse(`cannot be read (${error instanceof Error ? error.message : error})`);
+    }
+    if (!/-----BEGIN [A-Z ]+-----/.test(text)) throw refuse("holds no PEM block");
+    return text;
+  };
+  const ca = read("caFile");
+  const certificates = {
+    caCerts: ca === undefined ? [] : [ca],
+    cert: read("certFile"),
+    key: read("keyFile"),
+  };
+  checkTls(name, certificates);
+  return certificates;
+}
+
+/** Has the runtime read the certificates once, so that what is wrong with them is told at the start. */
+function checkTls(name: string, { caCerts, cert, key }: TlsOptions): void {
+  if (caCerts.length === 0 && cert === undefined) return;
+  const pair = cert !== undefined && key !== undefined ? { cert, key } : {};
+  try {
+    Deno.createHttpClient({ caCerts: [...caCerts], ...pair }).close();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([{
+      path: `upstream.tls of the route ${name}`,
+      found: `certificates that cannot be used (${reason})`,
+      wanted: "certificates in PEM, and a key that belongs to the client's",
+    }]);
+  }
+}
