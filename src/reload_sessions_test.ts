@@ -69,6 +69,49 @@ Deno.test("R66 a session goes on at another server, where it is made anew", asyn
   });
 });
 
+Deno.test("R66 where the targets alone are others, sessions stay, and those of a target that went move", async () => {
+  await using first = sessionUpstream();
+  await using second = sessionUpstream();
+  const upstreams = { a: first, b: second };
+  const settings = (...names: ("a" | "b")[]) => {
+    const targets = names.map((name) => ({ name, url: upstreams[name].url }));
+    const upstream = { ...reloading.AT_ONCE, targets, balance: { policy: "round-robin" } };
+    return { routes: [{ name: "mcp", path: "/mcp", upstream }], admin: "127.0.0.1:0" };
+  };
+  await withReloadable(settings("a"), async (proxy) => {
+    const caller = await new SessionCaller({ ...proxy, logs: [] }).ready();
+    const outcome = await proxy.put(settings("a", "b"));
+    assertEquals(outcome, reloading.done({ changed: ["mcp"] }));
+    assertEquals((await caller.ask("ping")).status, 200);
+    const page = await exchange(
+      proxy.adminOrigin!,
+      "GET /targets/mcp HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    );
+    // What was known of the first one still is.
+    const { targets } = JSON.parse(page.text);
+    assertEquals(
+      targets.map(({ name, calls }: { name: string; calls: number }) => [name, calls > 0]),
+      [["a", true], ["b", false]],
+    );
+    await proxy.put(settings("b"));
+    assertEquals((await caller.ask("ping")).status, 200);
+    assertEquals(first.told(2), ["ping@inner-1"]);
+    assertEquals(second.told(), [
+      "initialize",
+      "notifications/initialized@inner-1",
+      "ping@inner-1",
+    ]);
+    // Taken back where something else in the same config cannot run.
+    const failing = [
+      ...settings("a").routes,
+      reloading.routeTo("x", first.url, { tls: { caFile: "/no/such.pem" } }),
+    ];
+    assertEquals((await proxy.put({ ...settings("a"), routes: failing })).ok, false);
+    assertEquals((await caller.ask("ping")).status, 200);
+    assertEquals(first.told(3), []);
+  });
+});
+
 Deno.test("a GET stream of an unchanged route stays open over reloads and misses nothing", async () => {
   await using upstream = eventServer();
   await using other = sessionUpstream();

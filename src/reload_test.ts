@@ -6,7 +6,9 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { hashOfKey } from "./auth/mod.ts";
+import { configSchema } from "./config/schema.ts";
 import { MAX_RETIRED } from "./holds.ts";
+import { serve } from "./server.ts";
 import * as tagging from "./testing/tagging.ts";
 import {
   eventClient,
@@ -16,6 +18,7 @@ import {
   jsonPost,
   messages,
   postText,
+  PROJECT,
   RawClient,
   reloading,
   scriptedUpstream,
@@ -249,6 +252,56 @@ Deno.test("a config that cannot run changes nothing, and every problem is told",
     }
     assertEquals(other.requests.length, 0);
   });
+});
+
+Deno.test("a certificate that was renewed is read, although the config is as it was", async () => {
+  await using upstream = namedUpstream("u");
+  const folder = await Deno.makeTempDir();
+  const caFile = `${folder}/ca.pem`;
+  const pem = await Deno.readTextFile(new URL("fixtures/tls/ca.pem", PROJECT));
+  await Deno.writeTextFile(caFile, pem);
+  const settings = { routes: [routeTo("mcp", upstream.url, { tls: { caFile } })] };
+  await withReloadable(settings, async (proxy) => {
+    assertEquals(await proxy.put(settings), done({ kept: ["mcp"] }));
+    await Deno.writeTextFile(caFile, "\n" + pem);
+    assertEquals(await proxy.put(settings), done({ changed: ["mcp"] }));
+    await Deno.remove(caFile);
+    const outcome = await proxy.put(settings);
+    assertMatch(outcome.ok ? "" : outcome.problems.join(), /ca\.pem, which cannot be read/);
+    assertEquals((await ping(proxy.origin))[0], 200);
+  });
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("POST /reload on the admin address reads the config again, and says what came of it", async () => {
+  await using upstream = namedUpstream("u");
+  const config = (name: string, more = {}) =>
+    configSchema.parse({
+      listen: "127.0.0.1:0",
+      admin: "127.0.0.1:0",
+      routes: [routeTo(name, upstream.url)],
+      ...more,
+    });
+  const next: (() => unknown)[] = [
+    () => config("late"),
+    () => config("late", { listen: "127.0.0.1:1" }),
+    () => {
+      throw new Error("canary");
+    },
+  ];
+  const load = () => Promise.resolve().then(() => next.shift()!() as ReturnType<typeof config>);
+  const proxy = await serve({ config: config("mcp"), load });
+  const post = async () => {
+    const request = "POST /reload HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n";
+    const { status, text } = await exchange(proxy.adminOrigin!, request);
+    return [status, JSON.parse(text)];
+  };
+  assertEquals(await post(), [200, done({ added: ["late"], removed: ["mcp"] })]);
+  const [status, { ok, problems }] = await post();
+  assertEquals([status, ok, problems.length], [409, false, 1]);
+  assertEquals((await post())[0], 409);
+  assertEquals(await ping(proxy.origin, {}, "/late"), [200, { name: "u" }]);
+  await proxy.stop();
 });
 
 Deno.test("what only a restart can change is refused as a whole, with a sentence for each", async () => {
