@@ -12,6 +12,7 @@ import {
   createPipeline,
   fileLines,
   InterceptorLoadError,
+  moduleVersion,
   type Pipeline,
 } from "./intercept/mod.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
@@ -54,13 +55,13 @@ export async function loadPipelines(
     for (const route of routes) {
       const configs = [...interceptors, ...route.interceptors];
       if (configs.length === 0) continue;
-      const kept = running && keptPipeline(route.path, configs, running);
-      if (kept !== undefined) {
-        pipelines.set(route.path, kept);
-        continue;
-      }
-      const entries = await buildEntries(configs, options);
-      pipelines.set(route.path, createPipeline(entries, { clock, log: logger }));
+      // Read ahead of the modules: one that changes meanwhile is taken for changed the next time.
+      const versions = await versionsOf(configs, options.baseDir);
+      const kept = running && keptPipeline(route.path, configs, versions, running);
+      const pipeline = kept ??
+        createPipeline(await buildEntries(configs, options), { clock, log: logger });
+      versionsIn.set(pipeline, versions);
+      pipelines.set(route.path, pipeline);
     }
   } catch (error) {
     await closeMade(pipelines, running?.pipelines);
@@ -74,16 +75,27 @@ export async function loadPipelines(
   return pipelines;
 }
 
-/** The pipeline of a path where its interceptors are as they were. */
+/** The versions of the modules that a pipeline was made of. */
+const versionsIn = new WeakMap<Pipeline, readonly string[]>();
+
+function versionsOf(configs: Config["interceptors"], baseDir: string): Promise<string[]> {
+  const modules = configs.flatMap(({ module }) => module ?? []);
+  return Promise.all(modules.map((module) => moduleVersion(module, baseDir)));
+}
+
+/** The pipeline of a path where its interceptors are as they were, and the texts of their modules. */
 function keptPipeline(
   path: string,
   configs: Config["interceptors"],
+  versions: readonly string[],
   { config: { interceptors, routes }, pipelines }: RunningInterceptors,
 ): Pipeline | undefined {
   const before = routes.find((route) => route.path === path);
-  const isSame = before !== undefined &&
-    isDeepStrictEqual([...interceptors, ...before.interceptors], configs);
-  return isSame ? pipelines.get(path) : undefined;
+  const pipeline = pipelines.get(path);
+  if (before === undefined || pipeline === undefined) return undefined;
+  const isSame = isDeepStrictEqual([...interceptors, ...before.interceptors], configs) &&
+    isDeepStrictEqual(versionsIn.get(pipeline), versions);
+  return isSame ? pipeline : undefined;
 }
 
 /** Closes pipelines that are of no use after all, but for those that run. */

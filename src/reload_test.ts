@@ -273,6 +273,52 @@ Deno.test("a certificate that was renewed is read, although the config is as it 
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("a module of interceptors that was mended or changed is loaded anew, and only then", async () => {
+  await using upstream = namedUpstream("u");
+  const folder = await Deno.makeTempDir();
+  const module = `${folder}/own.ts`;
+  const text = (tag: string) =>
+    `export default { name: "own", serverMessage: (message) =>
+      ({ replace: { ...message, result: { tag: ${JSON.stringify(tag)} } } }) };`;
+  const settings = (...own: unknown[]) => ({
+    routes: [routeTo("mcp", upstream.url, {}, { interceptors: own })],
+  });
+  await withReloadable(settings(), async (proxy) => {
+    await Deno.writeTextFile(module, "export default {");
+    assertEquals((await proxy.put(settings({ module }))).ok, false);
+    assertEquals(await ping(proxy.origin), [200, { name: "u" }]);
+    for (const tag of ["mended", "changed"]) {
+      await Deno.writeTextFile(module, text(tag));
+      assertEquals(await proxy.put(settings({ module })), done({ changed: ["mcp"] }));
+      assertEquals(await ping(proxy.origin), [200, { tag }]);
+      assertEquals(await proxy.put(settings({ module })), done({ kept: ["mcp"] }));
+    }
+  });
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a target that is drained stays so when its upstream is made anew", async () => {
+  await using first = namedUpstream("a");
+  await using second = namedUpstream("b");
+  const targets = [{ name: "a", url: first.url }, { name: "b", url: second.url }];
+  const settings = (more = {}) => ({
+    admin: "127.0.0.1:0",
+    routes: [{ path: "/mcp", upstream: { ...reloading.AT_ONCE, targets, ...more } }],
+  });
+  await withReloadable(settings(), async (proxy) => {
+    const path = `/targets/${encodeURIComponent("/mcp")}/a/drain`;
+    const post = `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n`;
+    assertEquals((await exchange(proxy.adminOrigin!, post)).status, 200);
+    assertEquals(
+      await proxy.put(settings({ headers: { "x-a": "b" } })),
+      done({ changed: ["/mcp"] }),
+    );
+    for (let count = 0; count < 10; count++) {
+      assertEquals(await ping(proxy.origin), [200, { name: "b" }]);
+    }
+  });
+});
+
 Deno.test("POST /reload on the admin address reads the config again, and says what came of it", async () => {
   await using upstream = namedUpstream("u");
   const config = (name: string, more = {}) =>

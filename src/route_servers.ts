@@ -49,6 +49,7 @@ export function serversOf(
   const undo: (() => void)[] = [];
   const open = (basis: ServerBasis) => {
     const made = openServer(parts, config, basis);
+    drainAgain(before.get(basis.route.name), made);
     undo.push(() => void made.held.close());
     byRoute.set(basis.route.name, made);
   };
@@ -75,6 +76,13 @@ export function serversOf(
     throw error;
   }
   return byRoute;
+}
+
+/** A target that an operator has drained gets no new work because of another setting. */
+function drainAgain(before: RouteServer | undefined, made: RouteServer): void {
+  for (const { name, draining } of before?.held.value.targets?.targets() ?? []) {
+    if (draining) made.held.value.targets?.drain(name);
+  }
 }
 
 function openServer(parts: Parts, config: Config, basis: ServerBasis): RouteServer {
