@@ -34,7 +34,8 @@ export interface PartsOptions {
   readonly clientConnections: () => number | null;
 }
 
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+/** The same, for the one who changes it. */
+export type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** What all routes of all configs have in common. */
 export interface Parts extends Omit<PartsOptions, "config" | "clientConnections"> {
@@ -44,12 +45,17 @@ export interface Parts extends Omit<PartsOptions, "config" | "clientConnections"
   readonly limits: Writable<LimitsConfig>;
   /** The same for streams. */
   readonly relayLimits: Writable<RelayLimits>;
+  /** The sessions of all routes. */
   readonly sessions: SessionTable;
+  /** Sessions to be ended upstream. */
   readonly abandoned: AbandonedSessions;
+  /** The answers under way. */
   readonly exchanges: Exchanges;
   /** Whether the process drains. */
   readonly drain: Drain;
+  /** The streams of all sessions. */
   readonly live: LiveStreams;
+  /** Streams at other instances and of earlier runs; undefined where there are none. */
   readonly instances: Instances | undefined;
   /** Calls from instance to instance; undefined where there is but one. */
   readonly peerCalls: PeerCalls | undefined;

@@ -25,9 +25,12 @@ export interface RouteServer {
 }
 
 /** All that a server is opened with. */
-interface ServerBasis {
+export interface ServerBasis {
+  /** The route, without what is not the server's business. */
   readonly route: RouteConfig;
+  /** The limits that matter to it. */
   readonly limits: readonly number[];
+  /** Fields with credentials for the proxy. */
   readonly withheld: readonly string[];
   /** The texts of its certificates: a reload takes those that were renewed. */
   readonly certificates: readonly (string | undefined)[];
