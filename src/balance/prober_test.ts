@@ -263,6 +263,7 @@ for (const [probe, name, bytes] of SILENT) {
     // Time may be over in the very moment of the head, or later.
     if (name !== "a head and no body") await relay.settled();
     clock.advance(199);
+    await relay.settled();
     assertEquals(told, []);
     clock.advance(1);
     assertEquals(await result, [false, "no answer in 200 ms"]);
@@ -281,6 +282,7 @@ for (const [probe, status, expected] of [["ping", 400, true], ["/healthz", 500, 
     await headCame;
     await relay.settled();
     clock.advance(199);
+    await relay.settled();
     assertEquals(told, []);
     clock.advance(1);
     assertEquals(await result, [expected, expected ? undefined : "answered 500"]);
