@@ -238,7 +238,7 @@ Deno.test("R65 whatever becomes of calls and probes: never all ejected, down onl
       model.finish();
       for (const { do: done } of steps) seen.add(done);
     }),
-    { numRuns: 1_000 },
+    { numRuns: 3_000 },
   );
   assertEquals(seen.size, 9);
 });

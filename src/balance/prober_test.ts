@@ -263,6 +263,7 @@ for (const [probe, name, bytes] of SILENT) {
     // Time may be over in the very moment of the head, or later.
     if (name !== "a head and no body") await relay.settled();
     clock.advance(199);
+    await relay.settled();
     assertEquals(told, []);
     clock.advance(1);
     assertEquals(await result, [false, "no answer in 200 ms"]);
@@ -279,7 +280,9 @@ for (const [probe, status, expected] of [["ping", 400, true], ["/healthz", 500, 
     const result = next();
     clock.advance(500);
     await headCame;
+    await relay.settled();
     clock.advance(199);
+    await relay.settled();
     assertEquals(told, []);
     clock.advance(1);
     assertEquals(await result, [expected, expected ? undefined : "answered 500"]);
@@ -372,9 +375,11 @@ Deno.test("stop() gives a probe under way up, tells nothing of it, and leaves no
 Deno.test("stop() closes the client once, and resolves when the probe is over", async () => {
   const seen: string[] = [];
   const asked = Promise.withResolvers<void>();
-  const makeClient: HttpClientFactory = () => ({
+  let connectTimeoutMs = 0;
+  const makeClient: HttpClientFactory = (options) => ({
     send: async ({ signal }) => {
       asked.resolve();
+      ({ connectTimeoutMs } = options);
       await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
       seen.push("aborted");
       await relay.settled();
@@ -389,6 +394,7 @@ Deno.test("stop() closes the client once, and resolves when the probe is over", 
   await stop();
   await stop();
   assertEquals([seen.toSorted(), told], [["aborted", "closed", "over"], []]);
+  assertEquals(connectTimeoutMs, SETTINGS.timeoutMs);
 });
 
 Deno.test("probes go over HTTP/2 where the upstream does", async () => {
