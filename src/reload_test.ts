@@ -92,11 +92,14 @@ Deno.test("interceptors that are as they were go on; where they alone differ, th
     assertEquals(tagging.open, ["kept", "two"]);
     assertEquals(await ping(proxy.origin), [200, { name: "u", tag: "two" }]);
     // Limits concern every route, and no interceptor.
-    const limits = { limits: { maxRequestBytes: 100 } };
+    const limits = { limits: { maxRequestBytes: 100, maxJsonDepth: 3 } };
     assertEquals(await proxy.put(settings("two", limits)), done({ changed: ["mcp", "other"] }));
     assertEquals(tagging.open, ["kept", "two"]);
     const long = await postText(proxy.origin, messages.ping().replace("{", "{" + " ".repeat(200)));
     assertEquals(long.status, 413);
+    const deep = await postText(proxy.origin, messages.ping("[[[[1]]]]"));
+    assertEquals(deep.status, 400);
+    assertMatch(JSON.parse(deep.text).error.message, /nested|deep/);
   });
   assertEquals(tagging.open, []);
 });
@@ -144,6 +147,44 @@ Deno.test("sessions of a removed route end, here and at its upstream", async () 
     // The route may come back, the session does not.
     await proxy.put({ routes: [routeTo("mcp", upstream.url), kept] });
     assertEquals((await caller.ask("ping")).status, 404);
+  });
+});
+
+Deno.test("a removed route's upstream stays until it has been told of all its sessions", async () => {
+  await using upstream = sessionUpstream({
+    instead: async ({ method }) => {
+      // So that they wait for each other.
+      if (method === "DELETE") await new Promise((resolve) => setTimeout(resolve, 1));
+      return false;
+    },
+  });
+  const kept = routeTo("other", upstream.url);
+  await withReloadable({ routes: [routeTo("mcp", upstream.url), kept] }, async (proxy) => {
+    const opened = Array.from({ length: 40 }, () => postText(proxy.origin, messages.initialize()));
+    await Promise.all(opened);
+    assertEquals((await proxy.put({ routes: [kept] })).ok, true);
+    await upstream.received(79);
+    assertEquals(upstream.told(40).filter((told) => told.startsWith("DELETE")).length, 40);
+  });
+});
+
+Deno.test("interceptors are open as long as a stream passes them", async () => {
+  await using upstream = eventServer();
+  const settings = (tag: string) => ({
+    routes: [routeTo("mcp", upstream.url, {}, tagged(tag))],
+  });
+  await withReloadable(settings("old"), async (proxy) => {
+    using stream = await eventClient.begin(proxy.origin, streams.modernCall());
+    const server = await upstream.stream(0);
+    await proxy.put(settings("new"));
+    await server.send(event(null, progress(1)));
+    assertEquals((await stream.next() as eventClient.ReadEvent).data, progress(1));
+    assertEquals(tagging.open, ["old", "new"]);
+    await server.send(event(null, streams.result(7)));
+    await server.end();
+    const [answer] = await stream.rest();
+    assertEquals(JSON.parse(answer!.data!).result, { content: [], tag: "old" });
+    assertEquals(tagging.open, ["new"]);
   });
 });
 
@@ -428,6 +469,7 @@ Deno.test("limits of sessions and connections, and the level of the log, hold as
     assertEquals(await opened(), 200);
     assertEquals(proxy.logs.length, logged);
     await proxy.put(settings({}, { logLevel: "info" }));
+    assertEquals(proxy.logs.length, logged + 1);
     assertMatch(proxy.logs.at(-1)!, /config reloaded/);
   });
 });
