@@ -1,0 +1,118 @@
+/**
+ * The config of the proxy in a chaos test, and how it changes.
+ *
+ * @module
+ */
+
+import { MODERN_PATH, SESSION_PATH } from "./clients/mod.ts";
+import type { Random } from "./random.ts";
+
+/** Longest wait for the head of an answer, in milliseconds: a fault may be longer. */
+export const HEADERS_TIMEOUT_MS = 3_000;
+
+/** A target as a config names it. */
+export interface Place {
+  readonly name: string;
+  readonly port: number;
+}
+
+/** What a change can choose. */
+export interface Choice {
+  readonly weights: readonly number[];
+  readonly policy: string;
+  readonly intervalMs: number;
+  readonly hasInterceptor: boolean;
+  /** The target that is left out; undefined for none. */
+  readonly without: number | undefined;
+}
+
+/** What a run begins with. */
+export const FIRST_CHOICE: Choice = {
+  weights: [1, 1, 1],
+  policy: "random-two",
+  intervalMs: 500,
+  hasInterceptor: false,
+  without: undefined,
+};
+
+/** An interceptor that changes nothing. */
+const UNNOTICED = { use: "rate_limit", options: { burst: 1_000_000, perSecond: 1_000_000 } };
+
+const POLICIES = [
+  "round-robin",
+  "least-connections",
+  "random-two",
+  "hash-session",
+  "hash-principal",
+];
+
+/** A config with a choice. */
+export function configWith(
+  { targets, admin, choice, single }: {
+    readonly targets: readonly Place[];
+    /** Port of the admin address. */
+    readonly admin: number;
+    readonly choice: Choice;
+    /** Whether the first target is the only one, named by its `url`. */
+    readonly single: boolean;
+  },
+): string {
+  const upstream = (path: string) => ({
+    ...(single ? { url: `http://127.0.0.1:${targets[0]!.port}${path}` } : {
+      targets: targets.map(({ name, port }, at) => ({
+        name,
+        url: `http://127.0.0.1:${port}${path}`,
+        weight: choice.weights[at] ?? 1,
+      })).filter((_, at) => at !== choice.without),
+      balance: { policy: choice.policy },
+      health: {
+        intervalMs: choice.intervalMs,
+        timeoutMs: 1_000,
+        unhealthyAfter: 2,
+        healthyAfter: 1,
+        ejectMs: 1_000,
+        maxEjectMs: 5_000,
+        slowStartMs: 2_000,
+      },
+    }),
+    headersTimeoutMs: HEADERS_TIMEOUT_MS,
+    connectTimeoutMs: 2_000,
+    reconnect: { attempts: 20, initialDelayMs: 20, maxDelayMs: 500 },
+  });
+  const interceptors = choice.hasInterceptor ? [UNNOTICED] : [];
+  return JSON.stringify({
+    listen: "127.0.0.1:0",
+    admin: `127.0.0.1:${admin}`,
+    logLevel: "info",
+    drainTimeoutMs: 1_000,
+    routes: [SESSION_PATH, MODERN_PATH].map((path) => ({
+      path,
+      upstream: upstream(path),
+      interceptors,
+    })),
+  });
+}
+
+/** Another choice, which differs from the one before in one thing. */
+export function changed(before: Choice, random: Random): Choice {
+  const changes: readonly (() => Partial<Choice>)[] = [
+    () => ({ weights: before.weights.map(() => random.whole(1, 5)) }),
+    () => ({ policy: random.pick(POLICIES.filter((policy) => policy !== before.policy)) }),
+    () => ({ intervalMs: before.intervalMs === 500 ? 700 : 500 }),
+    () => ({ hasInterceptor: !before.hasInterceptor }),
+    () => ({ without: before.without === undefined ? random.whole(0, 2) : undefined }),
+  ];
+  // A target that was removed is added back soon: the others must not be alone with the faults.
+  const change = before.without !== undefined ? changes.at(-1)! : random.pick(changes);
+  return { ...before, ...change() };
+}
+
+/** A text that no proxy can take for a config. */
+export function broken(config: string, random: Random): string {
+  return random.pick([
+    config.slice(0, config.length >> 1),
+    config.replace('"routes"', '"rotues"'),
+    config.replace(/"weight":\d+/, '"weight":-1'),
+    config.replace(/"policy":"[^"]*"/, '"policy":"best"'),
+  ]);
+}

@@ -1,0 +1,206 @@
+/**
+ * Judges what was noted in a run: pure.
+ *
+ * @module
+ */
+
+import type { Book, Call, Delivery } from "./book.ts";
+import type { Fault, FaultKind } from "./faults.ts";
+
+/** What is judged. */
+export interface Evidence {
+  readonly book: Book;
+  readonly faults: readonly Fault[];
+  /** How often the processes of the targets got each call. */
+  readonly received: ReadonlyMap<string, number>;
+  /** The proxy's longest wait for the head of an answer, in milliseconds. */
+  readonly headersTimeoutMs: number;
+}
+
+/** Something that the proxy should not have done. */
+export interface Finding {
+  readonly rule: Rule;
+  readonly what: string;
+}
+
+/** The rules, in the words of the report. */
+export const RULES = {
+  failed: "a call fails only while it is under way at a target that is killed, restarted or reset, or that " +
+    "stands still or is slow for longer than the deadline",
+  resumable: "a call whose client has an event id survives a reset of its target",
+  hung: "every call is answered, well or badly, within 20 s",
+  twice: "what is no read is sent to a target at most once, and got by one at most once",
+  progress: "an answered call has had all its progress events, each once and in order",
+  ticks: "the numbered events of a session at a server come each once, in order and without a gap",
+  odd: "nobody gets what is not theirs, and no stream stays silent when all is well",
+  reload: "a config is reloaded, or refused where it is wrong, and neither fails a call",
+  proxy: "the proxy runs to the end and logs no error of its own",
+} as const;
+
+/** One of them. */
+export type Rule = keyof typeof RULES;
+
+/** What came of the calls. */
+export interface Judgement {
+  readonly findings: readonly Finding[];
+  readonly figures: Figures;
+}
+
+/** The figures of the report. */
+export interface Figures {
+  readonly calls: number;
+  readonly answered: number;
+  /** Calls that failed, and may: by the fault that excuses them. */
+  readonly excused: Readonly<Record<string, number>>;
+  readonly unexcused: number;
+  readonly deliveredTwice: number;
+  /** Calls that read, and were sent again. */
+  readonly readsSentAgain: number;
+  readonly progressEvents: number;
+  readonly tickEvents: number;
+  readonly eventsLost: number;
+  readonly eventsTwice: number;
+  /** Sessions at servers that numbered events came from. */
+  readonly epochs: number;
+}
+
+/** Time for what a fault does to a call to be seen by its client, and between clocks, in milliseconds. */
+const SLACK_MS = 20;
+
+/** Calls that change nothing, which the proxy may send again. */
+const READS: ReadonlySet<Call["kind"]> = new Set(["open", "list"]);
+
+/** Faults that break a call that is under way. */
+const BREAKS: ReadonlySet<FaultKind> = new Set(["kill", "restart", "reset", "refuse"]);
+
+/** Judges a run. */
+export function judge(evidence: Evidence): Judgement {
+  const findings: Finding[] = [];
+  const add = (rule: Rule, what: string) => void findings.push({ rule, what });
+  const calls = judgeCalls(evidence, add);
+  const deliveries = judgeDeliveries(evidence, add);
+  const ticks = judgeTicks(evidence.book, add);
+  for (const { client, what, atMs } of evidence.book.oddities) {
+    add("odd", `${client} at ${Math.round(atMs)}: ${what}`);
+  }
+  return {
+    findings,
+    figures: {
+      ...calls,
+      ...deliveries,
+      ...ticks,
+      eventsLost: calls.eventsLost + ticks.eventsLost,
+      eventsTwice: calls.eventsTwice + ticks.eventsTwice,
+    },
+  };
+}
+
+type Add = (rule: Rule, what: string) => void;
+
+function judgeCalls(evidence: Evidence, add: Add) {
+  const { book } = evidence;
+  const excused: Record<string, number> = {};
+  let [answered, unexcused, progressEvents, eventsLost, eventsTwice] = [0, 0, 0, 0, 0];
+  for (const call of book.calls.values()) {
+    progressEvents += call.progress.length;
+    if (call.failure === undefined && call.endMs !== undefined) {
+      answered++;
+      const wanted = Array.from({ length: call.steps }, (_, at) => at + 1);
+      if (wanted.join() === call.progress.join()) continue;
+      const got = new Set(call.progress);
+      eventsLost += wanted.filter((number) => !got.has(number)).length;
+      eventsTwice += call.progress.length - got.size;
+      add("progress", `${tell(call, evidence)}: got ${call.progress} of ${call.steps}`);
+      continue;
+    }
+    const excuse = excuseFor(call, evidence);
+    if ("kind" in excuse) excused[excuse.kind] = (excused[excuse.kind] ?? 0) + 1;
+    else {
+      unexcused++;
+      add(excuse.rule, tell(call, evidence));
+    }
+  }
+  return {
+    calls: book.calls.size,
+    answered,
+    excused,
+    unexcused,
+    progressEvents,
+    eventsLost,
+    eventsTwice,
+  };
+}
+
+/** The fault that a call may fail of, or the rule by which it may not. */
+function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule: Rule } {
+  const { book, faults } = evidence;
+  const endMs = call.endMs ?? Infinity;
+  if (endMs === Infinity || call.failure?.startsWith("silence")) return { rule: "hung" };
+  let rule: Rule = "failed";
+  for (const { target, atMs } of book.deliveries.get(call.token) ?? []) {
+    const during = faults.filter((fault) =>
+      fault.target === target && fault.fromMs <= endMs && fault.untilMs + SLACK_MS >= atMs
+    );
+    const breaking = during.find(({ kind }) => BREAKS.has(kind));
+    // A reset alone leaves the server its events: by their ids a stream can be taken up again.
+    if (breaking?.kind === "reset" && call.hasEventId) rule = "resumable";
+    else if (breaking !== undefined) return breaking;
+    const waited = endMs - atMs >= evidence.headersTimeoutMs - SLACK_MS;
+    if (during.length > 0 && breaking === undefined && waited) return during[0]!;
+  }
+  return { rule };
+}
+
+function judgeDeliveries({ book, received }: Evidence, add: Add) {
+  let [deliveredTwice, readsSentAgain] = [0, 0];
+  for (const call of book.calls.values()) {
+    const sent = book.deliveries.get(call.token)?.length ?? 0;
+    const got = received.get(call.token) ?? 0;
+    if (sent < 2 && got < 2) continue;
+    if (READS.has(call.kind)) readsSentAgain++;
+    else {
+      deliveredTwice++;
+      add("twice", `${call.client} ${call.token}: sent ${sent} times (${
+        where(book.deliveries.get(call.token))
+      }), got ${got} times`);
+    }
+  }
+  return { deliveredTwice, readsSentAgain };
+}
+
+function judgeTicks(book: Book, add: Add) {
+  let [tickEvents, eventsLost, eventsTwice] = [0, 0, 0];
+  for (const { client, epoch, numbers } of book.ticks.values()) {
+    tickEvents += numbers.length;
+    const isContiguous = numbers.every((number, at) => at === 0 || number === numbers[at - 1]! + 1);
+    if (isContiguous) continue;
+    const unique = new Set(numbers);
+    const [first, last] = [Math.min(...numbers), Math.max(...numbers)];
+    eventsLost += last - first + 1 - unique.size;
+    eventsTwice += numbers.length - unique.size;
+    add("ticks", `${client} of ${epoch}: ${numbers}`);
+  }
+  return { tickEvents, eventsLost, eventsTwice, epochs: book.ticks.size };
+}
+
+function where(deliveries: readonly Delivery[] = []): string {
+  return deliveries.map(({ target, atMs, connection }) =>
+    `${target} at ${Math.round(atMs)} on connection ${connection}`
+  ).join(", ");
+}
+
+/** A call in words, with what happened to its targets meanwhile. */
+function tell(call: Call, { book, faults }: Evidence): string {
+  const { client, token, kind, startMs, endMs, failure, hasEventId, isLast } = call;
+  const deliveries = book.deliveries.get(token) ?? [];
+  const near = faults.filter(({ fromMs, untilMs }) =>
+    fromMs <= (endMs ?? Infinity) + 1_000 && untilMs >= startMs - 1_000
+  );
+  const told = near.map((fault) =>
+    `${fault.kind} of ${fault.target} ${Math.round(fault.fromMs)}-${Math.round(fault.untilMs)}`
+  );
+  return `${client} ${kind} ${token}${isLast ? " (when all was well)" : ""}, ` +
+    `${Math.round(startMs)}-${endMs === undefined ? "" : Math.round(endMs)}, ` +
+    `sent to ${where(deliveries) || "nobody"}${hasEventId ? ", with an event id" : ""}: ` +
+    `${failure ?? "answered"} [${told.join("; ") || "no fault near"}]`;
+}

@@ -1,0 +1,90 @@
+/**
+ * Has the proxy reload its config while clients work: by SIGHUP and by a change of the file, now and then with a
+ * file that is wrong.
+ *
+ * @module
+ */
+
+import { pause } from "./clients/mod.ts";
+import { broken, changed, type Choice, configWith, FIRST_CHOICE, type Place } from "./config.ts";
+import type { Finding } from "./judge.ts";
+import type { Proxy } from "./proxy.ts";
+import type { Random } from "./random.ts";
+
+/** How long the proxy may take to say what came of a reload, in milliseconds. */
+const SAID_MS = 10_000;
+
+/** How many of the files are wrong. */
+const BROKEN = 0.15;
+
+/** What came of the reloads. */
+export interface Reloads {
+  /** Files that are right, and were taken over. */
+  readonly done: number;
+  /** Files that are wrong, and were refused. */
+  readonly refused: number;
+  readonly findings: readonly Finding[];
+}
+
+/** What reloading is done with. */
+export interface ReloadOptions {
+  readonly proxy: Proxy;
+  readonly targets: readonly Place[];
+  /** Port of the admin address. */
+  readonly admin: number;
+  /** How often a file that is right is put in place. */
+  readonly count: number;
+  /** In which time, in milliseconds. */
+  readonly withinMs: number;
+  readonly random: Random;
+  readonly over: AbortSignal;
+}
+
+/** Reloads until all is done. At the end the config is as at first. */
+export async function reload(options: ReloadOptions): Promise<Reloads> {
+  const { proxy, targets, admin, count, withinMs, random, over } = options;
+  const findings: Finding[] = [];
+  let choice: Choice = FIRST_CHOICE;
+  let [done, refused, way] = [0, 0, 0];
+  const put = async (text: string, word: "config reloaded" | "config not reloaded") => {
+    // Each in turn: a signal, or that the file has changed, in place or by another one in its place.
+    const isTold = await replace(proxy, text, way++, word, over);
+    if (isTold || over.aborted) return isTold;
+    findings.push({ rule: "reload", what: `"${word}" was not logged within ${SAID_MS} ms: ${text}` });
+    return false;
+  };
+  while (done < count && !over.aborted) {
+    await pause(random.between(0.5, 1.2) * withinMs / count, over);
+    const isWrong = random.chance(BROKEN);
+    const next = done + 1 === count ? FIRST_CHOICE : changed(choice, random);
+    const text = configWith({ targets, admin, choice: isWrong ? choice : next, single: false });
+    if (isWrong) {
+      if (await put(broken(text, random), "config not reloaded")) refused++;
+      continue;
+    }
+    if (!await put(text, "config reloaded")) break;
+    choice = next;
+    done++;
+  }
+  return { done, refused, findings };
+}
+
+async function replace(
+  proxy: Proxy,
+  text: string,
+  way: number,
+  word: string,
+  over: AbortSignal,
+): Promise<boolean> {
+  const said = () => proxy.log.filter((line) => line.includes(word)).length;
+  const before = said();
+  if (way % 3 === 0) await Deno.writeTextFile(proxy.file, text);
+  else {
+    await Deno.writeTextFile(`${proxy.file}.new`, text);
+    await Deno.rename(`${proxy.file}.new`, proxy.file);
+  }
+  if (way % 3 === 2) proxy.hangUp();
+  const untilMs = performance.now() + SAID_MS;
+  while (said() === before && performance.now() < untilMs) await pause(20, over);
+  return said() !== before;
+}
