@@ -21,6 +21,8 @@ export interface Call {
   readonly isLast: boolean;
   readonly startMs: number;
   endMs: number | undefined;
+  /** How long its stream stayed open behind the answer; undefined where it had no stream, or failed. */
+  openMs: number | undefined;
   /** Whether the client has an event id, by which its stream can be taken up again. */
   hasEventId: boolean;
   /** The numbers of its progress events as they came. */
@@ -83,6 +85,7 @@ export class Book {
       ...call,
       startMs,
       endMs: undefined,
+      openMs: undefined,
       hasEventId: false,
       progress: [],
       failure: undefined,
@@ -95,6 +98,16 @@ export class Book {
   end(call: Call, failure?: string): void {
     call.endMs ??= performance.now();
     call.failure ??= failure;
+  }
+
+  /** A call's answer is here, whatever becomes of its stream. */
+  answered(call: Call): void {
+    call.endMs = performance.now();
+  }
+
+  /** The stream of an answer has ended, or nobody waits for that any more. */
+  streamEnded(call: Call): void {
+    call.openMs = performance.now() - call.endMs!;
   }
 
   /** A token was seen on its way to a target. */

@@ -84,7 +84,12 @@ export async function disturb(
   const disturbed = new Set<Target>();
   let failure: unknown;
   const begin = async (target: Target, kind: FaultKind, own: Random) => {
-    const fault: Fault = { target: target.name, kind, fromMs: performance.now(), untilMs: Infinity };
+    const fault: Fault = {
+      target: target.name,
+      kind,
+      fromMs: performance.now(),
+      untilMs: Infinity,
+    };
     faults.push(fault);
     disturbed.add(target);
     await PLAYS[kind](target, own, calm);

@@ -25,12 +25,15 @@ export interface Finding {
 
 /** The rules, in the words of the report. */
 export const RULES = {
-  failed: "a call fails only while it is under way at a target that is killed, restarted or reset, or that " +
-    "stands still or is slow for longer than the deadline",
+  failed:
+    "a call fails only while it is under way at a target that is killed, restarted or reset, or that " +
+    "stands still or is slow for longer than the deadline; under way is also what is written to a " +
+    "connection within 100 ms of its break",
   resumable: "a call whose client has an event id survives a reset of its target",
   hung: "every call is answered, well or badly, within 20 s",
   twice: "what is no read is sent to a target at most once, and got by one at most once",
   progress: "an answered call has had all its progress events, each once and in order",
+  ended: "the stream of an answer ends within a second behind the answer",
   ticks: "the numbered events of a session at a server come each once, in order and without a gap",
   odd: "nobody gets what is not theirs, and no stream stays silent when all is well",
   reload: "a config is reloaded, or refused where it is wrong, and neither fails a call",
@@ -60,12 +63,25 @@ export interface Figures {
   readonly tickEvents: number;
   readonly eventsLost: number;
   readonly eventsTwice: number;
+  /** Longest and median time from a call to its answer, in milliseconds. */
+  readonly answerMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  /** Answered calls that took longest, in words. */
+  readonly slowest: readonly string[];
   /** Sessions at servers that numbered events came from. */
   readonly epochs: number;
 }
 
 /** Time for what a fault does to a call to be seen by its client, and between clocks, in milliseconds. */
 const SLACK_MS = 20;
+
+/** How long a stream may stay open behind its answer, in milliseconds. */
+const ENDED_MS = 1_000;
+
+/** Longest time behind a break in which the proxy may take a broken connection for a sound one, in milliseconds. */
+const UNNOTICED_MS = 100;
+
+/** How many slow calls are told. */
+const SLOWEST = 5;
 
 /** Calls that change nothing, which the proxy may send again. */
 const READS: ReadonlySet<Call["kind"]> = new Set(["open", "list"]);
@@ -89,6 +105,7 @@ export function judge(evidence: Evidence): Judgement {
       ...calls,
       ...deliveries,
       ...ticks,
+      ...answerTimes(evidence),
       eventsLost: calls.eventsLost + ticks.eventsLost,
       eventsTwice: calls.eventsTwice + ticks.eventsTwice,
     },
@@ -105,6 +122,7 @@ function judgeCalls(evidence: Evidence, add: Add) {
     progressEvents += call.progress.length;
     if (call.failure === undefined && call.endMs !== undefined) {
       answered++;
+      if ((call.openMs ?? 0) > ENDED_MS) add("ended", tell(call, evidence));
       const wanted = Array.from({ length: call.steps }, (_, at) => at + 1);
       if (wanted.join() === call.progress.join()) continue;
       const got = new Set(call.progress);
@@ -131,12 +149,34 @@ function judgeCalls(evidence: Evidence, add: Add) {
   };
 }
 
+function answerTimes(evidence: Evidence): Pick<Figures, "answerMs" | "slowest"> {
+  const took = ({ startMs, endMs }: Call) => endMs! - startMs;
+  const answered = [...evidence.book.calls.values()]
+    .filter(({ failure, endMs }) => failure === undefined && endMs !== undefined)
+    .toSorted((a, b) => took(a) - took(b));
+  const at = (part: number) => {
+    const call = answered[Math.min(answered.length - 1, Math.floor(answered.length * part))];
+    return call === undefined ? 0 : Math.round(took(call));
+  };
+  return {
+    answerMs: { p50: at(0.5), p99: at(0.99), max: at(1) },
+    slowest: answered.slice(-SLOWEST).map((call) => tell(call, evidence)),
+  };
+}
+
 /** The fault that a call may fail of, or the rule by which it may not. */
 function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule: Rule } {
   const { book, faults } = evidence;
   const endMs = call.endMs ?? Infinity;
   if (endMs === Infinity || call.failure?.startsWith("silence")) return { rule: "hung" };
   let rule: Rule = "failed";
+  if (!book.deliveries.has(call.token)) {
+    // Written to a connection that was just broken: nobody got it, and the proxy cannot know that.
+    const justNow = faults.find(({ kind, fromMs }) =>
+      BREAKS.has(kind) && fromMs <= endMs && fromMs + UNNOTICED_MS >= call.startMs
+    );
+    return justNow ?? { rule };
+  }
   for (const { target, atMs } of book.deliveries.get(call.token) ?? []) {
     const during = faults.filter((fault) =>
       fault.target === target && fault.fromMs <= endMs && fault.untilMs + SLACK_MS >= atMs
@@ -160,9 +200,12 @@ function judgeDeliveries({ book, received }: Evidence, add: Add) {
     if (READS.has(call.kind)) readsSentAgain++;
     else {
       deliveredTwice++;
-      add("twice", `${call.client} ${call.token}: sent ${sent} times (${
-        where(book.deliveries.get(call.token))
-      }), got ${got} times`);
+      add(
+        "twice",
+        `${call.client} ${call.token}: sent ${sent} times (${
+          where(book.deliveries.get(call.token))
+        }), got ${got} times`,
+      );
     }
   }
   return { deliveredTwice, readsSentAgain };

@@ -50,7 +50,10 @@ export async function reload(options: ReloadOptions): Promise<Reloads> {
     // Each in turn: a signal, or that the file has changed, in place or by another one in its place.
     const isTold = await replace(proxy, text, way++, word, over);
     if (isTold || over.aborted) return isTold;
-    findings.push({ rule: "reload", what: `"${word}" was not logged within ${SAID_MS} ms: ${text}` });
+    findings.push({
+      rule: "reload",
+      what: `"${word}" was not logged within ${SAID_MS} ms: ${text}`,
+    });
     return false;
   };
   while (done < count && !over.aborted) {

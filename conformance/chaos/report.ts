@@ -23,6 +23,7 @@ export function command({ options }: Pick<Outcome, "options">): string {
 /** The report for people. */
 export function textReport(outcome: Outcome): string {
   const { figures, faults, reloads, eject, readmit, counts, findings, options } = outcome;
+  const { answerMs } = figures;
   const kinds = Map.groupBy(faults, ({ kind }) => kind);
   const told = [...kinds].map(([kind, all]) => `${kind} ${all.length}`).join(", ");
   const excused = Object.entries(figures.excused).map(([kind, count]) => `${kind} ${count}`);
@@ -32,6 +33,7 @@ export function textReport(outcome: Outcome): string {
     ["seconds", (outcome.tookMs / 1_000).toFixed(1)],
     ["requests", figures.calls],
     ["answered", figures.answered],
+    ["time to an answer", `p50 ${answerMs.p50} ms, p99 ${answerMs.p99} ms, max ${answerMs.max} ms`],
     ["failures seen by clients, excused", excused.join(", ") || 0],
     ["failures seen by clients, not excused", figures.unexcused],
     ["POSTs delivered twice", figures.deliveredTwice],

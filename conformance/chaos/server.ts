@@ -141,15 +141,18 @@ function serve(port: number, path: string): void {
   const note = noter(path);
   const session = sessions();
   const recent = modern();
-  const server = Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, async (request) => {
-    if (request.method === "POST") note(await request.clone().text());
-    const isModern = new URL(request.url).pathname === "/modern";
-    if (isModern) return await recent.handle(request);
-    const response = await session.app.handle(request);
-    const id = request.headers.get("mcp-session-id");
-    if (request.method === "GET" && response.ok && id !== null) session.listened(id);
-    return response;
-  });
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port, onListen: () => {} },
+    async (request) => {
+      if (request.method === "POST") note(await request.clone().text());
+      const isModern = new URL(request.url).pathname === "/modern";
+      if (isModern) return await recent.handle(request);
+      const response = await session.app.handle(request);
+      const id = request.headers.get("mcp-session-id");
+      if (request.method === "GET" && response.ok && id !== null) session.listened(id);
+      return response;
+    },
+  );
   const end = async () => {
     const closing = Promise.all([session.app.close(), recent.close(), server.shutdown()]);
     // Calls that run are cut: a server that is restarted does not wait for them for ever.

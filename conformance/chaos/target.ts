@@ -30,7 +30,12 @@ export class Target implements AsyncDisposable {
   readonly #port: number;
   #child: Deno.ChildProcess;
 
-  private constructor(options: TargetOptions, relay: Relay, child: Deno.ChildProcess, port: number) {
+  private constructor(
+    options: TargetOptions,
+    relay: Relay,
+    child: Deno.ChildProcess,
+    port: number,
+  ) {
     this.name = options.name;
     this.relay = relay;
     this.#notes = notesOf(options);

@@ -5,7 +5,9 @@
  */
 
 import { EventReader, requestBytes, WireClient, type WireResponse } from "../../wire/mod.ts";
+import type { Book, Call } from "../book.ts";
 import { CallFailure, PATIENCE_MS } from "./field.ts";
+import { type Message, take } from "./messages.ts";
 
 /** Header fields. */
 export type HeaderFields = Readonly<Record<string, string>>;
@@ -88,22 +90,6 @@ export async function refusal(response: WireResponse): Promise<string> {
   return `status ${response.status}: ${text.slice(0, 200)}`;
 }
 
-/** A message of JSON-RPC as it came. */
-export interface Message {
-  readonly id?: unknown;
-  readonly method?: string;
-  readonly params?: {
-    readonly progressToken?: unknown;
-    readonly progress?: number;
-    readonly data?: { readonly epoch?: unknown; readonly n?: unknown };
-  };
-  readonly result?: {
-    readonly content?: readonly { readonly text?: string }[];
-    readonly tools?: readonly unknown[];
-  };
-  readonly error?: { readonly code: number; readonly message: string };
-}
-
 /** Reads messages from a stream; `onId` is told of each event id. */
 export async function* messages(
   response: WireResponse,
@@ -113,6 +99,41 @@ export async function* messages(
   for (let block = await reader.next(); block !== null; block = await reader.next()) {
     if (block.id !== null) onId(block.id, block.retry);
     if (block.data) yield JSON.parse(block.data);
+  }
+}
+
+/** How long a client waits for the end of a stream behind the answer, in milliseconds. */
+const END_MS = 2_000;
+
+/**
+ * Reads the answer to a call from its stream, to the end of the stream.
+ *
+ * @returns whether the answer was there
+ */
+export async function readStream(
+  call: Call,
+  id: number,
+  { response, book, onId = () => {} }: {
+    readonly response: WireResponse;
+    readonly book: Book;
+    readonly onId?: (id: string) => void;
+  },
+  close: () => void,
+): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    for await (const message of messages(response, onId)) {
+      if (timer !== undefined) {
+        throw new CallFailure(`behind its answer: ${JSON.stringify(message)}`);
+      }
+      if (!take(call, id, message)) continue;
+      book.answered(call);
+      timer = setTimeout(close, END_MS);
+    }
+    if (timer !== undefined) book.streamEnded(call);
+    return timer !== undefined;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -6,7 +6,22 @@
 
 import type { Call } from "../book.ts";
 import { CallFailure } from "./field.ts";
-import type { Message } from "./http.ts";
+
+/** A message of JSON-RPC as it came. */
+export interface Message {
+  readonly id?: unknown;
+  readonly method?: string;
+  readonly params?: {
+    readonly progressToken?: unknown;
+    readonly progress?: number;
+    readonly data?: { readonly epoch?: unknown; readonly n?: unknown };
+  };
+  readonly result?: {
+    readonly content?: readonly { readonly text?: string }[];
+    readonly tools?: readonly unknown[];
+  };
+  readonly error?: { readonly code: number; readonly message: string };
+}
 
 /** The revision of clients with sessions. */
 export const SESSION_REVISION = "2025-11-25";
@@ -43,13 +58,11 @@ export function argumentsOf(call: Call): Record<string, unknown> {
 
 /** A call as a request; `_meta` is what else stands there. */
 export function request(call: Call, id: number, _meta: Record<string, unknown> = {}): string {
-  const params = call.kind === "list"
-    ? { _meta: { ..._meta, "chaos/token": call.token } }
-    : {
-      name: call.kind,
-      arguments: argumentsOf(call),
-      _meta: { ..._meta, ...(call.kind === "steps" && { progressToken: id }) },
-    };
+  const params = call.kind === "list" ? { _meta: { ..._meta, "chaos/token": call.token } } : {
+    name: call.kind,
+    arguments: argumentsOf(call),
+    _meta: { ..._meta, ...(call.kind === "steps" && { progressToken: id }) },
+  };
   return JSON.stringify({ jsonrpc: "2.0", id, method: methodOf(call), params });
 }
 

@@ -7,7 +7,7 @@
 
 import type { Call } from "../book.ts";
 import { CallFailure, type Connection, type Field, pause } from "./field.ts";
-import { isStream, messages, POST_FIELDS, refusal, Wire } from "./http.ts";
+import { isStream, messages, POST_FIELDS, readStream, refusal, Wire } from "./http.ts";
 import { methodOf, MODERN_META, modernFields, request, take } from "./messages.ts";
 
 const RETURN_MS = 200;
@@ -40,14 +40,12 @@ export class ModernClient implements Connection {
     const named = call.kind === "list" ? undefined : call.kind;
     const fields = { ...POST_FIELDS, ...modernFields(method, named) };
     const body = request(call, id, MODERN_META);
+    const { book } = this.field;
     await this.#wire.exchange({ method: "POST", path: this.path, fields, body }, async (answer) => {
       if (answer.status !== 200) throw new CallFailure(await refusal(answer));
-      let isAnswered = false;
-      if (isStream(answer)) {
-        for await (const message of messages(answer, () => {})) {
-          isAnswered = take(call, id, message) || isAnswered;
-        }
-      } else isAnswered = take(call, id, JSON.parse(await answer.body.text()));
+      const isAnswered = isStream(answer)
+        ? await readStream(call, id, { response: answer, book }, () => this.#wire.close())
+        : take(call, id, JSON.parse(await answer.body.text()));
       if (!isAnswered) {
         throw new CallFailure(`its stream ended behind ${call.progress.length} events`);
       }
@@ -66,7 +64,7 @@ export class ModernClient implements Connection {
     while (!this.#isClosed && !over.aborted) {
       try {
         await this.#listenOnce();
-        book.count("subscriptions that ended");
+        if (!this.#isClosed) book.count("subscriptions that ended");
       } catch {
         if (!this.#isClosed) book.count("subscriptions that broke");
       }

@@ -7,8 +7,8 @@
 
 import type { WireResponse } from "../../wire/mod.ts";
 import type { Call } from "../book.ts";
-import { CallFailure, type Connection, type Field, pause, PATIENCE_MS } from "./field.ts";
-import { isStream, messages, POST_FIELDS, refusal, Wire } from "./http.ts";
+import { CallFailure, type Connection, type Field, PATIENCE_MS, pause } from "./field.ts";
+import { isStream, messages, POST_FIELDS, readStream, refusal, Wire } from "./http.ts";
 import { initialize, initialized, request, SESSION_REVISION, take } from "./messages.ts";
 
 /** How long a client waits before it comes back for a stream, in milliseconds. */
@@ -59,11 +59,9 @@ export class SessionClient implements Connection {
       lastId = eventId;
       call.hasEventId = true;
     };
-    let isOver = await this.#post(
-      request(call, id),
-      (response) => read(call, id, response, onId),
-      untilMs,
-    );
+    const read = (wire: Wire) => (response: WireResponse) =>
+      this.#read(call, id, { response, book: this.field.book, onId }, () => wire.close());
+    let isOver = await this.#post(request(call, id), read(this.#wire), untilMs);
     while (!isOver) {
       if (lastId === undefined) throw new CallFailure("its stream ended without an answer");
       await pause(RETURN_MS, this.field.over);
@@ -73,7 +71,7 @@ export class SessionClient implements Connection {
       const resuming = new Wire(this.field.origin);
       isOver = await resuming.exchange(
         asked,
-        (response) => read(call, id, response, onId),
+        read(resuming),
         Math.max(1, untilMs - performance.now()),
       ).finally(() => resuming.close());
     }
@@ -86,6 +84,25 @@ export class SessionClient implements Connection {
       await this.#wire.exchange(asked, (response) => response.body.text(), 5_000).catch(() => {});
     }
     this.#wire.close();
+  }
+
+  /** Reads the answer to a call; false where the stream ended and the client has to come back. */
+  async #read(
+    call: Call,
+    id: number,
+    from: Parameters<typeof readStream>[2],
+    close: () => void,
+  ): Promise<boolean> {
+    const { response } = from;
+    if (response.status !== 200) {
+      throw new CallFailure(await refusal(response), response.status === 404);
+    }
+    if (!isStream(response)) return take(call, id, JSON.parse(await response.body.text()));
+    const isAnswered = await readStream(call, id, from, close);
+    if (!isAnswered && !response.body.complete) {
+      throw new CallFailure(`its stream was cut behind ${call.progress.length} events`);
+    }
+    return isAnswered;
   }
 
   #fields(): Record<string, string> {
@@ -105,28 +122,6 @@ export class SessionClient implements Connection {
     const asked = { method: "POST", path: this.path, fields, body } as const;
     return this.#wire.exchange(asked, on, Math.max(1, untilMs - performance.now()));
   }
-}
-
-/** Reads the answer to a call; false where the stream ended and the client has to come back. */
-async function read(
-  call: Call,
-  id: number,
-  response: WireResponse,
-  onId: (id: string) => void,
-): Promise<boolean> {
-  if (response.status !== 200) {
-    throw new CallFailure(await refusal(response), response.status === 404);
-  }
-  if (!isStream(response)) return take(call, id, JSON.parse(await response.body.text()));
-  let isAnswered = false;
-  for await (const message of messages(response, onId)) {
-    if (isAnswered) throw new CallFailure(`behind its answer: ${JSON.stringify(message)}`);
-    isAnswered = take(call, id, message);
-  }
-  if (!isAnswered && !response.body.complete) {
-    throw new CallFailure(`its stream was cut behind ${call.progress.length} events`);
-  }
-  return isAnswered;
 }
 
 /** The stream on which the server speaks, opened again whenever it ends. */
@@ -156,7 +151,7 @@ class Listener {
     while (!this.#isClosed && !over.aborted) {
       try {
         await this.#listen();
-        book.count("streams of servers that ended");
+        if (!this.#isClosed) book.count("streams of servers that ended");
       } catch {
         if (!this.#isClosed) book.count("streams of servers that broke");
       }

@@ -7,8 +7,8 @@
 import type { Call } from "../book.ts";
 import { EventReader } from "../../wire/mod.ts";
 import { CallFailure, type Connection, type Field, PATIENCE_MS } from "./field.ts";
-import { type Message, POST_FIELDS, refusal, Wire } from "./http.ts";
-import { initialize, initialized, request, take } from "./messages.ts";
+import { POST_FIELDS, refusal, Wire } from "./http.ts";
+import { initialize, initialized, type Message, request, take } from "./messages.ts";
 
 interface Waiting {
   readonly call: Call;
@@ -25,6 +25,7 @@ export class SseClient implements Connection {
   #endpoint = "";
   /** What was asked on the stream and not answered; a client has one call under way. */
   #waiting: Waiting | undefined;
+  #isClosed = false;
   heard = 0;
 
   constructor(readonly name: string, readonly path: string, readonly field: Field) {
@@ -52,6 +53,7 @@ export class SseClient implements Connection {
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     this.#posts.close();
     this.#stream.close();
     return Promise.resolve();
@@ -89,8 +91,8 @@ export class SseClient implements Connection {
     for (let event = await next(); event !== null; event = await next()) {
       if (event.data !== null && event.data !== "") this.#got(JSON.parse(event.data));
     }
-    if (this.#stream !== stream) return;
-    if (!this.field.over.aborted) this.field.book.count("streams of HTTP+SSE clients that ended");
+    if (this.#stream !== stream || this.#isClosed) return;
+    this.field.book.count("streams of HTTP+SSE clients that ended");
     this.#waiting?.reject(new CallFailure("its stream ended", true));
   }
 
