@@ -39,6 +39,22 @@ export interface Delivery {
   readonly connection: number;
 }
 
+/** What the processes of the targets noted of a call. */
+export interface Received {
+  /** How often it came. */
+  readonly got: number;
+  /** How often it was refused without being looked at, since the server did not know its session. */
+  readonly refused: number;
+  /** How often its tool ran. */
+  readonly ran: number;
+}
+
+/** Of a call that came to no process. */
+export const NOTHING_RECEIVED: Received = { got: 0, refused: 0, ran: 0 };
+
+/** What a target notes in front of a token. */
+export const NOTED = { got: "+", refused: "-", ran: "!" } as const;
+
 /** The numbered events that one client got of one session at a server. */
 export interface Ticks {
   readonly client: string;
@@ -65,6 +81,19 @@ const MAX_NOTES = 500_000;
 /** The tokens in a text. */
 export function tokensIn(text: string): string[] {
   return text.match(TOKEN) ?? [];
+}
+
+/** What stands in the files of the targets, by token. */
+export function receivedIn(notes: string): Map<string, Received> {
+  const all = new Map<string, Received>();
+  for (const line of notes.split("\n")) {
+    const token = line.slice(1);
+    const what = (["got", "refused", "ran"] as const).find((name) => NOTED[name] === line[0]);
+    if (what === undefined) continue;
+    const before = all.get(token) ?? NOTHING_RECEIVED;
+    all.set(token, { ...before, [what]: before[what] + 1 });
+  }
+  return all;
 }
 
 /** All that is noted. */

@@ -4,15 +4,15 @@
  * @module
  */
 
-import type { Book, Call, Delivery } from "./book.ts";
+import { type Book, type Call, type Delivery, NOTHING_RECEIVED, type Received } from "./book.ts";
 import type { Fault, FaultKind } from "./faults.ts";
 
 /** What is judged. */
 export interface Evidence {
   readonly book: Book;
   readonly faults: readonly Fault[];
-  /** How often the processes of the targets got each call. */
-  readonly received: ReadonlyMap<string, number>;
+  /** What the processes of the targets noted of each call. */
+  readonly received: ReadonlyMap<string, Received>;
   /** The proxy's longest wait for the head of an answer, in milliseconds. */
   readonly headersTimeoutMs: number;
 }
@@ -31,7 +31,9 @@ export const RULES = {
     "connection within 100 ms of its break",
   resumable: "a call whose client has an event id survives a reset of its target",
   hung: "every call is answered, well or badly, within 20 s",
-  twice: "what is no read is sent to a target at most once, and got by one at most once",
+  twice:
+    "what is no read runs at most once, and is sent again only where a server has refused it because " +
+    "it did not know its session",
   progress: "an answered call has had all its progress events, each once and in order",
   ended: "the stream of an answer ends within a second behind the answer",
   ticks: "the numbered events of a session at a server come each once, in order and without a gap",
@@ -59,6 +61,8 @@ export interface Figures {
   readonly deliveredTwice: number;
   /** Calls that read, and were sent again. */
   readonly readsSentAgain: number;
+  /** Other calls that were sent again because a server did not know their session. */
+  readonly sentAnew: number;
   readonly progressEvents: number;
   readonly tickEvents: number;
   readonly eventsLost: number;
@@ -192,23 +196,20 @@ function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule
 }
 
 function judgeDeliveries({ book, received }: Evidence, add: Add) {
-  let [deliveredTwice, readsSentAgain] = [0, 0];
+  let [deliveredTwice, readsSentAgain, sentAnew] = [0, 0, 0];
   for (const call of book.calls.values()) {
-    const sent = book.deliveries.get(call.token)?.length ?? 0;
-    const got = received.get(call.token) ?? 0;
-    if (sent < 2 && got < 2) continue;
+    const deliveries = book.deliveries.get(call.token) ?? [];
+    const { got, refused, ran } = received.get(call.token) ?? NOTHING_RECEIVED;
+    if (deliveries.length < 2 && ran < 2) continue;
     if (READS.has(call.kind)) readsSentAgain++;
+    else if (ran < 2 && deliveries.length - refused < 2) sentAnew++;
     else {
       deliveredTwice++;
-      add(
-        "twice",
-        `${call.client} ${call.token}: sent ${sent} times (${
-          where(book.deliveries.get(call.token))
-        }), got ${got} times`,
-      );
+      const times = `got ${got} times, refused ${refused} times, ran ${ran} times`;
+      add("twice", `${call.client} ${call.token}: sent to ${where(deliveries)}, ${times}`);
     }
   }
-  return { deliveredTwice, readsSentAgain };
+  return { deliveredTwice, readsSentAgain, sentAnew };
 }
 
 function judgeTicks(book: Book, add: Add) {

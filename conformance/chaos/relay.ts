@@ -127,7 +127,7 @@ function binary(bytes: Uint8Array): string {
 /** Two connections that belong together. */
 class Pair {
   readonly #sockets: readonly [net.Socket, net.Socket];
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #lines: Line[] = [];
   readonly #over: () => void;
   #isOver = false;
 
@@ -150,31 +150,21 @@ class Pair {
     delayMs: () => number,
     look: (bytes: Uint8Array) => void,
   ): void {
-    let heldBytes = 0;
-    let dueMs = 0;
-    // What is late holds back what comes behind it.
-    const later = (bytes: number, act: () => void) => {
-      dueMs = Math.max(dueMs, performance.now() + delayMs());
-      if (heldBytes === 0 && dueMs <= performance.now()) return act();
-      heldBytes += Math.max(1, bytes);
-      if (heldBytes > MAX_HELD_BYTES) from.pause();
-      const timer = setTimeout(() => {
-        this.#timers.delete(timer);
-        heldBytes -= Math.max(1, bytes);
-        if (heldBytes <= MAX_HELD_BYTES) from.resume();
-        act();
-      }, dueMs - performance.now());
-      this.#timers.add(timer);
+    const line = new Line(delayMs);
+    this.#lines.push(line);
+    const takeMore = () => {
+      if (line.heldBytes <= MAX_HELD_BYTES && !to.writableNeedDrain) from.resume();
     };
+    to.on("drain", takeMore);
     from.on("data", (data: Uint8Array) => {
       look(data);
-      later(data.length, () => {
-        if (to.destroyed || to.write(data)) return;
-        from.pause();
-        to.once("drain", () => from.resume());
+      line.push(data.length, () => {
+        if (!to.destroyed) to.write(data);
+        takeMore();
       });
+      if (line.heldBytes > MAX_HELD_BYTES || to.writableNeedDrain) from.pause();
     });
-    from.on("end", () => later(0, () => void to.end()));
+    from.on("end", () => line.push(0, () => void to.end()));
   }
 
   /** Resets both. */
@@ -186,8 +176,50 @@ class Pair {
 
   #end(): void {
     this.#isOver = true;
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    for (const line of this.#lines) line.clear();
     this.#over();
+  }
+}
+
+interface Held {
+  readonly bytes: number;
+  readonly dueMs: number;
+  readonly act: () => void;
+}
+
+/** What is held back of one direction: what is late holds back what comes behind it. */
+class Line {
+  readonly #held: Held[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** What is held back now. */
+  heldBytes = 0;
+
+  constructor(readonly delayMs: () => number) {}
+
+  /** Does something after the delay and behind all before it; at once where nothing is late. */
+  push(bytes: number, act: () => void): void {
+    const delayMs = this.delayMs();
+    if (delayMs === 0 && this.#held.length === 0) return act();
+    this.#held.push({ bytes, dueMs: performance.now() + delayMs, act });
+    this.heldBytes += bytes;
+    this.#wait();
+  }
+
+  /** Forgets all of it. */
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#held.length = 0;
+  }
+
+  #wait(): void {
+    const first = this.#held[0];
+    if (first === undefined || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#held.shift();
+      this.heldBytes -= first.bytes;
+      first.act();
+      this.#wait();
+    }, Math.max(0, first.dueMs - performance.now()));
   }
 }

@@ -38,6 +38,7 @@ export function textReport(outcome: Outcome): string {
     ["failures seen by clients, not excused", figures.unexcused],
     ["POSTs delivered twice", figures.deliveredTwice],
     ["reads sent again", figures.readsSentAgain],
+    ["calls sent again in a new session", figures.sentAnew],
     ["events", figures.progressEvents + figures.tickEvents],
     ["events lost", figures.eventsLost],
     ["events twice", figures.eventsTwice],

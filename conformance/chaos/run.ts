@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Book } from "./book.ts";
+import { Book, receivedIn } from "./book.ts";
 import { type Field, pause, workers } from "./clients/mod.ts";
 import { configWith, FIRST_CHOICE, HEADERS_TIMEOUT_MS, type Place } from "./config.ts";
 import { disturb, type Fault } from "./faults.ts";
@@ -63,11 +63,11 @@ export async function run(options: Options): Promise<Outcome> {
   const { faults, reloads } = await play(options, stage);
   const tookMs = performance.now() - startMs;
   const findings = proxyFindings(proxy);
-  const received = await receivedBy(targets);
+  const notes = await Promise.all(targets.map((target) => target.notes()));
   const { figures, findings: judged } = judge({
     book,
     faults,
-    received,
+    received: receivedIn(notes.join("")),
     headersTimeoutMs: HEADERS_TIMEOUT_MS,
   });
   return {
@@ -172,16 +172,6 @@ async function openTargets(
     if (one.status === "rejected") throw one.reason;
     return one.value;
   });
-}
-
-async function receivedBy(targets: readonly Target[]): Promise<Map<string, number>> {
-  const received = new Map<string, number>();
-  for (const target of targets) {
-    for (const [token, count] of await target.received()) {
-      received.set(token, (received.get(token) ?? 0) + count);
-    }
-  }
-  return received;
 }
 
 function proxyFindings(proxy: Proxy): Finding[] {

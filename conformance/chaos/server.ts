@@ -18,7 +18,7 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from "../servers/sdk_v1.ts";
 import { type OpenFixtureSession, sessionApp } from "../servers/session_app.ts";
-import { tokensIn } from "./book.ts";
+import { NOTED, tokensIn } from "./book.ts";
 
 /** Time between two numbered events of a session, and between two changes that subscribers are told of. */
 const TICK_MS = 1_000;
@@ -38,6 +38,18 @@ const TOOLS = ["echo", "steps"] as const;
 /** Which process this is: each start is another one. */
 const RUN = crypto.randomUUID().slice(0, 8);
 
+/** Appends what became of the calls in a text to the file, which outlives the process. */
+const note = (() => {
+  const path = Deno.args[1];
+  if (path === undefined) throw new Error("the arguments are a port and a file");
+  const file = Deno.openSync(path, { append: true, create: true });
+  const encoder = new TextEncoder();
+  return (what: string, text: string) => {
+    const lines = tokensIn(text).map((token) => `${what}${token}\n`).join("");
+    if (lines !== "") file.writeSync(encoder.encode(lines));
+  };
+})();
+
 interface Arguments {
   readonly token?: unknown;
   readonly steps?: unknown;
@@ -46,6 +58,7 @@ interface Arguments {
 
 /** Says each step, then answers with the token. */
 async function work(args: Arguments, say: (step: number, of: number) => Promise<void>) {
+  note(NOTED.ran, String(args.token));
   const steps = Math.min(Number(args.steps ?? 0), 100);
   for (let step = 1; step <= steps; step++) {
     await new Promise((resolve) => setTimeout(resolve, Number(args.paceMs ?? 0)));
@@ -126,28 +139,19 @@ function modern(): FixtureApp {
   return { handle: (request) => handler.fetch(request), close: () => handler.close() };
 }
 
-/** Appends what came to a file. */
-function noter(path: string): (text: string) => void {
-  const file = Deno.openSync(path, { append: true, create: true });
-  const encoder = new TextEncoder();
-  return (text) => {
-    const lines = tokensIn(text).map((token) => `${token}\n`).join("");
-    if (lines !== "") file.writeSync(encoder.encode(lines));
-  };
-}
-
 /** Serves until it is told to end. */
-function serve(port: number, path: string): void {
-  const note = noter(path);
+function serve(port: number): void {
   const session = sessions();
   const recent = modern();
   const server = Deno.serve(
     { hostname: "127.0.0.1", port, onListen: () => {} },
     async (request) => {
-      if (request.method === "POST") note(await request.clone().text());
+      const text = request.method === "POST" ? await request.clone().text() : "";
+      note(NOTED.got, text);
       const isModern = new URL(request.url).pathname === "/modern";
       if (isModern) return await recent.handle(request);
       const response = await session.app.handle(request);
+      if (response.status === 404) note(NOTED.refused, text);
       const id = request.headers.get("mcp-session-id");
       if (request.method === "GET" && response.ok && id !== null) session.listened(id);
       return response;
@@ -164,4 +168,4 @@ function serve(port: number, path: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`listening on port ${server.addr.port}\n`));
 }
 
-if (import.meta.main) serve(Number(Deno.args[0]), Deno.args[1]!);
+if (import.meta.main) serve(Number(Deno.args[0]));

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Delivery, tokensIn } from "./book.ts";
+import type { Delivery } from "./book.ts";
 import { Relay } from "./relay.ts";
 
 /** How long a server may take to start on a busy machine, in milliseconds. */
@@ -80,12 +80,9 @@ export class Target implements AsyncDisposable {
     this.#child.kill(name);
   }
 
-  /** How often its processes got each call. */
-  async received(): Promise<Map<string, number>> {
-    const counts = new Map<string, number>();
-    const text = await Deno.readTextFile(this.#notes).catch(() => "");
-    for (const token of tokensIn(text)) counts.set(token, (counts.get(token) ?? 0) + 1);
-    return counts;
+  /** What its processes noted, as it stands in their file. */
+  async notes(): Promise<string> {
+    return await Deno.readTextFile(this.#notes).catch(() => "");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
