@@ -23,8 +23,8 @@ export interface Call {
   endMs: number | undefined;
   /** How long its stream stayed open behind the answer; undefined where it had no stream, or failed. */
   openMs: number | undefined;
-  /** Whether the client has an event id, by which its stream can be taken up again. */
-  hasEventId: boolean;
+  /** Whether the client has an event id of a stream whose events the server keeps too. */
+  isResumable: boolean;
   /** The numbers of its progress events as they came. */
   readonly progress: number[];
   /** Why it failed; undefined where it did not, or is not over. */
@@ -115,7 +115,7 @@ export class Book {
       startMs,
       endMs: undefined,
       openMs: undefined,
-      hasEventId: false,
+      isResumable: false,
       progress: [],
       failure: undefined,
     };

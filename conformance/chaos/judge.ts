@@ -29,7 +29,8 @@ export const RULES = {
     "a call fails only while it is under way at a target that is killed, restarted or reset, or that " +
     "stands still or is slow for longer than the deadline; under way is also what is written to a " +
     "connection within 100 ms of its break",
-  resumable: "a call whose client has an event id survives a reset of its target",
+  resumable:
+    "a call at a server that keeps its events survives a reset once its client has an event id",
   hung: "every call is answered, well or badly, within 20 s",
   twice:
     "what is no read runs at most once, and is sent again only where a server has refused it because " +
@@ -101,7 +102,10 @@ export function judge(evidence: Evidence): Judgement {
   const deliveries = judgeDeliveries(evidence, add);
   const ticks = judgeTicks(evidence.book, add);
   for (const { client, what, atMs } of evidence.book.oddities) {
-    add("odd", `${client} at ${Math.round(atMs)}: ${what}`);
+    const opened = [...evidence.book.calls.values()]
+      .findLast((call) => call.client === client && call.kind === "open");
+    const opening = opened === undefined ? "" : `; opened by: ${tell(opened, evidence)}`;
+    add("odd", `${client} at ${Math.round(atMs)}: ${what}${opening}`);
   }
   return {
     findings,
@@ -185,12 +189,13 @@ function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule
     const during = faults.filter((fault) =>
       fault.target === target && fault.fromMs <= endMs && fault.untilMs + SLACK_MS >= atMs
     );
-    const breaking = during.find(({ kind }) => BREAKS.has(kind));
+    const breaking = during.filter(({ kind }) => BREAKS.has(kind));
     // A reset alone leaves the server its events: by their ids a stream can be taken up again.
-    if (breaking?.kind === "reset" && call.hasEventId) rule = "resumable";
-    else if (breaking !== undefined) return breaking;
+    const excuse = breaking.find(({ kind }) => kind !== "reset" || !call.isResumable);
+    if (excuse !== undefined) return excuse;
+    if (breaking.length > 0) rule = "resumable";
     const waited = endMs - atMs >= evidence.headersTimeoutMs - SLACK_MS;
-    if (during.length > 0 && breaking === undefined && waited) return during[0]!;
+    if (during.length > breaking.length && waited) return during[0]!;
   }
   return { rule };
 }
@@ -235,7 +240,7 @@ function where(deliveries: readonly Delivery[] = []): string {
 
 /** A call in words, with what happened to its targets meanwhile. */
 function tell(call: Call, { book, faults }: Evidence): string {
-  const { client, token, kind, startMs, endMs, failure, hasEventId, isLast } = call;
+  const { client, token, kind, startMs, endMs, failure, isResumable, isLast } = call;
   const deliveries = book.deliveries.get(token) ?? [];
   const near = faults.filter(({ fromMs, untilMs }) =>
     fromMs <= (endMs ?? Infinity) + 1_000 && untilMs >= startMs - 1_000
@@ -245,6 +250,6 @@ function tell(call: Call, { book, faults }: Evidence): string {
   );
   return `${client} ${kind} ${token}${isLast ? " (when all was well)" : ""}, ` +
     `${Math.round(startMs)}-${endMs === undefined ? "" : Math.round(endMs)}, ` +
-    `sent to ${where(deliveries) || "nobody"}${hasEventId ? ", with an event id" : ""}: ` +
+    `sent to ${where(deliveries) || "nobody"}${isResumable ? ", resumable" : ""}: ` +
     `${failure ?? "answered"} [${told.join("; ") || "no fault near"}]`;
 }

@@ -33,13 +33,13 @@ const KINDS: readonly Kind[] = [
     name: "session",
     percent: 30,
     lists: true,
-    connect: (name, field) => new SessionClient(name, SESSION_PATH, false, field),
+    connect: (name, field) => new SessionClient(name, SESSION_PATH, false, true, field),
   },
   {
     name: "session-listening",
     percent: 20,
     lists: true,
-    connect: (name, field) => new SessionClient(name, SESSION_PATH, true, field),
+    connect: (name, field) => new SessionClient(name, SESSION_PATH, true, true, field),
   },
   {
     name: "modern",
@@ -63,7 +63,7 @@ const KINDS: readonly Kind[] = [
     name: "session-on-modern",
     percent: 4,
     lists: true,
-    connect: (name, field) => new SessionClient(name, MODERN_PATH, false, field),
+    connect: (name, field) => new SessionClient(name, MODERN_PATH, false, false, field),
   },
   {
     name: "modern-on-session",

@@ -25,6 +25,8 @@ export class SessionClient implements Connection {
     readonly name: string,
     readonly path: string,
     readonly listens: boolean,
+    /** Whether the server keeps the events of its streams. */
+    readonly keepsEvents: boolean,
     readonly field: Field,
   ) {
     this.#wire = new Wire(field.origin);
@@ -57,7 +59,7 @@ export class SessionClient implements Connection {
     const untilMs = performance.now() + PATIENCE_MS;
     const onId = (eventId: string) => {
       lastId = eventId;
-      call.hasEventId = true;
+      call.isResumable = this.keepsEvents;
     };
     const read = (wire: Wire) => (response: WireResponse) =>
       this.#read(call, id, { response, book: this.field.book, onId }, () => wire.close());
