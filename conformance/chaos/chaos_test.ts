@@ -20,6 +20,8 @@ Deno.test("targets are killed, hung, slowed, restarted and reset: nothing lost, 
     reloads: 4,
     seed: SEED,
     thinkMs: [100, 1_000],
+    // Other tests run beside this one: what is slow because of them must not run into a deadline.
+    headersTimeoutMs: 15_000,
   });
   const report = textReport(outcome);
   assertEquals(outcome.findings, [], report);

@@ -7,9 +7,6 @@
 import { MODERN_PATH, SESSION_PATH } from "./clients/mod.ts";
 import type { Random } from "./random.ts";
 
-/** Longest wait for the head of an answer, in milliseconds: a fault may be longer. */
-export const HEADERS_TIMEOUT_MS = 3_000;
-
 /** A target as a config names it. */
 export interface Place {
   readonly name: string;
@@ -46,17 +43,19 @@ const POLICIES = [
   "hash-principal",
 ];
 
+/** What no change changes. */
+export interface Fixed {
+  /** One alone is named by its `url`. */
+  readonly targets: readonly Place[];
+  /** Port of the admin address. */
+  readonly admin: number;
+  /** Longest wait for the head of an answer, in milliseconds. */
+  readonly headersTimeoutMs: number;
+}
+
 /** A config with a choice. */
-export function configWith(
-  { targets, admin, choice, single }: {
-    readonly targets: readonly Place[];
-    /** Port of the admin address. */
-    readonly admin: number;
-    readonly choice: Choice;
-    /** Whether the first target is the only one, named by its `url`. */
-    readonly single: boolean;
-  },
-): string {
+export function configWith({ targets, admin, headersTimeoutMs }: Fixed, choice: Choice): string {
+  const single = targets.length === 1;
   const upstream = (path: string) => ({
     ...(single ? { url: `http://127.0.0.1:${targets[0]!.port}${path}` } : {
       targets: targets.map(({ name, port }, at) => ({
@@ -75,7 +74,7 @@ export function configWith(
         slowStartMs: 2_000,
       },
     }),
-    headersTimeoutMs: HEADERS_TIMEOUT_MS,
+    headersTimeoutMs,
     connectTimeoutMs: 2_000,
     reconnect: { attempts: 20, initialDelayMs: 20, maxDelayMs: 500 },
   });

@@ -22,6 +22,8 @@ export interface Options {
   readonly only: readonly string[];
   /** Longest and shortest time between two calls of a client, in milliseconds. */
   readonly thinkMs: readonly [number, number];
+  /** The proxy's longest wait for the head of an answer, in milliseconds: a fault may be longer. */
+  readonly headersTimeoutMs: number;
   /** File for the report as JSON. */
   readonly json: string | undefined;
 }
@@ -36,6 +38,7 @@ export const DEFAULTS: Options = {
   faults: FAULTS,
   only: [],
   thinkMs: [200, 2_000],
+  headersTimeoutMs: 3_000,
   json: undefined,
 };
 

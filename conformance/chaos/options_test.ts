@@ -36,7 +36,7 @@ Deno.test("changed() takes out no more than one target, and puts it back before 
     if (choice.without !== undefined) assertEquals(next.without, undefined);
     choice = next;
     const targets = ["a", "b", "c"].map((name, at) => ({ name, port: 1 + at }));
-    const config = JSON.parse(configWith({ targets, admin: 4, choice, single: false }));
+    const config = JSON.parse(configWith({ targets, admin: 4, headersTimeoutMs: 5 }, choice));
     const left = choice.without === undefined ? 3 : 2;
     assertEquals(config.routes[0].upstream.targets.length, left);
   }

@@ -6,7 +6,7 @@
  */
 
 import { pause } from "./clients/mod.ts";
-import { broken, changed, type Choice, configWith, FIRST_CHOICE, type Place } from "./config.ts";
+import { broken, changed, type Choice, configWith, FIRST_CHOICE, type Fixed } from "./config.ts";
 import type { Finding } from "./judge.ts";
 import type { Proxy } from "./proxy.ts";
 import type { Random } from "./random.ts";
@@ -29,9 +29,7 @@ export interface Reloads {
 /** What reloading is done with. */
 export interface ReloadOptions {
   readonly proxy: Proxy;
-  readonly targets: readonly Place[];
-  /** Port of the admin address. */
-  readonly admin: number;
+  readonly fixed: Fixed;
   /** How often a file that is right is put in place. */
   readonly count: number;
   /** In which time, in milliseconds. */
@@ -42,7 +40,7 @@ export interface ReloadOptions {
 
 /** Reloads until all is done. At the end the config is as at first. */
 export async function reload(options: ReloadOptions): Promise<Reloads> {
-  const { proxy, targets, admin, count, withinMs, random, over } = options;
+  const { proxy, fixed, count, withinMs, random, over } = options;
   const findings: Finding[] = [];
   let choice: Choice = FIRST_CHOICE;
   let [done, refused, way] = [0, 0, 0];
@@ -60,7 +58,7 @@ export async function reload(options: ReloadOptions): Promise<Reloads> {
     await pause(random.between(0.5, 1.2) * withinMs / count, over);
     const isWrong = random.chance(BROKEN);
     const next = done + 1 === count ? FIRST_CHOICE : changed(choice, random);
-    const text = configWith({ targets, admin, choice: isWrong ? choice : next, single: false });
+    const text = configWith(fixed, isWrong ? choice : next);
     if (isWrong) {
       if (await put(broken(text, random), "config not reloaded")) refused++;
       continue;

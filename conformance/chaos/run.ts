@@ -6,7 +6,7 @@
 
 import { Book, receivedIn } from "./book.ts";
 import { type Field, pause, workers } from "./clients/mod.ts";
-import { configWith, FIRST_CHOICE, HEADERS_TIMEOUT_MS, type Place } from "./config.ts";
+import { configWith, FIRST_CHOICE, type Fixed } from "./config.ts";
 import { disturb, type Fault } from "./faults.ts";
 import { type Figures, type Finding, judge } from "./judge.ts";
 import type { Options } from "./options.ts";
@@ -50,15 +50,14 @@ export async function run(options: Options): Promise<Outcome> {
   ends.defer(() => Deno.remove(folder, { recursive: true }));
   const book = new Book();
   const targets = await openTargets(options, folder, book, ends);
-  const places = targets.map(({ name, relay: { port } }): Place => ({ name, port }));
-  const admin = freePort();
+  const { headersTimeoutMs } = options;
+  const places = targets.map(({ name, relay: { port } }) => ({ name, port }));
+  const fixed: Fixed = { targets: places, admin: freePort(), headersTimeoutMs };
   const file = `${folder}/switchyard.json`;
-  const single = targets.length === 1;
-  const first = configWith({ targets: places, admin, choice: FIRST_CHOICE, single });
-  await Deno.writeTextFile(file, first);
+  await Deno.writeTextFile(file, configWith(fixed, FIRST_CHOICE));
   const proxy = ends.use(await Proxy.open(file));
-  const watch = new Watch(`http://127.0.0.1:${admin}`);
-  const stage = { proxy, targets, places, admin, book, watch, random };
+  const watch = new Watch(`http://127.0.0.1:${fixed.admin}`);
+  const stage = { proxy, targets, fixed, book, watch, random };
   const startMs = performance.now();
   const { faults, reloads } = await play(options, stage);
   const tookMs = performance.now() - startMs;
@@ -68,7 +67,7 @@ export async function run(options: Options): Promise<Outcome> {
     book,
     faults,
     received: receivedIn(notes.join("")),
-    headersTimeoutMs: HEADERS_TIMEOUT_MS,
+    headersTimeoutMs,
   });
   return {
     options,
@@ -87,8 +86,7 @@ export async function run(options: Options): Promise<Outcome> {
 interface Stage {
   readonly proxy: Proxy;
   readonly targets: readonly Target[];
-  readonly places: readonly Place[];
-  readonly admin: number;
+  readonly fixed: Fixed;
   readonly book: Book;
   readonly watch: Watch;
   readonly random: Random;
@@ -96,7 +94,7 @@ interface Stage {
 
 /** The time with clients. */
 async function play(options: Options, stage: Stage) {
-  const { proxy, targets, places, admin, book, watch, random } = stage;
+  const { proxy, targets, fixed, book, watch, random } = stage;
   const [calm, over] = [new AbortController(), new AbortController()];
   const recovered = Promise.withResolvers<void>();
   const field: Field = {
@@ -118,8 +116,7 @@ async function play(options: Options, stage: Stage) {
   const withinMs = options.seconds * 1_000;
   const reloading = reload({
     proxy,
-    targets: places,
-    admin,
+    fixed,
     count: options.reloads,
     withinMs: 0.9 * withinMs,
     random: random.fork(),
