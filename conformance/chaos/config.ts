@@ -66,7 +66,7 @@ export function configWith({ targets, admin, headersTimeoutMs }: Fixed, choice: 
       balance: { policy: choice.policy },
       health: {
         intervalMs: choice.intervalMs,
-        timeoutMs: 1_000,
+        timeoutMs: 1_500,
         unhealthyAfter: 2,
         healthyAfter: 1,
         ejectMs: 1_000,

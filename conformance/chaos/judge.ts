@@ -102,10 +102,7 @@ export function judge(evidence: Evidence): Judgement {
   const deliveries = judgeDeliveries(evidence, add);
   const ticks = judgeTicks(evidence.book, add);
   for (const { client, what, atMs } of evidence.book.oddities) {
-    const opened = [...evidence.book.calls.values()]
-      .findLast((call) => call.client === client && call.kind === "open");
-    const opening = opened === undefined ? "" : `; opened by: ${tell(opened, evidence)}`;
-    add("odd", `${client} at ${Math.round(atMs)}: ${what}${opening}`);
+    add("odd", `${client} at ${Math.round(atMs)}: ${what}${opening(client, atMs, evidence)}`);
   }
   return {
     findings,
@@ -143,7 +140,9 @@ function judgeCalls(evidence: Evidence, add: Add) {
     if ("kind" in excuse) excused[excuse.kind] = (excused[excuse.kind] ?? 0) + 1;
     else {
       unexcused++;
-      add(excuse.rule, tell(call, evidence));
+      const isNowhere = !book.deliveries.has(call.token);
+      const before = isNowhere ? opening(call.client, call.endMs ?? Infinity, evidence) : "";
+      add(excuse.rule, tell(call, evidence) + before);
     }
   }
   return {
@@ -236,6 +235,14 @@ function where(deliveries: readonly Delivery[] = []): string {
   return deliveries.map(({ target, atMs, connection }) =>
     `${target} at ${Math.round(atMs)} on connection ${connection}`
   ).join(", ");
+}
+
+/** How a client's session was opened, and where it was made anew. */
+function opening(client: string, beforeMs: number, evidence: Evidence): string {
+  const opened = [...evidence.book.calls.values()].findLast((call) =>
+    call.client === client && call.kind === "open" && call.startMs < beforeMs
+  );
+  return opened === undefined ? "" : `; its session: ${tell(opened, evidence)}`;
 }
 
 /** A call in words, with what happened to its targets meanwhile. */

@@ -37,7 +37,7 @@ export const DEFAULTS: Options = {
   targets: 3,
   faults: FAULTS,
   only: [],
-  thinkMs: [200, 2_000],
+  thinkMs: [400, 3_000],
   headersTimeoutMs: 3_000,
   json: undefined,
 };
