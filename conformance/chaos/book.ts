@@ -61,6 +61,8 @@ export interface Ticks {
   /** Target, process and session. */
   readonly epoch: string;
   readonly numbers: number[];
+  /** When each of them came. */
+  readonly atMs: number[];
 }
 
 /** Something that is wrong in itself, whatever else happened. */
@@ -152,9 +154,10 @@ export class Book {
     let ticks = this.ticks.get(key);
     if (ticks === undefined) {
       if (this.ticks.size >= MAX_NOTES) return;
-      this.ticks.set(key, ticks = { client, epoch, numbers: [] });
+      this.ticks.set(key, ticks = { client, epoch, numbers: [], atMs: [] });
     }
     ticks.numbers.push(number);
+    ticks.atMs.push(performance.now());
   }
 
   /** Something that must not be. */

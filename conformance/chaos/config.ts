@@ -35,6 +35,9 @@ export const FIRST_CHOICE: Choice = {
 /** An interceptor that changes nothing. */
 const UNNOTICED = { use: "rate_limit", options: { burst: 1_000_000, perSecond: 1_000_000 } };
 
+/** How likely it is that a target is removed. */
+const REMOVALS = 0.3;
+
 const POLICIES = [
   "round-robin",
   "least-connections",
@@ -92,18 +95,27 @@ export function configWith({ targets, admin, headersTimeoutMs }: Fixed, choice: 
   });
 }
 
-/** Another choice, which differs from the one before in one thing. */
-export function changed(before: Choice, random: Random): Choice {
+/**
+ * Another choice, which differs from the one before in one thing.
+ *
+ * @param mayGo asked whether a target may be left out
+ */
+export function changed(
+  before: Choice,
+  random: Random,
+  mayGo: (target: number) => boolean,
+): Choice {
+  // A target that was removed is added back soon: the others must not be alone with the faults.
+  if (before.without !== undefined) return { ...before, without: undefined };
+  const target = random.whole(0, before.weights.length - 1);
+  if (random.chance(REMOVALS) && mayGo(target)) return { ...before, without: target };
   const changes: readonly (() => Partial<Choice>)[] = [
     () => ({ weights: before.weights.map(() => random.whole(1, 5)) }),
     () => ({ policy: random.pick(POLICIES.filter((policy) => policy !== before.policy)) }),
     () => ({ intervalMs: before.intervalMs === 500 ? 700 : 500 }),
     () => ({ hasInterceptor: !before.hasInterceptor }),
-    () => ({ without: before.without === undefined ? random.whole(0, 2) : undefined }),
   ];
-  // A target that was removed is added back soon: the others must not be alone with the faults.
-  const change = before.without !== undefined ? changes.at(-1)! : random.pick(changes);
-  return { ...before, ...change() };
+  return { ...before, ...random.pick(changes)() };
 }
 
 /** A text that no proxy can take for a config. */

@@ -29,9 +29,31 @@ export interface FaultPlan {
   readonly everyMs: readonly [number, number];
   /** Shortest and longest time that a target is left in peace behind a fault, in milliseconds. */
   readonly restMs: readonly [number, number];
-  /** How many targets may be disturbed at one time. */
-  readonly most: number;
+  readonly disturbed: Disturbed;
   readonly kinds: readonly FaultKind[];
+}
+
+/** Who is disturbed now, so that never all are: by a fault, or because a config leaves them out. */
+export class Disturbed {
+  readonly #names = new Set<string>();
+  readonly #restingUntilMs = new Map<string, number>();
+
+  /** @param most how many may be at one time */
+  constructor(readonly most: number) {}
+
+  /** Whether this one may be disturbed now; it is then, until `release`. */
+  take(name: string): boolean {
+    if (this.#names.size >= this.most || this.#names.has(name)) return false;
+    if ((this.#restingUntilMs.get(name) ?? 0) > performance.now()) return false;
+    this.#names.add(name);
+    return true;
+  }
+
+  /** It is well again, and is left in peace for a while. */
+  release(name: string, restMs: number): void {
+    this.#names.delete(name);
+    this.#restingUntilMs.set(name, performance.now() + restMs);
+  }
 }
 
 type Play = (target: Target, random: Random, calm: AbortSignal) => Promise<void>;
@@ -80,8 +102,6 @@ export async function disturb(
 ): Promise<readonly Fault[]> {
   const faults: Fault[] = [];
   const underWay = new Set<Promise<void>>();
-  const restingUntilMs = new Map<Target, number>();
-  const disturbed = new Set<Target>();
   let failure: unknown;
   const begin = async (target: Target, kind: FaultKind, own: Random) => {
     const fault: Fault = {
@@ -91,21 +111,19 @@ export async function disturb(
       untilMs: Infinity,
     };
     faults.push(fault);
-    disturbed.add(target);
     await PLAYS[kind](target, own, calm);
     fault.untilMs = performance.now();
-    disturbed.delete(target);
-    restingUntilMs.set(target, performance.now() + own.between(...plan.restMs));
+    plan.disturbed.release(target.name, own.between(...plan.restMs));
   };
   while (!calm.aborted && failure === undefined) {
     await pause(random.between(...plan.everyMs), calm);
     const kind = random.pick(plan.kinds);
     const own = random.fork();
-    const free = targets.filter((target) =>
-      !disturbed.has(target) && (restingUntilMs.get(target) ?? 0) < performance.now()
-    );
-    if (calm.aborted || disturbed.size >= plan.most || free.length === 0) continue;
-    const playing = begin(own.pick(free), kind, own)
+    const first = own.whole(0, targets.length - 1);
+    const inTurn = [...targets.slice(first), ...targets.slice(0, first)];
+    const target = calm.aborted ? undefined : inTurn.find(({ name }) => plan.disturbed.take(name));
+    if (target === undefined) continue;
+    const playing = begin(target, kind, own)
       .catch((error) => void (failure = error))
       .finally(() => underWay.delete(playing));
     underWay.add(playing);

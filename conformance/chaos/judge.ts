@@ -85,6 +85,9 @@ const ENDED_MS = 1_000;
 /** Longest time behind a break in which the proxy may take a broken connection for a sound one, in milliseconds. */
 const UNNOTICED_MS = 100;
 
+/** Faults within so many milliseconds are told beside what went wrong. */
+const NEAR_MS = 1_000;
+
 /** How many slow calls are told. */
 const SLOWEST = 5;
 
@@ -100,7 +103,7 @@ export function judge(evidence: Evidence): Judgement {
   const add = (rule: Rule, what: string) => void findings.push({ rule, what });
   const calls = judgeCalls(evidence, add);
   const deliveries = judgeDeliveries(evidence, add);
-  const ticks = judgeTicks(evidence.book, add);
+  const ticks = judgeTicks(evidence, add);
   for (const { client, what, atMs } of evidence.book.oddities) {
     add("odd", `${client} at ${Math.round(atMs)}: ${what}${opening(client, atMs, evidence)}`);
   }
@@ -216,9 +219,9 @@ function judgeDeliveries({ book, received }: Evidence, add: Add) {
   return { deliveredTwice, readsSentAgain, sentAnew };
 }
 
-function judgeTicks(book: Book, add: Add) {
+function judgeTicks({ book, faults }: Evidence, add: Add) {
   let [tickEvents, eventsLost, eventsTwice] = [0, 0, 0];
-  for (const { client, epoch, numbers } of book.ticks.values()) {
+  for (const { client, epoch, numbers, atMs } of book.ticks.values()) {
     tickEvents += numbers.length;
     const isContiguous = numbers.every((number, at) => at === 0 || number === numbers[at - 1]! + 1);
     if (isContiguous) continue;
@@ -226,7 +229,13 @@ function judgeTicks(book: Book, add: Add) {
     const [first, last] = [Math.min(...numbers), Math.max(...numbers)];
     eventsLost += last - first + 1 - unique.size;
     eventsTwice += numbers.length - unique.size;
-    add("ticks", `${client} of ${epoch}: ${numbers}`);
+    const at = numbers.findIndex((number, at) => at > 0 && number !== numbers[at - 1]! + 1);
+    const [beforeMs, afterMs] = [atMs[at - 1]!, atMs[at]!].map(Math.round) as [number, number];
+    const near = faultsBetween(faults, beforeMs - NEAR_MS, afterMs + NEAR_MS);
+    add(
+      "ticks",
+      `${client} of ${epoch}: ${numbers}, amiss between ${beforeMs} and ${afterMs} [${near}]`,
+    );
   }
   return { tickEvents, eventsLost, eventsTwice, epochs: book.ticks.size };
 }
@@ -249,14 +258,17 @@ function opening(client: string, beforeMs: number, evidence: Evidence): string {
 function tell(call: Call, { book, faults }: Evidence): string {
   const { client, token, kind, startMs, endMs, failure, isResumable, isLast } = call;
   const deliveries = book.deliveries.get(token) ?? [];
-  const near = faults.filter(({ fromMs, untilMs }) =>
-    fromMs <= (endMs ?? Infinity) + 1_000 && untilMs >= startMs - 1_000
-  );
-  const told = near.map((fault) =>
-    `${fault.kind} of ${fault.target} ${Math.round(fault.fromMs)}-${Math.round(fault.untilMs)}`
-  );
+  const near = faultsBetween(faults, startMs - NEAR_MS, (endMs ?? Infinity) + NEAR_MS);
   return `${client} ${kind} ${token}${isLast ? " (when all was well)" : ""}, ` +
     `${Math.round(startMs)}-${endMs === undefined ? "" : Math.round(endMs)}, ` +
     `sent to ${where(deliveries) || "nobody"}${isResumable ? ", resumable" : ""}: ` +
-    `${failure ?? "answered"} [${told.join("; ") || "no fault near"}]`;
+    `${failure ?? "answered"} [${near}]`;
+}
+
+function faultsBetween(faults: readonly Fault[], fromMs: number, untilMs: number): string {
+  const told = faults.filter((fault) => fault.fromMs <= untilMs && fault.untilMs >= fromMs)
+    .map((fault) =>
+      `${fault.kind} of ${fault.target} ${Math.round(fault.fromMs)}-${Math.round(fault.untilMs)}`
+    );
+  return told.join("; ") || "no fault near";
 }

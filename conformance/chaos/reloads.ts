@@ -7,6 +7,7 @@
 
 import { pause } from "./clients/mod.ts";
 import { broken, changed, type Choice, configWith, FIRST_CHOICE, type Fixed } from "./config.ts";
+import type { Disturbed } from "./faults.ts";
 import type { Finding } from "./judge.ts";
 import type { Proxy } from "./proxy.ts";
 import type { Random } from "./random.ts";
@@ -16,6 +17,9 @@ const SAID_MS = 10_000;
 
 /** How many of the files are wrong. */
 const BROKEN = 0.15;
+
+/** How long a target is left in peace that is in the config again, in milliseconds. */
+const BACK_MS = 1_000;
 
 /** What came of the reloads. */
 export interface Reloads {
@@ -35,12 +39,14 @@ export interface ReloadOptions {
   /** In which time, in milliseconds. */
   readonly withinMs: number;
   readonly random: Random;
+  /** A target that the config leaves out is one of them. */
+  readonly disturbed: Disturbed;
   readonly over: AbortSignal;
 }
 
 /** Reloads until all is done. At the end the config is as at first. */
 export async function reload(options: ReloadOptions): Promise<Reloads> {
-  const { proxy, fixed, count, withinMs, random, over } = options;
+  const { proxy, fixed, count, withinMs, random, disturbed, over } = options;
   const findings: Finding[] = [];
   let choice: Choice = FIRST_CHOICE;
   let [done, refused, way] = [0, 0, 0];
@@ -57,13 +63,21 @@ export async function reload(options: ReloadOptions): Promise<Reloads> {
   while (done < count && !over.aborted) {
     await pause(random.between(0.5, 1.2) * withinMs / count, over);
     const isWrong = random.chance(BROKEN);
-    const next = done + 1 === count ? FIRST_CHOICE : changed(choice, random);
-    const text = configWith(fixed, isWrong ? choice : next);
+    const mayGo = (at: number) => disturbed.take(fixed.targets[at]!.name);
+    const next = isWrong
+      ? choice
+      : done + 1 === count
+      ? FIRST_CHOICE
+      : changed(choice, random, mayGo);
+    const text = configWith(fixed, next);
     if (isWrong) {
       if (await put(broken(text, random), "config not reloaded")) refused++;
       continue;
     }
     if (!await put(text, "config reloaded")) break;
+    if (next.without === undefined && choice.without !== undefined) {
+      disturbed.release(fixed.targets[choice.without]!.name, BACK_MS);
+    }
     choice = next;
     done++;
   }

@@ -7,7 +7,7 @@
 import { Book, receivedIn } from "./book.ts";
 import { type Field, pause, workers } from "./clients/mod.ts";
 import { configWith, FIRST_CHOICE, type Fixed } from "./config.ts";
-import { disturb, type Fault } from "./faults.ts";
+import { disturb, Disturbed, type Fault } from "./faults.ts";
 import { type Figures, type Finding, judge } from "./judge.ts";
 import type { Options } from "./options.ts";
 import { Proxy } from "./proxy.ts";
@@ -109,10 +109,10 @@ async function play(options: Options, stage: Stage) {
   const working = Promise.all(
     workers(options.clients, field, random.fork(), options.only).map((worker) => worker.run()),
   );
-  const plan = { ...PLAN, most: targets.length === 1 ? 1 : targets.length - 1 };
+  const disturbed = new Disturbed(Math.max(1, targets.length - 1));
   const disturbing = options.faults.length === 0
     ? []
-    : disturb(targets, { ...plan, kinds: options.faults }, random.fork(), calm.signal);
+    : disturb(targets, { ...PLAN, disturbed, kinds: options.faults }, random.fork(), calm.signal);
   const withinMs = options.seconds * 1_000;
   const reloading = reload({
     proxy,
@@ -120,6 +120,7 @@ async function play(options: Options, stage: Stage) {
     count: options.reloads,
     withinMs: 0.9 * withinMs,
     random: random.fork(),
+    disturbed,
     over: calm.signal,
   });
   const cut = setTimeout(() => over.abort(), withinMs + RECOVERY_MS.most + LAST_MS);

@@ -1,7 +1,7 @@
 /**
  * A server for the chaos test, as a program: the session era on the official v1 SDK with an event store under
- * `/session`, 2026-07-28 on the official v2 SDK under `/modern`. Arguments: its port, and the file to which it
- * appends the token of each call that it gets, which outlives it.
+ * `/session`, 2026-07-28 on the official v2 SDK under `/modern`. Arguments: its port, the file to which it
+ * appends what became of each call, which outlives it, and its name.
  *
  * Each session is sent numbered events, once a second, from the first time that somebody listens.
  *
@@ -35,13 +35,13 @@ const SCHEMA = {
 };
 const TOOLS = ["echo", "steps"] as const;
 
-/** Which process this is: each start is another one. */
-const RUN = crypto.randomUUID().slice(0, 8);
+/** Which target and process this is: each start is another one. */
+const RUN = `${Deno.args[2]}/` + crypto.randomUUID().slice(0, 8);
 
 /** Appends what became of the calls in a text to the file, which outlives the process. */
 const note = (() => {
   const path = Deno.args[1];
-  if (path === undefined) throw new Error("the arguments are a port and a file");
+  if (path === undefined) throw new Error("the arguments are a port, a file, and a name");
   const file = Deno.openSync(path, { append: true, create: true });
   const encoder = new TextEncoder();
   return (what: string, text: string) => {

@@ -26,7 +26,7 @@ export interface TargetOptions {
 export class Target implements AsyncDisposable {
   readonly name: string;
   readonly relay: Relay;
-  readonly #notes: string;
+  readonly #options: TargetOptions;
   readonly #port: number;
   #child: Deno.ChildProcess;
 
@@ -38,14 +38,14 @@ export class Target implements AsyncDisposable {
   ) {
     this.name = options.name;
     this.relay = relay;
-    this.#notes = notesOf(options);
+    this.#options = options;
     this.#child = child;
     this.#port = port;
   }
 
   /** Starts the server and its relay. */
   static async open(options: TargetOptions): Promise<Target> {
-    const { child, port } = await spawn(0, notesOf(options));
+    const { child, port } = await spawn(0, options);
     try {
       return new Target(options, await Relay.open({ ...options, port }), child, port);
     } catch (error) {
@@ -71,7 +71,7 @@ export class Target implements AsyncDisposable {
 
   /** Starts the server again. */
   async start(): Promise<void> {
-    ({ child: this.#child } = await spawn(this.#port, this.#notes));
+    ({ child: this.#child } = await spawn(this.#port, this.#options));
     await this.relay.accept();
   }
 
@@ -82,7 +82,7 @@ export class Target implements AsyncDisposable {
 
   /** What its processes noted, as it stands in their file. */
   async notes(): Promise<string> {
-    return await Deno.readTextFile(this.#notes).catch(() => "");
+    return await Deno.readTextFile(notesOf(this.#options)).catch(() => "");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -100,9 +100,17 @@ function notesOf({ folder, name }: TargetOptions): string {
   return `${folder}/${name}.tokens`;
 }
 
-async function spawn(port: number, notes: string) {
+async function spawn(port: number, options: TargetOptions) {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", "--quiet", SERVER.href, String(port), notes],
+    args: [
+      "run",
+      "--allow-all",
+      "--quiet",
+      SERVER.href,
+      String(port),
+      notesOf(options),
+      options.name,
+    ],
     stdin: "null",
     stdout: "piped",
     stderr: "null",
