@@ -196,7 +196,7 @@ function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule
     const excuse = breaking.find(({ kind }) => kind !== "reset" || !call.isResumable);
     if (excuse !== undefined) return excuse;
     if (breaking.length > 0) rule = "resumable";
-    const waited = endMs - atMs >= evidence.headersTimeoutMs - SLACK_MS;
+    const waited = endMs - call.startMs >= evidence.headersTimeoutMs - SLACK_MS;
     if (during.length > breaking.length && waited) return during[0]!;
   }
   return { rule };
