@@ -4,6 +4,8 @@
  * @module
  */
 
+import { childEnvironment } from "../official_processes.ts";
+
 const ROOT = new URL("../../", import.meta.url);
 
 /** Long enough for a first start, which downloads packages, in milliseconds. */
@@ -37,7 +39,8 @@ export class Proxy implements AsyncDisposable {
         file,
       ],
       cwd: ROOT,
-      env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+      clearEnv: true,
+      env: childEnvironment(),
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { childEnvironment } from "../official_processes.ts";
 import type { Delivery } from "./book.ts";
 import { Relay } from "./relay.ts";
 
@@ -111,6 +112,8 @@ async function spawn(port: number, options: TargetOptions) {
       notesOf(options),
       options.name,
     ],
+    clearEnv: true,
+    env: childEnvironment(),
     stdin: "null",
     stdout: "piped",
     stderr: "null",
