@@ -180,14 +180,14 @@ function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule
   const endMs = call.endMs ?? Infinity;
   if (endMs === Infinity || call.failure?.startsWith("silence")) return { rule: "hung" };
   let rule: Rule = "failed";
-  if (!book.deliveries.has(call.token)) {
+  if (underWay(call, evidence).length === 0) {
     // Written to a connection that was just broken: nobody got it, and the proxy cannot know that.
     const justNow = faults.find(({ kind, fromMs }) =>
       BREAKS.has(kind) && fromMs <= endMs && fromMs + UNNOTICED_MS >= call.startMs
     );
     return justNow ?? { rule };
   }
-  for (const { target, atMs } of book.deliveries.get(call.token) ?? []) {
+  for (const { target, atMs } of underWay(call, evidence)) {
     const during = faults.filter((fault) =>
       fault.target === target && fault.fromMs <= endMs && fault.untilMs + SLACK_MS >= atMs
     );
@@ -200,6 +200,17 @@ function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule
     if (during.length > breaking.length && waited) return during[0]!;
   }
   return { rule };
+}
+
+/** Where a call was under way: itself, and the opening of its session, which is made anew for it. */
+function underWay(call: Call, { book }: Evidence): readonly Delivery[] {
+  const own = book.deliveries.get(call.token) ?? [];
+  const opened = [...book.calls.values()]
+    .findLast(({ client, kind }) => client === call.client && kind === "open");
+  if (opened === undefined || opened === call) return own;
+  const anew = (book.deliveries.get(opened.token) ?? [])
+    .filter(({ atMs }) => atMs >= call.startMs && atMs <= (call.endMs ?? Infinity));
+  return [...own, ...anew];
 }
 
 function judgeDeliveries({ book, received }: Evidence, add: Add) {

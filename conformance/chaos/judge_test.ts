@@ -70,6 +70,19 @@ Deno.test("judge() excuses a failure by a fault that breaks the target's calls, 
   assertEquals(rules(FAILED), ["failed"]);
 });
 
+Deno.test("judge() excuses a failure by a fault of the target at which its session is made anew for it", () => {
+  const withSession = (renewedMs: number) => {
+    const given = evidence({ ...FAILED, sent: [] }, fault("kill", 1_600, 1_800, "b"));
+    const opened = { ...given.book.calls.get(TOKEN)!, token: "tk.1.0.k", kind: "open" as const };
+    given.book.calls.set(opened.token, { ...opened, startMs: 100, endMs: 200, failure: undefined });
+    given.book.delivered(opened.token, { target: "b", atMs: renewedMs, connection: 9 });
+    return judge(given).findings.map(({ rule }) => rule);
+  };
+  assertEquals(withSession(1_500), []);
+  assertEquals(withSession(900), ["failed"]);
+  assertEquals(withSession(2_100), ["failed"]);
+});
+
 Deno.test("judge() excuses a failure at a target that is hung or slow by the deadline alone", () => {
   const late = { ...FAILED, endMs: 1_000 + DEADLINE_MS };
   for (const kind of ["hang", "slow"] as const) {

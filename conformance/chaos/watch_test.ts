@@ -13,13 +13,14 @@ Deno.test("timesToEject() is the time from a fault to the first other state, if 
   assertEquals(timesToEject(noticed, [KILL]), { count: 1, p50Ms: 200, maxMs: 200, never: 0 });
   assertEquals(timesToEject(changes(["up", 0]), [KILL]).never, 1);
   assertEquals(timesToEject(changes(["up", 0], ["down", 2_100]), [KILL]).never, 1);
+  assertEquals(timesToEject(changes(["returning", 0], ["up", 1_200]), [KILL]).never, 1);
 });
 
 Deno.test("timesToReadmit() is the time from the end of a fault, where the target was left alone", () => {
   const noticed = changes(["up", 0], ["down", 1_200], ["returning", 2_300], ["up", 4_000]);
   assertEquals(timesToReadmit(noticed, [KILL]), { count: 1, p50Ms: 300, maxMs: 300, never: 0 });
   assertEquals(timesToReadmit(changes(["up", 0], ["down", 1_200]), [KILL]).never, 1);
-  assertEquals(timesToReadmit(changes(["up", 0]), [KILL]).count, 0);
+  assertEquals(timesToReadmit(changes(["returning", 0], ["up", 2_300]), [KILL]).count, 0);
 });
 
 Deno.test("Watch finds the targets in the page of a proxy, and notes changes alone", async () => {

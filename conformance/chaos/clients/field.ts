@@ -30,6 +30,8 @@ export interface Connection {
   make(call: Call, id: number): Promise<void>;
   /** Whether it listens to what the server says of itself. */
   readonly listens: boolean;
+  /** Whether it never asks again for a stream that it did not get. */
+  readonly asksOnce?: boolean;
   /** How often it has heard something so far. */
   readonly heard: number;
   /** Ends it. */
@@ -151,6 +153,8 @@ export class Worker {
     if (!connection.listens || !this.#isOpen) return;
     const { field } = this;
     const before = connection.heard;
+    // The SDK's client asks for its stream once: where that was refused, it is right that it is silent.
+    if (before === 0 && connection.asksOnce === true) return;
     const began = performance.now();
     while (connection.heard === before && !field.over.aborted) {
       if (performance.now() - began > SILENCE_MS) {

@@ -20,6 +20,7 @@ const RECONNECTION = {
 /** One client. */
 export class SdkClient implements Connection {
   readonly listens: boolean;
+  readonly asksOnce = true;
   #client: Client | undefined;
   heard = 0;
 
