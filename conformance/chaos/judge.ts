@@ -176,7 +176,7 @@ function answerTimes(evidence: Evidence): Pick<Figures, "answerMs" | "slowest"> 
 
 /** The fault that a call may fail of, or the rule by which it may not. */
 function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule: Rule } {
-  const { book, faults } = evidence;
+  const { faults } = evidence;
   const endMs = call.endMs ?? Infinity;
   if (endMs === Infinity || call.failure?.startsWith("silence")) return { rule: "hung" };
   let rule: Rule = "failed";
