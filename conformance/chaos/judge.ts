@@ -28,7 +28,7 @@ export const RULES = {
   failed:
     "a call fails only while it is under way at a target that is killed, restarted or reset, or that " +
     "stands still or is slow for longer than the deadline; under way is also what is written to a " +
-    "connection within 100 ms of its break",
+    "connection within 200 ms of its break",
   resumable:
     "a call at a server that keeps its events survives a reset once its client has an event id",
   hung: "every call is answered, well or badly, within 20 s",
@@ -83,7 +83,7 @@ const SLACK_MS = 20;
 const ENDED_MS = 1_000;
 
 /** Longest time behind a break in which the proxy may take a broken connection for a sound one, in milliseconds. */
-const UNNOTICED_MS = 100;
+const UNNOTICED_MS = 200;
 
 /** Faults within so many milliseconds are told beside what went wrong. */
 const NEAR_MS = 1_000;
@@ -183,7 +183,7 @@ function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule
   if (underWay(call, evidence).length === 0) {
     // Written to a connection that was just broken: nobody got it, and the proxy cannot know that.
     const justNow = faults.find(({ kind, fromMs }) =>
-      BREAKS.has(kind) && fromMs <= endMs && fromMs + UNNOTICED_MS >= call.startMs
+      BREAKS.has(kind) && fromMs <= endMs && fromMs + UNNOTICED_MS >= endMs
     );
     return justNow ?? { rule };
   }
