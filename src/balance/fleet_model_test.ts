@@ -118,7 +118,7 @@ class Model {
   #add(name: string): Modelled {
     const down = () => void modelled.downs++;
     const modelled: Modelled = {
-      health: this.#fleet.add(name, { down }),
+      health: this.#fleet.add(name, { down, doubted: () => {} }),
       name,
       state: "up",
       downs: 0,
