@@ -203,13 +203,15 @@ function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule
 }
 
 /** Where a call was under way: itself, and the opening of its session, which is made anew for it. */
-function underWay(call: Call, { book }: Evidence): readonly Delivery[] {
+function underWay(call: Call, { book, headersTimeoutMs }: Evidence): readonly Delivery[] {
   const own = book.deliveries.get(call.token) ?? [];
   const opened = [...book.calls.values()]
     .findLast(({ client, kind }) => client === call.client && kind === "open");
   if (opened === undefined || opened === call) return own;
+  // It may wait for what was begun for another request of its client.
+  const fromMs = call.startMs - headersTimeoutMs;
   const anew = (book.deliveries.get(opened.token) ?? [])
-    .filter(({ atMs }) => atMs >= call.startMs && atMs <= (call.endMs ?? Infinity));
+    .filter(({ atMs }) => atMs >= fromMs && atMs <= (call.endMs ?? Infinity));
   return [...own, ...anew];
 }
 

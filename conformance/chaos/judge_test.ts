@@ -73,17 +73,20 @@ Deno.test("judge() excuses a failure by a fault that breaks the target's calls, 
 Deno.test("judge() excuses a failure by a fault of the target at which its session is made anew for it", () => {
   const withSession = (renewedMs: number) => {
     const given = evidence({ ...FAILED, sent: [] }, fault("kill", 1_600, 2_200, "b"));
-    const opened = { ...given.book.calls.get(TOKEN)!, token: "tk.1.0.k", kind: "open" as const };
-    given.book.calls.set(opened.token, { ...opened, startMs: 100, endMs: 200, failure: undefined });
+    const failed = given.book.calls.get(TOKEN)!;
+    const opened = { ...failed, token: "tk.1.0.k", kind: "open" as const, failure: undefined };
+    given.book.calls.set(opened.token, { ...opened, startMs: 100, endMs: 200 });
     given.book.delivered(opened.token, { target: "b", atMs: renewedMs, connection: 9 });
     // What others do is nothing to it.
     const other = { ...opened, token: "tk.2.0.k", client: "session#2" };
     given.book.calls.set(other.token, other);
-    given.book.calls.set("tk.1.2.k", { ...opened, token: "tk.1.2.k", kind: "echo" });
+    const later = { ...opened, token: "tk.1.2.k", kind: "echo" as const };
+    given.book.calls.set(later.token, later);
     return judge(given).findings.map(({ rule }) => rule);
   };
   assertEquals(withSession(1_500), []);
-  assertEquals(withSession(900), ["failed"]);
+  assertEquals(withSession(-1_500), []);
+  assertEquals(withSession(-2_500), ["failed"]);
   assertEquals(withSession(2_100), ["failed"]);
 });
 
