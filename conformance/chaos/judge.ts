@@ -180,7 +180,14 @@ function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule
   const endMs = call.endMs ?? Infinity;
   if (endMs === Infinity || call.failure?.startsWith("silence")) return { rule: "hung" };
   let rule: Rule = "failed";
+  const isLate = endMs - call.startMs >= evidence.headersTimeoutMs - SLACK_MS;
   if (underWay(call, evidence).length === 0) {
+    // Where the session is that the proxy opens for it no relay can tell: it may be at any target.
+    const meanwhile = faults.filter(({ fromMs, untilMs }) =>
+      call.isBridged && fromMs <= endMs && untilMs + SLACK_MS >= call.startMs
+    );
+    const excuse = meanwhile.find(({ kind }) => isLate || BREAKS.has(kind));
+    if (excuse !== undefined) return excuse;
     // Written to a connection that was just broken: nobody got it, and the proxy cannot know that.
     const justNow = faults.find(({ kind, fromMs }) =>
       BREAKS.has(kind) && fromMs <= endMs && fromMs + UNNOTICED_MS >= endMs
@@ -196,8 +203,7 @@ function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule
     const excuse = breaking.find(({ kind }) => kind !== "reset" || !call.isResumable);
     if (excuse !== undefined) return excuse;
     if (breaking.length > 0) rule = "resumable";
-    const waited = endMs - call.startMs >= evidence.headersTimeoutMs - SLACK_MS;
-    if (during.length > breaking.length && waited) return during[0]!;
+    if (during.length > breaking.length && isLate) return during[0]!;
   }
   return { rule };
 }

@@ -13,6 +13,7 @@ interface Happened {
   readonly failure?: string;
   readonly progress?: readonly number[];
   readonly isResumable?: boolean;
+  readonly isBridged?: boolean;
   readonly openMs?: number;
   /** Targets and times. */
   readonly sent?: readonly (readonly [string, number])[];
@@ -30,6 +31,7 @@ function evidence(happened: Happened, ...faults: Fault[]): Evidence {
     client: "session#1",
     kind,
     steps,
+    isBridged: happened.isBridged ?? false,
     isLast: false,
     startMs: happened.startMs ?? 1_000,
     endMs: "endMs" in happened ? happened.endMs : 2_000,
@@ -111,6 +113,21 @@ Deno.test("judge() excuses a call that nobody got where it fails just behind a b
   assertEquals(rules({ ...nobody, endMs: 1_010 }, fault("reset", 950)), []);
   assertEquals(rules({ ...nobody, endMs: 1_010 }, fault("reset", 800)), ["failed"]);
   assertEquals(rules({ ...nobody, endMs: 1_010 }, fault("slow", 950, 1_500)), ["failed"]);
+});
+
+Deno.test("judge() excuses a bridged call that nobody got by any target, at which its session may be", () => {
+  const bridged = { ...FAILED, sent: [], isBridged: true };
+  assertEquals(rules(bridged, fault("kill", 1_200, 1_400, "c")), []);
+  assertEquals(rules({ ...bridged, isBridged: false }, fault("kill", 1_200, 1_400, "c")), [
+    "failed",
+  ]);
+  assertEquals(rules(bridged, fault("kill", 2_100, 2_400, "c")), ["failed"]);
+  assertEquals(rules(bridged, fault("kill", 700, 900, "c")), ["failed"]);
+  assertEquals(rules(bridged, fault("hang", 1_200, 1_400, "c")), ["failed"]);
+  assertEquals(rules({ ...bridged, endMs: 4_000 }, fault("hang", 1_200, 1_400, "c")), []);
+  assertEquals(rules({ ...bridged, sent: [["a", 1_010]] }, fault("kill", 1_200, 1_400, "c")), [
+    "failed",
+  ]);
 });
 
 Deno.test("judge() excuses a call that is never answered by nothing", () => {
