@@ -15,6 +15,8 @@ export interface Evidence {
   readonly received: ReadonlyMap<string, Received>;
   /** The proxy's longest wait for the head of an answer, in milliseconds. */
   readonly headersTimeoutMs: number;
+  /** For how long in all the process of the relays and clients stood still between two times. */
+  readonly lagMs: (fromMs: number, untilMs: number) => number;
 }
 
 /** Something that the proxy should not have done. */
@@ -28,7 +30,7 @@ export const RULES = {
   failed:
     "a call fails only while it is under way at a target that is killed, restarted or reset, or that " +
     "stands still or is slow for longer than the deadline; under way is also what is written to a " +
-    "connection within 200 ms of its break",
+    "connection within 200 ms of its break, or longer where this process itself stood still",
   resumable:
     "a call at a server that keeps its events survives a reset once its client has an event id",
   hung: "every call is answered, well or badly, within 20 s",
@@ -189,8 +191,9 @@ function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule
     const excuse = meanwhile.find(({ kind }) => isLate || BREAKS.has(kind));
     if (excuse !== undefined) return excuse;
     // Written to a connection that was just broken: nobody got it, and the proxy cannot know that.
+    const unnoticedMs = UNNOTICED_MS + evidence.lagMs(call.startMs, endMs + UNNOTICED_MS);
     const justNow = faults.find(({ kind, fromMs }) =>
-      BREAKS.has(kind) && fromMs <= endMs && fromMs + UNNOTICED_MS >= endMs
+      BREAKS.has(kind) && fromMs <= endMs && fromMs + unnoticedMs >= endMs
     );
     return justNow ?? { rule };
   }

@@ -14,6 +14,7 @@ interface Happened {
   readonly progress?: readonly number[];
   readonly isResumable?: boolean;
   readonly isBridged?: boolean;
+  readonly lagMs?: number;
   readonly openMs?: number;
   /** Targets and times. */
   readonly sent?: readonly (readonly [string, number])[];
@@ -42,7 +43,13 @@ function evidence(happened: Happened, ...faults: Fault[]): Evidence {
   };
   book.calls.set(TOKEN, call);
   sent.forEach(([target, atMs], connection) => book.delivered(TOKEN, { target, atMs, connection }));
-  return { book, faults, received: receivedIn(notes), headersTimeoutMs: DEADLINE_MS };
+  return {
+    book,
+    faults,
+    received: receivedIn(notes),
+    headersTimeoutMs: DEADLINE_MS,
+    lagMs: () => happened.lagMs ?? 0,
+  };
 }
 
 function fault(kind: FaultKind, fromMs: number, untilMs = fromMs, target = "a"): Fault {
@@ -112,6 +119,7 @@ Deno.test("judge() excuses a call that nobody got where it fails just behind a b
   const nobody = { ...FAILED, sent: [] };
   assertEquals(rules({ ...nobody, endMs: 1_010 }, fault("reset", 950)), []);
   assertEquals(rules({ ...nobody, endMs: 1_010 }, fault("reset", 800)), ["failed"]);
+  assertEquals(rules({ ...nobody, endMs: 1_010, lagMs: 50 }, fault("reset", 800)), []);
   assertEquals(rules({ ...nobody, endMs: 1_010 }, fault("slow", 950, 1_500)), ["failed"]);
 });
 
