@@ -17,6 +17,8 @@ export interface Call {
   readonly kind: CallKind;
   /** How many progress events belong to it. */
   readonly steps: number;
+  /** Whether the proxy may have to open a session of its own for it, in which no token tells whose it is. */
+  readonly isBridged: boolean;
   /** Whether it was made when all faults were over. */
   readonly isLast: boolean;
   readonly startMs: number;
@@ -110,7 +112,7 @@ export class Book {
   readonly counts: Record<string, number> = {};
 
   /** A call begins. */
-  begin(call: Pick<Call, "token" | "client" | "kind" | "steps" | "isLast">): Call {
+  begin(call: Pick<Call, "token" | "client" | "kind" | "steps" | "isBridged" | "isLast">): Call {
     const startMs = performance.now();
     const noted: Call = {
       ...call,

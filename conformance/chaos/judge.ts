@@ -15,6 +15,8 @@ export interface Evidence {
   readonly received: ReadonlyMap<string, Received>;
   /** The proxy's longest wait for the head of an answer, in milliseconds. */
   readonly headersTimeoutMs: number;
+  /** For how long in all the process of the relays and clients stood still between two times. */
+  readonly lagMs: (fromMs: number, untilMs: number) => number;
 }
 
 /** Something that the proxy should not have done. */
@@ -28,7 +30,7 @@ export const RULES = {
   failed:
     "a call fails only while it is under way at a target that is killed, restarted or reset, or that " +
     "stands still or is slow for longer than the deadline; under way is also what is written to a " +
-    "connection within 200 ms of its break",
+    "connection within 200 ms of its break, or longer where this process itself stood still",
   resumable:
     "a call at a server that keeps its events survives a reset once its client has an event id",
   hung: "every call is answered, well or badly, within 20 s",
@@ -180,10 +182,18 @@ function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule
   const endMs = call.endMs ?? Infinity;
   if (endMs === Infinity || call.failure?.startsWith("silence")) return { rule: "hung" };
   let rule: Rule = "failed";
+  const isLate = endMs - call.startMs >= evidence.headersTimeoutMs - SLACK_MS;
   if (underWay(call, evidence).length === 0) {
+    // Where the session is that the proxy opens for it no relay can tell: it may be at any target.
+    const meanwhile = faults.filter(({ fromMs, untilMs }) =>
+      call.isBridged && fromMs <= endMs && untilMs + SLACK_MS >= call.startMs
+    );
+    const excuse = meanwhile.find(({ kind }) => isLate || BREAKS.has(kind));
+    if (excuse !== undefined) return excuse;
     // Written to a connection that was just broken: nobody got it, and the proxy cannot know that.
+    const unnoticedMs = UNNOTICED_MS + evidence.lagMs(call.startMs, endMs + UNNOTICED_MS);
     const justNow = faults.find(({ kind, fromMs }) =>
-      BREAKS.has(kind) && fromMs <= endMs && fromMs + UNNOTICED_MS >= endMs
+      BREAKS.has(kind) && fromMs <= endMs && fromMs + unnoticedMs >= endMs
     );
     return justNow ?? { rule };
   }
@@ -196,20 +206,21 @@ function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule
     const excuse = breaking.find(({ kind }) => kind !== "reset" || !call.isResumable);
     if (excuse !== undefined) return excuse;
     if (breaking.length > 0) rule = "resumable";
-    const waited = endMs - call.startMs >= evidence.headersTimeoutMs - SLACK_MS;
-    if (during.length > breaking.length && waited) return during[0]!;
+    if (during.length > breaking.length && isLate) return during[0]!;
   }
   return { rule };
 }
 
 /** Where a call was under way: itself, and the opening of its session, which is made anew for it. */
-function underWay(call: Call, { book }: Evidence): readonly Delivery[] {
+function underWay(call: Call, { book, headersTimeoutMs }: Evidence): readonly Delivery[] {
   const own = book.deliveries.get(call.token) ?? [];
   const opened = [...book.calls.values()]
     .findLast(({ client, kind }) => client === call.client && kind === "open");
   if (opened === undefined || opened === call) return own;
+  // It may wait for what was begun for another request of its client.
+  const fromMs = call.startMs - headersTimeoutMs;
   const anew = (book.deliveries.get(opened.token) ?? [])
-    .filter(({ atMs }) => atMs >= call.startMs && atMs <= (call.endMs ?? Infinity));
+    .filter(({ atMs }) => atMs >= fromMs && atMs <= (call.endMs ?? Infinity));
   return [...own, ...anew];
 }
 

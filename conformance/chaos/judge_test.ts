@@ -13,6 +13,8 @@ interface Happened {
   readonly failure?: string;
   readonly progress?: readonly number[];
   readonly isResumable?: boolean;
+  readonly isBridged?: boolean;
+  readonly lagMs?: number;
   readonly openMs?: number;
   /** Targets and times. */
   readonly sent?: readonly (readonly [string, number])[];
@@ -30,6 +32,7 @@ function evidence(happened: Happened, ...faults: Fault[]): Evidence {
     client: "session#1",
     kind,
     steps,
+    isBridged: happened.isBridged ?? false,
     isLast: false,
     startMs: happened.startMs ?? 1_000,
     endMs: "endMs" in happened ? happened.endMs : 2_000,
@@ -40,7 +43,13 @@ function evidence(happened: Happened, ...faults: Fault[]): Evidence {
   };
   book.calls.set(TOKEN, call);
   sent.forEach(([target, atMs], connection) => book.delivered(TOKEN, { target, atMs, connection }));
-  return { book, faults, received: receivedIn(notes), headersTimeoutMs: DEADLINE_MS };
+  return {
+    book,
+    faults,
+    received: receivedIn(notes),
+    headersTimeoutMs: DEADLINE_MS,
+    lagMs: () => happened.lagMs ?? 0,
+  };
 }
 
 function fault(kind: FaultKind, fromMs: number, untilMs = fromMs, target = "a"): Fault {
@@ -73,17 +82,20 @@ Deno.test("judge() excuses a failure by a fault that breaks the target's calls, 
 Deno.test("judge() excuses a failure by a fault of the target at which its session is made anew for it", () => {
   const withSession = (renewedMs: number) => {
     const given = evidence({ ...FAILED, sent: [] }, fault("kill", 1_600, 2_200, "b"));
-    const opened = { ...given.book.calls.get(TOKEN)!, token: "tk.1.0.k", kind: "open" as const };
-    given.book.calls.set(opened.token, { ...opened, startMs: 100, endMs: 200, failure: undefined });
+    const failed = given.book.calls.get(TOKEN)!;
+    const opened = { ...failed, token: "tk.1.0.k", kind: "open" as const, failure: undefined };
+    given.book.calls.set(opened.token, { ...opened, startMs: 100, endMs: 200 });
     given.book.delivered(opened.token, { target: "b", atMs: renewedMs, connection: 9 });
     // What others do is nothing to it.
     const other = { ...opened, token: "tk.2.0.k", client: "session#2" };
     given.book.calls.set(other.token, other);
-    given.book.calls.set("tk.1.2.k", { ...opened, token: "tk.1.2.k", kind: "echo" });
+    const later = { ...opened, token: "tk.1.2.k", kind: "echo" as const };
+    given.book.calls.set(later.token, later);
     return judge(given).findings.map(({ rule }) => rule);
   };
   assertEquals(withSession(1_500), []);
-  assertEquals(withSession(900), ["failed"]);
+  assertEquals(withSession(-1_500), []);
+  assertEquals(withSession(-2_500), ["failed"]);
   assertEquals(withSession(2_100), ["failed"]);
 });
 
@@ -107,7 +119,23 @@ Deno.test("judge() excuses a call that nobody got where it fails just behind a b
   const nobody = { ...FAILED, sent: [] };
   assertEquals(rules({ ...nobody, endMs: 1_010 }, fault("reset", 950)), []);
   assertEquals(rules({ ...nobody, endMs: 1_010 }, fault("reset", 800)), ["failed"]);
+  assertEquals(rules({ ...nobody, endMs: 1_010, lagMs: 50 }, fault("reset", 800)), []);
   assertEquals(rules({ ...nobody, endMs: 1_010 }, fault("slow", 950, 1_500)), ["failed"]);
+});
+
+Deno.test("judge() excuses a bridged call that nobody got by any target, at which its session may be", () => {
+  const bridged = { ...FAILED, sent: [], isBridged: true };
+  assertEquals(rules(bridged, fault("kill", 1_200, 1_400, "c")), []);
+  assertEquals(rules({ ...bridged, isBridged: false }, fault("kill", 1_200, 1_400, "c")), [
+    "failed",
+  ]);
+  assertEquals(rules(bridged, fault("kill", 2_100, 2_400, "c")), ["failed"]);
+  assertEquals(rules(bridged, fault("kill", 700, 900, "c")), ["failed"]);
+  assertEquals(rules(bridged, fault("hang", 1_200, 1_400, "c")), ["failed"]);
+  assertEquals(rules({ ...bridged, endMs: 4_000 }, fault("hang", 1_200, 1_400, "c")), []);
+  assertEquals(rules({ ...bridged, sent: [["a", 1_010]] }, fault("kill", 1_200, 1_400, "c")), [
+    "failed",
+  ]);
 });
 
 Deno.test("judge() excuses a call that is never answered by nothing", () => {

@@ -47,6 +47,7 @@ export function textReport(outcome: Outcome): string {
     ["time to eject", timesText(eject, "over before it was noticed")],
     ["time to readmit", timesText(readmit, "not back at the end")],
     ["reloads", `${reloads.done}, and ${reloads.refused} wrong files refused`],
+    ["longest pause of this process", `${outcome.longestLagMs} ms`],
     ...Object.entries(counts).toSorted(),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));

@@ -10,6 +10,7 @@ import { configWith, FIRST_CHOICE, type Fixed } from "./config.ts";
 import { disturb, Disturbed, type Fault } from "./faults.ts";
 import { type Figures, type Finding, judge } from "./judge.ts";
 import type { Options } from "./options.ts";
+import { Lag } from "./lag.ts";
 import { Proxy } from "./proxy.ts";
 import { Random } from "./random.ts";
 import { reload, type Reloads } from "./reloads.ts";
@@ -35,6 +36,8 @@ export interface Outcome {
   /** Times until targets were left alone and used again; null where the proxy does not tell of targets. */
   readonly eject: Times | null;
   readonly readmit: Times | null;
+  /** The longest time for which the test's own process stood still, in milliseconds. */
+  readonly longestLagMs: number;
   /** What is told and not judged. */
   readonly counts: Readonly<Record<string, number>>;
   readonly findings: readonly Finding[];
@@ -58,6 +61,7 @@ export async function run(options: Options): Promise<Outcome> {
   const proxy = ends.use(await Proxy.open(file));
   const watch = new Watch(`http://127.0.0.1:${fixed.admin}`);
   const stage = { proxy, targets, fixed, book, watch, random };
+  using lag = new Lag();
   const startMs = performance.now();
   const { faults, reloads } = await play(options, stage);
   const tookMs = performance.now() - startMs;
@@ -68,6 +72,7 @@ export async function run(options: Options): Promise<Outcome> {
     faults,
     received: receivedIn(notes.join("")),
     headersTimeoutMs,
+    lagMs: (fromMs, untilMs) => lag.between(fromMs, untilMs),
   });
   return {
     options,
@@ -78,6 +83,7 @@ export async function run(options: Options): Promise<Outcome> {
     eject: watch.isTold ? timesToEject(watch.changes, faults) : null,
     readmit: watch.isTold ? timesToReadmit(watch.changes, faults) : null,
     counts: book.counts,
+    longestLagMs: lag.longestMs,
     findings: [...judged, ...reloads.findings, ...findings],
     log: proxy.log,
   };

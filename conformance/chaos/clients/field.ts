@@ -77,12 +77,12 @@ export class Worker {
   /**
    * @param kind what kind of client it is
    * @param number its number, which no other client has
-   * @param lists whether it may ask for `tools/list`
+   * @param traits whether it may ask for `tools/list`; whether the proxy has sessions of its own for it
    */
   constructor(
     kind: string,
     readonly number: number,
-    readonly lists: boolean,
+    readonly traits: { readonly lists: boolean; readonly isBridged: boolean },
     readonly field: Field,
     readonly random: Random,
     readonly connect: (name: string) => Connection,
@@ -112,7 +112,7 @@ export class Worker {
 
   #kind(): CallKind {
     const drawn = this.random.next();
-    if (drawn < 0.55 || drawn > 0.9 && !this.lists) return "echo";
+    if (drawn < 0.55 || drawn > 0.9 && !this.traits.lists) return "echo";
     return drawn > 0.9 ? "list" : "steps";
   }
 
@@ -135,6 +135,7 @@ export class Worker {
       client: this.#name,
       kind,
       steps: kind === "steps" ? this.random.whole(2, 8) : 0,
+      isBridged: this.traits.isBridged,
       isLast,
     });
     try {

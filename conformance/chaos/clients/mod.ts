@@ -24,6 +24,8 @@ interface Kind {
   /** Its part of all clients, in hundredths. */
   readonly percent: number;
   readonly lists: boolean;
+  /** Whether the proxy has sessions of its own for it. */
+  readonly isBridged?: boolean;
   readonly connect: (name: string, field: Field) => Connection;
 }
 
@@ -69,6 +71,7 @@ const KINDS: readonly Kind[] = [
     name: "modern-on-session",
     percent: 4,
     lists: true,
+    isBridged: true,
     connect: (name, field) => new ModernClient(name, SESSION_PATH, false, field),
   },
   {
@@ -101,7 +104,8 @@ export function workers(
     Array.from({ length: Math.max(1, Math.floor(count * kind.percent / all)) }, () => kind)
   );
   while (chosen.length < count) chosen.push(kinds[0]!);
-  return chosen.slice(0, count).map(({ name, lists, connect }, number) =>
-    new Worker(name, number, lists, field, random.fork(), (label) => connect(label, field))
-  );
+  return chosen.slice(0, count).map(({ name, lists, isBridged = false, connect }, number) => {
+    const traits = { lists, isBridged };
+    return new Worker(name, number, traits, field, random.fork(), (label) => connect(label, field));
+  });
 }
