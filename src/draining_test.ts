@@ -258,7 +258,7 @@ redisTest(
     const shared = {
       ...config,
       drainTimeoutMs: 0,
-      redis: { url: redis.url, prefix: redis.prefix, timeoutMs: 200 },
+      redis: { url: redis.url, prefix: redis.prefix, timeoutMs: 2_000 },
       sessions: { store: "redis", keys: [crypto.randomUUID()] },
       eventLog: { store: "redis" },
     };

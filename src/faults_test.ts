@@ -240,6 +240,7 @@ for (const clientKind of Object.keys(ASKERS) as ClientKind[]) {
           const asking = Object.entries(METHODS).map(([method, params]) =>
             client.ask(method, params)
           );
+          await server.came(Object.keys(METHODS), before);
           const answers = await passing(clock, Promise.all(asking));
           for (const { response, status, text } of answers) {
             assert(response.error !== undefined, text);

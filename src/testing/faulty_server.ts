@@ -28,6 +28,8 @@ export interface FaultyServer extends AsyncDisposable {
   readonly faults: Map<string, Fault>;
   /** The methods of all requests, in the order in which they came; GET and DELETE are ones. */
   readonly told: readonly string[];
+  /** Resolves when each of these methods has come behind the first `before` requests. */
+  came(methods: readonly string[], before: number): Promise<void>;
   /** How often a method came. */
   count(method: string): number;
   /** How often a method was carried out. */
@@ -101,15 +103,24 @@ class Faults {
   readonly ran: string[] = [];
   readonly connections = new Set<ScriptedConnection>();
   readonly streams = new Set<ScriptedConnection>();
+  #awaited: (() => void) | undefined;
 
   /** Whether a fault has seen to a request. */
   async met(message: Asked, request: ReceivedRequest, to: ScriptedConnection): Promise<boolean> {
     this.told.push(message.method);
+    this.#awaited?.();
     this.connections.add(to);
     const fault = this.faults.get(message.method);
     if (fault === undefined) return false;
     const ahead = await (typeof fault === "string" ? to.write(fault) : fault(to, request));
     return ahead !== "usual";
+  }
+
+  /** See `FaultyServer`. */
+  async came(methods: readonly string[], before: number): Promise<void> {
+    while (methods.some((method) => !this.told.includes(method, before))) {
+      await new Promise<void>((resolve) => this.#awaited = resolve);
+    }
   }
 
   /** Begins a GET stream. */
@@ -143,6 +154,7 @@ class Faults {
       },
       faults: this.faults,
       told: this.told,
+      came: (methods, before) => this.came(methods, before),
       count: (method) => this.told.filter((one) => one === method).length,
       ran: (method) => this.ran.filter((one) => one === method).length,
       restart: () => {
