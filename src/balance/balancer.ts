@@ -256,7 +256,14 @@ export class Balancer implements Upstream, RouteTargets {
 /** As of a server that does not know the session. */
 function lost(): UpstreamAnswer {
   const body = heldBody(new Uint8Array());
-  return { status: 404, headers: new Fields(), sessionId: undefined, kind: "other", body };
+  return {
+    status: 404,
+    headers: new Fields(),
+    sessionId: undefined,
+    kind: "other",
+    body,
+    hasMoved: true,
+  };
 }
 
 function unavailable(waitMs: number): ProxyError {

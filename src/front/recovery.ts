@@ -48,8 +48,11 @@ const LOOK_EVERY_MS = 100;
  */
 export const MAX_RENEWALS = 5;
 
+/** How often it is made anew for one request, whose server may be left each time for another one. */
+export const MAX_MOVES = 3;
+
 /** The time in which renewals of a session are counted, in milliseconds. */
-export const RENEWALS_WINDOW_MS = 60_000;
+export const RENEWALS_WINDOW_MS = 10_000;
 
 /** Makes sessions of one route anew. */
 export class Recovery {
@@ -84,18 +87,20 @@ export class Recovery {
     call: UpstreamCall,
     send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
   ): Promise<UpstreamAnswer> {
-    const looked = await lookInto(answer);
-    if (!looked.lost) return looked.answer;
-    looked.answer.body.discard();
-    if (!await this.#renew(session, generation, call)) throw gone();
-    const { upstreamId, generation: renewed } = session.record;
-    const repeated = await lookInto(await send({ ...call, sessionId: upstreamId }));
-    if (!repeated.lost) return repeated.answer;
-    repeated.answer.body.discard();
-    // What another request has made anew since then may be in order.
-    if (session.record.generation > renewed) throw lostAgain();
-    this.#giveUp(session, "it does not know the one made anew either");
-    throw gone();
+    let [last, known] = [answer, generation];
+    for (let renewals = 0;; renewals++) {
+      const looked = await lookInto(last);
+      if (!looked.lost) return looked.answer;
+      looked.answer.body.discard();
+      // What another request has made anew since then may be in order, and so may another of several servers.
+      const isNews = renewals === 0 || last.hasMoved || session.record.generation > known;
+      if (!isNews) this.#giveUp(session, "it does not know the one made anew either");
+      if (renewals === MAX_MOVES) throw lostAgain();
+      if (!isNews || !await this.#renew(session, known, call)) throw gone();
+      const { upstreamId, generation: renewed } = session.record;
+      known = renewed;
+      last = await send({ ...call, sessionId: upstreamId });
+    }
   }
 
   /**

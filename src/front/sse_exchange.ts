@@ -247,13 +247,20 @@ function listen(client: SseSession, { headers, message }: UnderWay): void {
   const signal = client.listenOnce();
   if (signal === undefined) return;
   const interceptors = interceptorsFor(client, { ...message, method: undefined });
+  // The last event id of an earlier upstream session, which the one made anew knows nothing of (R79).
+  let begun: { generation: number; staleId?: string | undefined } = session.record;
   const ask = async (lastEventId: string | undefined): Promise<UpstreamAnswer> => {
     const { generation } = session.record;
-    const call = { ...client.callOf(headers, signal), lastEventId: fieldOf(lastEventId) };
+    if (generation > begun.generation) begun = { generation, staleId: lastEventId };
+    const known = lastEventId === begun.staleId ? undefined : lastEventId;
+    const call = { ...client.callOf(headers, signal), lastEventId: fieldOf(known) };
     const answer = await upstream.listen(call);
     if (call.sessionId === undefined || !Recovery.isSuspect(answer)) return answer;
     const anew = { ...call, lastEventId: null };
-    const listenAnew = (made: UpstreamCall) => upstream.listen(made);
+    const listenAnew = (made: UpstreamCall) => {
+      begun = { generation: session.record.generation, staleId: lastEventId };
+      return upstream.listen(made);
+    };
     return await recovery.again(session, generation, answer, anew, listenAnew);
   };
   const follow = async () => {
