@@ -257,6 +257,35 @@ Deno.test("the server's own stream is opened when the client is ready, and taken
   });
 });
 
+Deno.test("R79 the server's own stream goes on in a session made anew without the event id of the one before", async () => {
+  let isLost = false;
+  await using upstream = eventServer({
+    sessionId: INNER,
+    otherwise: async (request, to) => {
+      if (!isLost || !request.line.startsWith("GET")) return false;
+      isLost = false;
+      await to.write("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+      return true;
+    },
+  });
+  await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {
+    using caller = await sseCaller(origin);
+    await caller.start();
+    const first = await upstream.stream(0);
+    await first.send(event("of-the-first", progress(1)));
+    await caller.next();
+    isLost = true;
+    first.breakOff();
+    for (const index of [1, 2]) {
+      const anew = await upstream.stream(index);
+      assertEquals(anew.request.field("last-event-id"), undefined);
+      if (index === 1) anew.breakOff();
+      else await anew.send(event(null, progress(2)));
+    }
+    assertEquals(await caller.next(), progress(2));
+  });
+});
+
 Deno.test("messages behind notifications/initialized wait until the server has it", async () => {
   const goOn = Promise.withResolvers<void>();
   await using upstream = sessionUpstream({

@@ -96,7 +96,7 @@ export class Recovery {
       const isNews = renewals === 0 || last.hasMoved || session.record.generation > known;
       if (!isNews) this.#giveUp(session, "it does not know the one made anew either");
       if (renewals === MAX_MOVES) throw lostAgain();
-      if (!isNews || !await this.#renew(session, known, call)) throw gone();
+      if (!isNews || !await this.#renew(session, known, call, last)) throw gone();
       const { upstreamId, generation: renewed } = session.record;
       known = renewed;
       last = await send({ ...call, sessionId: upstreamId });
@@ -130,12 +130,17 @@ export class Recovery {
    * @returns false where the session cannot go on
    * @throws {ProxyError} where the upstream cannot begin one now
    */
-  async #renew(session: Session, generation: number, call: UpstreamCall): Promise<boolean> {
+  async #renew(
+    session: Session,
+    generation: number,
+    call: UpstreamCall,
+    refusal: UpstreamAnswer,
+  ): Promise<boolean> {
     // What is under way may be the end of an earlier renewal than the one that is needed.
     while (!session.ended && session.record.generation <= generation) {
       let renewing = this.#underWay.get(session);
       if (renewing === undefined) {
-        renewing = this.#renewOnce(session, generation, call)
+        renewing = this.#renewOnce(session, generation, call, refusal)
           .finally(() => this.#underWay.delete(session));
         this.#underWay.set(session, renewing);
       }
@@ -145,7 +150,12 @@ export class Recovery {
   }
 
   /** True only where the session is of a later generation then. */
-  async #renewOnce(session: Session, generation: number, call: UpstreamCall): Promise<boolean> {
+  async #renewOnce(
+    session: Session,
+    generation: number,
+    call: UpstreamCall,
+    refusal: UpstreamAnswer,
+  ): Promise<boolean> {
     const { sessions, clock } = this.#options;
     const untilMs = clock.monotonicMs() + HOLD_MS;
     for (;;) {
@@ -156,7 +166,7 @@ export class Recovery {
         if (session.record.generation > generation) return true;
         // Its DELETE is under way; that decides.
         if (session.record.state === "closing") return false;
-        if (release !== undefined) return await this.#renewHere(session, call);
+        if (release !== undefined) return await this.#renewHere(session, call, refusal);
       } finally {
         await release?.();
       }
@@ -165,14 +175,21 @@ export class Recovery {
     }
   }
 
-  async #renewHere(session: Session, call: UpstreamCall): Promise<boolean> {
+  async #renewHere(
+    session: Session,
+    call: UpstreamCall,
+    refusal: UpstreamAnswer,
+  ): Promise<boolean> {
     const { sessions, upstream, logger, clock } = this.#options;
     const renewedMs = this.#recentRenewals(session);
-    if (renewedMs.length >= MAX_RENEWALS) return this.#giveUp(session, "it was lost too often");
+    if (!refusal.hasMoved && renewedMs.length >= MAX_RENEWALS) {
+      return this.#giveUp(session, "it was lost too often");
+    }
     using deadline = new Deadline(clock);
     const made = await initializeAnew(upstream, session.record, call, deadline);
     if (typeof made === "string") return this.#giveUp(session, made);
-    renewedMs.push(clock.monotonicMs());
+    // That its server is not used any more says nothing against the session, nor of the next server.
+    if (!refusal.hasMoved) renewedMs.push(clock.monotonicMs());
     let kept = false;
     try {
       if (session.record.state !== "initialising") {
