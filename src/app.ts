@@ -4,11 +4,13 @@
  * @module
  */
 
-import { adminHandler, SessionPages, type Snapshot } from "./admin/mod.ts";
+import { adminHandler, type ReloadOutcome, SessionPages, type Snapshot } from "./admin/mod.ts";
 import { ANONYMOUS, anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
+import type { RouteTargets } from "./balance/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { sharedTimers } from "./deadlines.ts";
 import { type Config, httpSsePaths, type RouteConfig } from "./config/mod.ts";
+import { Drain } from "./drain.ts";
 import { ProxyError } from "./errors.ts";
 import {
   AbandonedSessions,
@@ -28,6 +30,7 @@ import type { Pipelines } from "./interceptors.ts";
 import { PeerCalls } from "./peers/mod.ts";
 import { Instances, LiveStreams, type RelayLimits } from "./relay/mod.ts";
 import { SessionTable } from "./session/mod.ts";
+import { storeCheck } from "./store_check.ts";
 import { memoryStores, type Stores } from "./stores.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 import type { HttpClientFactory, Upstream } from "./upstream/mod.ts";
@@ -49,6 +52,8 @@ export interface AppOptions {
   readonly clientConnections?: () => number | null;
   /** The interceptors of the config (`loadPipelines`); they are the app's from now on. */
   readonly pipelines?: Pipelines;
+  /** Loads the config anew, for the admin address; left out where it came from no file. */
+  readonly reload?: (() => Promise<ReloadOutcome>) | undefined;
 }
 
 /** A wired proxy that does not listen yet. */
@@ -57,8 +62,10 @@ export interface App {
   readonly handler: Handler;
   /** Answers on the admin address. */
   readonly admin: Handler;
-  /** Ends subscriptions and lets calls finish. */
+  /** Ends subscriptions and lets calls finish, for good. */
   drain(): void;
+  /** Whether clients are to connect anew, so that they come to another instance. */
+  isDraining(): boolean;
   /** Cuts every connection to the upstreams. */
   close(): Promise<void>;
 }
@@ -71,51 +78,53 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const { config, clock = systemClock, logger = nullLogger } = options;
   const parts = createParts(options);
-  const { authenticator, exchanges } = parts;
+  const { authenticator, drain } = parts;
   const routes = new Map<string, Route>();
   for (const route of config.routes) {
     for (const [path, wired] of wireRoute(parts, route)) routes.set(path, wired);
   }
   const door = doorRules(config);
   const startedMs = clock.monotonicMs();
-  const state = { draining: false };
+  const uptimeMs = () => Math.round(clock.monotonicMs() - startedMs);
   return {
     handler: createHandler({ door, authenticator, routes, logger, clock }),
     admin: adminHandler(door, {
-      snapshot: () => ({
-        draining: state.draining,
-        uptimeMs: Math.round(clock.monotonicMs() - startedMs),
-        ...snapshotOf(parts),
-      }),
+      uptimeMs,
+      snapshot: () => ({ uptimeMs: uptimeMs(), ...snapshotOf(parts) }),
       sessions: new SessionPages({
         sessions: parts.sessions,
         streamsOf: (session) => parts.streams.get(session.route)?.told(session) ?? [],
         nameOf: authenticator.nameOf,
         clock,
       }),
+      routes: () => config.routes.map(({ name }) => ({ name, targets: parts.targets.get(name) })),
+      failingStores: storeCheck({ stores: parts.stores, config, clock, logger }),
+      drain,
+      logger,
+      reload: options.reload,
     }),
-    drain() {
-      state.draining = true;
-      exchanges.drain();
-    },
+    drain: () => drain.stop(),
+    isDraining: () => drain.isDraining,
     close: () => closeParts(parts),
   };
 }
 
 function snapshotOf(
-  { options, sessions, exchanges, live, stores, figures }: Parts,
-): Omit<Snapshot, "draining" | "uptimeMs"> {
+  { options, sessions, drain, live, stores, figures }: Parts,
+): Omit<Snapshot, "uptimeMs"> {
+  const { draining, answersUnderWay, subscriptions, clientConnections } = drain.told();
   return {
+    draining,
     routes: options.config.routes.map(({ name, path }) => ({
       name,
       path,
       upstream: figures.get(name)?.() ?? {},
     })),
-    clientConnections: options.clientConnections?.() ?? null,
+    clientConnections,
     sessions: sessions.size,
     principals: sessions.principals,
-    answersUnderWay: exchanges.size,
-    subscriptions: exchanges.subscriptions,
+    answersUnderWay,
+    subscriptions,
     streams: { held: live.size, unattended: live.unattended },
     eventLog: stores.log?.size ?? null,
   };
@@ -133,6 +142,7 @@ interface Parts {
   readonly sessions: SessionTable;
   readonly abandoned: AbandonedSessions;
   readonly exchanges: Exchanges;
+  readonly drain: Drain;
   readonly live: LiveStreams;
   readonly instances: Instances | undefined;
   /** Calls from instance to instance; undefined where there is but one. */
@@ -140,6 +150,8 @@ interface Parts {
   readonly upstreams: Upstream[];
   /** What is going on with the servers, by the names of the routes. */
   readonly figures: Map<string, () => UpstreamFigures>;
+  /** What calls are balanced over, by the names of the routes. */
+  readonly targets: Map<string, RouteTargets>;
   /** What has passed on the streams of sessions, by the names of the routes that the sessions have. */
   readonly streams: Map<string, Pick<Streams, "told">>;
 }
@@ -150,6 +162,8 @@ function createParts(options: AppOptions): Parts {
   const { log, directory, messages } = stores;
   const timers = sharedTimers(clock);
   const live = new LiveStreams();
+  const exchanges = new Exchanges();
+  const clientConnections = options.clientConnections ?? (() => null);
   const abandoned = new AbandonedSessions(logger);
   const sessions = new SessionTable({
     clock,
@@ -170,7 +184,8 @@ function createParts(options: AppOptions): Parts {
     stores,
     sessions,
     abandoned,
-    exchanges: new Exchanges(),
+    exchanges,
+    drain: new Drain({ exchanges, logger, clientConnections }),
     live,
     instances,
     peerCalls: messages && new PeerCalls({
@@ -180,6 +195,7 @@ function createParts(options: AppOptions): Parts {
     }),
     upstreams: [],
     figures: new Map(),
+    targets: new Map(),
     streams: new Map(),
   };
 }
@@ -188,7 +204,7 @@ function createParts(options: AppOptions): Parts {
 function wireRoute(parts: Parts, route: RouteConfig): [path: string, wired: Route][] {
   const { options, timers, clock, logger, sessions, exchanges, live } = parts;
   const { config } = options;
-  const { upstream, figures } = openUpstream(route, {
+  const { upstream, figures, targets } = openUpstream(route, {
     config,
     clock,
     timers,
@@ -201,6 +217,7 @@ function wireRoute(parts: Parts, route: RouteConfig): [path: string, wired: Rout
   });
   parts.upstreams.push(upstream);
   parts.figures.set(route.name, figures);
+  if (targets !== undefined) parts.targets.set(route.name, targets);
   parts.abandoned.serve(route.name, upstream);
   const recovery = new Recovery({ upstream, sessions, logger, clock });
   const streams = new Streams({

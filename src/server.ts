@@ -102,7 +102,8 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
   try {
     const { maxClientConnections } = config.limits;
     const setting = { config, clock, logger };
-    servers.push(listen(config.listen, app.handler, maxClientConnections, setting));
+    const draining = { ...setting, isDraining: () => app.isDraining() };
+    servers.push(listen(config.listen, app.handler, maxClientConnections, draining));
     if (config.admin !== "off") {
       // R84: connections of its own, so that health answers also where clients have taken theirs.
       servers.push(listen(config.admin, app.admin, ADMIN_CONNECTIONS, setting));
@@ -152,17 +153,26 @@ async function openOrClose<T>(
 /** Connections to the admin address at one time. */
 const ADMIN_CONNECTIONS = 64;
 
+/** What the listeners have in common, and whether clients of this one are to connect anew. */
+interface ListenSetting {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly isDraining?: () => boolean;
+}
+
 function listen(
   address: string,
   handler: Handler,
   maxConnections: number,
-  { config, clock, logger }: { config: Config; clock: Clock; logger: Logger },
+  { config, clock, logger, isDraining }: ListenSetting,
 ): HttpServer {
   const { hostname, port } = parseAddress(address)!;
   const start = config.httpServer === "deno" ? denoServer : switchyardServer;
   const limits = { ...config.limits, maxConnections };
   try {
-    return start({ hostname, port, handler, limits, clock, events: serverEvents(logger) });
+    const events = serverEvents(logger);
+    return start({ hostname, port, handler, limits, clock, events, isDraining });
   } catch (error) {
     throw new ListenError(address, error);
   }

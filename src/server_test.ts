@@ -107,8 +107,10 @@ Deno.test("the admin pages tell health and status, behind the same door", async 
   await withProxy({ upstream: upstream.url, config }, async (proxy) => {
     const get = (path: string, host = "localhost", method = "GET") =>
       exchange(proxy.adminOrigin!, `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
-    assertEquals((await get("/healthz")).text, '{"status":"ok"}');
-    assertEquals((await get("/readyz")).status, 200);
+    const healthy = JSON.parse((await get("/healthz")).text);
+    assertEquals([healthy.status, typeof healthy.uptimeMs], ["ok", "number"]);
+    const ready = await get("/readyz");
+    assertEquals([ready.status, JSON.parse(ready.text).status], [200, "ok"]);
     const status = JSON.parse((await get("/status")).text);
     const eras = { modern: null, session: null };
     const [{ upstream: { targets, ...figures }, ...route }, ...others] = status.routes;
@@ -127,20 +129,39 @@ Deno.test("the admin pages tell health and status, behind the same door", async 
   });
 });
 
-Deno.test("readyz says when the proxy is stopping", async () => {
+Deno.test("readyz says when the proxy is stopping, and nothing takes that back", async () => {
   const { createApp } = await import("./app.ts");
   const app = createApp({ config: configSchema.parse({}) });
-  const ready = async () =>
+  const ask = async (method: string, target: string) =>
     (await app.admin({
-      method: "GET",
-      target: "/readyz",
+      method,
+      target,
       headers: new Headers({ host: "localhost" }),
       signal: new AbortController().signal,
       body: () => new Uint8Array(),
     })).status;
-  assertEquals(await ready(), 200);
+  assertEquals(await ask("GET", "/readyz"), 200);
   app.drain();
-  assertEquals(await ready(), 503);
+  assertEquals(await ask("GET", "/readyz"), 503);
+  assertEquals(await ask("POST", "/drain"), 200);
+  assertEquals(await ask("POST", "/resume"), 409);
+  assertEquals([await ask("GET", "/readyz"), app.isDraining()], [503, true]);
+  await app.close();
+});
+
+Deno.test("an app that was given a way to reload offers it on the admin address", async () => {
+  const { createApp } = await import("./app.ts");
+  const routes = { added: [], removed: [], changed: [], kept: ["/mcp"] };
+  const reload = () => Promise.resolve({ ok: true, routes } as const);
+  const app = createApp({ config: configSchema.parse({}), reload });
+  const { status } = await app.admin({
+    method: "POST",
+    target: "/reload",
+    headers: new Headers({ host: "localhost" }),
+    signal: new AbortController().signal,
+    body: () => new Uint8Array(),
+  });
+  assertEquals(status, 200);
   await app.close();
 });
 

@@ -69,7 +69,7 @@ export function readCommandLine(args: readonly string[]): CommandLine | ConfigPr
   const own = args.filter((arg) => arg !== "--");
   const parsed = parseArgs(own, {
     string: VALUE_FLAGS,
-    collect: ["header"],
+    collect: ["header", "upstream"],
     boolean: SWITCHES,
     alias: { h: "help", V: "version" },
     unknown: (arg, key) => {
@@ -85,7 +85,13 @@ export function readCommandLine(args: readonly string[]): CommandLine | ConfigPr
   });
   const command = commandOf(parsed._.map(String), problems);
   problems.push(...misplaced(command, parsed));
-  const single = VALUE_FLAGS.filter((name) => name !== "header");
+  const upstreams = (parsed.upstream as string[] | undefined ?? []).map((value) =>
+    valueOf(value, "upstream", problems)
+  ).filter((value) => value !== undefined);
+  if (command === "record" && upstreams.length > 1) {
+    problems.push({ path: "--upstream", found: "several", wanted: "one server to record" });
+  }
+  const single = VALUE_FLAGS.filter((name) => name !== "header" && name !== "upstream");
   const values = new Map(single.map((name) => [name, valueOf(parsed[name], name, problems)]));
   if (problems.length > 0) return problems;
   return {
@@ -93,7 +99,7 @@ export function readCommandLine(args: readonly string[]): CommandLine | ConfigPr
     help: parsed.help === true,
     version: parsed.version === true,
     file: values.get("config"),
-    flags: toOverrides(values, parsed["allow-public-bind"] === true),
+    flags: toOverrides(values, upstreams, parsed["allow-public-bind"] === true),
     headers: parsed.header as string[] | undefined ?? [],
     recording: {
       out: values.get("out"),
@@ -167,9 +173,11 @@ function valueOf(value: unknown, name: string, problems: ConfigProblem[]): strin
 
 function toOverrides(
   values: ReadonlyMap<string, string | undefined>,
+  upstreams: readonly string[],
   allowPublicBind: boolean,
 ): Overrides {
-  const overrides: Record<string, string | boolean> = {};
+  const overrides: Record<string, string | boolean | readonly string[]> = {};
+  if (upstreams.length > 0) overrides.upstream = upstreams.length > 1 ? upstreams : upstreams[0]!;
   for (const [key, { flag }] of Object.entries(OVERRIDE_NAMES)) {
     const value = values.get(flag.slice(2));
     if (value !== undefined) overrides[key] = value;
@@ -190,7 +198,8 @@ Usage:
   switchyard new-key [--name NAME]   a fresh API key for a caller, and its entry in the config
 
 Flags:
-  --upstream URL          MCP endpoint of the server behind the proxy
+  --upstream URL          MCP endpoint of the server behind the proxy; given again, a further one like it:
+                          calls are shared among them, and those that fail are left alone
   --stdio "COMMAND"       program behind the proxy that speaks MCP on stdio, in place of --upstream
   --transport TRANSPORT   what the server at --upstream speaks: streamable-http or http+sse
   --header "NAME: VALUE"  field sent with every request to the server, any number of times; \${VARIABLE} in it

@@ -45,6 +45,16 @@ Deno.test("readCommandLine() reads command and flags, in either form", () => {
   });
 });
 
+Deno.test("readCommandLine() takes --upstream as often as there are servers, and record one", () => {
+  const urls = ["http://x/mcp", "http://y/mcp"];
+  const given = urls.flatMap((url) => ["--upstream", url]);
+  assertEquals(read("serve", ...given).flags, { upstream: urls });
+  assertEquals(paths("record", ...given), ["--upstream: one server to record"]);
+  assertEquals(paths("serve", "--upstream=", ...given), [
+    "--upstream: a value: --upstream VALUE",
+  ]);
+});
+
 Deno.test("readCommandLine() reads the flags of record, which has some of its own", () => {
   const { command, recording, flags } = read(
     "record",

@@ -75,3 +75,16 @@ Deno.test("targets: HTTP/2 goes with no unix: address, and --upstream takes the 
   const over = await load({ targets: [A] }, { flags: { upstream: "http://x/" } });
   assertEquals([over.url, over.targets], ["http://x/", undefined]);
 });
+
+Deno.test("--upstream given again makes targets, whose problems are the flag's", async () => {
+  const { url, targets } = await load({ url: "http://x/" }, {
+    flags: { upstream: [A.url, B.url] },
+  });
+  assertEquals(url, undefined);
+  assertEquals(targets?.map(({ name, url }) => [name, url]), [["1", A.url], ["2", B.url]]);
+  const error = await assertRejects(
+    () => load({}, { flags: { upstream: [A.url, "ftp://b/"] } }),
+    ConfigError,
+  );
+  assertEquals(error.problems.map(({ path }) => path), ["--upstream"]);
+});

@@ -18,8 +18,8 @@ export interface Overrides {
   readonly listen?: string;
   /** Address for health and status, or `off`. */
   readonly admin?: string;
-  /** MCP endpoint behind the only route. */
-  readonly upstream?: string;
+  /** MCP endpoint behind the only route, or several that are the same to clients. */
+  readonly upstream?: string | readonly string[];
   /** Command line of the program behind the only route. */
   readonly stdio?: string;
   /** What the server at `upstream` speaks. */
@@ -258,9 +258,14 @@ function overrideUpstream(
   const spoken = overrideSpoken(upstream, overrides, by, origin);
   if (overrides.upstream === undefined && overrides.stdio === undefined) return spoken;
   const { url: _url, targets: _targets, stdio, ...changed } = spoken;
-  if (overrides.upstream !== undefined) {
+  if (typeof overrides.upstream === "string") {
     changed.url = overrides.upstream;
     origin.set("routes[0].upstream.url", OVERRIDE_NAMES.upstream[by]);
+  } else if (overrides.upstream !== undefined) {
+    changed.targets = overrides.upstream.map((url, at) => ({ name: String(at + 1), url }));
+    overrides.upstream.forEach((_, at) => {
+      origin.set(`routes[0].upstream.targets[${at}].url`, OVERRIDE_NAMES.upstream[by]);
+    });
   }
   if (overrides.stdio === undefined) return changed;
   origin.set("routes[0].upstream.stdio", OVERRIDE_NAMES.stdio[by]);

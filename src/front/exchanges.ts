@@ -42,9 +42,19 @@ export class Exchanges {
     if (this.#draining && isSubscription) body.end();
   }
 
+  /** Whether subscriptions are ended as soon as they begin. */
+  get draining(): boolean {
+    return this.#draining;
+  }
+
   /** Ends all subscriptions, now and from now on; calls go on (R68). */
   drain(): void {
     this.#draining = true;
     for (const body of this.#subscriptions) body.end();
+  }
+
+  /** Lets subscriptions go on that begin from now on. */
+  resume(): void {
+    this.#draining = false;
   }
 }

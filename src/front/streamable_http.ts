@@ -13,10 +13,10 @@ import { classifyBodyless, classifyPost } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
 import { type ClientAnswer, type ClientRequest, detached, Fields } from "../http/mod.ts";
 import { type JsonLimits, parseBody, type ParsedBody } from "../json/mod.ts";
-import { Attachment } from "../relay/mod.ts";
+import { Attachment, PassingStream } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
 import { EVENT_STREAM, streamFields } from "../sse/mod.ts";
-import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
+import type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
 import { toAnswer } from "./answer.ts";
 import type { Inbound } from "./interception.ts";
 import { answeredHere, type InterceptorsOptions, RequestInterceptors } from "./interceptors.ts";
@@ -302,6 +302,7 @@ async function pass(
           first: interceptors?.first(),
         });
         if (passing instanceof Attachment) followed = passing;
+        if (passing instanceof PassingStream) followed = endingWith(passing, body);
         return passing;
       },
     });
@@ -316,6 +317,14 @@ async function pass(
     answer?.body.discard();
     throw toProxyError(error).withId(passage.idText);
   }
+}
+
+/** Over when the upstream's part is: what the stream has still to say is at most one event. */
+function endingWith(stream: PassingStream, body: UpstreamBody): Followed {
+  return {
+    end: () => stream.end(body),
+    whenOver: (callback) => body.whenOver(callback),
+  };
 }
 
 /** Streams belong to sessions, whose end ends them. */

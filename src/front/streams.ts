@@ -131,7 +131,14 @@ export class Streams {
       const resumable = context.era !== "modern";
       const kind = isSubscription ? "subscription" : "answer";
       const traffic = session && this.#tally(session).begin(kind, false);
-      return new PassingStream(source, { clock, keepAliveMs, idText: awaited, resumable, traffic });
+      return new PassingStream(source, {
+        clock,
+        keepAliveMs,
+        idText: awaited,
+        subscription: isSubscription ? idText : undefined,
+        resumable,
+        traffic,
+      });
     }
     return streams.open({
       body,

@@ -32,6 +32,8 @@ export interface ConnectionContext {
   readonly limits: ServerLimits;
   /** What is told. */
   readonly events: ServerEvents;
+  /** Whether each connection is closed behind its next answer, which says so. */
+  readonly isDraining: () => boolean;
   /** The value of Date. */
   readonly date: HttpDate;
   /** Deadlines of request heads. */
@@ -196,7 +198,7 @@ export class ServerConnection {
   async #answer(exchange: Exchange, answer: ClientAnswer): Promise<boolean> {
     const { head, received } = exchange;
     if (exchange.interim !== undefined) await exchange.interim;
-    const kept = head.persistent && received.done && !this.#stopping;
+    const kept = head.persistent && received.done && !this.#stopping && !this.#context.isDraining();
     if (!received.done) {
       // The rest of the body is not waited for; it is read over, so that a departure is still seen.
       received.drop();

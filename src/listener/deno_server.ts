@@ -13,11 +13,16 @@ import { type ClientAnswer, type Handler, streamOf } from "../http/mod.ts";
 import { readBody } from "./deno_body.ts";
 import type { BodyLimits, HttpServer, ServerOptions } from "./server.ts";
 
-/** A handler in the form that `Deno.serve` takes. */
+/**
+ * A handler in the form that `Deno.serve` takes.
+ *
+ * @param isDraining whether answers say `Connection: close`; the runtime leaves the closing to the client
+ */
 export function denoHandler(
   handler: Handler,
   limits: BodyLimits,
   clock: Clock,
+  isDraining: () => boolean = () => false,
 ): (request: Request) => Promise<Response> {
   return async (request) => {
     const { method, url, headers } = request;
@@ -31,7 +36,10 @@ export function denoHandler(
       },
       body: () => readBody(request, limits, clock),
     });
-    return toResponse(found);
+    const response = toResponse(found);
+    // In an answer of HTTP/2, which has no such field, the runtime leaves it out.
+    if (isDraining()) response.headers.set("connection", "close");
+    return response;
   };
 }
 
@@ -47,7 +55,7 @@ function toResponse({ status, fields, body }: ClientAnswer): Response {
 
 /** Listens with `Deno.serve`; of the limits it holds those of bodies alone. */
 export function denoServer(options: ServerOptions): HttpServer {
-  const { hostname, port, handler, limits, clock, events } = options;
+  const { hostname, port, handler, limits, clock, events, isDraining } = options;
   const server = Deno.serve({
     hostname,
     port,
@@ -57,7 +65,7 @@ export function denoServer(options: ServerOptions): HttpServer {
       events.cutShort(error);
       return new Response(null, { status: 500 });
     },
-  }, denoHandler(handler, limits, clock));
+  }, denoHandler(handler, limits, clock, isDraining));
   return {
     address: server.addr,
     connections: null,

@@ -321,3 +321,36 @@ Deno.test("R53 a client that reads slowly is not dropped: each piece it takes be
   }
   assertEquals(server.events, []);
 });
+
+Deno.test("R68 while it drains each answer says close, and connections without a request stay", async () => {
+  let draining = false;
+  const release = Promise.withResolvers<void>();
+  const handler: Handler = async (request) => {
+    if (request.target === "/slow") await release.promise;
+    return await ok(request);
+  };
+  await using server = testServer(handler, {}, undefined, () => draining);
+  using idle = await RawClient.connect(server.origin);
+  using busy = await RawClient.connect(server.origin);
+  await idle.write(GET);
+  assertEquals((await idle.readResponse()).headers.get("connection"), undefined);
+  await busy.write(GET.replace("/ ", "/slow "));
+  await short();
+  draining = true;
+  release.resolve();
+  for (const client of [busy, idle]) {
+    if (client === idle) await client.write(GET);
+    const { status, headers, text } = await client.readResponse();
+    assertEquals([status, headers.get("connection"), text], [200, "close", "ok"]);
+    assert(await client.ended());
+  }
+  using fresh = await RawClient.connect(server.origin);
+  await fresh.write(GET);
+  assertEquals((await fresh.readResponse()).headers.get("connection"), "close");
+  draining = false;
+  using after = await RawClient.connect(server.origin);
+  for (let times = 0; times < 2; times++) {
+    await after.write(GET);
+    assertEquals((await after.readResponse()).headers.get("connection"), undefined);
+  }
+});

@@ -54,6 +54,11 @@ export interface ServerOptions {
   readonly clock: Clock;
   /** What is told. */
   readonly events: ServerEvents;
+  /**
+   * Whether clients are to connect anew, so that they come to another instance. Asked at each answer, which
+   * then says `Connection: close`; never so where it is left out.
+   */
+  readonly isDraining?: (() => boolean) | undefined;
 }
 
 /** A server that listens. */

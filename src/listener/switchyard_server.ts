@@ -45,7 +45,7 @@ export class Listener implements HttpServer {
 
   /** Takes connections from now on. */
   constructor(acceptor: Acceptor, options: ServerOptions) {
-    const { clock, handler, limits, events } = options;
+    const { clock, handler, limits, events, isDraining = () => false } = options;
     this.address = acceptor.addr;
     this.#acceptor = acceptor;
     this.#options = options;
@@ -53,6 +53,7 @@ export class Listener implements HttpServer {
       handler,
       limits,
       events,
+      isDraining,
       date: new HttpDate(clock),
       heads: new Deadlines(clock, limits.requestHeadTimeoutMs),
       bodies: new Deadlines(clock, limits.requestBodyTimeoutMs),

@@ -8,9 +8,21 @@ import { eventId } from "../event_log/mod.ts";
 import type { Bytes } from "../http/mod.ts";
 import { encodeEvent } from "../sse/mod.ts";
 
+const SUBSCRIPTION_ID_KEY = "io.modelcontextprotocol/subscriptionId";
+
 /** An event without data that gives a client an id to come back with (2025-11-25 basic/transports). */
 export function primingEvent(stream: string): Bytes {
   return encodeEvent({ id: eventId(stream, 0), data: "" });
+}
+
+/**
+ * The result of the `subscriptions/listen` with the id `idText`: it ends as it should (2026-07-28
+ * basic/patterns/subscriptions, "Graceful Closure").
+ */
+export function subscriptionOver(idText: string): Bytes {
+  const result = `{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID_KEY}":${idText}}}`;
+  const data = `{"jsonrpc":"2.0","id":${idText},"result":${result}}`;
+  return encodeEvent({ event: "message", data });
 }
 
 /** A comment where events are missing (R80). */

@@ -1,8 +1,8 @@
 /**
  * An event stream that passes as bytes: nobody looks into its events.
  *
- * What is added to the bytes: comments while it is silent (R52), and an error in place of an answer that
- * never came (R58).
+ * What is added to the bytes: comments while it is silent (R52), an error in place of an answer that never
+ * came (R58), and the result of a subscription that the proxy ends (R68).
  *
  * @module
  */
@@ -12,6 +12,7 @@ import { type ProxyError, toProxyError } from "../errors.ts";
 import type { AnswerSource, Bytes } from "../http/mod.ts";
 import { errorEvent, noAnswer } from "./failure.ts";
 import { keepAlive } from "./keep_alive.ts";
+import { subscriptionOver } from "./notices.ts";
 import { StreamTail } from "./tail.ts";
 import type { StreamTraffic } from "./traffic.ts";
 
@@ -23,6 +24,11 @@ export interface PassingOptions {
   readonly keepAliveMs: number;
   /** The exact text of the id of the request that the stream answers; undefined where it answers none. */
   readonly idText: string | undefined;
+  /**
+   * The exact text of the id of the `subscriptions/listen` whose stream it is; left out for every other stream,
+   * and for the streams of earlier revisions, which end without a word.
+   */
+  readonly subscription?: string | undefined;
   /** Whether a client that has seen an event id may come back for the rest: not in 2026-07-28. */
   readonly resumable: boolean;
   /** Counts what the client takes, in bytes alone; left out for a stream without a session. */
@@ -36,6 +42,7 @@ export type Pieces = readonly Bytes[] | null;
 export class PassingStream implements AnswerSource {
   readonly #source: AnswerSource;
   readonly #idText: string | undefined;
+  readonly #subscription: string | undefined;
   readonly #resumable: boolean;
   readonly #traffic: StreamTraffic | undefined;
   readonly #tail = new StreamTail();
@@ -44,12 +51,15 @@ export class PassingStream implements AnswerSource {
   #reader: PromiseWithResolvers<Pieces> | undefined;
   #passed = false;
   #over = false;
+  /** Whether the proxy ends it, and not the server. */
+  #dismissed = false;
 
   /** Passes `source` on, which it owns from now on. */
   constructor(source: AnswerSource, options: PassingOptions) {
-    const { clock, keepAliveMs, idText, resumable, traffic } = options;
+    const { clock, keepAliveMs, idText, subscription, resumable, traffic } = options;
     this.#source = source;
     this.#idText = idText;
+    this.#subscription = subscription;
     this.#resumable = resumable;
     this.#traffic = traffic;
     this.#keepAlive = keepAlive(clock, keepAliveMs, this);
@@ -77,6 +87,12 @@ export class PassingStream implements AnswerSource {
   discard(): void {
     this.#end();
     this.#source.discard();
+  }
+
+  /** Ends it here and now, behind what has come of `body`, which it is the stream of. */
+  end(body: { end(): void }): void {
+    this.#dismissed = true;
+    body.end();
   }
 
   /** Whether the client waits between two events, and nothing has passed since this was last asked. */
@@ -125,9 +141,20 @@ export class PassingStream implements AnswerSource {
       return pieces;
     }
     this.#end();
+    if (this.#mayTakeLeave()) return this.#say(subscriptionOver(this.#subscription!));
     if (this.#isAnswered()) return null;
     if (!this.#tail.between) throw noAnswer();
     return this.#tell(noAnswer());
+  }
+
+  /**
+   * Whether the client is told that its subscription has ended as it should: not in the middle of an event, nor
+   * before the acknowledgement, which has to be first, nor where the upstream has said it.
+   */
+  #mayTakeLeave(): boolean {
+    const { between, sawData, last } = this.#tail;
+    return this.#dismissed && this.#subscription !== undefined && between && sawData &&
+      last !== "answer";
   }
 
   #broken(error: unknown): Pieces {
@@ -138,7 +165,10 @@ export class PassingStream implements AnswerSource {
   }
 
   #tell(error: ProxyError): Pieces {
-    const event = errorEvent(error, this.#idText!);
+    return this.#say(errorEvent(error, this.#idText!));
+  }
+
+  #say(event: Bytes): Pieces {
     this.#traffic?.took(event.length, 0);
     return [event];
   }

@@ -207,3 +207,66 @@ Deno.test("what the client takes is counted in bytes, comments and errors includ
   stream.discard();
   assertEquals(sum.streams, 0);
 });
+
+/** The stream of a `subscriptions/listen` of 2026-07-28. */
+function subscribed() {
+  const subscription = '"s\\u0031"';
+  const clock = new ManualClock();
+  const source = relay.filledBody(clock);
+  const { body } = source;
+  const options = { clock, keepAliveMs: 1_000, idText: undefined, subscription, resumable: false };
+  const stream = new PassingStream(body, options);
+  return { clock, source, body, stream, next: async () => text(await stream.next()) };
+}
+
+const OVER =
+  'event: message\ndata: {"jsonrpc":"2.0","id":"s\\u0031","result":{"resultType":"complete",' +
+  '"_meta":{"io.modelcontextprotocol/subscriptionId":"s\\u0031"}}}\n\n';
+
+for (const waits of [false, true]) {
+  const when = waits ? "while the client waits" : "before the client asks";
+  Deno.test(`R68 a subscription that the proxy ends is completed, ${when}`, async () => {
+    const { clock, source, body, stream, next } = subscribed();
+    source.send("data: {}\n\n");
+    assertEquals(await next(), "data: {}\n\n");
+    if (!waits) source.send("data: last\n\n");
+    const coming = waits ? next() : undefined;
+    stream.end(body);
+    if (!waits) assertEquals(await next(), "data: last\n\n");
+    assertEquals(await (coming ?? next()), OVER);
+    assertEquals([await next(), stream.ended, clock.timers], [null, true, 0]);
+  });
+}
+
+Deno.test("R68 a subscription is completed by nobody else, nor twice, nor in an event, nor ahead of its first", async () => {
+  const ends = async (
+    sent: string | null,
+    end: (of: ReturnType<typeof subscribed>) => void,
+  ) => {
+    const under = subscribed();
+    if (sent !== null) {
+      under.source.send(sent);
+      assertEquals(await under.next(), sent);
+    }
+    end(under);
+    return await under.next();
+  };
+  const byProxy = ({ stream, body }: ReturnType<typeof subscribed>) => stream.end(body);
+  assertEquals(await ends("data: {}\n\n", ({ body }) => body.finish()), null);
+  assertEquals(await ends(event(null, result(7)), byProxy), null);
+  assertEquals(await ends("data: {}\n\ndata: hal", byProxy), null);
+  assertEquals(await ends(null, byProxy), null);
+  assertEquals(await ends(": only a comment\n\n", byProxy), null);
+  assertEquals(await ends("data: {}\n\n", byProxy), OVER);
+});
+
+Deno.test("a stream that is no subscription of 2026-07-28 ends without a word", async () => {
+  const clock = new ManualClock();
+  const source = relay.filledBody(clock);
+  const options = { clock, keepAliveMs: 0, idText: undefined, resumable: true };
+  const stream = new PassingStream(source.body, options);
+  source.send("data: {}\n\n");
+  await stream.next();
+  stream.end(source.body);
+  assertEquals(await stream.next(), null);
+});

@@ -22,6 +22,7 @@ export class StreamTail {
   #before: readonly number[] = [0, 0, LF];
   #last: "answer" | "other" | "unknown" = "other";
   #sawId = false;
+  #sawData = false;
 
   /** Whether the stream stands between two events, so that something may be put in. */
   get between(): boolean {
@@ -39,6 +40,11 @@ export class StreamTail {
    */
   get sawId(): boolean {
     return this.#sawId;
+  }
+
+  /** Whether there was an event with data, as far as events were looked into. */
+  get sawData(): boolean {
+    return this.#sawData;
   }
 
   /** Takes the next bytes, which must not change afterwards. */
@@ -97,6 +103,7 @@ export class StreamTail {
       }
     }
     if (data === undefined) return false;
+    this.#sawData = true;
     this.#last = isAnswer(data) ? "answer" : "other";
     return true;
   }

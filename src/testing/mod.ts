@@ -7,6 +7,7 @@
  * @module
  */
 
+export * as admin from "./admin.ts";
 export * as balanceHealth from "./balance_health.ts";
 export * as chaos from "./chaos.ts";
 export * as cluster from "./cluster.ts";

@@ -32,6 +32,7 @@ export function testServer(
   handler: Handler,
   limits: Partial<ServerLimits> = {},
   clock: Clock = systemClock,
+  isDraining?: () => boolean,
 ): TestServer {
   const events: string[] = [];
   const server = switchyardServer({
@@ -40,6 +41,7 @@ export function testServer(
     handler,
     limits: { ...TEST_LIMITS, ...limits },
     clock,
+    isDraining,
     events: {
       refused: ({ kind }) => events.push(`refused ${kind}`),
       cutShort: () => events.push("cut short"),

@@ -18,7 +18,7 @@ const MAX_MODULE_LINES = 500;
 
 /** What each room of src may import of the others; "." are the files at the top of src. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  admin: ["clock.ts", "errors.ts", "front", "http", "relay", "session"],
+  admin: ["balance", "clock.ts", "errors.ts", "front", "http", "relay", "session", "telemetry"],
   auth: ["errors.ts", "http"],
   balance: ["clock.ts", "config", "era", "errors.ts", "http", "rpc", "telemetry", "upstream"],
   bridge: [
@@ -107,9 +107,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "app.ts": [
     "admin",
     "auth",
+    "balance",
     "clock.ts",
     "config",
     "deadlines.ts",
+    "drain.ts",
     "errors.ts",
     "front",
     "handler.ts",
@@ -118,6 +120,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "peers",
     "relay",
     "session",
+    "store_check.ts",
     "stores.ts",
     "telemetry",
     "upstream",
@@ -125,6 +128,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   "clock.ts": [],
   "deadlines.ts": ["clock.ts"],
+  "drain.ts": ["admin", "front", "telemetry"],
   "errors.ts": [],
   "handler.ts": ["auth", "clock.ts", "errors.ts", "front", "http", "telemetry"],
   "interceptors.ts": ["clock.ts", "config", "intercept", "telemetry"],
@@ -140,6 +144,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "telemetry",
     "upstream",
   ],
+  "store_check.ts": ["clock.ts", "config", "event_log", "session", "telemetry"],
   "stores.ts": [
     "clock.ts",
     "config",

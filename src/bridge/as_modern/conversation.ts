@@ -86,8 +86,8 @@ export class Conversation implements Participant, Holdable {
   #reply: Reply | undefined;
   #source: MessageSource | undefined;
   #generation = 0;
-  /** What was said while nobody waited. */
-  #waiting: string[] = [];
+  /** What was said while nobody waited; of progress for the token of whoever comes back. */
+  #waiting: RpcText[] = [];
   #waitingCharacters = 0;
   #outcome: RpcText | ProxyError | undefined;
   #repeats = false;
@@ -146,7 +146,7 @@ export class Conversation implements Participant, Holdable {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingCharacters = 0;
-    for (const text of waiting) reply.tell(text);
+    for (const message of waiting) this.#hand(reply, message);
     this.#goOn();
     const given = this.#questions.answeredBy(answers);
     if (this.#outcome !== undefined) return this.#finish(this.#outcome);
@@ -303,25 +303,29 @@ export class Conversation implements Participant, Holdable {
     if (method === "notifications/message") {
       const isWanted = this.logLevel !== undefined &&
         passes(at(message.value, "params", "level"), this.logLevel);
-      return isWanted ? this.#tell(message.text) : undefined;
+      return isWanted ? this.#tell(message) : undefined;
     }
-    if (!NOT_TOLD.has(method)) this.#tell(message.text);
+    if (!NOT_TOLD.has(method)) this.#tell(message);
   }
 
   #progress(message: RpcText): void {
-    const token = textAt(this.#request.message, TOKEN);
     const isOwn = keyOf(textAt(message, TOKEN_PATH)) === keyOf(this.#tokenText);
-    if (token !== undefined && this.#tokenText !== undefined && isOwn) {
-      this.#tell(withTexts(message, [TOKEN_PATH, token]));
-    }
+    if (this.#tokenText !== undefined && isOwn) this.#tell(message);
   }
 
   /** What comes on another stream cannot be held back for a client that does not read: it is dropped. */
-  #tell(text: string): void {
+  #tell(message: RpcText): void {
     if (!this.#isReading && this.#isFull) return this.#options.session.drop("(client too slow)");
-    if (this.#reply !== undefined) return this.#reply.tell(text);
-    this.#waiting.push(text);
-    this.#waitingCharacters += text.length;
+    if (this.#reply !== undefined) return this.#hand(this.#reply, message);
+    this.#waiting.push(message);
+    this.#waitingCharacters += message.text.length;
+  }
+
+  /** Progress goes to the token of the newest POST, which is the one that is being answered. */
+  #hand(reply: Reply, message: RpcText): void {
+    if (message.value.method !== "notifications/progress") return reply.tell(message.text);
+    const token = textAt(this.#request.message, TOKEN);
+    if (token !== undefined) reply.tell(withTexts(message, [TOKEN_PATH, token]));
   }
 
   #asked(message: RpcText): void {
