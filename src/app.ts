@@ -1,40 +1,22 @@
 /**
- * The composition root: a config in, handlers out. The only place that wires everything.
+ * The composition root: a config in, handlers out, and another config in its place while they answer.
  *
  * @module
  */
 
-import { adminHandler, type ReloadOutcome, SessionPages, type Snapshot } from "./admin/mod.ts";
-import { ANONYMOUS, anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
-import type { RouteTargets } from "./balance/mod.ts";
+import { adminHandler, SessionPages, type Snapshot } from "./admin/mod.ts";
+import { closeParts, createParts, type Parts, stopParts, takeLimits } from "./app_parts.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { sharedTimers } from "./deadlines.ts";
-import { type Config, httpSsePaths, type RouteConfig } from "./config/mod.ts";
-import { Drain } from "./drain.ts";
-import { ProxyError } from "./errors.ts";
-import {
-  AbandonedSessions,
-  type DoorRules,
-  Exchanges,
-  type FrontOptions,
-  HttpSseFront,
-  httpSseSessions,
-  type InterceptorsOptions,
-  Recovery,
-  streamableHttpFront,
-  Streams,
-} from "./front/mod.ts";
-import { createHandler, type Route } from "./handler.ts";
+import type { Config, ReloadedRoutes, ReloadOutcome } from "./config/mod.ts";
+import { httpSseSessions } from "./front/mod.ts";
+import { type Generation, nextGeneration, type RunningRoute } from "./generation.ts";
+import { createHandler } from "./handler.ts";
 import type { Handler } from "./http/mod.ts";
 import type { Pipelines } from "./interceptors.ts";
-import { PeerCalls } from "./peers/mod.ts";
-import { Instances, LiveStreams, type RelayLimits } from "./relay/mod.ts";
-import { SessionTable } from "./session/mod.ts";
 import { storeCheck } from "./store_check.ts";
 import { memoryStores, type Stores } from "./stores.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
-import type { HttpClientFactory, Upstream } from "./upstream/mod.ts";
-import { openUpstream, type UpstreamFigures } from "./upstreams.ts";
+import type { HttpClientFactory } from "./upstream/mod.ts";
 
 /** What an app is given from outside. */
 export interface AppOptions {
@@ -66,61 +48,84 @@ export interface App {
   drain(): void;
   /** Whether clients are to connect anew, so that they come to another instance. */
   isDraining(): boolean;
+  /**
+   * Puts another config in the place of the one that runs, for all requests that come from now on; what is
+   * under way ends with what it began with. Settings that only a restart can change are not looked at.
+   *
+   * @param pipelines its interceptors, those among them that go on as they are; the app's from now on
+   * @throws {ConfigError} where an upstream cannot be opened; nothing has changed then
+   * @throws {TypeError} as `createApp` does
+   */
+  reload(config: Config, pipelines: Pipelines): ReloadedRoutes;
   /** Cuts every connection to the upstreams. */
   close(): Promise<void>;
 }
 
 /**
- * Wires a proxy for one config, which stays as it is for the app's lifetime.
+ * Wires a proxy for one config.
  *
  * @throws {TypeError} where the config has interceptors that were not given: none may be passed over
+ * @throws {ConfigError} where certificates cannot be used, or a program may not be run
  */
 export function createApp(options: AppOptions): App {
-  const { config, clock = systemClock, logger = nullLogger } = options;
-  const parts = createParts(options);
-  const { authenticator, drain } = parts;
-  const routes = new Map<string, Route>();
-  for (const route of config.routes) {
-    for (const [path, wired] of wireRoute(parts, route)) routes.set(path, wired);
-  }
-  const door = doorRules(config);
+  const { config, clock = systemClock, logger = nullLogger, httpClient } = options;
+  const stores = options.stores ?? memoryStores(config, { clock, logger });
+  const clientConnections = options.clientConnections ?? (() => null);
+  const parts = createParts({ config, clock, logger, httpClient, stores, clientConnections });
+  const { drain } = parts;
+  const generations = new Generations(parts, config, options.pipelines ?? new Map());
+  const current = () => generations.current;
   const startedMs = clock.monotonicMs();
   const uptimeMs = () => Math.round(clock.monotonicMs() - startedMs);
+  const door = {
+    get hosts() {
+      return current().door.hosts;
+    },
+    get origins() {
+      return current().door.origins;
+    },
+  };
   return {
-    handler: createHandler({ door, authenticator, routes, logger, clock }),
+    handler: createHandler({ current, logger, clock }),
     admin: adminHandler(door, {
       uptimeMs,
-      snapshot: () => ({ uptimeMs: uptimeMs(), ...snapshotOf(parts) }),
+      snapshot: () => ({ uptimeMs: uptimeMs(), ...snapshotOf(parts, current()) }),
       sessions: new SessionPages({
         sessions: parts.sessions,
-        streamsOf: (session) => parts.streams.get(session.route)?.told(session) ?? [],
-        nameOf: authenticator.nameOf,
+        streamsOf: (session) => (parts.sseClients.get(session.route) ?? parts.book).told(session),
+        nameOf: (principal) => current().authenticator.nameOf(principal),
         clock,
       }),
-      routes: () => config.routes.map(({ name }) => ({ name, targets: parts.targets.get(name) })),
-      failingStores: storeCheck({ stores: parts.stores, config, clock, logger }),
+      routes: () =>
+        [...current().running].map(([name, { server }]) => ({
+          name,
+          targets: server.held.value.targets,
+        })),
+      failingStores: storeCheck({ stores, config, clock, logger }),
       drain,
       logger,
       reload: options.reload,
     }),
     drain: () => drain.stop(),
     isDraining: () => drain.isDraining,
-    close: () => closeParts(parts),
+    reload: (next, pipelines) => generations.reload(next, pipelines),
+    close: () => generations.close(),
   };
 }
 
 function snapshotOf(
-  { options, sessions, drain, live, stores, figures }: Parts,
+  { sessions, drain, live, stores }: Parts,
+  { running }: Generation,
 ): Omit<Snapshot, "uptimeMs"> {
   const { draining, answersUnderWay, subscriptions, clientConnections } = drain.told();
   return {
     draining,
-    routes: options.config.routes.map(({ name, path }) => ({
+    clientConnections,
+    routes: [...running.values()].map(({ config: { name, path }, server }) => ({
       name,
       path,
-      upstream: figures.get(name)?.() ?? {},
+      upstream: server.held.value.figures(),
     })),
-    clientConnections,
     sessions: sessions.size,
     principals: sessions.principals,
     answersUnderWay,
@@ -130,183 +135,112 @@ function snapshotOf(
   };
 }
 
-/** What all routes have in common. */
-interface Parts {
-  readonly options: AppOptions;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Time whose timers are shared. */
-  readonly timers: ReturnType<typeof sharedTimers>;
-  readonly authenticator: Authenticator;
-  readonly stores: Stores;
-  readonly sessions: SessionTable;
-  readonly abandoned: AbandonedSessions;
-  readonly exchanges: Exchanges;
-  readonly drain: Drain;
-  readonly live: LiveStreams;
-  readonly instances: Instances | undefined;
-  /** Calls from instance to instance; undefined where there is but one. */
-  readonly peerCalls: PeerCalls | undefined;
-  readonly upstreams: Upstream[];
-  /** What is going on with the servers, by the names of the routes. */
-  readonly figures: Map<string, () => UpstreamFigures>;
-  /** What calls are balanced over, by the names of the routes. */
-  readonly targets: Map<string, RouteTargets>;
-  /** What has passed on the streams of sessions, by the names of the routes that the sessions have. */
-  readonly streams: Map<string, Pick<Streams, "told">>;
-}
+/** The generation at work, and how the next one comes in its place. */
+class Generations {
+  readonly #parts: Parts;
+  #current: Generation | undefined;
 
-function createParts(options: AppOptions): Parts {
-  const { config, clock = systemClock, logger = nullLogger } = options;
-  const stores = options.stores ?? memoryStores(config, { clock, logger });
-  const { log, directory, messages } = stores;
-  const timers = sharedTimers(clock);
-  const live = new LiveStreams();
-  const exchanges = new Exchanges();
-  const clientConnections = options.clientConnections ?? (() => null);
-  const abandoned = new AbandonedSessions(logger);
-  const sessions = new SessionTable({
-    clock,
-    ids: stores.ids,
-    store: stores.sessions,
-    limits: config.limits,
-    onAbandoned: (session) => abandoned.end(session),
-    onStoreFailure: (error) => logger.warn("the store of sessions failed", { error }),
-  });
-  const instances = log && directory &&
-    new Instances({ directory, log, limits: relayLimits(config, timers), clock, live });
-  return {
-    options,
-    clock,
-    logger,
-    timers,
-    authenticator: config.auth.keys.length === 0 ? anybody : apiKeys(config.auth),
-    stores,
-    sessions,
-    abandoned,
-    exchanges,
-    drain: new Drain({ exchanges, logger, clientConnections }),
-    live,
-    instances,
-    peerCalls: messages && new PeerCalls({
-      messages,
-      clock: timers,
-      bounds: { maxBodyBytes: config.limits.maxRequestBytes },
-    }),
-    upstreams: [],
-    figures: new Map(),
-    targets: new Map(),
-    streams: new Map(),
-  };
-}
-
-/** What answers for a route, by the paths under which it does. */
-function wireRoute(parts: Parts, route: RouteConfig): [path: string, wired: Route][] {
-  const { options, timers, clock, logger, sessions, exchanges, live } = parts;
-  const { config } = options;
-  const { upstream, figures, targets } = openUpstream(route, {
-    config,
-    clock,
-    timers,
-    logger,
-    withheld: parts.authenticator.credentialFields,
-    sealer: parts.stores.sealer,
-    anonymous: ANONYMOUS.id,
-    peerCalls: parts.peerCalls,
-    httpClient: options.httpClient,
-  });
-  parts.upstreams.push(upstream);
-  parts.figures.set(route.name, figures);
-  if (targets !== undefined) parts.targets.set(route.name, targets);
-  parts.abandoned.serve(route.name, upstream);
-  const recovery = new Recovery({ upstream, sessions, logger, clock });
-  const streams = new Streams({
-    log: parts.stores.log,
-    limits: relayLimits(config, timers),
-    clock,
-    backOff: route.upstream.reconnect,
-    live,
-    upstream,
-    sessions,
-    recovery,
-    instances: parts.instances,
-  });
-  parts.streams.set(route.name, streams);
-  const common = {
-    route: route.name,
-    upstream,
-    sessions,
-    exchanges,
-    recovery,
-    interceptors: interceptorsOf(route, config, upstream, options),
-    limits: { ...config.limits, maxDepth: config.limits.maxJsonDepth },
-  };
-  const front = streamableHttpFront({ ...common, streams });
-  return [[route.path, { name: route.name, front }], ...wireHttpSse(parts, route, common)];
-}
-
-/** The same route for clients of HTTP+SSE. */
-function wireHttpSse(
-  { abandoned, streams, timers, logger }: Parts,
-  { path, name, upstream: { reconnect: backOff } }: RouteConfig,
-  common: Omit<FrontOptions, "streams">,
-): [path: string, wired: Route][] {
-  const paths = httpSsePaths(path);
-  const front = new HttpSseFront({
-    ...common,
-    messagesPath: paths.messages,
-    abandoned,
-    backOff,
-    logger,
-    clock: timers,
-  });
-  abandoned.serve(httpSseSessions(name), common.upstream);
-  streams.set(httpSseSessions(name), front);
-  return [
-    ...paths.streams.map((one): [string, Route] => [one, { name, front: front.stream }]),
-    [paths.messages, { name, front: front.messages }],
-  ];
-}
-
-async function closeParts(parts: Parts): Promise<void> {
-  const { live, sessions, abandoned, upstreams, peerCalls, timers, stores, options } = parts;
-  live.close(new ProxyError("upstream_closed", "The proxy is stopping."));
-  sessions.stop();
-  abandoned.close();
-  await Promise.all(upstreams.map((upstream) => upstream.close()));
-  await peerCalls?.close();
-  timers.close();
-  await stores.close();
-  const pipelines = [...options.pipelines?.values() ?? []];
-  await Promise.all(pipelines.map((pipeline) => pipeline.close()));
-}
-
-function interceptorsOf(
-  route: RouteConfig,
-  { interceptors, limits }: Config,
-  upstream: Upstream,
-  { pipelines, logger = nullLogger }: AppOptions,
-): InterceptorsOptions | undefined {
-  const pipeline = pipelines?.get(route.path);
-  if (pipeline !== undefined) {
-    return { route: route.name, pipeline, upstream, logger, maxBytes: limits.maxEventBytes };
+  constructor(parts: Parts, config: Config, pipelines: Pipelines) {
+    this.#parts = parts;
+    this.#begin(this.#next(config, pipelines));
   }
-  if (interceptors.length + route.interceptors.length === 0) return undefined;
-  throw new TypeError(
-    `The interceptors of ${route.path} were not loaded; give loadPipelines(config).`,
-  );
+
+  get current(): Generation {
+    return this.#current!;
+  }
+
+  reload(config: Config, pipelines: Pipelines): ReloadedRoutes {
+    const before = this.current;
+    const generation = this.#next(config, pipelines);
+    takeLimits(this.#parts, config);
+    this.#begin(generation);
+    this.#retire(before, generation);
+    return routesOf(before, generation);
+  }
+
+  async close(): Promise<void> {
+    const { retired } = this.#parts;
+    const running = [...this.current.running.values()];
+    stopParts(this.#parts);
+    await Promise.all(running.map(({ server }) => server.held.close()));
+    await retired.upstreams.close();
+    await closeParts(this.#parts);
+    await Promise.all(running.map(({ pipeline }) => pipeline?.close()));
+    await retired.pipelines.close();
+  }
+
+  #next(config: Config, pipelines: Pipelines): Generation {
+    const options = { parts: this.#parts, current: () => this.#current };
+    return nextGeneration(options, config, pipelines);
+  }
+
+  /** The one moment in which everything changes. */
+  #begin(generation: Generation): void {
+    const { abandoned } = this.#parts;
+    this.#current = generation;
+    for (const { config: { name }, server } of generation.running.values()) {
+      abandoned.serve(name, server.held.value.upstream);
+      abandoned.serve(httpSseSessions(name), server.held.value.upstream);
+    }
+  }
+
+  /** Lets go of what only the generation before has used. */
+  #retire(before: Generation, after: Generation): void {
+    const { retired, exchanges } = this.#parts;
+    const isGone = (principal: string) => after.authenticator.nameOf(principal) === undefined;
+    const hasLeft = before.authenticator !== after.authenticator;
+    // Their keys open nothing any more, and so what they had opened may not stay open (R91).
+    if (hasLeft) exchanges.endOf(isGone);
+    const removed = [...before.running.values()]
+      .filter(({ config: { name } }) => !after.running.has(name));
+    const names = new Set(removed.flatMap(({ config: { name } }) => [name, httpSseSessions(name)]));
+    if (hasLeft || names.size > 0) {
+      this.#endSessions((route, principal) => names.has(route) || (hasLeft && isGone(principal)));
+    }
+    for (const route of removed) this.#forget(route);
+    const [kept, old] = [used(after), used(before)];
+    for (const held of old.servers) if (!kept.servers.has(held)) retired.upstreams.add(held);
+    for (const held of old.pipelines) if (!kept.pipelines.has(held)) retired.pipelines.add(held);
+  }
+
+  /** Ends sessions here and upstream, which nobody can reach any more. */
+  #endSessions(isOver: (route: string, principal: string) => boolean): void {
+    const { sessions, abandoned } = this.#parts;
+    for (const session of [...sessions.all()]) {
+      if (!isOver(session.route, session.principal)) continue;
+      sessions.close(session);
+      abandoned.end(session);
+    }
+  }
+
+  /** The server of a route that is no more is needed until it knows that its sessions are over. */
+  #forget({ config: { name }, server }: RunningRoute): void {
+    const { abandoned, sseClients } = this.#parts;
+    for (const route of [name, httpSseSessions(name)]) {
+      abandoned.forget(route, server.held.hold());
+      sseClients.delete(route);
+    }
+  }
 }
 
-function relayLimits({ limits, eventLog }: Config, clock: Clock): RelayLimits {
+function used({ running }: Generation) {
+  const routes = [...running.values()];
   return {
-    ...limits,
-    clock,
-    maxAheadBytes: eventLog.maxStreamBytes,
-    maxAheadEvents: eventLog.maxStreamEvents,
+    servers: new Set(routes.map(({ server }) => server.held)),
+    pipelines: new Set(routes.flatMap(({ pipeline }) => pipeline ?? [])),
   };
 }
 
-function doorRules(config: Config): DoorRules {
-  const lower = (values: readonly string[]) => new Set(values.map((value) => value.toLowerCase()));
-  return { hosts: lower(config.allowedHosts), origins: lower(config.allowedOrigins) };
+function routesOf({ running: before }: Generation, { running: after }: Generation): ReloadedRoutes {
+  const names = [...after.keys()];
+  const isKept = (name: string) =>
+    before.get(name)!.served === after.get(name)!.served &&
+    before.get(name)!.server === after.get(name)!.server;
+  const known = names.filter((name) => before.has(name));
+  return {
+    added: names.filter((name) => !before.has(name)),
+    removed: [...before.keys()].filter((name) => !after.has(name)),
+    changed: known.filter((name) => !isKept(name)),
+    kept: known.filter(isKept),
+  };
 }

@@ -29,14 +29,20 @@ export interface Route {
   readonly front: Front;
 }
 
-/** What a handler works with. */
-export interface HandlerOptions {
-  /** Who may call. */
+/** What one config says of who may call, and where. Never changed: another config makes another one. */
+export interface HandlerRules {
+  /** From where clients may call. */
   readonly door: DoorRules;
   /** Tells callers apart, for each request anew. */
   readonly authenticator: Authenticator;
   /** Routes by their exact path (R13). */
   readonly routes: ReadonlyMap<string, Route>;
+}
+
+/** What a handler works with. */
+export interface HandlerOptions {
+  /** The rules that hold now; asked once for each request, which keeps to them. */
+  current(): HandlerRules;
   /** Where log lines go. */
   readonly logger: Logger;
   /** Time. */
@@ -72,7 +78,7 @@ async function answer(
 ): Promise<ClientAnswer> {
   let found: ClientAnswer;
   try {
-    found = await dispatch(options, request, story);
+    found = await dispatch(options.current(), request, story);
   } catch (thrown) {
     const error = toProxyError(thrown);
     logFailure(options.logger, error, story);
@@ -83,40 +89,40 @@ async function answer(
 
 /** Throws, or rejects with, a `ProxyError`. */
 function dispatch(
-  options: HandlerOptions,
+  rules: HandlerRules,
   request: ClientRequest,
   story: Story,
 ): ClientAnswer | Promise<ClientAnswer> {
-  story.origin = enter(request, options.door);
-  const { authenticator } = options;
+  story.origin = enter(request, rules.door);
+  const { authenticator } = rules;
   if (request.method === "OPTIONS") {
     // A browser sends no credential here (Fetch standard, CORS-preflight fetch). Where one is wanted
     // all paths are answered alike, because who has none is to learn nothing of the routes.
     const isGuarded = authenticator.credentialFields.length > 0;
-    if (!isGuarded) story.route = findRoute(options, request).route.name;
+    if (!isGuarded) story.route = findRoute(rules, request).route.name;
     return preflight(request.headers, story.origin);
   }
   const caller = authenticator.authenticate(request.headers);
   return caller instanceof Promise
-    ? caller.then((principal) => passOn(options, request, principal, story))
-    : passOn(options, request, caller, story);
+    ? caller.then((principal) => passOn(rules, request, principal, story))
+    : passOn(rules, request, caller, story);
 }
 
 /** Hands the request of a caller who was recognised to the front of its route. */
 function passOn(
-  options: HandlerOptions,
+  rules: HandlerRules,
   request: ClientRequest,
   principal: Principal,
   story: Story,
 ): Promise<ClientAnswer> {
   if (principal !== ANONYMOUS) story.principal = principal.name;
-  const { route, query } = findRoute(options, request);
+  const { route, query } = findRoute(rules, request);
   story.route = route.name;
   return route.front(request, principal, query, story);
 }
 
 function findRoute(
-  { routes }: HandlerOptions,
+  { routes }: HandlerRules,
   { target }: ClientRequest,
 ): { route: Route; query: string } {
   const { path, query } = targetPath(target);

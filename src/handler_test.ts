@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { ANONYMOUS, type Authenticator } from "./auth/mod.ts";
 import { ProxyError } from "./errors.ts";
-import { createHandler } from "./handler.ts";
+import { createHandler, type HandlerRules, type Route } from "./handler.ts";
 import { type ClientRequest, Fields, NEVER_ABORTED } from "./http/mod.ts";
 import { nullLogger } from "./telemetry/mod.ts";
 import { ManualClock } from "./testing/mod.ts";
@@ -9,20 +9,21 @@ import { ManualClock } from "./testing/mod.ts";
 /** The status of one POST, and who the front was told calls; undefined where it was not asked. */
 async function post(authenticate: Authenticator["authenticate"]): Promise<unknown[]> {
   let caller: string | undefined;
-  const handler = createHandler({
+  const front: Route["front"] = (_request, principal) => {
+    caller = principal.id;
+    return Promise.resolve({ status: 202, fields: new Fields(), body: null });
+  };
+  const rules: HandlerRules = {
     door: { hosts: new Set(), origins: new Set() },
     authenticator: {
       authenticate,
       nameOf: () => undefined,
       credentialFields: ["authorization"],
     },
-    routes: new Map([["/mcp", {
-      name: "r",
-      front: (_request, principal) => {
-        caller = principal.id;
-        return Promise.resolve({ status: 202, fields: new Fields(), body: null });
-      },
-    }]]),
+    routes: new Map([["/mcp", { name: "r", front }]]),
+  };
+  const handler = createHandler({
+    current: () => rules,
     logger: nullLogger,
     clock: new ManualClock(),
   });

@@ -6,15 +6,17 @@
 
 import { type App, createApp } from "./app.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import { type Config, parseAddress } from "./config/mod.ts";
+import { type Config, parseAddress, type ReloadOutcome } from "./config/mod.ts";
 import { loadPipelines, type Pipelines } from "./interceptors.ts";
 import type { Handler } from "./http/mod.ts";
 import {
   denoServer,
   type HttpServer,
   type ServerEvents,
+  type ServerLimits,
   switchyardServer,
 } from "./listener/mod.ts";
+import { Reloads } from "./reload.ts";
 import { openStores } from "./stores.ts";
 import { recordRun } from "./record/mod.ts";
 import type { HttpClientFactory } from "./upstream/mod.ts";
@@ -30,6 +32,10 @@ export interface ServeOptions {
   readonly logger?: Logger;
   /** Makes the connections to upstreams; the bench puts others in its place. */
   readonly httpClient?: HttpClientFactory;
+  /** Reads the config anew for a reload; left out where there is nothing to read. */
+  readonly load?: () => Promise<Config>;
+  /** Told of a config that runs from now on, after a reload. */
+  readonly onReloaded?: (config: Config) => void;
 }
 
 /** A proxy that listens. */
@@ -38,6 +44,12 @@ export interface RunningProxy {
   readonly origin: string;
   /** Address of the admin pages, or null where they are off. */
   readonly adminOrigin: string | null;
+  /**
+   * Puts `config`, or what `ServeOptions.load` gives, in the place of the config that runs, when all earlier
+   * reloads are done: the whole of it, or nothing where anything in it cannot be used. Requests under way keep
+   * to the config that they began with. What came of it is also logged. Never rejects.
+   */
+  reload(config?: Config): Promise<ReloadOutcome>;
   /**
    * Stops: takes no new connection, ends subscriptions, lets calls finish for `drainTimeoutMs`, then
    * cuts. Resolves to whether everything finished in time. Later calls give the same result.
@@ -58,7 +70,9 @@ export class ListenError extends Error {
 }
 
 /** An app with its stores, interceptors and recording, which does not listen. */
-export interface OpenedApp extends App {
+export interface OpenedApp extends Omit<App, "reload"> {
+  /** The config that runs, and what comes in its place. */
+  readonly reloads: Reloads;
   /** Ends the recording, if there is one, where it stands, and writes it. */
   finishRecording(): Promise<void>;
 }
@@ -77,13 +91,31 @@ export async function openApp(
   const recording = config.record && await recordRun(config.record, { config, clock, logger });
   const pipelines = await loadPipelines(config, { clock, logger });
   const stores = await openOrClose(pipelines, () => openStores(config, { clock, logger }));
+  const reload = options.load && (() => reloads.reload());
   const app = await openOrClose(
     pipelines,
-    () => createApp({ ...options, pipelines, stores, clientConnections }),
+    () => createApp({ ...options, pipelines, stores, clientConnections, reload }),
     () => stores.close(),
   );
+  const reloads: Reloads = new Reloads({
+    app,
+    running: { config, pipelines },
+    load: options.load,
+    onReloaded: (next) => options.onReloaded?.(next),
+    clock,
+    logger,
+  });
   return {
     ...app,
+    reloads,
+    drain() {
+      reloads.stop();
+      app.drain();
+    },
+    async close() {
+      reloads.stop();
+      await app.close();
+    },
     handler: recording?.tap(app.handler) ?? app.handler,
     finishRecording: () => recording?.finish() ?? Promise.resolve(),
   };
@@ -98,15 +130,24 @@ export async function openApp(
 export async function serve(options: ServeOptions): Promise<RunningProxy> {
   const { config, clock = systemClock, logger = nullLogger } = options;
   const servers: HttpServer[] = [];
-  const app = await openApp(options, () => servers[0]?.connections ?? null);
+  const limits = limitsOf(config);
+  const onReloaded = (next: Config) => {
+    // The listener reads them when they are used.
+    Object.assign(limits, limitsOf(next));
+    options.onReloaded?.(next);
+  };
+  const app = await openApp(
+    { ...options, onReloaded },
+    () => servers[0]?.connections ?? null,
+  );
   try {
-    const { maxClientConnections } = config.limits;
     const setting = { config, clock, logger };
     const draining = { ...setting, isDraining: () => app.isDraining() };
-    servers.push(listen(config.listen, app.handler, maxClientConnections, draining));
+    servers.push(listen(config.listen, app.handler, limits, draining));
     if (config.admin !== "off") {
       // R84: connections of its own, so that health answers also where clients have taken theirs.
-      servers.push(listen(config.admin, app.admin, ADMIN_CONNECTIONS, setting));
+      const own = { ...limits, maxConnections: ADMIN_CONNECTIONS };
+      servers.push(listen(config.admin, app.admin, own, setting));
     }
   } catch (error) {
     await Promise.all(servers.map((server) => server.shutdown()));
@@ -120,7 +161,7 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
         () => app.close(),
         () => servers.forEach((server) => server.cut()),
         Promise.all(servers.map((server) => server.shutdown())),
-        config.drainTimeoutMs,
+        app.reloads.config.drainTimeoutMs,
         clock,
       ),
       app.finishRecording(),
@@ -131,6 +172,7 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
   return {
     origin: originOf(servers[0]!.address),
     adminOrigin: servers[1] === undefined ? null : originOf(servers[1].address),
+    reload: (next) => app.reloads.reload(next),
     stop: () => stopping ??= stopAll(),
   };
 }
@@ -150,6 +192,10 @@ async function openOrClose<T>(
   }
 }
 
+function limitsOf({ limits }: Config): ServerLimits {
+  return { ...limits, maxConnections: limits.maxClientConnections };
+}
+
 /** Connections to the admin address at one time. */
 const ADMIN_CONNECTIONS = 64;
 
@@ -164,12 +210,11 @@ interface ListenSetting {
 function listen(
   address: string,
   handler: Handler,
-  maxConnections: number,
+  limits: ServerLimits,
   { config, clock, logger, isDraining }: ListenSetting,
 ): HttpServer {
   const { hostname, port } = parseAddress(address)!;
   const start = config.httpServer === "deno" ? denoServer : switchyardServer;
-  const limits = { ...config.limits, maxConnections };
   try {
     const events = serverEvents(logger);
     return start({ hostname, port, handler, limits, clock, events, isDraining });

@@ -3,7 +3,7 @@
  * process: drain it or a target, and load its config anew. Nothing else is changed by it.
  *
  * May import `clock.ts`, `errors.ts`, `http`, the checks at the door in `front`, what is read: `session`, and
- * types of `balance`, `relay` and `telemetry`.
+ * types of `balance`, `config`, `relay` and `telemetry`.
  *
  * @module
  */
@@ -26,14 +26,7 @@ export {
   type ToldSessions,
   type ToldStream,
 } from "./sessions.ts";
-export type {
-  AdminRoute,
-  AdminSources,
-  ProcessDrain,
-  ReloadOutcome,
-  Snapshot,
-  ToldDrain,
-} from "./sources.ts";
+export type { AdminRoute, AdminSources, ProcessDrain, Snapshot, ToldDrain } from "./sources.ts";
 
 /** The pages. A part of a path in capitals stands for a name. */
 const PAGES: readonly (readonly [path: string, page: Page])[] = [

@@ -5,6 +5,7 @@
  */
 
 import type { RouteTargets } from "../balance/mod.ts";
+import type { ReloadOutcome } from "../config/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import type { SessionPages } from "./sessions.ts";
 
@@ -67,21 +68,6 @@ export interface ProcessDrain {
   /** How far it has come. */
   told(): ToldDrain;
 }
-
-/** What became of a reload of the config. */
-export type ReloadOutcome =
-  /** The new config is in force; the names of its routes. */
-  | {
-    readonly ok: true;
-    readonly routes: {
-      readonly added: readonly string[];
-      readonly removed: readonly string[];
-      readonly changed: readonly string[];
-      readonly kept: readonly string[];
-    };
-  }
-  /** The old one stays, for these reasons, a sentence each. */
-  | { readonly ok: false; readonly problems: readonly string[] };
 
 /** One route, as far as readiness and its targets are concerned. */
 export interface AdminRoute {

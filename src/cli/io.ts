@@ -22,7 +22,17 @@ export interface CommandIo {
   messages(): MessagePipes;
   /** Starts to listen for the signals that ask the process to stop. */
   stopSignal(): StopSignal;
+  /**
+   * Calls back at each signal that asks for the config to be read again, or that says that the terminal has
+   * gone; on Windows, which has no such signal, never.
+   *
+   * @returns stops listening
+   */
+  onHangup(hangup: (how: Hangup) => void): () => void;
 }
+
+/** What SIGHUP means: read the config again; or, as of old, that nobody is at the terminal any more. */
+export type Hangup = "reload" | "terminal gone";
 
 /** Stdin and stdout where they carry messages. */
 export interface MessagePipes {
@@ -53,6 +63,7 @@ export function systemIo(): CommandIo {
     isStandalone: Deno.build.standalone,
     messages: () => ({ input: Deno.stdin.readable, output: Deno.stdout }),
     stopSignal,
+    onHangup,
   };
 }
 
@@ -86,4 +97,14 @@ function stopSignal(): StopSignal {
       for (const { name, listener } of listeners) Deno.removeSignalListener(name, listener);
     },
   };
+}
+
+function onHangup(hangup: (how: Hangup) => void): () => void {
+  if (Deno.build.os === "windows") return () => {};
+  const hadTerminal = Deno.stderr.isTerminal();
+  // A terminal that was closed is one no longer; without it nobody could stop the proxy as it was started.
+  const listener = () =>
+    hangup(hadTerminal && !Deno.stderr.isTerminal() ? "terminal gone" : "reload");
+  Deno.addSignalListener("SIGHUP", listener);
+  return () => Deno.removeSignalListener("SIGHUP", listener);
 }

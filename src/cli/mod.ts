@@ -7,4 +7,4 @@
  */
 
 export { run } from "./run.ts";
-export { type CommandIo, type MessagePipes, type StopSignal, systemIo } from "./io.ts";
+export { type CommandIo, type Hangup, type MessagePipes, type StopSignal, systemIo } from "./io.ts";

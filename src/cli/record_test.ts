@@ -30,6 +30,7 @@ function silentIo(): { io: CommandIo; err: string[] } {
       repeated: new Promise(() => {}),
       dispose: () => {},
     }),
+    onHangup: () => () => {},
   };
   return { io, err };
 }

@@ -10,6 +10,7 @@ import {
   type Config,
   CONFIG_FILE_VARIABLE,
   ConfigError,
+  type ConfigSources,
   environmentOverrides,
   formatProblem,
   loadConfig,
@@ -20,6 +21,7 @@ import { ListenError } from "../server.ts";
 import { checkSecrets } from "../stores.ts";
 import { type CommandLine, type CommandName, readCommandLine, USAGE } from "./args.ts";
 import { headerOverrides } from "./header_flags.ts";
+import { ConfigSource } from "./config_source.ts";
 import type { CommandIo } from "./io.ts";
 import { printNewKey } from "./new_key.ts";
 import { recordTraffic } from "./record.ts";
@@ -53,11 +55,14 @@ const COMMANDS: Readonly<
   Record<CommandName, (line: CommandLine, io: CommandIo) => Promise<number>>
 > = {
   start,
-  serve: async (line, io) => await runProxy(await load(line, io, { needsRoutes: true }), io),
+  serve: async (line, io) => {
+    const source = sourceOf(line, io, { needsRoutes: true });
+    return await runProxy(await source.load(), io, { source });
+  },
   stdio: serveStdio,
   record: recordTraffic,
   "check-config": async (line, io) => {
-    const config = await load(line, io, { needsRoutes: true });
+    const config = await sourceOf(line, io, { needsRoutes: true }).load();
     checkSecrets(config);
     return say(io, `The config is sound: ${config.routes.length} route(s).`);
   },
@@ -65,13 +70,16 @@ const COMMANDS: Readonly<
 };
 
 async function start(line: CommandLine, io: CommandIo): Promise<number> {
-  const config = await load(line, io, { needsRoutes: io.isStandalone, startDefaults: true });
-  if (config.routes.length > 0) return await runProxy(config, io, { greet: true });
+  const given = sourceOf(line, io, { needsRoutes: io.isStandalone, startDefaults: true });
+  const config = await given.load();
+  if (config.routes.length > 0) return await runProxy(config, io, { greet: true, source: given });
   const reference = await startReferenceServer();
   try {
     const flags = { ...line.flags, upstream: reference.url };
-    const full = await load({ ...line, flags }, io, { needsRoutes: true, startDefaults: true });
-    return await runProxy(full, io, { greet: true, lost: reference.ended });
+    const options = { needsRoutes: true, startDefaults: true };
+    const source = sourceOf({ ...line, flags }, io, options);
+    const { ended: lost } = reference;
+    return await runProxy(await source.load(), io, { greet: true, lost, source });
   } finally {
     await reference.stop();
   }
@@ -83,10 +91,20 @@ interface LoadOptions {
   readonly startDefaults?: boolean;
 }
 
-async function load(line: CommandLine, io: CommandIo, options: LoadOptions): Promise<Config> {
+function sourceOf(line: CommandLine, io: CommandIo, options: LoadOptions): ConfigSource {
+  const file = line.file ?? io.env(CONFIG_FILE_VARIABLE);
+  return new ConfigSource(file, (readTextFile) => load(line, io, options, { file, readTextFile }));
+}
+
+async function load(
+  line: CommandLine,
+  io: CommandIo,
+  options: LoadOptions,
+  from: Pick<ConfigSources, "file" | "readTextFile">,
+): Promise<Config> {
   const environment = environmentOverrides(io.env);
   const config = await loadConfig({
-    file: line.file ?? io.env(CONFIG_FILE_VARIABLE),
+    ...from,
     environment,
     flags: { ...line.flags, ...headerOverrides(line.headers, io.env) },
     needsRoutes: options.needsRoutes,

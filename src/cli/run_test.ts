@@ -35,6 +35,7 @@ function fakeIo(options: { env?: Record<string, string>; isStandalone?: boolean 
       repeated: new Promise(() => {}),
       dispose: () => {},
     }),
+    onHangup: () => () => {},
   };
   return { io, out, err, listening: listening.promise, stop: () => signal.resolve("SIGTERM") };
 }

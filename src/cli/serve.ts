@@ -6,13 +6,17 @@
 
 import { systemClock } from "../clock.ts";
 import type { Config } from "../config/mod.ts";
+import type { ConfigSource } from "./config_source.ts";
 import { type RunningProxy, serve } from "../server.ts";
 import { createLogger, type Logger, stderrSink } from "../telemetry/mod.ts";
 import type { CommandIo } from "./io.ts";
+import { type Reloading, reloadWhenAsked } from "./reloading.ts";
 import { surviving } from "./survive.ts";
 
 /** How a proxy is run. */
 export interface RunOptions {
+  /** Where its config comes from; left out where it is not to be read again. */
+  readonly source?: ConfigSource;
   /** Whether to print what to try. */
   readonly greet?: boolean;
   /** Resolves with a sentence when what the proxy was started for is gone. */
@@ -32,10 +36,21 @@ export async function runProxy(
     sink: stderrSink(),
   });
   const signal = io.stopSignal();
+  const { source } = options;
   try {
     // No request may end the process, also not through a mistake of the proxy's or a library's own.
     return await surviving(logger, async () => {
-      const proxy = await serve({ config, logger });
+      let reloading: Reloading | undefined;
+      const proxy = await serve({
+        config,
+        logger,
+        ...(source?.file !== undefined && { load: () => source.load() }),
+        onReloaded(next) {
+          logger.setLevel(next.logLevel);
+          reloading?.follow(next);
+        },
+      });
+      using asked = reloading = reloadWhenAsked(proxy, io, logger, config, source);
       const endpoint = proxy.origin + config.routes[0]!.path;
       // The one line on stdout: what started this process can read the address from it.
       io.out(`listening ${endpoint}`);
@@ -47,6 +62,7 @@ export async function runProxy(
       });
       const reason = await Promise.race([
         signal.received,
+        asked.terminalGone,
         options.lost ?? new Promise<never>(() => {}),
       ]);
       return await stopProxy(proxy, reason, signal.repeated, logger);

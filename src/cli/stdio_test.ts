@@ -36,6 +36,7 @@ async function stdio(args: readonly string[], input = "", variables: Record<stri
       repeated: new Promise(() => {}),
       dispose: () => {},
     }),
+    onHangup: () => () => {},
   };
   const code = await run(["stdio", "--log-level", "silent", ...args], io);
   return { code, out: out.join(""), err: err.join("\n") };

@@ -21,6 +21,12 @@ export {
   type Overrides,
 } from "./load.ts";
 export { ConfigError, type ConfigProblem, didYouMean, formatProblem } from "./problems.ts";
+export {
+  type ReloadedRoutes,
+  type ReloadOutcome,
+  RESTART_WANTED,
+  restartProblems,
+} from "./reload.ts";
 export { type ListenAddress, parseAddress } from "./schema.ts";
 export { KEY_NAME, KEY_NAME_WANTED } from "./sessions_schema.ts";
 export type {

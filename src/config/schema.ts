@@ -296,6 +296,10 @@ export const configSchema = z.strictObject({
   drainTimeoutMs: milliseconds(10_000, 0).describe(
     "After SIGTERM or SIGINT, the longest time that requests in flight may take to finish, in milliseconds.",
   ),
+  watchConfig: z.boolean({ error: "true or false" }).default(true).describe(
+    "Whether the config file is watched, and read again when it has changed. Without, only SIGHUP has it " +
+      "read again.",
+  ),
   dataDir: z.string().min(1, { error: "a folder" }).optional().describe(
     "Folder for what has to survive a restart: the key of session ids, and the file of sessions. Made " +
       "if there is none. Needs the permission to write there.",

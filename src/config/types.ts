@@ -28,6 +28,8 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   /** Longest time that requests in flight may take to finish when the proxy stops. */
   readonly drainTimeoutMs: number;
+  /** Whether the config file is watched, and read again when it has changed. */
+  readonly watchConfig: boolean;
   /** Folder for what has to survive a restart. */
   readonly dataDir?: string | undefined;
   /** Who may call. */

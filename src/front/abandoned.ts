@@ -21,9 +21,11 @@ const NOTHING_TO_END: ReadonlySet<number> = new Set([404, 405]);
 
 /** The sessions of one route: a server that hangs holds up no other. */
 interface Queue {
-  readonly upstream: Upstream;
+  upstream: Upstream;
   waiting: { readonly session: Session; readonly farewell: Farewell }[];
   underWay: number;
+  /** Told when there is nothing more to tell; there once the route is no more. */
+  onThrough?: () => void;
 }
 
 /** With what a session is ended upstream. */
@@ -46,9 +48,19 @@ export class AbandonedSessions {
     this.#logger = logger;
   }
 
-  /** The sessions of this route are those of `upstream`. */
+  /** The sessions of this route are those of `upstream` from now on, those that wait included. */
   serve(route: string, upstream: Upstream): void {
-    this.#queues.set(route, { upstream, waiting: [], underWay: 0 });
+    const queue = this.#queues.get(route);
+    if (queue === undefined) this.#queues.set(route, { upstream, waiting: [], underWay: 0 });
+    else queue.upstream = upstream;
+  }
+
+  /** The route is no more; `onThrough` is told when the upstream knows of all sessions that wait. */
+  forget(route: string, onThrough: () => void): void {
+    const queue = this.#queues.get(route);
+    this.#queues.delete(route);
+    if (queue === undefined || queue.underWay === 0) onThrough();
+    else queue.onThrough = onThrough;
   }
 
   /** Has the upstream told that a session is over. */
@@ -76,6 +88,7 @@ export class AbandonedSessions {
       await this.#tell(queue.upstream, one.session, one.farewell);
     }
     queue.underWay--;
+    if (queue.underWay === 0) queue.onThrough?.();
   }
 
   async #tell(

@@ -15,7 +15,8 @@ export interface Followed {
 /** The answers under way on all routes. Each leaves the set by itself when it is over. */
 export class Exchanges {
   readonly #all = new Set<Followed>();
-  readonly #subscriptions = new Set<Followed>();
+  /** The subscriptions, each with the id of the principal that it is for. */
+  readonly #subscriptions = new Map<Followed, string>();
   #draining = false;
 
   /** How many answers are under way. */
@@ -32,9 +33,9 @@ export class Exchanges {
    * Follows an answer to its end. A subscription (a GET stream, `subscriptions/listen`) has no end
    * of its own: while the proxy stops it is ended at once, which clients take as a sign to reconnect.
    */
-  follow(body: Followed, isSubscription: boolean): void {
+  follow(body: Followed, isSubscription: boolean, principal: string): void {
     this.#all.add(body);
-    if (isSubscription) this.#subscriptions.add(body);
+    if (isSubscription) this.#subscriptions.set(body, principal);
     body.whenOver(() => {
       this.#all.delete(body);
       this.#subscriptions.delete(body);
@@ -50,7 +51,12 @@ export class Exchanges {
   /** Ends all subscriptions, now and from now on; calls go on (R68). */
   drain(): void {
     this.#draining = true;
-    for (const body of this.#subscriptions) body.end();
+    for (const body of [...this.#subscriptions.keys()]) body.end();
+  }
+
+  /** Ends the subscriptions of principals that may call no more; they would never end by themselves. */
+  endOf(isGone: (principal: string) => boolean): void {
+    for (const [body, principal] of [...this.#subscriptions]) if (isGone(principal)) body.end();
   }
 
   /** Lets subscriptions go on that begin from now on. */

@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { Clock } from "../clock.ts";
 import { classifyPost } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
 import { type ClientAnswer, Fields } from "../http/mod.ts";
@@ -31,6 +32,27 @@ export interface HttpSseFrontOptions extends SseRouteOptions {
   readonly messagesPath: string;
   /** The answers under way on all routes. */
   readonly exchanges: Exchanges;
+  /** The clients of the route, where they outlive this front; its own where it is left out. */
+  readonly clients?: HttpSseClients | undefined;
+}
+
+/** The clients of one route whose streams are open here. */
+export class HttpSseClients {
+  /** By the ids that they have. */
+  readonly byId = new Map<string, SseSession>();
+  readonly #tallies = new WeakMap<Session, StreamTally>();
+
+  /** What has passed on the stream of a session. */
+  told(session: Session): Iterable<StreamTraffic> {
+    return this.#tallies.get(session) ?? [];
+  }
+
+  /** Counts what passes on the stream of a session that has none yet. */
+  tally(session: Session, clock: Clock): StreamTally {
+    const tally = new StreamTally(session.traffic, clock);
+    this.#tallies.set(session, tally);
+    return tally;
+  }
 }
 
 /** The parameter with the session's id, as the SDKs name it. */
@@ -44,23 +66,12 @@ export function httpSseSessions(route: string): string {
 /** The front of one route. */
 export class HttpSseFront {
   readonly #options: HttpSseFrontOptions;
-  /** Those whose stream is open here, by the ids that they have. */
-  readonly #clients = new Map<string, SseSession>();
-  readonly #tallies = new WeakMap<Session, StreamTally>();
+  readonly #clients: HttpSseClients;
 
-  /** Without clients yet. */
+  /** Without clients yet, or with those that are there. */
   constructor(options: HttpSseFrontOptions) {
     this.#options = options;
-  }
-
-  /** How many clients have a stream. */
-  get size(): number {
-    return this.#clients.size;
-  }
-
-  /** What has passed on the stream of a session. */
-  told(session: Session): Iterable<StreamTraffic> {
-    return this.#tallies.get(session) ?? [];
+    this.#clients = options.clients ?? new HttpSseClients();
   }
 
   /** Answers on the path of the stream. */
@@ -89,8 +100,7 @@ export class HttpSseFront {
     } finally {
       release();
     }
-    const tally = new StreamTally(session.traffic, clock);
-    this.#tallies.set(session, tally);
+    const tally = this.#clients.tally(session, clock);
     const client = new SseSession(this.#options, {
       session,
       principal,
@@ -104,11 +114,11 @@ export class HttpSseFront {
           onOver,
         }),
     });
-    this.#clients.set(session.id, client);
-    const { body } = client.begin(() => this.#clients.delete(session.id));
+    this.#clients.byId.set(session.id, client);
+    const { body } = client.begin(() => this.#clients.byId.delete(session.id));
     const endpoint = `${messagesPath}?${SESSION_PARAMETER}=${session.id}`;
     client.stream.sendNow({ event: "endpoint", data: endpoint });
-    exchanges.follow(client, true);
+    exchanges.follow(client, true, principal.id);
     return { status: 200, fields: streamFields(new Fields(["content-type", EVENT_STREAM])), body };
   }
 
@@ -119,6 +129,7 @@ export class HttpSseFront {
     const bytes = await request.body();
     const message = this.#read(bytes, facts);
     if (client.over) throw notFound().withId(message.idText);
+    client.adopt(this.#options);
     const opens = message.kind === "request" && message.method === "initialize" && client.mayOpen;
     try {
       const headers = Fields.from(request.headers);
@@ -145,7 +156,7 @@ export class HttpSseFront {
       const sentence = `The query must have one ${SESSION_PARAMETER}, as the endpoint event says.`;
       throw new ProxyError("bad_request", sentence);
     }
-    const client = this.#clients.get(ids[0]!);
+    const client = this.#clients.byId.get(ids[0]!);
     if (client === undefined) throw notFound();
     const { sessions, route } = this.#options;
     await sessions.find(httpSseSessions(route), principal.id, ids[0]!);

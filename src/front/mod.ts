@@ -11,7 +11,12 @@ export { AbandonedSessions, type Farewell } from "./abandoned.ts";
 export { allowedOrigin, checkHost, type DoorRules, targetPath } from "./door.ts";
 export { preflight, withCors } from "./cors.ts";
 export { Exchanges, type Followed } from "./exchanges.ts";
-export { HttpSseFront, type HttpSseFrontOptions, httpSseSessions } from "./http_sse.ts";
+export {
+  HttpSseClients,
+  HttpSseFront,
+  type HttpSseFrontOptions,
+  httpSseSessions,
+} from "./http_sse.ts";
 export type { SseRouteOptions } from "./sse_session.ts";
 export { Recovery, type RecoveryOptions } from "./recovery.ts";
 export { refusal } from "./refusal.ts";
@@ -22,4 +27,6 @@ export {
   streamableHttpFront,
 } from "./streamable_http.ts";
 export type { InterceptorsOptions } from "./interceptors.ts";
-export { type StreamContext, Streams, type StreamsOptions } from "./streams.ts";
+export { SessionStreamBook } from "./stream_book.ts";
+export { type ServedRoute, type StreamContext, Streams, type StreamsOptions } from "./streams.ts";
+export type { FrontUse } from "./use.ts";

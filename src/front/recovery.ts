@@ -31,6 +31,8 @@ export interface RecoveryOptions {
   readonly logger: Logger;
   /** Time. */
   readonly clock: Clock;
+  /** Told of a session that was made anew. */
+  readonly onRenewed?: ((session: Session) => void) | undefined;
 }
 
 /**
@@ -216,6 +218,7 @@ export class Recovery {
         session: key,
         generation,
       });
+      this.#options.onRenewed?.(session);
     }
     return kept;
   }

@@ -22,6 +22,7 @@ import type { Recovery } from "./recovery.ts";
 import { Turns } from "./sse_relay.ts";
 import type { SseStream } from "./sse_stream.ts";
 import { withRevision } from "./sse_fields.ts";
+import type { FrontUse } from "./use.ts";
 
 /** What all clients of one route have in common. */
 export interface SseRouteOptions {
@@ -45,6 +46,8 @@ export interface SseRouteOptions {
   readonly clock: Clock;
   /** What clients may use. */
   readonly limits: LimitsConfig & JsonLimits;
+  /** Keeps open what clients work with; left out where that is never replaced. */
+  readonly use?: FrontUse | undefined;
 }
 
 /** A message on its way to the upstream, until its answer is with the client. */
@@ -81,7 +84,11 @@ const CANCELLED_AT_ONCE = 4;
 
 /** One client; `SseExchange` does what is to be done for each message. */
 export class SseSession implements Followed {
-  readonly route: SseRouteOptions;
+  #route: SseRouteOptions;
+  /** The route with the upstream that is spoken to. */
+  #home: SseRouteOptions;
+  /** Lets go of that upstream. */
+  #leaveHome: (() => void) | undefined;
   /** What is kept of it in the table. */
   readonly session: Session;
   /** Who it belongs to. */
@@ -113,7 +120,7 @@ export class SseSession implements Followed {
       readonly stream: (onOver: () => void) => SseStream;
     },
   ) {
-    this.route = route;
+    this.#route = this.#home = route;
     this.session = client.session;
     this.principal = client.principal;
     this.query = client.query;
@@ -124,6 +131,7 @@ export class SseSession implements Followed {
   /** Begins the stream; `onOver` is told once when the client has gone or was ended. */
   begin(onOver: () => void): SseStream {
     this.#release = this.route.sessions.use(this.session);
+    this.#leaveHome = this.#home.use?.hold();
     this.#stream = this.#makeStream(() => {
       onOver();
       this.#leave();
@@ -131,6 +139,30 @@ export class SseSession implements Followed {
     // The session may be ended by the reaper, by who looks after the proxy, or because the upstream lost it.
     this.session.onEnd = () => this.#sessionEnded();
     return this.#stream;
+  }
+
+  /** What holds for its messages now. */
+  get route(): SseRouteOptions {
+    return this.#route;
+  }
+
+  /**
+   * The route is another one from the next message on, but for its upstream: the one that knows the session
+   * stays as long as it is there.
+   */
+  adopt(route: SseRouteOptions): void {
+    if (this.#home.use?.isOver && !this.#over) {
+      this.#leaveHome?.();
+      this.#home = route;
+      this.#leaveHome = route.use?.hold();
+    }
+    const { upstream, recovery } = this.#home;
+    if (upstream === route.upstream) {
+      this.#route = route;
+      return;
+    }
+    const interceptors = route.interceptors && { ...route.interceptors, upstream };
+    this.#route = { ...route, upstream, recovery, interceptors };
   }
 
   /** The client's stream. */
@@ -178,9 +210,11 @@ export class SseSession implements Followed {
     const before = this.#gate;
     const ready = this.#gateFor(one);
     const release = this.route.sessions.use(this.session);
+    const letGo = this.route.use?.hold();
     void handle(one, before, ready).finally(() => {
       ready();
       release();
+      letGo?.();
       this.#underWay.delete(one);
       this.#heldBytes -= taken.bytes.length;
       this.#endIfDone();
@@ -302,7 +336,7 @@ export class SseSession implements Followed {
     for (const one of this.#underWay) if (one.answered) giveUp(one);
     // An `initialize` must not be cancelled; what it opens is ended when its answer is there.
     const given = asked.filter(({ message }) => message.method !== "initialize");
-    void this.#farewell(given, wasEnded);
+    void this.#farewell(given, wasEnded).finally(() => this.#leaveHome?.());
   }
 
   async #farewell(given: readonly UnderWay[], wasEnded: boolean): Promise<void> {

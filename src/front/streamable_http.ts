@@ -39,6 +39,7 @@ import { letGo } from "./renewal.ts";
 import { learn, learnRevision } from "./session_facts.ts";
 import type { Streams } from "./streams.ts";
 import { countAnswer, countOpening, countRequest } from "./traffic.ts";
+import type { FrontUse } from "./use.ts";
 
 /** An `initialize` message up to so many bytes is kept, so that a lost session can be made anew. */
 const MAX_KEPT_INITIALIZE_BYTES = 65_536;
@@ -53,6 +54,8 @@ export interface FrontOptions {
   readonly sessions: SessionTable;
   /** The answers under way on all routes. */
   readonly exchanges: Exchanges;
+  /** Keeps open what answers work with; left out where that is never replaced. */
+  readonly use?: FrontUse | undefined;
   /** How event streams reach clients. */
   readonly streams: Streams;
   /** Makes sessions anew that the upstream has lost. */
@@ -256,7 +259,7 @@ async function terminate(
 /** The answer to a client that comes back to a stream which the proxy holds. */
 function comeBack(options: FrontOptions, session: Session, attachment: Attachment): ClientAnswer {
   attachment.whenOver(options.sessions.use(session));
-  options.exchanges.follow(attachment, true);
+  options.exchanges.follow(attachment, true, session.principal);
   const fields = new Fields(["content-type", EVENT_STREAM, "mcp-session-id", session.id]);
   return { status: 200, fields: streamFields(fields), body: attachment };
 }
@@ -307,7 +310,11 @@ async function pass(
       },
     });
     followed.whenOver(release);
-    options.exchanges.follow(followed, passage.isSubscription);
+    // A stream of a session says itself how long it works with what.
+    if (followed === answer.body && options.use !== undefined) {
+      followed.whenOver(options.use.hold());
+    }
+    options.exchanges.follow(followed, passage.isSubscription, passage.arrival.principal.id);
     const answered = found instanceof Promise ? await found : found;
     if (known !== undefined) countAnswer(known, answered, answer.body);
     return answered;

@@ -23,7 +23,7 @@ import {
   type RelayLimits,
   type RestoredStream,
   SessionStreams,
-  StreamTally,
+  type StreamTally,
   type StreamTraffic,
 } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
@@ -35,6 +35,8 @@ import {
   type UpstreamCall,
 } from "../upstream/mod.ts";
 import { Recovery } from "./recovery.ts";
+import { SessionStreamBook } from "./stream_book.ts";
+import type { FrontUse } from "./use.ts";
 
 /** Since this revision clients know priming events and poll (2025-11-25 basic/transports). */
 const POLLING_REVISION = "2025-11-25";
@@ -59,7 +61,16 @@ export interface StreamsOptions {
   readonly recovery: Recovery;
   /** Streams of other instances and earlier runs; left out where there are none. */
   readonly instances?: Instances | undefined;
+  /** What is known of the streams of all sessions, where it outlives these; their own where it is left out. */
+  readonly book?: SessionStreamBook | undefined;
+  /** Keeps open what the streams work with; left out where that is never replaced. */
+  readonly use?: FrontUse | undefined;
+  /** The server behind the route now, which may have been replaced; undefined where there is none any more. */
+  readonly current?: (() => ServedRoute | undefined) | undefined;
 }
+
+/** A server, and how its lost sessions are made anew. */
+export type ServedRoute = Pick<StreamsOptions, "upstream" | "recovery" | "use">;
 
 /** What a stream belongs to. */
 export interface StreamContext {
@@ -99,12 +110,12 @@ interface Begun {
 /** The event streams of one route. */
 export class Streams {
   readonly #options: StreamsOptions;
-  readonly #ofSession = new WeakMap<Session, SessionStreams>();
-  readonly #tallies = new WeakMap<Session, StreamTally>();
+  readonly #book: SessionStreamBook;
 
-  /** None yet. */
+  /** None yet, or those that are in the book. */
   constructor(options: StreamsOptions) {
     this.#options = options;
+    this.#book = options.book ?? new SessionStreamBook();
   }
 
   /** Whether the streams of sessions are kept so that they can be resumed. */
@@ -114,7 +125,7 @@ export class Streams {
 
   /** The streams of a session that are held here, the oldest first, and what has passed on them. */
   told(session: Session): Iterable<StreamTraffic> {
-    return this.#tallies.get(session) ?? [];
+    return this.#book.told(session);
   }
 
   /** What a client reads of a stream that the upstream began. */
@@ -140,6 +151,7 @@ export class Streams {
         traffic,
       });
     }
+    if (requestIds.length === 0) this.#follow(session!, body, this.#options);
     return streams.open({
       body,
       requestIds,
@@ -183,13 +195,23 @@ export class Streams {
     if (streams !== undefined) streams.listenRefused = true;
   }
 
-  /** How a stream of a session reaches the upstream again. */
+  /** Keeps the upstream open for a body on which the server speaks first, and lets the book end it. */
+  #follow(session: Session, body: UpstreamBody, { use, upstream }: ServedRoute): void {
+    this.#book.listening(session, body, upstream);
+    const release = use?.hold();
+    if (release !== undefined) body.whenOver(release);
+  }
+
+  /** How a stream of a session reaches the upstream again, and what it keeps open until it is over. */
   #upstreamOf(
     session: Session,
     stream: Pick<StreamContext, "call" | "requestIds">,
-  ): Pick<NewStream, "listen" | "onSessionGone"> {
+  ): Pick<NewStream, "listen" | "onSessionGone" | "backOff" | "onOver"> {
     const begun: Begun = { generation: session.record.generation, staleId: undefined };
+    const { backOff, use } = this.#options;
     return {
+      backOff,
+      onOver: stream.requestIds.length > 0 ? use?.hold() : use?.holdInterceptors(),
       listen: (lastEventId, attended) =>
         this.#listen(session, { ...stream, begun, attended }, lastEventId),
       onSessionGone: () => this.#sessionGone(session),
@@ -205,9 +227,10 @@ export class Streams {
     { call, requestIds, begun, attended }: Listening,
     lastEventId: string | undefined,
   ): Promise<UpstreamAnswer> {
-    const { upstream, recovery } = this.#options;
-    const { generation } = session.record;
     const answersRequests = requestIds.length > 0;
+    const served = this.#servedNow(answersRequests);
+    const { upstream, recovery } = served;
+    const { generation } = session.record;
     if (generation > begun.generation) {
       // The request was lost with the session that it was sent in.
       if (answersRequests) return unknownThere();
@@ -222,17 +245,30 @@ export class Streams {
     };
     const answer = await upstream.listen(made);
     // For nobody no session is made anew: whoever comes back has that done.
-    if (answersRequests || !attended || !Recovery.isSuspect(answer)) return answer;
-    return await recovery.again(
-      session,
-      generation,
-      answer,
-      { ...made, lastEventId: null },
-      (again) => {
-        begunAnew(begun, session.record.generation, lastEventId);
-        return upstream.listen(again);
-      },
-    );
+    const settled = answersRequests || !attended || !Recovery.isSuspect(answer)
+      ? answer
+      : await recovery.again(
+        session,
+        generation,
+        answer,
+        { ...made, lastEventId: null },
+        (again) => {
+          begunAnew(begun, session.record.generation, lastEventId);
+          return upstream.listen(again);
+        },
+      );
+    if (!answersRequests) this.#follow(session, settled.body, served);
+    return settled;
+  }
+
+  /**
+   * The server that a stream goes on at. An answer is at the one which was asked, as long as there is that;
+   * what the server says by itself comes from the one that the session's requests go to.
+   */
+  #servedNow(answersRequests: boolean): ServedRoute {
+    const { use, current } = this.#options;
+    const isKept = current === undefined || (answersRequests && use?.isOver !== true);
+    return isKept ? this.#options : current() ?? this.#options;
   }
 
   /** The upstream does not know a session any more: it is made anew when it is next used, or ends here. */
@@ -241,20 +277,14 @@ export class Streams {
   }
 
   #tally(session: Session): StreamTally {
-    let tally = this.#tallies.get(session);
-    if (tally === undefined) {
-      tally = new StreamTally(session.traffic, this.#options.clock);
-      this.#tallies.set(session, tally);
-    }
-    return tally;
+    return this.#book.tally(session, this.#options.clock);
   }
 
   #of(session: Session): SessionStreams | undefined {
     const { log, limits, clock, backOff, live, instances } = this.#options;
     if (log === undefined) return undefined;
-    let streams = this.#ofSession.get(session);
-    if (streams === undefined) {
-      streams = new SessionStreams({
+    return this.#book.streams(session, () =>
+      new SessionStreams({
         log,
         limits,
         clock,
@@ -264,11 +294,7 @@ export class Streams {
         names: () => session.names,
         tally: this.#tally(session),
         instances,
-      });
-      this.#ofSession.set(session, streams);
-      session.onEnd = () => streams?.close();
-    }
-    return streams;
+      }));
   }
 }
 

@@ -25,6 +25,7 @@ export {
   type BuildOptions,
   InterceptorLoadError,
   loadUserModule,
+  moduleVersion,
 } from "./registry.ts";
 export { type ConfigInterceptor, configSchemas } from "./schema.ts";
 export type * from "./types.ts";

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { builtins } from "./builtins.ts";
@@ -69,8 +70,8 @@ async function build(config: ConfigInterceptor, deps: BuildOptions): Promise<Int
 /**
  * Imports a module and makes its interceptor.
  *
- * A module is imported once for the whole process: an interceptor that it exports as it is, rather
- * than as a function, is shared by all routes that name it.
+ * A module is imported once for the whole process as long as its text stays the same: an interceptor that it
+ * exports as it is, rather than as a function, is shared by all routes that name it.
  *
  * @param path As the config has it; a relative one begins at `baseDir`.
  * @throws {InterceptorLoadError} where it cannot be imported, fails, or exports something else.
@@ -85,11 +86,43 @@ export async function loadUserModule(
   return checkedInterceptor(path, made);
 }
 
+function urlOf(path: string, baseDir: string): URL {
+  return path.startsWith("file://") ? new URL(path) : pathToFileURL(resolve(baseDir, path));
+}
+
+/**
+ * What tells the text that a module has now from any other; empty where it cannot be read. What it imports
+ * itself does not count.
+ */
+export async function moduleVersion(path: string, baseDir: string): Promise<string> {
+  try {
+    return createHash("sha256").update(await Deno.readFile(urlOf(path, baseDir))).digest("hex");
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * The modules that were imported, by their URLs. The runtime holds each for good, and one that failed fails
+ * for good; so a text that is another one is imported under another URL.
+ */
+const imported = new Map<string, { readonly version: string; readonly specifier: string }>();
+
+async function specifierOf(path: string, baseDir: string): Promise<string> {
+  const url = urlOf(path, baseDir);
+  const { href } = url;
+  const version = await moduleVersion(path, baseDir);
+  const known = imported.get(href);
+  if (known?.version === version) return known.specifier;
+  if (known !== undefined) url.searchParams.set("version", version);
+  imported.set(href, { version, specifier: url.href });
+  return url.href;
+}
+
 async function importDefault(path: string, baseDir: string): Promise<unknown> {
-  const url = path.startsWith("file://") ? new URL(path) : pathToFileURL(resolve(baseDir, path));
   let module: { readonly default?: unknown };
   try {
-    module = await import(url.href);
+    module = await import(await specifierOf(path, baseDir));
   } catch (cause) {
     throw new InterceptorLoadError(
       `The interceptor module ${path} cannot be imported: ${reasonOf(cause)}. ` +

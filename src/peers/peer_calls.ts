@@ -53,6 +53,7 @@ const CALL_BYTES = 16;
 /** The calls of an instance. */
 export class PeerCalls {
   readonly #context: CallContext;
+  readonly #bounds: { -readonly [Key in keyof PeerCallBounds]: PeerCallBounds[Key] };
   readonly #services = new Map<string, LocalCalls>();
   readonly #outgoing = new Map<string, CallEnd>();
   readonly #incoming = new Map<string, CallEnd>();
@@ -64,10 +65,11 @@ export class PeerCalls {
 
   /** None yet; hears the others from now on. */
   constructor({ messages, clock, bounds = {} }: PeerCallsOptions) {
+    this.#bounds = { ...DEFAULT_PEER_CALL_BOUNDS, ...bounds };
     this.#context = {
       messages,
       clock,
-      bounds: { ...DEFAULT_PEER_CALL_BOUNDS, ...bounds },
+      bounds: this.#bounds,
       sending: (sent) => {
         this.#sending.add(sent);
         void sent.then(() => this.#sending.delete(sent));
@@ -99,6 +101,11 @@ export class PeerCalls {
         return this.#call(to, opening, call, body);
       },
     };
+  }
+
+  /** The bodies of calls that begin from now on may have so many bytes. */
+  limitBodies(maxBodyBytes: number): void {
+    this.#bounds.maxBodyBytes = maxBodyBytes;
   }
 
   /** Gives all up, and waits until that is said. */

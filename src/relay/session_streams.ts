@@ -32,7 +32,7 @@ export interface SessionStreamsOptions {
   readonly limits: RelayLimits;
   /** Time for waits of any length, and randomness. */
   readonly clock: Clock;
-  /** Bounds of reconnecting. */
+  /** Bounds of reconnecting, for streams that bring none of their own. */
   readonly backOff: BackOff;
   /** Those of all sessions. */
   readonly live: LiveStreams;
@@ -62,6 +62,10 @@ export interface NewStream {
   readonly listen: (lastEventId: string | undefined, attended: boolean) => Promise<UpstreamAnswer>;
   /** Told when the upstream does not know the session any more. */
   readonly onSessionGone: () => void;
+  /** Bounds of reconnecting, where they are not those of the session's first stream. */
+  readonly backOff?: BackOff | undefined;
+  /** Told once when it is gone for good. */
+  readonly onOver?: (() => void) | undefined;
 }
 
 type Made = Omit<NewStream, "body"> & Pick<EventStreamOptions, "name" | "mark">;
@@ -69,7 +73,9 @@ type Made = Omit<NewStream, "body"> & Pick<EventStreamOptions, "name" | "mark">;
 /** What a stream that is taken over has no longer from the call that began it. */
 export interface RestoredStream {
   /** What the streams of the session need, for one that answers these requests. */
-  begin(requestIds: readonly string[]): Pick<NewStream, "inspect" | "listen" | "onSessionGone">;
+  begin(
+    requestIds: readonly string[],
+  ): Pick<NewStream, "inspect" | "listen" | "onSessionGone" | "backOff" | "onOver">;
 }
 
 /** The streams of one session by their names. */
@@ -101,8 +107,8 @@ export class SessionStreams {
     return attachment;
   }
 
-  #make({ listen, onSessionGone, ...stream }: Made): EventStream {
-    const { log, limits, clock, backOff, live, session, names, tally, instances } = this.#options;
+  #make({ listen, onSessionGone, onOver, backOff, ...stream }: Made): EventStream {
+    const { log, limits, clock, live, session, names, tally, instances } = this.#options;
     const traffic = tally.begin(stream.requestIds.length === 0 ? "subscription" : "answer");
     const made: EventStream = new EventStream({
       ...stream,
@@ -113,7 +119,7 @@ export class SessionStreams {
       directory: instances?.directory,
       reconnect: new Reconnect({
         clock,
-        backOff,
+        backOff: backOff ?? this.#options.backOff,
         listen: (lastEventId) => listen(lastEventId, made.attended),
         onSessionGone,
       }),
@@ -128,6 +134,7 @@ export class SessionStreams {
         this.#unattended.delete(which);
         live.remove(which);
         instances?.drop(which);
+        onOver?.();
       },
     });
     this.#streams.set(made.name, made);

@@ -37,6 +37,12 @@ export interface Logger {
   flush(): Promise<void>;
 }
 
+/** A logger whose level can be changed while it is in use. */
+export interface AdjustableLogger extends Logger {
+  /** Writes lines of this level and of more severe ones from now on. */
+  setLevel(level: LogLevel): void;
+}
+
 /** What a logger is made of. */
 export interface LoggerOptions {
   /** Least severe lines to write. */
@@ -50,8 +56,8 @@ export interface LoggerOptions {
 }
 
 /** A logger that writes to `sink`. */
-export function createLogger(options: LoggerOptions): Logger {
-  const threshold = LOG_LEVELS.indexOf(options.level);
+export function createLogger(options: LoggerOptions): AdjustableLogger {
+  let threshold = LOG_LEVELS.indexOf(options.level);
   const enabled = (level: LogLevel) => LOG_LEVELS.indexOf(level) >= threshold;
   const write = options.format === "json" ? jsonLine : prettyLine;
   const at = (level: LogLevel) => (message: string, fields: LogFields = {}) => {
@@ -63,6 +69,7 @@ export function createLogger(options: LoggerOptions): Logger {
     warn: at("warn"),
     error: at("error"),
     enabled,
+    setLevel: (level) => void (threshold = LOG_LEVELS.indexOf(level)),
     flush: () => options.sink.flush(),
   };
 }

@@ -6,6 +6,13 @@
  * @module
  */
 
-export { createLogger, type LogFields, type LogFormat, type Logger, type LogLevel } from "./log.ts";
+export {
+  type AdjustableLogger,
+  createLogger,
+  type LogFields,
+  type LogFormat,
+  type Logger,
+  type LogLevel,
+} from "./log.ts";
 export { LOG_LEVELS, type LoggerOptions, nullLogger } from "./log.ts";
 export { type LineSink, stderrSink } from "./sink.ts";

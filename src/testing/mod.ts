@@ -43,6 +43,7 @@ export * as channel from "./channel.ts";
 export * as modernChannel from "./modern_channel.ts";
 export * as peers from "./peer_servers.ts";
 export * as peerClients from "./peer_clients.ts";
+export * as reloading from "./reload.ts";
 export * as processes from "./processes.ts";
 export * as stdioClient from "./stdio_client.ts";
 export * as share from "./share.ts";

@@ -44,6 +44,10 @@ export function startProgram(
   })();
   return {
     child,
+    /** What stands on stderr by now. */
+    get err() {
+      return err;
+    },
     /** The first line on stdout. */
     first: first.promise,
     /** Resolves when `text` stands on stderr. */

@@ -1,0 +1,16 @@
+/**
+ * Saying that something is in use, so that what a reload has replaced is closed no earlier and no later than
+ * when the last who works with it is through.
+ *
+ * @module
+ */
+
+/** What a front works with, which is closed once it was replaced and nobody uses it. */
+export interface FrontUse {
+  /** Keeps the upstream and the interceptors open until what this gives is called. */
+  hold(): () => void;
+  /** The same for the interceptors alone. */
+  holdInterceptors(): () => void;
+  /** Whether the upstream has been closed. */
+  readonly isOver: boolean;
+}

@@ -1,0 +1,238 @@
+/**
+ * All that is made of one config and goes with it: the rules at the door, who may call, the routes with their
+ * fronts. A request keeps to the generation that it came into.
+ *
+ * @module
+ */
+
+import { isDeepStrictEqual } from "node:util";
+import type { Parts } from "./app_parts.ts";
+import { anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
+import { type Config, httpSsePaths, type LimitsConfig, type RouteConfig } from "./config/mod.ts";
+import {
+  type DoorRules,
+  type Front,
+  type FrontOptions,
+  type FrontUse,
+  HttpSseClients,
+  HttpSseFront,
+  httpSseSessions,
+  type InterceptorsOptions,
+  type ServedRoute,
+  streamableHttpFront,
+  Streams,
+} from "./front/mod.ts";
+import type { HandlerRules, Route } from "./handler.ts";
+import { Held } from "./holds.ts";
+import type { Pipeline, Pipelines } from "./interceptors.ts";
+import { type RouteServer, serversOf } from "./route_servers.ts";
+
+/** A route as one config has it. */
+export interface RunningRoute {
+  /** What the config says of it. */
+  readonly config: RouteConfig;
+  /** The server behind it. */
+  readonly server: RouteServer;
+  /** Its interceptors, if there are any. */
+  readonly pipeline: Held<Pipeline> | undefined;
+  /** What clients may use of it. */
+  readonly limits: LimitsConfig;
+  /** What answers for it, by the paths under which it does. */
+  readonly fronts: readonly (readonly [path: string, wired: Route])[];
+  /** The route as the streams see it that an earlier generation has begun. */
+  readonly served: ServedRoute;
+}
+
+/** What one config is at work. */
+export interface Generation extends HandlerRules {
+  /** The config. */
+  readonly config: Config;
+  /** The routes by their names. */
+  readonly running: ReadonlyMap<string, RunningRoute>;
+}
+
+/** What generations are made with. */
+export interface GenerationOptions {
+  /** What all of them have in common. */
+  readonly parts: Parts;
+  /** The one that is at work. */
+  readonly current: () => Generation | undefined;
+}
+
+/**
+ * Makes the generation of a config, which shares with the one at work what is the same in both. Nothing
+ * changes for anybody by it.
+ *
+ * @param pipelines the interceptors of the config
+ * @throws {ConfigError} where certificates cannot be used, or a program may not be run
+ * @throws {TypeError} where interceptors are missing among `pipelines`
+ */
+export function nextGeneration(
+  options: GenerationOptions,
+  config: Config,
+  pipelines: Pipelines,
+): Generation {
+  requirePipelines(config, pipelines);
+  const before = options.current();
+  const authenticator = authenticatorOf(config, before);
+  const known = [...before?.running.values() ?? []];
+  const servers = new Map(known.map(({ config: { name }, server }) => [name, server]));
+  const byRoute = serversOf(options.parts, config, authenticator, servers);
+  const held = new Map(
+    known.flatMap(({ pipeline }) => pipeline ? [[pipeline.value, pipeline]] : []),
+  );
+  const running = new Map(config.routes.map((route) => {
+    const pipeline = pipelines.get(route.path);
+    const next = {
+      config: route,
+      server: byRoute.get(route.name)!,
+      pipeline: pipeline &&
+        (held.get(pipeline) ?? new Held(pipeline, () => pipeline.close())),
+      limits: config.limits,
+    };
+    return [route.name, runningRoute(options, next, before?.running.get(route.name))];
+  }));
+  const routes = new Map([...running.values()].flatMap(({ fronts }) => fronts));
+  return { config, door: doorRules(config), authenticator, routes, running };
+}
+
+function requirePipelines({ interceptors, routes }: Config, pipelines: Pipelines): void {
+  for (const route of routes) {
+    if (interceptors.length + route.interceptors.length === 0) continue;
+    if (pipelines.has(route.path)) continue;
+    throw new TypeError(
+      `The interceptors of ${route.path} were not loaded; give loadPipelines(config).`,
+    );
+  }
+}
+
+/** The one before where the keys are the same: its callers need not be recognised anew. */
+function authenticatorOf({ auth }: Config, before: Generation | undefined): Authenticator {
+  if (before !== undefined && isDeepStrictEqual(auth, before.config.auth)) {
+    return before.authenticator;
+  }
+  return auth.keys.length === 0 ? anybody : apiKeys(auth);
+}
+
+type Wiring = Pick<RunningRoute, "config" | "server" | "pipeline" | "limits">;
+
+/** The one before where all that its fronts were made with is the same. */
+function runningRoute(
+  options: GenerationOptions,
+  next: Wiring,
+  before: RunningRoute | undefined,
+): RunningRoute {
+  const isSame = before !== undefined && before.server.held === next.server.held &&
+    before.pipeline === next.pipeline && before.config.path === next.config.path &&
+    isDeepStrictEqual(before.limits, next.limits);
+  if (isSame) return { ...before, ...next };
+  const use = useOf(next);
+  const { recovery, held: { value: { upstream } } } = next.server;
+  const served = { upstream, recovery, use };
+  return { ...next, served, fronts: wireRoute(options, next, served) };
+}
+
+/** Server and interceptors are closed when nobody holds them any more. */
+function useOf({ server: { held }, pipeline }: Wiring): FrontUse {
+  return {
+    hold() {
+      const releases = [held.hold(), pipeline?.hold()];
+      return () => releases.forEach((release) => release?.());
+    },
+    holdInterceptors: () => pipeline?.hold() ?? (() => {}),
+    get isOver() {
+      return held.isClosed;
+    },
+  };
+}
+
+/** What answers for a route, by the paths under which it does. */
+function wireRoute(
+  { parts, current }: GenerationOptions,
+  { config: { name, path, upstream: { reconnect: backOff } }, pipeline, limits }: Wiring,
+  served: Required<ServedRoute>,
+): [path: string, wired: Route][] {
+  const { clock, live, book, instances, relayLimits, sessions, exchanges } = parts;
+  const { upstream, recovery } = served;
+  const use = served.use!;
+  const streams = new Streams({
+    log: parts.stores.log,
+    limits: relayLimits,
+    clock,
+    backOff,
+    live,
+    upstream,
+    sessions,
+    recovery,
+    instances,
+    book,
+    use,
+    current: () => current()?.running.get(name)?.served,
+  });
+  const interceptors: InterceptorsOptions | undefined = pipeline && {
+    route: name,
+    pipeline: pipeline.value,
+    upstream,
+    logger: parts.logger,
+    maxBytes: limits.maxEventBytes,
+  };
+  const common = {
+    route: name,
+    upstream,
+    sessions,
+    exchanges,
+    recovery,
+    interceptors,
+    limits: { ...limits, maxDepth: limits.maxJsonDepth },
+    use,
+  };
+  const front = counted(streamableHttpFront({ ...common, streams }), use);
+  return [[path, { name, front }], ...wireHttpSse(parts, { name, path, backOff }, common)];
+}
+
+/** The same route for clients of HTTP+SSE. */
+function wireHttpSse(
+  { abandoned, sseClients, timers, logger }: Parts,
+  { name, path, backOff }: Pick<RouteConfig, "name" | "path"> & {
+    readonly backOff: RouteConfig["upstream"]["reconnect"];
+  },
+  common: Omit<FrontOptions, "streams"> & { readonly use: FrontUse },
+): [path: string, wired: Route][] {
+  const paths = httpSsePaths(path);
+  let clients = sseClients.get(httpSseSessions(name));
+  if (clients === undefined) {
+    clients = new HttpSseClients();
+    sseClients.set(httpSseSessions(name), clients);
+  }
+  const front = new HttpSseFront({
+    ...common,
+    messagesPath: paths.messages,
+    abandoned,
+    backOff,
+    logger,
+    clock: timers,
+    clients,
+  });
+  const stream = counted(front.stream, common.use);
+  return [
+    ...paths.streams.map((one): [string, Route] => [one, { name, front: stream }]),
+    [paths.messages, { name, front: counted(front.messages, common.use) }],
+  ];
+}
+
+/** A front that holds what it works with until its answer has begun. */
+function counted(front: Front, use: FrontUse): Front {
+  return async (request, principal, query, facts) => {
+    const release = use.hold();
+    try {
+      return await front(request, principal, query, facts);
+    } finally {
+      release();
+    }
+  };
+}
+
+function doorRules(config: Config): DoorRules {
+  const lower = (values: readonly string[]) => new Set(values.map((value) => value.toLowerCase()));
+  return { hosts: lower(config.allowedHosts), origins: lower(config.allowedOrigins) };
+}
