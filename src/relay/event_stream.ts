@@ -392,7 +392,7 @@ export class EventStream {
   /** Sends events of the upstream on. */
   #pass(events: readonly SseEvent[], oneLine = false): void | Promise<void> {
     if (events.length === 0) return;
-    this.#options.reconnect.delivered();
+    this.#options.reconnect.delivered(events.some(({ id }) => id !== undefined));
     const { inspect } = this.#options;
     if (inspect !== undefined) {
       const inspected = inspectAll(events, inspect);
