@@ -57,9 +57,6 @@ const REFUSED: readonly [string, string, number][] = [
   ["R99 a 500 with a stack trace", jsonAnswer('{"stack":"at /srv/app.js:1"}', {}, "500 E"), 500],
 ];
 
-/** What may change something at the server. */
-const TOOL_CALL = '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"t"}}';
-
 for (const [name, answer, status] of REFUSED) {
   Deno.test(`${name} becomes ${status} with one JSON-RPC error`, async () => {
     await using upstream = scriptedUpstream(async (_, connection) => {
@@ -92,62 +89,6 @@ Deno.test("JSON-RPC errors of the upstream pass with their status, byte for byte
       assertEquals(response.headers.get("retry-after"), "3");
     });
   }
-});
-
-Deno.test("R60 a POST whose reused connection closes without an answer is sent once", async () => {
-  await using upstream = scriptedUpstream(async (_, connection) => {
-    if (upstream.requests.length === 1) return await connection.write(jsonAnswer(RESULT));
-    connection.close();
-  });
-  await withProxy({ upstream: upstream.url }, async (proxy) => {
-    assertEquals((await postText(proxy.origin, messages.ping())).status, 200);
-    const second = await postText(proxy.origin, TOOL_CALL);
-    assertEquals([second.status, JSON.parse(second.text).id], [502, 2]);
-    assertEquals(upstream.requests.length, 2);
-  });
-});
-
-Deno.test("R60 a POST that only reads is sent again on a fresh connection, once", async () => {
-  const numbers: number[] = [];
-  await using upstream = scriptedUpstream(async (request, connection) => {
-    numbers.push(connection.number);
-    const text = new TextDecoder().decode(request.body);
-    if (numbers.length === 2 || text.includes("resources/read")) connection.close();
-    else await connection.write(jsonAnswer(RESULT));
-  });
-  await withProxy({ upstream: upstream.url }, async (proxy) => {
-    const ask = (method: string) =>
-      postText(proxy.origin, JSON.stringify({ jsonrpc: "2.0", id: 1, method }));
-    assertEquals((await ask("ping")).status, 200);
-    assertEquals((await ask("tools/list")).status, 200);
-    assertEquals(numbers, [0, 0, 1]);
-    assertEquals((await ask("resources/read")).status, 502);
-    assertEquals(numbers, [0, 0, 1, 1, 2]);
-  });
-});
-
-Deno.test("R64 no request that only reads is sent again once anything of an answer has come", async () => {
-  await using upstream = scriptedUpstream(async (_, connection) => {
-    await connection.write("HTTP/1.1 2");
-    connection.close();
-  });
-  await withProxy({ upstream: upstream.url }, async (proxy) => {
-    assertEquals((await postText(proxy.origin, messages.ping())).status, 502);
-    assertEquals(upstream.requests.length, 1);
-  });
-});
-
-Deno.test("R60 a GET whose reused connection closes without an answer is sent again", async () => {
-  await using upstream = scriptedUpstream(async (request, connection) => {
-    if (request.line.startsWith("POST")) return await connection.write(jsonAnswer(RESULT));
-    if (upstream.requests.length === 2) return connection.close();
-    await connection.write(SSE_HEAD + "0\r\n\r\n");
-  });
-  await withProxy({ upstream: upstream.url }, async (proxy) => {
-    assertEquals((await postText(proxy.origin, messages.ping())).status, 200);
-    assertEquals((await exchange(proxy.origin, GET)).status, 200);
-    assertEquals(upstream.requests.length, 3);
-  });
 });
 
 Deno.test("R61 an upstream that does not answer in time gives 504 and its request is dropped", async () => {

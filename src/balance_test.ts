@@ -5,106 +5,34 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { startHttpSseServer } from "../conformance/servers/http_sse.ts";
 import {
-  exchange,
+  balanced as behind,
   jsonAnswer,
   jsonPost,
   messages,
   postText,
   RawClient,
-  type ReceivedRequest,
   redisTest,
-  type ScriptedUpstream,
   scriptedUpstream,
   SessionCaller,
-  type SessionUpstream,
-  sessionUpstream,
-  sseCaller,
-  type TestProxy,
   withProgramInstances,
   withProxy,
 } from "./testing/mod.ts";
 
-type Settings = Readonly<Record<string, unknown>>;
-
-/** The servers, by the names of their targets; weights where they differ. */
-function targetsOf(servers: Readonly<Record<string, { url: string }>>, weights: number[] = []) {
-  return Object.entries(servers).map(([name, { url }], at) => ({
-    name,
-    url,
-    weight: weights[at] ?? 1,
-  }));
-}
-
-/** An upstream of these targets: in turn, and never probed. */
-function balanced(targets: readonly unknown[], more: Settings = {}): Settings {
-  const { balance, health, ...rest } = more as Record<string, Settings | undefined>;
-  return {
-    targets,
-    balance: { policy: "round-robin", ...balance },
-    health: { probe: "off", ...health },
-    ...rest,
-  };
-}
-
-function before(
-  servers: Readonly<Record<string, { url: string }>>,
-  test: (proxy: TestProxy) => Promise<void>,
-  more: Settings = {},
-  weights: number[] = [],
-): Promise<void> {
-  const upstreamConfig = balanced(targetsOf(servers, weights), more);
-  return withProxy({ upstreamConfig, config: { admin: "127.0.0.1:0" } }, test);
-}
-
-const MODERN = { era: "modern" };
-const RESULT = '{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete"}}';
-
-function modern(proxy: { origin: string }, method: string) {
-  const named = method === "tools/call" ? { "mcp-name": "t" } : {};
-  const params = method === "tools/call" ? { name: "t", arguments: {} } : {};
-  return postText(proxy.origin, messages.modern(method, params), {
-    "mcp-protocol-version": "2026-07-28",
-    "mcp-method": method,
-    ...named,
-  });
-}
-
-/** A server of 2026-07-28 that answers everything. */
-function answering(): ScriptedUpstream {
-  return scriptedUpstream((_, to) => to.write(jsonAnswer(RESULT)));
-}
-
-/** An address where nobody listens. */
-async function nobody(): Promise<{ url: string }> {
-  const { url, close } = answering();
-  await close();
-  return { url };
-}
-
-/** A server with sessions that can be closed at any time without a call being lost on its way. */
-function leavable(): SessionUpstream {
-  return sessionUpstream({ instead: noStream, keeps: false });
-}
-
-const methodOf = ({ body }: ReceivedRequest) => {
-  const text = new TextDecoder().decode(body);
-  return text === "" ? "" : JSON.parse(text).method;
-};
-
-/** How often a method arrived. */
-function times(server: ScriptedUpstream, method: string): number {
-  return server.requests.filter((request) => methodOf(request) === method).length;
-}
-
-async function told({ adminOrigin }: TestProxy) {
-  const page = await exchange(
-    adminOrigin!,
-    "GET /status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
-  );
-  return JSON.parse(page.text).routes[0].upstream;
-}
+const {
+  answering,
+  balanced,
+  before,
+  leavable,
+  methodOf,
+  MODERN,
+  modern,
+  nobody,
+  RESULT,
+  targetsOf,
+  times,
+  told,
+} = behind;
 
 Deno.test("sessions stay each with its target, and are shared out by weight", async () => {
   await using a = leavable();
@@ -211,6 +139,19 @@ Deno.test("R60 R65 a call for a target that refuses is delivered to another, onc
     const page = JSON.stringify(await told(proxy)) + proxy.logs.join("");
     assert(!page.includes(new URL(a.url).host), "an address was told");
   }, MODERN);
+});
+
+Deno.test("R60 R65 with HTTP/2 what was not sent goes elsewhere, and what may have been does not", async () => {
+  const breaking = scriptedUpstream((_, to) => to.close());
+  const targets = targetsOf({ a: await nobody(), b: breaking, c: await nobody() });
+  const upstreamConfig = balanced(targets, { ...MODERN, http2: true });
+  await using _ = breaking;
+  await withProxy({ upstreamConfig, config: { admin: "127.0.0.1:0" } }, async (proxy) => {
+    assertEquals((await modern(proxy, "tools/call")).status, 502);
+    assertEquals((await told(proxy)).retries.made, 1);
+    const { targets } = await told(proxy);
+    assertEquals(targets.map(({ calls }: { calls: number }) => calls), [1, 1, 0]);
+  });
 });
 
 Deno.test("R64 R60 what was sent is not sent elsewhere, unless it only reads", async () => {
@@ -339,152 +280,52 @@ Deno.test("a server's id that is too long with its target in front is refused, a
   });
 });
 
-Deno.test("a session from before there were targets is begun anew at one of them", async () => {
+const INNER = "7d3e9c1a-1f2b-4c5d-8e9f-0a1b2c3d4e5f";
+
+for (const sessions of ["dedicated", "shared"]) {
+  Deno.test(`R77 with targets the ids of a ${sessions} session stay each on its own side`, async () => {
+    await using a = scriptedUpstream(async (request, to) => {
+      const text = new TextDecoder().decode(request.body);
+      if (!text.includes('"id"')) {
+        return await to.write("HTTP/1.1 202 A\r\ncontent-length: 0\r\n\r\n");
+      }
+      const { id, method } = JSON.parse(text);
+      const opening = JSON.parse(messages.initializeResult()).result;
+      const result = method === "initialize" ? opening : { said: `<${INNER}>` };
+      const answer = JSON.stringify({ jsonrpc: "2.0", id, result });
+      await to.write(jsonAnswer(answer, { "mcp-session-id": INNER }));
+    });
+    await before({ a }, async (proxy) => {
+      const client = await new SessionCaller(proxy).ready();
+      const { text, headers } = await client.ask("tools/call", { name: client.id });
+      assertEquals(headers.get("mcp-session-id"), client.id);
+      assertEquals(JSON.parse(text).result, { said: `<${client.id}>` });
+      const call = a.requests.find((request) => methodOf(request) === "tools/call")!;
+      assertEquals(call.field("mcp-session-id"), INNER);
+      const { params } = JSON.parse(new TextDecoder().decode(call.body));
+      assertEquals(params, { name: INNER });
+    }, { sessions });
+  });
+}
+
+Deno.test("a session from before there were targets, or from when there were, is begun anew", async () => {
   await using a = leavable();
   const folder = await Deno.makeTempDir();
   const config = { dataDir: folder, sessions: { store: "sqlite" } };
+  const configs = [{ url: a.url }, balanced(targetsOf({ a })), { url: a.url }];
   try {
     let id = "";
-    await withProxy({ upstream: a.url, config }, async (proxy) => {
-      ({ id } = await new SessionCaller(proxy).ready());
-    });
-    await withProxy({ upstreamConfig: balanced(targetsOf({ a })), config }, async (proxy) => {
-      const client = new SessionCaller(proxy);
-      client.id = id;
-      assertEquals((await client.ask("tools/call")).status, 200);
-    });
-    assertEquals(times(a, "initialize"), 2);
-    assertEquals(times(a, "tools/call"), 1);
+    for (const [at, upstreamConfig] of configs.entries()) {
+      await withProxy({ upstreamConfig, config }, async (proxy) => {
+        const client = new SessionCaller(proxy);
+        if (at === 0) await client.ready();
+        else client.id = id;
+        assertEquals((await client.ask("tools/call")).status, 200);
+        ({ id } = client);
+      });
+    }
+    assertEquals([times(a, "initialize"), times(a, "tools/call")], [3, 3]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-});
-
-/** One session through the front for HTTP+SSE, and calls in it. */
-Deno.test("R66 clients of HTTP+SSE stay with their target, and go on elsewhere where it is lost", async () => {
-  await using a = leavable();
-  await using b = leavable();
-  await before({ a, b }, async (proxy) => {
-    using one = await sseCaller(proxy.origin);
-    await one.start();
-    using other = await sseCaller(proxy.origin);
-    await other.start();
-    const call = (id: number) => `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{}}`;
-    for (const caller of [one, other]) {
-      for (const id of [1, 2]) {
-        await caller.post(call(id));
-        assertEquals(JSON.parse(await caller.next()).id, id);
-      }
-    }
-    assertEquals([times(a, "tools/call"), times(b, "tools/call")], [2, 2]);
-    await a.close();
-    for (const caller of [one, other]) {
-      await caller.post(call(3));
-      assertEquals(JSON.parse(await caller.next()).result.method, "tools/call");
-    }
-    assertEquals([times(b, "initialize"), times(b, "tools/call")], [2, 4]);
-  });
-});
-
-/** There is no stream on which the server speaks first. */
-async function noStream({ line }: ReceivedRequest, to: { write(text: string): Promise<void> }) {
-  if (!line.startsWith("GET")) return false;
-  await to.write("HTTP/1.1 405 No\r\nallow: POST\r\ncontent-length: 0\r\n\r\n");
-  return true;
-}
-
-Deno.test("R66 a shared session goes on elsewhere where its target is lost, begun there once", async () => {
-  await using a = leavable();
-  await using b = leavable();
-  await before({ a, b }, async (proxy) => {
-    const clients: SessionCaller[] = [];
-    for (let count = 0; count < 5; count++) clients.push(await new SessionCaller(proxy).ready());
-    assertEquals([times(a, "initialize"), times(b, "initialize")], [1, 0]);
-    await a.close();
-    const answers = await Promise.all(clients.map((client) => client.ask("tools/call")));
-    assertEquals(answers.map(({ status }) => status), Array(5).fill(200));
-    assertEquals([times(b, "initialize"), times(b, "tools/call")], [1, 5]);
-  }, { sessions: "shared" });
-});
-
-Deno.test("modern clients go on where the target of their bridge's session is lost", async () => {
-  await using a = leavable();
-  await using b = leavable();
-  const isLeft = (server: SessionUpstream) => times(server, "tools/call");
-  await before({ a, b }, async (proxy) => {
-    for (let count = 0; count < 4; count++) {
-      assertEquals((await modern(proxy, "tools/call")).status, 200);
-    }
-    const [left, other] = isLeft(a) > 0 ? [a, b] : [b, a];
-    const already = isLeft(other);
-    await left.close();
-    for (let count = 0; count < 4; count++) {
-      assertEquals((await modern(proxy, "tools/call")).status, 200);
-    }
-    assertEquals(isLeft(other) - already, 4);
-  }, { era: "session" });
-});
-
-Deno.test("clients of sessions before modern servers: what refuses gets nothing, calls arrive once", async () => {
-  await using b = scriptedUpstream(async (request, to) => {
-    const { id, method } = JSON.parse(new TextDecoder().decode(request.body));
-    const result = method === "server/discover"
-      ? {
-        resultType: "complete",
-        supportedVersions: ["2026-07-28"],
-        capabilities: { tools: {} },
-        serverInfo: { name: "b", version: "1" },
-      }
-      : method === "tools/list"
-      ? { resultType: "complete", tools: [{ name: "t", inputSchema: { type: "object" } }] }
-      : { resultType: "complete", content: [] };
-    await to.write(jsonAnswer(JSON.stringify({ jsonrpc: "2.0", id, result })));
-  });
-  const a = await nobody();
-  await before({ a, b }, async (proxy) => {
-    const client = await new SessionCaller(proxy).ready();
-    for (let count = 0; count < 4; count++) {
-      const { status, text } = await client.ask("tools/call", { name: "t" });
-      assertEquals([status, JSON.parse(text).result], [200, { content: [] }]);
-    }
-    assertEquals(times(b, "tools/call"), 4);
-  }, MODERN);
-});
-
-Deno.test("servers of HTTP+SSE are balanced as well: sessions stay, and go on elsewhere", async () => {
-  const [a, b] = await Promise.all([startHttpSseServer(), startHttpSseServer()]);
-  let isOpen = true;
-  try {
-    await before({ a, b }, async (proxy) => {
-      const clients: SessionCaller[] = [];
-      for (let count = 0; count < 4; count++) clients.push(await new SessionCaller(proxy).ready());
-      for (const client of clients) assertEquals((await client.ask("tools/list")).status, 200);
-      const { channels } = await told(proxy);
-      assertEquals([channels.a.sessions, channels.b.sessions], [2, 2]);
-      await a.close();
-      isOpen = false;
-      for (const client of clients) assertEquals((await client.ask("tools/list")).status, 200);
-      assertEquals((await told(proxy)).channels.b.sessions, 4);
-    }, { transport: "http+sse" });
-  } finally {
-    if (isOpen) await a.close();
-    await b.close();
-  }
-});
-
-Deno.test("targets are probed: one that is down loses its sessions before a call has failed", async () => {
-  await using a = leavable();
-  await using b = leavable();
-  const health = { probe: "ping", intervalMs: 20, timeoutMs: 1_000, unhealthyAfter: 2 };
-  await before({ a, b }, async (proxy) => {
-    const client = await new SessionCaller(proxy).ready();
-    await a.close();
-    while (!proxy.logs.some((line) => line.includes("a target is down"))) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    assertEquals((await client.ask("tools/call")).status, 200);
-    const { targets: [told0] } = await told(proxy);
-    assertEquals([told0.state, told0.probe.ok, told0.failures], ["down", false, 0]);
-    assertEquals([times(b, "initialize"), times(b, "tools/call")], [1, 1]);
-  }, { health });
 });

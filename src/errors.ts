@@ -95,6 +95,8 @@ export interface ExchangeProgress {
 export interface ErrorDetails {
   /** How far the exchange had come, for failures of an upstream. */
   readonly progress?: ExchangeProgress | undefined;
+  /** The status with which an upstream refused, where the client gets the same one in place of the table's. */
+  readonly upstreamStatus?: number | undefined;
   /** What led to this error; for the log alone, never shown to a client. */
   readonly cause?: unknown;
   /** The exact text of the JSON-RPC id that the answer has to carry. */
@@ -115,6 +117,8 @@ export class ProxyError extends Error {
   readonly headers: Readonly<Record<string, string>>;
   /** How far the exchange had come, for failures of an upstream. */
   readonly progress: ExchangeProgress | undefined;
+  /** The status with which an upstream refused, where the client gets the same one. */
+  readonly upstreamStatus: number | undefined;
   /** What the JSON-RPC error has under `data`; undefined for nothing. */
   readonly data: unknown;
 
@@ -126,12 +130,13 @@ export class ProxyError extends Error {
     this.idText = details.idText;
     this.headers = details.headers ?? {};
     this.progress = details.progress;
+    this.upstreamStatus = details.upstreamStatus;
     this.data = details.data;
   }
 
   /** The HTTP status of this failure. */
   get status(): number {
-    return ERROR_TABLE[this.kind].status;
+    return this.upstreamStatus ?? ERROR_TABLE[this.kind].status;
   }
 
   /** The JSON-RPC error code of this failure. */
@@ -158,6 +163,7 @@ export class ProxyError extends Error {
       idText,
       headers: this.headers,
       progress: this.progress,
+      upstreamStatus: this.upstreamStatus,
       data: this.data,
     });
   }

@@ -11,7 +11,6 @@ import {
   fleetHealth,
   startProbes,
   type TargetSpec,
-  UNNAMED,
   type Watching,
 } from "./balance/mod.ts";
 import {
@@ -23,6 +22,7 @@ import {
 import { channelOptions } from "./channel_options.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, ConfigError, type RouteConfig, type TargetConfig } from "./config/mod.ts";
+import { UNNAMED } from "./http/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 import {
   http1Client,

@@ -15,7 +15,7 @@ import {
   type SessionBridge,
   type StateSealer,
 } from "./bridge/mod.ts";
-import { type RouteTargets, UNNAMED } from "./balance/mod.ts";
+import type { RouteTargets } from "./balance/mod.ts";
 import { type ChannelUpstream, channelUpstream, stdioChannel } from "./channel/mod.ts";
 import { channelOptions } from "./channel_options.ts";
 import {
@@ -25,6 +25,7 @@ import {
   type UpstreamConfig,
 } from "./config/mod.ts";
 import { countedUpstream } from "./counted_upstream.ts";
+import { UNNAMED } from "./http/mod.ts";
 import type { PeerCalls } from "./peers/mod.ts";
 import { sharedUpstream } from "./share/mod.ts";
 import { type OpenedTargets, openTargets, type TargetDeps } from "./targets.ts";
@@ -88,26 +89,22 @@ function opened(
   upstream: Upstream,
   { targets, figures }: Pick<OpenedServer, "targets" | "figures">,
 ): Omit<OpenedUpstream, "whenIdle"> {
-  let now = route;
   return {
     upstream,
     figures,
     targets: targets?.balancer,
     update(next) {
-      if (targets === undefined || !differsInTargets(now, next)) return false;
+      if (targets === undefined || besideTargets(next) !== besideTargets(route)) return false;
       targets.update(next);
-      now = next;
       return true;
     },
   };
 }
 
-/** Whether two configs differ in nothing but what a balancer can take over; a target cannot get or lose a name. */
-function differsInTargets(before: RouteConfig, next: RouteConfig): boolean {
-  const rest = (
-    { upstream: { targets, balance: _b, health: _h, ...upstream }, ...route }: RouteConfig,
-  ) => JSON.stringify({ ...route, upstream, isNamed: targets !== undefined });
-  return rest(before) === rest(next);
+/** What of a config a balancer cannot take over. */
+function besideTargets({ upstream, ...route }: RouteConfig): string {
+  const { targets: _targets, balance: _balance, health: _health, ...rest } = upstream;
+  return JSON.stringify({ ...route, upstream: rest });
 }
 
 /** The server for clients of all eras; as it is where it speaks them itself. */

@@ -68,7 +68,7 @@ Deno.test("other targets, weights, policy and health are taken over; sessions of
   const upstream = { ...settings, targets: [target("a", a), target("b", b)] };
   await withUpstream(upstream, async (opened) => {
     const [inA, inB] = [await initialize(opened), await initialize(opened)];
-    assertEquals([inA, inB], ["a.inner-1", "b.inner-1"]);
+    assertEquals([inA, inB], ["a\ninner-1", "b\ninner-1"]);
     const next = {
       ...settings,
       targets: [target("b", b, 3), target("c", c)],
@@ -83,6 +83,10 @@ Deno.test("other targets, weights, policy and health are taken over; sessions of
     ]);
     for (let count = 0; count < 4; count++) await initialize(opened);
     assertEquals([b.told().length, c.told().length], [5, 1]);
+    // With one failure enough, a call is.
+    await c.close();
+    for (let count = 0; count < 3; count++) await initialize(opened);
+    assertEquals(opened.targets!.targets()[1]!.state, "down");
     // And back again: the session at a is still known there.
     assert(opened.update(routeOf(upstream)));
     assertEquals([await ping(opened, inA), await ping(opened, inB)], [200, 200]);
@@ -115,6 +119,26 @@ Deno.test("health and balance of an upstream with a url are taken over, another 
     assert(opened.update(routeOf({ url: a.url, health: { breakerMs: 5 }, balance: OFF })));
     assert(!opened.update(routeOf({ url: `${a.url}/other` })));
     await Promise.resolve();
+  });
+});
+
+Deno.test("other probes are made from when they are configured", async () => {
+  const asked: Record<string, PromiseWithResolvers<void>> = {
+    "/one": Promise.withResolvers(),
+    "/two": Promise.withResolvers(),
+  };
+  await using a = scriptedUpstream(async ({ line }, to) => {
+    asked[line.split(" ")[1]!]?.resolve();
+    await to.write("HTTP/1.1 200 O\r\ncontent-length: 0\r\n\r\n");
+  });
+  const probing = (probe: string) => ({
+    targets: [target("a", a)],
+    health: { probe, intervalMs: 10 },
+  });
+  await withUpstream(probing("/one"), async (opened) => {
+    await asked["/one"]!.promise;
+    assert(opened.update(routeOf(probing("/two"))));
+    await asked["/two"]!.promise;
   });
 });
 

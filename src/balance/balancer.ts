@@ -10,7 +10,7 @@
 
 import type { BalanceConfig } from "../config/mod.ts";
 import { ProxyError } from "../errors.ts";
-import { Fields } from "../http/mod.ts";
+import { Fields, targetOfId, UNNAMED } from "../http/mod.ts";
 import {
   heldBody,
   isConnectionFailure,
@@ -26,7 +26,6 @@ import type { BalancerOptions } from "./options.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { Roster } from "./roster.ts";
 import type { Request, Target, TargetSpec, Verb } from "./target.ts";
-import { inwardId, UNNAMED } from "./target_ids.ts";
 import type { RouteTargets, TargetTold } from "./told.ts";
 
 const NO_BODY = new Uint8Array();
@@ -60,15 +59,19 @@ export class Balancer implements Upstream, RouteTargets {
     return this.#options.route;
   }
 
+  /** See `Upstream`. */
   exchange = (call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer> =>
     this.#take("exchange", call, body, isSafeRequest(call.method));
 
+  /** See `Upstream`. */
   notify = (call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer> =>
     this.#take("notify", call, body, false);
 
+  /** See `Upstream`. */
   listen = (call: UpstreamCall): Promise<UpstreamAnswer> =>
     this.#take("listen", call, NO_BODY, true);
 
+  /** See `Upstream`. */
   terminate = (call: UpstreamCall): Promise<UpstreamAnswer> =>
     this.#take("terminate", call, NO_BODY, false);
 
@@ -129,6 +132,8 @@ export class Balancer implements Upstream, RouteTargets {
     this.#budget.called(this.#options.clock.monotonicMs());
     const { only } = this.#roster;
     if (only !== undefined) {
+      const isElsewhere = call.sessionId !== undefined && targetOfId(call.sessionId) !== UNNAMED;
+      if (isElsewhere) return Promise.resolve(lost());
       const request: Request = { verb, call, body, safe };
       return safe ? this.#there(request, only) : this.#once(request, only);
     }
@@ -140,7 +145,7 @@ export class Balancer implements Upstream, RouteTargets {
       interruption: this.#mayBeCut(safe, call) ? new Interruption(call.signal) : undefined,
     };
     if (call.sessionId === undefined) return this.#anywhere(request);
-    const target = this.#roster.find(inwardId(call.sessionId)?.target ?? UNNAMED);
+    const target = this.#roster.find(targetOfId(call.sessionId));
     if (target === undefined || this.#hasMoved(target)) return Promise.resolve(lost());
     return this.#there(request, target);
   }
@@ -205,9 +210,13 @@ export class Balancer implements Upstream, RouteTargets {
     const { safe, call } = request;
     const isDone = request.fresh === true || tried.size > this.#settings.retries;
     if (isDone || call.signal.aborted || !mayRepeat(safe, error)) return undefined;
-    if (remaining(this.#roster.all, tried).length > 0) {
+    // One that is not well is no help where connections are all that is missing: its refusal would be told.
+    const others = isSaturation(error)
+      ? this.#roster.all.filter(({ health }) => health.isAvailable)
+      : this.#roster.all;
+    if (remaining(others, tried).length > 0) {
       if (!this.#hasBudget()) return undefined;
-      const next = this.#choosing.choose(this.#roster.all, call, tried).target;
+      const next = this.#choosing.choose(others, call, tried).target;
       if (next !== undefined) return [next, this.#again(request)];
     }
     return this.#mayGoAgain(request, target, error)
@@ -251,6 +260,11 @@ export class Balancer implements Upstream, RouteTargets {
     this.#budget.retried(this.#options.clock.monotonicMs());
     this.#retriesMade++;
   }
+}
+
+/** Whether a call found all connections in use that the proxy itself may have to a target. */
+function isSaturation(error: unknown): boolean {
+  return error instanceof ProxyError && error.kind === "upstream_saturated";
 }
 
 /** As of a server that does not know the session. */

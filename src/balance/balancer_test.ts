@@ -8,23 +8,21 @@ import { assert, assertEquals } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { balance, relay } from "../testing/mod.ts";
 
-const { asks, balancedCall, balanceUnderTest, closed, failureOf, refused, statusOf } = balance;
+const {
+  asks,
+  balancedCall,
+  balanceUnderTest,
+  closed,
+  failing,
+  failureOf,
+  refused,
+  seen,
+  statusOf,
+} = balance;
 const CALL = "tools/call";
 const LIST = "tools/list";
 
 type UnderTest = ReturnType<typeof balanceUnderTest>;
-
-/** How many calls each target has seen. */
-function seen({ at }: UnderTest): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(at).map(([name, { server }]) => [name, server.calls.length]),
-  );
-}
-
-/** Has a target fail each call with what `error` makes. */
-function failing({ at }: UnderTest, name: string, error: () => unknown): void {
-  at[name]!.server.script = () => Promise.reject(error());
-}
 
 /** Has a target answer each call with this status. */
 function answering({ at }: UnderTest, name: string, status: number, fields: string[] = []): void {
@@ -42,7 +40,7 @@ Deno.test("a session has its target in front of its id, and its calls go there, 
   const one = balanceUnderTest(["a", "b"]);
   const { balancer, at } = one;
   at.b!.server.sessionId = "x.y";
-  for (const [name, id] of [["a", "a.up-1"], ["b", "b.x.y"]] as const) {
+  for (const [name, id] of [["a", "a\nup-1"], ["b", "b\nx.y"]] as const) {
     const answer = await balancer.exchange(...asks("initialize"));
     assertEquals(answer.sessionId, id);
     const call = balancedCall({ sessionId: id });
@@ -69,9 +67,20 @@ Deno.test("the one target without a name has ids, calls and answers pass as they
   assert(server.calls[0]!.call === call);
 });
 
+Deno.test("the one target without a name never sees an id with a name in front", async () => {
+  const one = balanceUnderTest([""]);
+  for (const method of [CALL, LIST]) {
+    assertEquals(
+      await statusOf(one.balancer.exchange(...asks(method, { sessionId: "a\nx" }))),
+      404,
+    );
+  }
+  assertEquals(seen(one), { "": 0 });
+});
+
 Deno.test("an id that names no target, or one that is gone, is of a lost session", async () => {
   const one = balanceUnderTest(["a", "b"]);
-  for (const sessionId of ["c.x", "x", ".x", ""]) {
+  for (const sessionId of ["c\nx", "x", ".x", ""]) {
     const call = balancedCall({ sessionId });
     for (
       const answer of [
@@ -90,7 +99,7 @@ Deno.test("an id that names no target, or one that is gone, is of a lost session
 Deno.test("R66 a session whose target is down is lost where another is well, and only there", async () => {
   const one = balanceUnderTest(["a", "b"]);
   const { balancer, at } = one;
-  const inA = asks(CALL, { sessionId: "a.up-1" });
+  const inA = asks(CALL, { sessionId: "a\nup-1" });
   at.a!.health.goDown();
   assertEquals(await statusOf(balancer.exchange(...inA)), 404);
   at.b!.health.eject();
@@ -101,20 +110,20 @@ Deno.test("R66 a session whose target is down is lost where another is well, and
 Deno.test("a session stays with a target that is ejected", async () => {
   const one = balanceUnderTest(["a", "b"]);
   one.at.a!.health.eject();
-  assertEquals(await statusOf(one.balancer.exchange(...asks(CALL, { sessionId: "a.x" }))), 200);
+  assertEquals(await statusOf(one.balancer.exchange(...asks(CALL, { sessionId: "a\nx" }))), 200);
   assertEquals(seen(one), { a: 1, b: 0 });
 });
 
 Deno.test("R65 R66 a session whose target refuses is lost where another is well; the failure is told where none is", async () => {
   const one = balanceUnderTest(["a", "b"]);
   failing(one, "a", refused);
-  const inA = balancedCall({ sessionId: "a.x" });
+  const inA = balancedCall({ sessionId: "a\nx" });
   assertEquals(await statusOf(one.balancer.terminate(inA)), 404);
   assertEquals(await statusOf(one.balancer.notify(inA, new Uint8Array())), 404);
-  assertEquals(await statusOf(one.balancer.exchange(...asks(CALL, { sessionId: "a.x" }))), 404);
+  assertEquals(await statusOf(one.balancer.exchange(...asks(CALL, { sessionId: "a\nx" }))), 404);
   assertEquals(one.at.a!.health.outcomes.map(({ kind }) => kind), Array(3).fill("unreachable"));
   one.balancer.drain("b");
-  const failure = await failureOf(one.balancer.exchange(...asks(CALL, { sessionId: "a.x" })));
+  const failure = await failureOf(one.balancer.exchange(...asks(CALL, { sessionId: "a\nx" })));
   assertEquals(failure.kind, "upstream_unreachable");
   assertEquals(seen(one), { a: 4, b: 0 });
 });
@@ -133,155 +142,11 @@ Deno.test("R64 in a session nothing that was sent is taken for lost, nor what ra
     const one = balanceUnderTest(["a", "b"]);
     failing(one, "a", () => error);
     assertEquals(
-      await failureOf(one.balancer.exchange(...asks(CALL, { sessionId: "a.x" }))),
+      await failureOf(one.balancer.exchange(...asks(CALL, { sessionId: "a\nx" }))),
       error,
     );
     assertEquals(seen(one), { a: 1, b: 0 });
   }
-});
-
-Deno.test("R65 what was not sent goes to each other target once, as often as may be", async () => {
-  const one = balanceUnderTest(["a", "b", "c", "d"]);
-  for (const name of ["a", "b", "c"]) failing(one, name, refused);
-  const failure = await failureOf(one.balancer.exchange(...asks(CALL)));
-  assertEquals([failure.kind, failure.retrySafe], ["upstream_unreachable", true]);
-  assertEquals(seen(one), { a: 1, b: 1, c: 1, d: 0 });
-  // The turn is d's.
-  assertEquals(await statusOf(one.balancer.exchange(...asks(CALL))), 200);
-  assertEquals(one.balancer.retries(), { made: 2, refused: 0 });
-});
-
-Deno.test("each target is tried once, and where all refuse that is told", async () => {
-  const one = balanceUnderTest(["a", "b"], { retries: 10 });
-  for (const name of ["a", "b"]) failing(one, name, refused);
-  await failureOf(one.balancer.exchange(...asks(LIST)));
-  assertEquals(seen(one), { a: 1, b: 1 });
-});
-
-Deno.test("no retries where the config wants none, also of what a kept connection lost", async () => {
-  const one = balanceUnderTest(["a", "b"], { retries: 0 });
-  failing(one, "a", refused);
-  await failureOf(one.balancer.exchange(...asks(LIST)));
-  failing(one, "a", closed);
-  await failureOf(one.balancer.exchange(...asks(LIST, { sessionId: "a.x" })));
-  assertEquals(seen(one), { a: 2, b: 0 });
-});
-
-/** Method, error, how often it is sent where there are three targets. */
-const AGAIN: readonly [string, () => ProxyError, number][] = [
-  [CALL, closed, 1],
-  ["completion/complete", closed, 1],
-  ["resources/subscribe", closed, 1],
-  ["subscriptions/listen", closed, 1],
-  [LIST, closed, 3],
-  ["initialize", closed, 3],
-  ["server/discover", closed, 3],
-  [LIST, () => closed(true), 1],
-  [
-    LIST,
-    () =>
-      new ProxyError("upstream_timeout", "slow", {
-        progress: { requestSent: true, answerBegun: false },
-      }),
-    3,
-  ],
-  [
-    CALL,
-    () =>
-      new ProxyError("upstream_connect_timeout", "slow", {
-        progress: { requestSent: false, answerBegun: false },
-      }),
-    3,
-  ],
-  [CALL, () => new ProxyError("upstream_saturated", "full"), 3],
-  [LIST, () => new ProxyError("upstream_status", "no stream"), 1],
-  [LIST, () => new ProxyError("internal", "defect"), 1],
-  [
-    LIST,
-    () =>
-      new ProxyError("client_closed", "gone", {
-        progress: { requestSent: false, answerBegun: false },
-      }),
-    1,
-  ],
-];
-
-for (const [method, error, times] of AGAIN) {
-  const { kind, progress } = error();
-  Deno.test(`R60 R64 ${method} is sent ${times} times after ${kind} ${JSON.stringify(progress)}`, async () => {
-    const one = balanceUnderTest(["a", "b", "c"]);
-    for (const name of ["a", "b", "c"]) failing(one, name, error);
-    await failureOf(one.balancer.exchange(...asks(method)));
-    assertEquals(Object.values(seen(one)).reduce((sum, count) => sum + count), times);
-    for (const { health } of Object.values(one.at)) assertEquals(health.admitted, 0);
-  });
-}
-
-Deno.test("a notification that was sent is not sent again, and one that was not is", async () => {
-  const one = balanceUnderTest(["a", "b"]);
-  failing(one, "a", closed);
-  await failureOf(one.balancer.notify(balancedCall(), new Uint8Array()));
-  failing(one, "b", refused);
-  one.at.a!.server.script = () => undefined;
-  assertEquals(await statusOf(one.balancer.notify(balancedCall(), new Uint8Array())), 202);
-  assertEquals(seen(one), { a: 2, b: 1 });
-});
-
-Deno.test("what nobody knows the method of, or has several, is not sent twice", async () => {
-  const one = balanceUnderTest([""]);
-  failing(one, "", closed);
-  await failureOf(one.balancer.exchange(balancedCall(), new Uint8Array()));
-  assertEquals(seen(one), { "": 1 });
-});
-
-for (const names of [[""], ["a", "b"]]) {
-  Deno.test(`R60 a safe call in a session goes to its own target once more, on a new connection: ${names}`, async () => {
-    const one = balanceUnderTest(names);
-    const [name] = names as [string];
-    const sessionId = name === "" ? "x" : "a.x";
-    const { server, health } = one.at[name]!;
-    failing(one, name, closed);
-    await failureOf(one.balancer.exchange(...asks(LIST, { sessionId })));
-    await failureOf(one.balancer.exchange(...asks(CALL, { sessionId })));
-    const fresh = server.calls.map(({ call }) => call.fresh === true);
-    assertEquals(fresh, [false, true, false]);
-    assertEquals([health.admitted, health.outcomes.length], [0, 3]);
-    assertEquals(one.balancer.retries().made, 1);
-    // A GET is sent again by the client beneath, as far as it may be.
-    await failureOf(one.balancer.listen(balancedCall({ sessionId })));
-    assertEquals(server.calls.length, 4);
-  });
-}
-
-Deno.test("a safe call goes to the same target once more where no other may be tried", async () => {
-  const one = balanceUnderTest(["a", "b"]);
-  one.balancer.drain("b");
-  failing(one, "a", closed);
-  await failureOf(one.balancer.exchange(...asks(LIST)));
-  assertEquals(seen(one), { a: 2, b: 0 });
-});
-
-Deno.test("a session that is refused on the second try is lost, too", async () => {
-  const one = balanceUnderTest(["a", "b"]);
-  const errors = [closed(), refused()];
-  one.at.a!.server.script = () => Promise.reject(errors.shift());
-  assertEquals(await statusOf(one.balancer.exchange(...asks(LIST, { sessionId: "a.x" }))), 404);
-});
-
-Deno.test("beyond the budget the first failure is told, and counted", async () => {
-  const one = balanceUnderTest(["a", "b"], { retryBudgetPercent: 0, retryMinPerSecond: 3 });
-  failing(one, "a", refused);
-  failing(one, "b", refused);
-  for (let call = 0; call < 5; call++) await failureOf(one.balancer.exchange(...asks(CALL)));
-  assertEquals(one.balancer.retries(), { made: 3, refused: 2 });
-  assertEquals(Object.values(seen(one)).reduce((sum, count) => sum + count), 8);
-  one.clock.advance(1_000);
-  failing(one, "a", closed);
-  failing(one, "b", closed);
-  for (let call = 0; call < 5; call++) {
-    await failureOf(one.balancer.exchange(...asks(LIST, { sessionId: "a.x" })));
-  }
-  assertEquals(one.balancer.retries(), { made: 6, refused: 4 });
 });
 
 Deno.test("the client's cancel is not counted and nothing is sent again", async () => {
@@ -293,7 +158,7 @@ Deno.test("the client's cancel is not counted and nothing is sent again", async 
   });
   await failureOf(one.balancer.exchange(...asks(LIST, { signal: client.signal })));
   await failureOf(
-    one.balancer.exchange(...asks(LIST, { signal: client.signal, sessionId: "a.x" })),
+    one.balancer.exchange(...asks(LIST, { signal: client.signal, sessionId: "a\nx" })),
   );
   assertEquals(seen(one), { a: 2, b: 0 });
   failing(one, "b", () => new ProxyError("client_closed", "gone"));
@@ -347,7 +212,7 @@ Deno.test("an open breaker is gone round; where there is no way round that is to
   for (let call = 0; call < 3; call++) await balancer.exchange(...asks(CALL));
   assertEquals(seen(one), { a: 0, b: 3 });
   at.b!.health.waitMs = 2_001;
-  for (const [sessionId, seconds] of [[undefined, "3"], ["a.x", "5"]] as const) {
+  for (const [sessionId, seconds] of [[undefined, "3"], ["a\nx", "5"]] as const) {
     const failure = await failureOf(balancer.exchange(...asks(CALL, { sessionId })));
     assertEquals([failure.kind, failure.status, failure.retrySafe], [
       "upstream_unavailable",
@@ -356,9 +221,14 @@ Deno.test("an open breaker is gone round; where there is no way round that is to
     ]);
     assertEquals(failure.headers, { "retry-after": seconds });
   }
-  // One that is ejected is better than none.
-  at.b!.health.waitMs = 0;
+  // One that is ejected is better than none; and the one whose breaker tries first says when to come back.
   at.b!.health.eject();
+  const ejected = await failureOf(balancer.exchange(...asks(CALL)));
+  assertEquals(ejected.headers, { "retry-after": "3" });
+  at.b!.health.waitMs = 9_000;
+  const first = await failureOf(balancer.exchange(...asks(CALL)));
+  assertEquals(first.headers, { "retry-after": "5" });
+  at.b!.health.waitMs = 0;
   assertEquals(await statusOf(balancer.exchange(...asks(CALL))), 200);
   const only = balanceUnderTest([""]);
   only.at[""]!.health.waitMs = 1;
@@ -369,7 +239,7 @@ Deno.test("an open breaker is gone round; where there is no way round that is to
 
 Deno.test("a drained target keeps its sessions until its time is over, and while no other is well", async () => {
   const one = balanceUnderTest(["a", "b"]);
-  const inA = asks(CALL, { sessionId: "a.x" });
+  const inA = asks(CALL, { sessionId: "a\nx" });
   one.balancer.drain("a", 5_000);
   one.clock.advance(4_999);
   assertEquals(await statusOf(one.balancer.exchange(...inA)), 200);
@@ -401,10 +271,10 @@ Deno.test("what only reads does not wait for a target that went down; what may r
   const list = balancer.exchange(...asks(LIST));
   await balancer.exchange(...asks(LIST));
   const call = balancer.exchange(...asks(CALL, { signal: client.signal }));
-  const inSession = balancer.exchange(...asks(LIST, { sessionId: "a.x" }));
-  const listening = balancer.listen(balancedCall({ sessionId: "a.x" }));
+  const inSession = balancer.exchange(...asks(LIST, { sessionId: "a\nx" }));
+  const listening = balancer.listen(balancedCall({ sessionId: "a\nx" }));
   const callInSession = balancer.exchange(
-    ...asks(CALL, { sessionId: "a.x", signal: client.signal }),
+    ...asks(CALL, { sessionId: "a\nx", signal: client.signal }),
   );
   assertEquals(seen(one), { a: 5, b: 1 });
   at.a!.health.goDown();
@@ -419,6 +289,19 @@ Deno.test("what only reads does not wait for a target that went down; what may r
   assertEquals((await failureOf(callInSession)).kind, "client_closed");
   const { outcomes, forgotten, admitted } = at.a!.health;
   assertEquals([outcomes, forgotten, admitted], [[], 5, 0]);
+});
+
+Deno.test("what was taken back from one target is taken back from the next as well", async () => {
+  const one = balanceUnderTest(["a", "b", "c"]);
+  waiting(one, "a");
+  waiting(one, "b");
+  const list = one.balancer.exchange(...asks(LIST));
+  one.at.a!.health.goDown();
+  await relay.settled();
+  assertEquals(seen(one), { a: 1, b: 1, c: 0 });
+  one.at.b!.health.goDown();
+  assertEquals(await statusOf(list), 200);
+  assertEquals(seen(one), { a: 1, b: 1, c: 1 });
 });
 
 Deno.test("an answer that has begun is not taken back when its target goes down", async () => {

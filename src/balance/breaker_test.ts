@@ -34,6 +34,7 @@ for (const kind of ["unreachable", "broken", "answered"] as const) {
 Deno.test("breakerTimeouts 0 never opens, and lets everything through from then on", () => {
   const off = fleetUnderTest({ ...SETTINGS, breakerTimeouts: 0 });
   calls(off.a, 100, LATE);
+  assertEquals(off.log.lines, []);
   const { a, fleet } = fleetUnderTest(SETTINGS);
   openBreaker(a);
   fleet.update({ ...HEALTH, ...SETTINGS, breakerTimeouts: 0 });
@@ -111,6 +112,18 @@ Deno.test("calls from before it opened neither end the trial nor open it again, 
   assertEquals(a.admit(), 0);
   a.record(answered(200, 5_000));
   assertEquals(a.told().breaker, "closed");
+});
+
+Deno.test("a trial that goes on when the breaker closes does not stand in the way of the next one", () => {
+  const { a, clock } = fleetUnderTest(SETTINGS);
+  openBreaker(a);
+  clock.advance(100);
+  assertEquals(a.admit(), 0);
+  a.record(answered(200, 5_000));
+  openBreaker(a);
+  clock.advance(100);
+  a.forget(100);
+  assertEquals([a.admit(), a.admit()], [0, 100]);
 });
 
 Deno.test("calls from before it closed do not open it again", () => {

@@ -205,9 +205,10 @@ class Model {
     if (breaker === "closed") {
       for (const call of this.#calls) if (call.target === target) call.isTrial = false;
     }
-    if (before === state || state !== "down") return;
-    target.downs--;
-    assertEquals(target.downs, 0, "each time it goes down is told once");
+    const hasGone = before !== state && state === "down";
+    assertEquals(target.downs, hasGone ? 1 : 0, "each time it goes down is told once");
+    target.downs = 0;
+    if (!hasGone) return;
     const isTold = step.do === "end" || (step.do === "fail" && at === target);
     const isProbe = step.do === "bad" && at === target;
     assert(isProbe || (isTold && step.as === "unreachable"), `down by ${JSON.stringify(step)}`);

@@ -57,6 +57,26 @@ Deno.test("an ejected target is down once nobody is there for maxFailures calls 
   assertEquals([a.state, downs, a.told().ejections], ["down", ["a"], 1]);
 });
 
+Deno.test("only calls without a connection in a row take a target down: any other outcome ends the row", () => {
+  const { a } = fleetUnderTest();
+  calls(a, 2, failed("unreachable"));
+  calls(a, 1, answered());
+  calls(a, 2, failed("unreachable"));
+  assertEquals(a.state, "up");
+  calls(a, 1, failed("broken"));
+  calls(a, 2, failed("unreachable"));
+  assertEquals(a.state, "ejected");
+});
+
+Deno.test("failures of an ejected target, whose sessions stay, make its time no longer", () => {
+  const { a, clock, log } = fleetUnderTest();
+  calls(a, 3, answered(500));
+  clock.advance(500);
+  calls(a, 10, answered(500));
+  clock.advance(500);
+  assertEquals([a.state, a.told().ejections, log.lines.length], ["returning", 1, 2]);
+});
+
 Deno.test("maxFailures 0 never ejects, and takes nothing down", () => {
   const { a } = fleetUnderTest({ maxFailures: 0 });
   calls(a, 50, failed("unreachable"));
@@ -109,6 +129,13 @@ for (const how of ["goes down", "is removed"]) {
   });
 }
 
+Deno.test("where another target is left, one that goes down brings no ejected one back", () => {
+  const { a, b, c } = fleetUnderTest({}, ["a", "b", "c"]);
+  calls(a, 3, answered(500));
+  calls(b, 3, failed("unreachable"));
+  assertEquals([a.state, b.state, c.state], ["ejected", "down", "up"]);
+});
+
 Deno.test("each ejection in a row lasts twice as long, up to maxEjectMs", () => {
   const { a, clock } = fleetUnderTest();
   const lengths: number[] = [];
@@ -148,6 +175,33 @@ Deno.test("a healthy time as long as the latest ejection takes one step of growt
   clock.advance(60_000);
   calls(a, 1, answered());
   assertEquals(eject(), 1_000);
+});
+
+Deno.test("however often the longest ejection came, growth is taken back from there", () => {
+  const { a, clock } = fleetUnderTest();
+  const lengths: number[] = [];
+  calls(a, 2, answered(500));
+  for (let time = 0; time < 12; time++) {
+    if (time === 11) clock.advance(900 + 6_000 + 4_000);
+    calls(a, 3, answered(500));
+    let length = 0;
+    for (; a.state === "ejected"; length += 100) clock.advance(100);
+    lengths.push(length);
+  }
+  assertEquals(lengths.slice(9), [6_000, 6_000, 4_000]);
+});
+
+Deno.test("a healthy time counts once, and not again for an ejection from the slow start", () => {
+  const { a, clock } = fleetUnderTest();
+  calls(a, 3, answered(500));
+  clock.advance(1_000 + 900 + 500);
+  calls(a, 3, answered(500));
+  clock.advance(2_000);
+  calls(a, 1, answered(500));
+  clock.advance(3_999);
+  assertEquals(a.state, "ejected");
+  clock.advance(1);
+  assertEquals(a.state, "returning");
 });
 
 Deno.test("a target that comes back grows from a tenth to its full share in slowStartMs", () => {
@@ -233,6 +287,19 @@ Deno.test("R65 where there are probes a target that is down comes back by them a
   assertEquals(a.state, "down");
   a.probed(true);
   assertEquals([a.state, a.share, a.told().failuresInRow], ["returning", 0.1, 0]);
+  // One call without a connection is a failure of a target that returns, and proves no more.
+  calls(a, 1, failed("unreachable"));
+  assertEquals(a.state, "ejected");
+});
+
+Deno.test("good probes from before a target went down do not bring it back", () => {
+  const { a } = fleetUnderTest({ probe: "ping" });
+  for (const _ of [1, 2, 3]) a.probed(true);
+  calls(a, 3, failed("unreachable"));
+  a.probed(true);
+  assertEquals(a.state, "down");
+  a.probed(true);
+  assertEquals(a.state, "returning");
 });
 
 Deno.test("an ejected target comes back by its time, whatever probes there are", () => {
@@ -306,10 +373,10 @@ for (const status of [429, 503]) {
 }
 
 Deno.test("R64 Retry-After is bounded by maxEjectMs, and means nothing with another status", () => {
-  const { a, b, clock } = fleetUnderTest();
+  const { a, b, clock, log } = fleetUnderTest();
   for (const status of [200, 301, 500]) calls(b, 1, answered(status, 0, 9_000));
   calls(b, 1, answered(429, 0, 0));
-  assertEquals(b.isAvailable, true);
+  assertEquals([b.isAvailable, log.lines], [true, []]);
   calls(a, 1, answered(503, 0, 86_400_000));
   clock.advance(5_999);
   assertEquals(a.isAvailable, false);
@@ -326,6 +393,9 @@ Deno.test("a target whose median is slowFactor times that of the others is eject
   calls(a, 1, answered(200, 101));
   assertEquals([a.state, a.told().medianMs, b.told().medianMs], ["ejected", null, 30]);
   assertEquals(a.told().reason, "slow: 101 ms to answer, the others 20 ms");
+  // What its sessions see meanwhile is not held against it when it returns.
+  calls(a, 20, answered(200, 101));
+  assertEquals(a.told().medianMs, null);
 });
 
 const NOT_SLOW: readonly [string, Partial<typeof HEALTH>, number, number][] = [
@@ -352,17 +422,20 @@ Deno.test("failures of the server say nothing of how slow it is", () => {
 Deno.test("the last available target may be as slow as it likes", () => {
   const { a, b } = fleetUnderTest();
   calls(b, 20, answered(200, 1));
-  calls(b, 3, failed("unreachable"));
+  calls(b, 1, answered(429, 0, 5_000));
   calls(a, 40, answered(200, 900));
   assertEquals(a.state, "up");
 });
 
 Deno.test("no timer runs, and a removed target tells nothing and counts for nothing", () => {
-  const { a, b, clock, downs, log } = fleetUnderTest();
+  const { a, b, clock, downs, log } = fleetUnderTest({ breakerTimeouts: 3 });
   assertEquals(clock.timers, 0);
   a.remove();
   a.remove();
   calls(a, 3, failed("unreachable"));
+  calls(a, 3, failed("timeout"));
+  a.record(answered(429, 0, 1_000));
+  for (const _ of [1, 2]) a.probed(false);
   calls(b, 3, answered(500));
   assertEquals([downs, log.lines, b.state, clock.timers], [[], [], "up", 0]);
 });

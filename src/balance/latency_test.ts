@@ -21,6 +21,16 @@ Deno.test("the median is that of the latest 64 times, found anew with each eight
   assertEquals(latencies.medianMs, 3);
 });
 
+Deno.test("the median is that of the times in order, whatever order they came in", () => {
+  const latencies = new Latencies();
+  for (let count = 0; count < 20; count++) latencies.add((count * 7) % 20);
+  assertEquals(latencies.medianMs, 9.5);
+  for (let count = 0; count < 8; count++) latencies.add(count % 2 === 0 ? 1_000 : 0);
+  assertEquals(latencies.medianMs, 9.5);
+  for (let count = 0; count < 8; count++) latencies.add(0);
+  assertEquals(latencies.medianMs, 5.5);
+});
+
 Deno.test("R69 times are jittered by up to a tenth each way", () => {
   const clock = new ManualClock();
   const values = Array.from({ length: 2_000 }, () => withinATenth(1_000, clock));

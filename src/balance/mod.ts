@@ -25,7 +25,6 @@ export type {
 } from "./health.ts";
 export type { BalancerOptions } from "./options.ts";
 export type { TargetSpec, Watch, Watching } from "./target.ts";
-export { UNNAMED } from "./target_ids.ts";
 export { type AdjustableFleetHealth, fleetHealth } from "./fleet.ts";
 export { chosenProbe } from "./probes.ts";
 export { type ProbeOptions, type Probing, startProbes } from "./prober.ts";

@@ -128,12 +128,9 @@ function clientOf({ target, clock, makeClient, settings: { timeoutMs } }: ProbeO
 
 function askingOf(options: ProbeOptions, client: HttpClient, probe: string) {
   const { path, query, headers, settings: { timeoutMs } } = options;
-  const timeouts: HttpTimeouts = {
-    headersMs: timeoutMs,
-    totalMs: timeoutMs,
-    bodyIdleMs: timeoutMs,
-    streamIdleMs: timeoutMs,
-  };
+  // Behind the head the probe's own deadline is enough.
+  const behind = { totalMs: Infinity, bodyIdleMs: Infinity, streamIdleMs: Infinity };
+  const timeouts: HttpTimeouts = { headersMs: timeoutMs, ...behind };
   const upstream = streamableHttpUpstream(client, {
     path,
     query,

@@ -5,6 +5,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import {
   balanceHealth,
   jsonAnswer,
@@ -16,6 +18,7 @@ import {
 } from "../testing/mod.ts";
 import {
   http1Client,
+  http2Client,
   type HttpClientFactory,
   type HttpRequest,
   parseTarget,
@@ -325,6 +328,7 @@ Deno.test("never two at a time: the next begins an interval after the last began
   clock.advance(5_000);
   assertEquals(upstream.requests.length, 2);
   await tellNext();
+  assertEquals(clock.latestDelayMs, 0);
   clock.advance(0);
   await upstream.received(2);
   await stop();
@@ -363,6 +367,74 @@ Deno.test("stop() gives a probe under way up, tells nothing of it, and leaves no
   clock.advance(60_000);
   await stop();
   assertEquals([told, clock.timers, upstream.requests.length], [[], 0, 1]);
+});
+
+Deno.test("stop() closes the client once, and resolves when the probe is over", async () => {
+  const seen: string[] = [];
+  const asked = Promise.withResolvers<void>();
+  const makeClient: HttpClientFactory = () => ({
+    send: async ({ signal }) => {
+      asked.resolve();
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      seen.push("aborted");
+      await relay.settled();
+      seen.push("over");
+      throw new Error("never told");
+    },
+    close: () => Promise.resolve(void seen.push("closed")),
+  });
+  const { clock, told, stop } = probing("http://127.0.0.1:1/mcp", { makeClient });
+  clock.advance(500);
+  await asked.promise;
+  await stop();
+  await stop();
+  assertEquals([seen.toSorted(), told], [["aborted", "closed", "over"], []]);
+});
+
+Deno.test("probes go over HTTP/2 where the upstream does", async () => {
+  const paths: string[] = [];
+  const server = createServer((request, response) => {
+    paths.push(`${request.method} ${request.url}`);
+    response.statusCode = 503;
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const { clock, next, stop } = probing(`http://127.0.0.1:${port}/mcp`, {
+    makeClient: http2Client,
+  });
+  for (const ms of [500, 1_000]) {
+    const told = next();
+    clock.advance(ms);
+    assertEquals(await told, [false, "answered 503"]);
+  }
+  assertEquals(paths, ["POST /mcp", "POST /mcp"]);
+  await stop();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+});
+
+Deno.test("R69 each interval is jittered anew", async () => {
+  const clock = new ManualClock();
+  const byte = { value: 0 };
+  clock.randomBytes = (length) => new Uint8Array(length).fill(byte.value);
+  await using upstream = scriptedUpstream((_, to) => to.write(jsonAnswer("{}")));
+  const { next, stop } = probing(upstream.url, { clock });
+  const first = next();
+  clock.advance(0);
+  await first;
+  const second = next();
+  clock.advance(899);
+  assertEquals(clock.timers, 1);
+  byte.value = 0xff;
+  clock.advance(1);
+  await second;
+  assertEquals(upstream.requests.length, 2);
+  const third = next();
+  clock.advance(1_099);
+  assertEquals(upstream.requests.length, 2);
+  clock.advance(1);
+  await third;
+  await stop();
 });
 
 Deno.test("off, and auto with one target, ask nothing; auto with several is ping", async () => {

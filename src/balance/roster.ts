@@ -5,9 +5,9 @@
  */
 
 import type { Timer } from "../clock.ts";
+import { UNNAMED } from "../http/mod.ts";
 import type { BalancerOptions } from "./options.ts";
 import { Target, type TargetSpec } from "./target.ts";
-import { UNNAMED } from "./target_ids.ts";
 
 /** The targets of one upstream. */
 export class Roster {

@@ -21,8 +21,8 @@ Deno.test("targets that stay keep what they have, the others are opened and clos
   assertEquals([b.server.closed, c.server.closed, a.server.closed], [true, true, false]);
   const told = balancer.targets().map(({ name, weight, draining }) => [name, weight, draining]);
   assertEquals(told, [["a", 7, true], ["b", 1, false], ["d", 1, false]]);
-  assertEquals(await statusOf(balancer.exchange(...asks(CALL, { sessionId: "c.x" }))), 404);
-  assertEquals(await statusOf(balancer.exchange(...asks(CALL, { sessionId: "b.x" }))), 200);
+  assertEquals(await statusOf(balancer.exchange(...asks(CALL, { sessionId: "c\nx" }))), 404);
+  assertEquals(await statusOf(balancer.exchange(...asks(CALL, { sessionId: "b\nx" }))), 200);
   assertEquals(at.b!.server.calls.length, 1);
   await balancer.close();
   assert([at.a!, at.b!, at.d!].every(({ server }) => server.closed));
@@ -139,4 +139,24 @@ Deno.test("whenIdle() resolves when the last answer is over, however calls end",
   filled.body.discard();
   await relay.settled();
   assertEquals(idle, 2);
+});
+
+Deno.test("other settings hold from the next call on: policy, retries, budget", async () => {
+  const one = balanceUnderTest(["a", "b"]);
+  const { balancer, at, spec } = one;
+  const specs = [spec("a"), spec("b")];
+  const calls = () => Object.values(at).map(({ server }) => server.calls.length);
+  balancer.update(specs, { ...balance.BALANCE, policy: "hash-principal" });
+  for (let call = 0; call < 6; call++) await balancer.exchange(...asks(CALL));
+  assertEquals(calls().sort(), [0, 6]);
+  for (const { server } of Object.values(at)) {
+    server.script = () => Promise.reject(balance.refused());
+  }
+  balancer.update(specs, { ...balance.BALANCE, retries: 0 });
+  await failureOf(balancer.exchange(...asks(CALL)));
+  assertEquals(balancer.retries(), { made: 0, refused: 0 });
+  const none = { retryBudgetPercent: 0, retryMinPerSecond: 0 };
+  balancer.update(specs, { ...balance.BALANCE, ...none });
+  await failureOf(balancer.exchange(...asks(CALL)));
+  assertEquals(balancer.retries(), { made: 0, refused: 1 });
 });

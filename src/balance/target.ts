@@ -6,12 +6,12 @@
 
 import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
+import { inwardId, outwardId, UNNAMED } from "../http/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import type { Outcome, TargetHealth } from "./health.ts";
 import type { Interruption } from "./interruption.ts";
 import { isFailure, outcomeOfEnd, outcomeOfError, outcomeOfHead } from "./outcomes.ts";
 import type { Choice } from "./policies.ts";
-import { inwardId, outwardId, UNNAMED } from "./target_ids.ts";
 import type { TargetTold } from "./told.ts";
 
 /** A target as the config has it. */
@@ -222,7 +222,7 @@ export class Target implements Choice {
     if (!isNamed && interruption === undefined && fresh === undefined) return call;
     return {
       ...call,
-      sessionId: isNamed ? inwardId(call.sessionId!)!.id : call.sessionId,
+      sessionId: isNamed ? inwardId(call.sessionId!) : call.sessionId,
       signal: interruption ?? call.signal,
       fresh,
     };

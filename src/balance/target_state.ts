@@ -177,7 +177,6 @@ export class WatchedTarget implements TargetHealth {
 
   /** See `TargetHealth`. */
   remove(): void {
-    if (this.#isRemoved) return;
     this.#isRemoved = true;
     this.#fleet.lost();
   }
@@ -200,7 +199,6 @@ export class WatchedTarget implements TargetHealth {
     this.#backMs = sinceMs;
     this.#breaker.retryNow(sinceMs);
     this.#enter("returning", reason, sinceMs);
-    this.#settle();
   }
 
   /** Brings it to where it is by now; gives the time. */

@@ -8,7 +8,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { ProxyError, toProxyError } from "../errors.ts";
+import { type ExchangeProgress, ProxyError, toProxyError } from "../errors.ts";
 import type { FieldReader } from "../http/mod.ts";
 import { EVENT_STREAM, EventParser, EventTooLargeError, isEventStream } from "../sse/mod.ts";
 import type { SseEvent } from "../sse/mod.ts";
@@ -141,9 +141,8 @@ class HttpSseChannel implements Channel {
       this.#end(failure);
       throw failure;
     }
-    const sentence = status < 400
-      ? "The upstream server answered a message with a redirect."
-      : `The upstream server refused a message with HTTP status ${status}.`;
+    if (status >= 400) throw refused("a message", answer, progress);
+    const sentence = "The upstream server answered a message with a redirect.";
     throw new ProxyError("upstream_status", sentence, { progress });
   }
 
@@ -286,17 +285,34 @@ function isOfOneRequest(name: string): boolean {
 }
 
 /** @throws {ProxyError} where an answer to GET is no stream (R63, R70) */
-function checkStream({ status, fields, body }: HttpAnswer): void {
+function checkStream(answer: HttpAnswer): void {
+  const { status, fields, body } = answer;
   if (status === 200 && isEventStream(fields.get("content-type"))) return;
   body.discard();
-  if (status >= 400) {
-    const sentence = `The upstream server refused its event stream with HTTP status ${status}.`;
-    throw new ProxyError("upstream_status", sentence);
-  }
+  if (status >= 400) throw refused("its event stream", answer);
   const sentence = status >= 300
     ? "The upstream server answered with a redirect."
     : "The upstream server did not answer with a stream.";
   throw new ProxyError("upstream_protocol", sentence);
+}
+
+/**
+ * A refusal as a client is told of it. Those that say to come again later pass with their status and
+ * `Retry-After`, as over Streamable HTTP (R64); another one could be misread there, of the session for instance.
+ */
+function refused(
+  what: string,
+  { status, fields }: HttpAnswer,
+  progress?: ExchangeProgress,
+): ProxyError {
+  const retryAfter = fields.get("retry-after");
+  const isLater = status === 429 || status >= 500;
+  const sentence = `The upstream server refused ${what} with HTTP status ${status}.`;
+  return new ProxyError("upstream_status", sentence, {
+    progress,
+    upstreamStatus: isLater ? status : undefined,
+    headers: isLater && retryAfter !== null ? { "retry-after": retryAfter } : {},
+  });
 }
 
 const ENDED = "The channel to the upstream server has ended.";

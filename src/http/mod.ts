@@ -18,4 +18,5 @@ export {
   NEVER_ABORTED,
   streamOf,
 } from "./exchange.ts";
+export { inwardId, outwardId, targetOfId, UNNAMED } from "./session_id.ts";
 export { ReplacedSource, Replacement } from "./replace.ts";

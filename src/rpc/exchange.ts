@@ -42,7 +42,8 @@ export class Exchange {
   readonly #responses: string[];
   readonly #deadline: Timer;
   #body: EventBody | undefined;
-  #failedStatus: number | undefined;
+  /** What became of it where nothing else did: its status and fields are those of the answer. */
+  #failure: ProxyError | undefined;
   #headSettled = false;
   readonly #giveUp = () => {
     this.#settleHead();
@@ -101,7 +102,7 @@ export class Exchange {
     if (!this.#unanswered.delete(key)) return;
     if (this.#body !== undefined) this.#body.push(text);
     else this.#responses.push(text);
-    this.#failedStatus = undefined;
+    this.#failure = undefined;
     this.#complete();
   }
 
@@ -114,7 +115,7 @@ export class Exchange {
       else this.#responses.push(text);
     }
     this.#unanswered.clear();
-    this.#failedStatus = isWhole ? error.status : undefined;
+    this.#failure = isWhole ? error : undefined;
     this.#complete();
   }
 
@@ -143,7 +144,11 @@ export class Exchange {
     this.#settleHead();
     const { clock, batch } = this.#options;
     const text = joined(this.#responses, batch);
-    this.#head.resolve(jsonAnswer(clock, this.#failedStatus ?? 200, text));
+    const answer = jsonAnswer(clock, this.#failure?.status ?? 200, text);
+    for (const [name, value] of Object.entries(this.#failure?.headers ?? {})) {
+      answer.headers.set(name, value);
+    }
+    this.#head.resolve(answer);
   }
 
   /** The stream, which from now on it is; undefined where nobody waits. */

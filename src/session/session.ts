@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Replacement } from "../http/mod.ts";
+import { inwardId, Replacement } from "../http/mod.ts";
 import type { SessionRecord, SessionState } from "./record.ts";
 
 /** What has passed in a session at this instance. */
@@ -116,11 +116,12 @@ export class Session {
    */
   get names(): SessionNames | undefined {
     const { upstreamId, id: client } = this;
-    if (upstreamId.length < MIN_SEARCHED_CHARACTERS) return undefined;
+    const spoken = inwardId(upstreamId);
+    if (spoken.length < MIN_SEARCHED_CHARACTERS) return undefined;
     if (this.#namedUpstreamId !== upstreamId) {
       this.#namedUpstreamId = upstreamId;
       // A quote or a backslash in it stands behind a backslash there.
-      const upstream = JSON.stringify(upstreamId).slice(1, -1);
+      const upstream = JSON.stringify(spoken).slice(1, -1);
       const toClient = new Replacement(upstream, client);
       this.#names = { upstream, client, toClient, toUpstream: new Replacement(client, upstream) };
     }

@@ -5,13 +5,16 @@
  * @module
  */
 
+import { inwardId } from "../http/mod.ts";
+
 /** An id is looked for from this length on: a shorter one may be part of anything. */
 const MIN_SEARCHED_CHARACTERS = 16;
 
 /** An id as it stands in JSON; undefined for one that is not looked for. */
 export function writtenId(id: string | undefined): string | undefined {
-  if (id === undefined || id.length < MIN_SEARCHED_CHARACTERS) return undefined;
-  return JSON.stringify(id).slice(1, -1);
+  const spoken = id === undefined ? "" : inwardId(id);
+  if (spoken.length < MIN_SEARCHED_CHARACTERS) return undefined;
+  return JSON.stringify(spoken).slice(1, -1);
 }
 
 /** A text with one id in place of another; as it is where there is none to look for. */

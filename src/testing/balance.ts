@@ -205,3 +205,15 @@ export async function statusOf(answer: Promise<{ status: number }>): Promise<num
 export async function failureOf(answer: Promise<unknown>): Promise<ProxyError> {
   return await assertRejects(() => answer, ProxyError);
 }
+
+/** How many calls each target has seen. */
+export function seen({ at }: BalanceUnderTest): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(at).map(([name, { server }]) => [name, server.calls.length]),
+  );
+}
+
+/** Has a target fail each call with what `error` makes. */
+export function failing({ at }: BalanceUnderTest, name: string, error: () => unknown): void {
+  at[name]!.server.script = () => Promise.reject(error());
+}

@@ -6,6 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { fleetHealth, type Outcome, type TargetHealth } from "../balance/mod.ts";
+import type { Timer } from "../clock.ts";
 import type { HealthConfig } from "../config/mod.ts";
 import { keptLog } from "./intercept.ts";
 import { ManualClock } from "./manual_clock.ts";
@@ -29,6 +30,14 @@ export const HEALTH: HealthConfig = {
 
 /** Time whose randomness is exactly in the middle, so that nothing is jittered. */
 export class EvenClock extends ManualClock {
+  /** How long the timer that was set last was to wait, in milliseconds. */
+  latestDelayMs = NaN;
+
+  override after(delayMs: number, callback: () => void): Timer {
+    this.latestDelayMs = delayMs;
+    return super.after(delayMs, callback);
+  }
+
   override randomBytes(length: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(length);
     bytes[length - 1] = 0x80;

@@ -14,6 +14,8 @@ export interface ClientStream extends Disposable {
   readonly headers: ReadonlyMap<string, string>;
   /** The next event; null at the proper end, "cut" where it broke off. */
   next(): Promise<ReadEvent | null | "cut">;
+  /** The body of what is no stream. */
+  text(): Promise<string>;
   /** All events of a stream that has a length. */
   whole(): Promise<readonly ReadEvent[]>;
   /** All events to the end. */
@@ -93,6 +95,7 @@ export async function begin(origin: string, request: string | Uint8Array): Promi
     status,
     headers,
     next,
+    text: async () => decoder.decode((await client.readBody(status, headers)).bytes),
     async whole() {
       const { bytes } = await client.readBody(status, headers);
       return parser.feed(bytes).map(told);

@@ -11,6 +11,9 @@ export * as admin from "./admin.ts";
 export * as balanceHealth from "./balance_health.ts";
 export * as chaos from "./chaos.ts";
 export * as cluster from "./cluster.ts";
+export * as askers from "./askers.ts";
+export * as faulty from "./faulty_server.ts";
+export * as herd from "./herd.ts";
 export * as eventClient from "./event_client.ts";
 export { type EventServer, eventServer, type ServerStream } from "./event_server.ts";
 export { ManualClock } from "./manual_clock.ts";
@@ -34,6 +37,7 @@ export {
 } from "./session_upstream.ts";
 export * as streams from "./streams.ts";
 export * as balance from "./balance.ts";
+export * as balanced from "./balanced.ts";
 export * as messages from "./messages.ts";
 export * as modern from "./as_modern.ts";
 export { builtinUnderTest } from "./builtin.ts";

@@ -127,10 +127,15 @@ function closedEarly(cause: unknown): ProxyError {
   return new ProxyError("upstream_closed", sentence, { cause, progress });
 }
 
+/** What `fetch` says where there was no connection. An address has no blank in it. */
+const CONNECTING = /^error sending request for url \(\S*\): client error \(Connect\)/;
+
 function unreachable(cause: unknown): ProxyError {
   const sentence = "The upstream server cannot be reached over HTTP/2.";
-  // Whether bytes had gone out `fetch` does not tell.
-  const progress = { requestSent: true, answerBegun: false };
+  // Of connecting `fetch` tells in words alone; otherwise not whether bytes had gone out.
+  const isUnconnected = cause instanceof Error && cause.cause instanceof Error &&
+    CONNECTING.test(cause.cause.message);
+  const progress = { requestSent: !isUnconnected, answerBegun: false };
   return new ProxyError("upstream_unreachable", sentence, { cause, progress });
 }
 

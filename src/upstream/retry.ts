@@ -45,8 +45,7 @@ export function mayRetry(method: string, error: unknown): boolean {
 
 /** Whether a connection failed in the middle of a request, and not the server behind it, as far as can be seen. */
 export function isConnectionFailure(error: unknown): boolean {
-  return error instanceof ProxyError && CONNECTION_FAILURES.has(error.kind) &&
-    error.progress !== undefined;
+  return error instanceof ProxyError && CONNECTION_FAILURES.has(error.kind);
 }
 
 /** Whether the JSON-RPC request with this method may run twice. */
