@@ -19,7 +19,14 @@ import {
   type UpstreamAnswer,
   type UpstreamCall,
 } from "../upstream/mod.ts";
-import { Deadline, initializeAnew, letGo, RENEWAL_MS, restore } from "./renewal.ts";
+import {
+  Deadline,
+  initializeAnew,
+  letGo,
+  type NewUpstreamSession,
+  RENEWAL_MS,
+  restore,
+} from "./renewal.ts";
 
 /** What recovering works with. */
 export interface RecoveryOptions {
@@ -52,6 +59,9 @@ export const MAX_RENEWALS = 5;
 
 /** How often it is made anew for one request, whose server may be left each time for another one. */
 export const MAX_MOVES = 3;
+
+/** How often the messages that make it anew are sent where a server breaks off: they do nothing else. */
+const MAX_ATTEMPTS = 2;
 
 /** The time in which renewals of a session are counted, in milliseconds. */
 export const RENEWALS_WINDOW_MS = 10_000;
@@ -188,20 +198,12 @@ export class Recovery {
       return this.#giveUp(session, "it was lost too often");
     }
     using deadline = new Deadline(clock);
-    const made = await initializeAnew(upstream, session.record, call, deadline);
+    const made = await this.#made(session, call, deadline);
     if (typeof made === "string") return this.#giveUp(session, made);
     // That its server is not used any more says nothing against the session, nor of the next server.
     if (!refusal.hasMoved) renewedMs.push(clock.monotonicMs());
     let kept = false;
     try {
-      if (session.record.state !== "initialising") {
-        await restore(upstream, session.record, made, deadline, (method) => {
-          logger.warn("a session made anew lacks what its client had set", {
-            session: session.key,
-            method,
-          });
-        });
-      }
       await sessions.change(session, (record) =>
         record.state === "closing" ? undefined : {
           ...record,
@@ -221,6 +223,33 @@ export class Recovery {
       this.#options.onRenewed?.(session);
     }
     return kept;
+  }
+
+  /** An upstream session as the one before; where a server is lost in the middle of it, once more, maybe at another. */
+  async #made(
+    session: Session,
+    call: UpstreamCall,
+    deadline: Deadline,
+  ): Promise<NewUpstreamSession | string> {
+    const { upstream, logger } = this.#options;
+    for (let attempt = 1;; attempt++) {
+      let made: NewUpstreamSession | string | undefined;
+      try {
+        made = await initializeAnew(upstream, session.record, call, deadline);
+        if (typeof made === "string" || session.record.state === "initialising") return made;
+        await restore(upstream, session.record, made, deadline, (method) => {
+          logger.warn("a session made anew lacks what its client had set", {
+            session: session.key,
+            method,
+          });
+        });
+        return made;
+      } catch (error) {
+        if (typeof made === "object") letGo(upstream, made);
+        const isBroken = error instanceof ProxyError && error.kind === "upstream_closed";
+        if (!isBroken || attempt === MAX_ATTEMPTS) throw error;
+      }
+    }
   }
 
   #recentRenewals(session: Session): number[] {

@@ -176,6 +176,22 @@ Deno.test("R66 Recovery.again() makes a session anew again whose next server is 
   }
 });
 
+Deno.test("R66 Recovery.again() makes a session anew once more where a server breaks off meanwhile", async () => {
+  for (const where of ["initialize", "notifications/initialized"]) {
+    for (const [breaks, status] of [[1, 200], [2, 502]] as const) {
+      let broken = 0;
+      using all = await lostSession((method, call) => {
+        if (method !== where || broken === breaks) return usual(method, call);
+        broken++;
+        throw new ProxyError("upstream_closed", "It broke off.");
+      });
+      const answered = await all.again().then((answer) => answer.status, (error) => error.status);
+      assertEquals([answered, all.session.ended], [status, false]);
+      assertEquals(all.told.filter((what) => what.startsWith("initialize@")).length, 2);
+    }
+  }
+});
+
 Deno.test("R66 Recovery.again() goes on without what takes too long to be set again", async () => {
   const never = openAnswer({});
   using all = await lostSession(
