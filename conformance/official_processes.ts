@@ -122,7 +122,7 @@ export class Processes {
  * What the children get: this environment, without its coverage, and loopback past any HTTP proxy (Deno's fetch
  * asks even for 127.0.0.1), plain text, and no look for a newer Deno.
  */
-function childEnvironment(): Record<string, string> {
+export function childEnvironment(): Record<string, string> {
   // What is stopped while it writes its coverage leaves a file that cannot be read.
   const own = Object.entries(Deno.env.toObject()).filter(([name]) => !name.includes("COVERAGE"));
   const noProxy = Deno.env.get("NO_PROXY") ?? Deno.env.get("no_proxy");

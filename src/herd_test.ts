@@ -23,7 +23,8 @@ interface Herd {
 async function withHerd(test: (herd: Herd) => Promise<void>): Promise<void> {
   await using server = herd.herdServer();
   const file = await Deno.makeTempFile({ suffix: ".json" });
-  const reconnect = { initialDelayMs: SPREAD_MS, maxDelayMs: 2 * SPREAD_MS };
+  // However busy the machine is: it is not about giving up.
+  const reconnect = { attempts: 100, initialDelayMs: SPREAD_MS, maxDelayMs: 2 * SPREAD_MS };
   const upstream = { url: server.url, ...LIMITS, reconnect };
   const routes = [{ path: "/mcp", upstream }];
   const config = { listen: "127.0.0.1:0", logLevel: "error", drainTimeoutMs: 0, routes };

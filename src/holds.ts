@@ -67,7 +67,7 @@ export class Held<T> {
   }
 
   #closeIfUnused(): void {
-    if (this.#holds > 0 || this.#onClosed === undefined) return;
+    if (this.#holds > 0 || this.#onClosed === undefined || this.isClosed) return;
     this.#whenIdle().then(() => this.#holds === 0 ? this.close() : undefined).catch(() => {
       // There is nothing left that could fail.
     });

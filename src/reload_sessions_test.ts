@@ -82,7 +82,6 @@ Deno.test("R66 where the targets alone are others, sessions stay, and those of a
     const caller = await new SessionCaller({ ...proxy, logs: [] }).ready();
     const outcome = await proxy.put(settings("a", "b"));
     assertEquals(outcome, reloading.done({ changed: ["mcp"] }));
-    assertEquals((await caller.ask("ping")).status, 200);
     const page = await exchange(
       proxy.adminOrigin!,
       "GET /targets/mcp HTTP/1.1\r\nhost: localhost\r\n\r\n",
@@ -93,6 +92,7 @@ Deno.test("R66 where the targets alone are others, sessions stay, and those of a
       targets.map(({ name, calls }: { name: string; calls: number }) => [name, calls > 0]),
       [["a", true], ["b", false]],
     );
+    assertEquals((await caller.ask("ping")).status, 200);
     await proxy.put(settings("b"));
     assertEquals((await caller.ask("ping")).status, 200);
     assertEquals(first.told(2), ["ping@inner-1"]);

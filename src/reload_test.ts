@@ -75,50 +75,6 @@ Deno.test("a call in flight is answered by the upstream and the interceptors it 
   assertEquals(tagging.open, []);
 });
 
-Deno.test("interceptors that are as they were go on; where they alone differ, the upstream does", async () => {
-  await using upstream = namedUpstream("u");
-  const settings = (tag: string, more = {}) => ({
-    ...more,
-    routes: [
-      routeTo("mcp", upstream.url, {}, tagged(tag)),
-      routeTo("other", upstream.url, {}, tagged("kept")),
-    ],
-  });
-  await withReloadable(settings("one"), async (proxy) => {
-    await ping(proxy.origin);
-    assertEquals(await proxy.put(settings("one")), done({ kept: ["mcp", "other"] }));
-    assertEquals(tagging.open, ["one", "kept"]);
-    assertEquals(await proxy.put(settings("two")), done({ changed: ["mcp"], kept: ["other"] }));
-    assertEquals(tagging.open, ["kept", "two"]);
-    assertEquals(await ping(proxy.origin), [200, { name: "u", tag: "two" }]);
-    // Limits concern every route, and no interceptor.
-    const limits = { limits: { maxRequestBytes: 100 } };
-    assertEquals(await proxy.put(settings("two", limits)), done({ changed: ["mcp", "other"] }));
-    assertEquals(tagging.open, ["kept", "two"]);
-    const long = await postText(proxy.origin, messages.ping().replace("{", "{" + " ".repeat(200)));
-    assertEquals(long.status, 413);
-  });
-  assertEquals(tagging.open, []);
-});
-
-Deno.test("where the interceptors alone differ, the connection to the upstream is kept", async () => {
-  const connections = new Set<number>();
-  await using upstream = scriptedUpstream(async (_, to) => {
-    connections.add(to.number);
-    await to.write(jsonAnswer('{"jsonrpc":"2.0","id":1,"result":{}}'));
-  });
-  await withReloadable({ routes: [routeTo("mcp", upstream.url)] }, async (proxy) => {
-    await ping(proxy.origin);
-    await proxy.put({ routes: [routeTo("mcp", upstream.url, {}, tagged("t"))] });
-    await ping(proxy.origin);
-    assertEquals([...connections], [0]);
-    // Another setting of the upstream is another upstream.
-    await proxy.put({ routes: [routeTo("mcp", upstream.url, { connectTimeoutMs: 77 })] });
-    await ping(proxy.origin);
-    assertEquals([...connections], [0, 1]);
-  });
-});
-
 Deno.test("a removed route answers 404 and an added one answers", async () => {
   await using upstream = namedUpstream("u");
   await withReloadable({ routes: [routeTo("mcp", upstream.url)] }, async (proxy) => {
@@ -144,6 +100,24 @@ Deno.test("sessions of a removed route end, here and at its upstream", async () 
     // The route may come back, the session does not.
     await proxy.put({ routes: [routeTo("mcp", upstream.url), kept] });
     assertEquals((await caller.ask("ping")).status, 404);
+  });
+});
+
+Deno.test("a removed route's upstream stays until it has been told of all its sessions", async () => {
+  await using upstream = sessionUpstream({
+    instead: async ({ method }) => {
+      // So that they wait for each other.
+      if (method === "DELETE") await new Promise((resolve) => setTimeout(resolve, 1));
+      return false;
+    },
+  });
+  const kept = routeTo("other", upstream.url);
+  await withReloadable({ routes: [routeTo("mcp", upstream.url), kept] }, async (proxy) => {
+    const opened = Array.from({ length: 40 }, () => postText(proxy.origin, messages.initialize()));
+    await Promise.all(opened);
+    assertEquals((await proxy.put({ routes: [kept] })).ok, true);
+    await upstream.received(79);
+    assertEquals(upstream.told(40).filter((told) => told.startsWith("DELETE")).length, 40);
   });
 });
 
@@ -269,30 +243,6 @@ Deno.test("a certificate that was renewed is read, although the config is as it 
     const outcome = await proxy.put(settings);
     assertMatch(outcome.ok ? "" : outcome.problems.join(), /ca\.pem, which cannot be read/);
     assertEquals((await ping(proxy.origin))[0], 200);
-  });
-  await Deno.remove(folder, { recursive: true });
-});
-
-Deno.test("a module of interceptors that was mended or changed is loaded anew, and only then", async () => {
-  await using upstream = namedUpstream("u");
-  const folder = await Deno.makeTempDir();
-  const module = `${folder}/own.ts`;
-  const text = (tag: string) =>
-    `export default { name: "own", serverMessage: (message) =>
-      ({ replace: { ...message, result: { tag: ${JSON.stringify(tag)} } } }) };`;
-  const settings = (...own: unknown[]) => ({
-    routes: [routeTo("mcp", upstream.url, {}, { interceptors: own })],
-  });
-  await withReloadable(settings(), async (proxy) => {
-    await Deno.writeTextFile(module, "export default {");
-    assertEquals((await proxy.put(settings({ module }))).ok, false);
-    assertEquals(await ping(proxy.origin), [200, { name: "u" }]);
-    for (const tag of ["mended", "changed"]) {
-      await Deno.writeTextFile(module, text(tag));
-      assertEquals(await proxy.put(settings({ module })), done({ changed: ["mcp"] }));
-      assertEquals(await ping(proxy.origin), [200, { tag }]);
-      assertEquals(await proxy.put(settings({ module })), done({ kept: ["mcp"] }));
-    }
   });
   await Deno.remove(folder, { recursive: true });
 });
@@ -428,6 +378,7 @@ Deno.test("limits of sessions and connections, and the level of the log, hold as
     assertEquals(await opened(), 200);
     assertEquals(proxy.logs.length, logged);
     await proxy.put(settings({}, { logLevel: "info" }));
+    assertEquals(proxy.logs.length, logged + 1);
     assertMatch(proxy.logs.at(-1)!, /config reloaded/);
   });
 });

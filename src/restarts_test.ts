@@ -6,10 +6,12 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { hashOfKey } from "./auth/mod.ts";
 import {
   askers,
   eventClient,
   faulty,
+  peerClients,
   startProgram,
   type TestProxy,
   testProxy,
@@ -32,6 +34,7 @@ const CLIENTS = Object.keys(ASKERS) as ClientKind[];
 const CALL = { name: "t", arguments: {} };
 const AT_ONCE = { attempts: 3, initialDelayMs: 1, maxDelayMs: 1 };
 const COUNT = 20;
+const NO_GET = "HTTP/1.1 405 No\r\nallow: POST\r\ncontent-length: 0\r\n\r\n";
 
 interface Cell {
   readonly proxy: TestProxy;
@@ -100,6 +103,37 @@ for (const clientKind of CLIENTS) {
         await assertAll(client, COUNT);
       }));
   }
+}
+
+const KEY = "sy_alice-0123456789012345678901234567";
+const AUTH = { keys: [{ name: "alice", sha256: hashOfKey(KEY) }] };
+const BEARER = { authorization: `Bearer ${KEY}` };
+
+for (const kind of ["session", "HTTP+SSE"] as const) {
+  Deno.test(`R66 R89 modern client with a key, ${kind} server: its one session is made anew once, and GET refused once in each`, async () => {
+    await using server = FAULTY_SERVERS[kind]();
+    if (kind === "session") server.faults.set("GET", NO_GET);
+    const upstreamConfig = { ...server.upstream, reconnect: AT_ONCE };
+    await withProxy({ upstreamConfig, config: { auth: AUTH } }, async ({ origin }) => {
+      using client = await ASKERS["modern"](origin, undefined, BEARER);
+      for (let restarts = 0; restarts < 3; restarts++) {
+        await assertAll(client, 2);
+        for (let times = 0; times < 3; times++) {
+          const params = { notifications: { toolsListChanged: true } };
+          using _ = await eventClient.begin(
+            origin,
+            peerClients.modernPost("subscriptions/listen", params, BEARER),
+          );
+        }
+        assertEquals(server.count("initialize"), restarts + 1);
+        assertEquals(server.count("GET"), restarts + 1);
+        const ran = server.ran("tools/call");
+        server.restart();
+        await assertAll(client, COUNT);
+        assertEquals(server.ran("tools/call") - ran, COUNT);
+      }
+    });
+  });
 }
 
 const CHANGED = { jsonrpc: "2.0", method: "notifications/tools/list_changed" };

@@ -110,4 +110,6 @@ export interface FleetHealth {
 export interface HealthListener {
   /** It is down from now on. */
   down(): void;
+  /** A call to it has failed while it was taken for well. */
+  doubted(): void;
 }

@@ -43,8 +43,19 @@ export interface ProbeOptions {
   readonly makeClient: HttpClientFactory;
 }
 
+/**
+ * A target that failed is asked again after this part of an interval, so that it is soon known whether it is
+ * down, and later that it is back.
+ */
+const AFTER_FAILURE = 1 / 5;
+
 /** Probes that go on until they are stopped. */
 export interface Probing {
+  /**
+   * There is reason for doubt: makes the next probe now, unless one is under way or began less than a fifth of
+   * an interval ago.
+   */
+  hurry(): void;
   /** Ends them; a probe under way is given up, and nothing is told any more. Any number of times. */
   stop(): Promise<void>;
 }
@@ -54,7 +65,7 @@ export function startProbes(options: ProbeOptions): Probing {
   const { settings, targets, transport } = options;
   const probe = chosenProbe(settings.probe, targets);
   const kind = kindOfProbe(probe, transport);
-  if (kind === "off") return { stop: () => Promise.resolve() };
+  if (kind === "off") return { hurry: () => {}, stop: () => Promise.resolve() };
   return new Prober(options, kind, probe);
 }
 
@@ -65,6 +76,7 @@ class Prober implements Probing {
   readonly #asking: Omit<Asking, "signal">;
   #timer: Timer;
   #underWay: { readonly abort: AbortController; readonly over: Promise<void> } | undefined;
+  #begunMs = -Infinity;
   #isStopped = false;
 
   constructor(options: ProbeOptions, kind: keyof typeof ASK, probe: string) {
@@ -74,6 +86,14 @@ class Prober implements Probing {
     this.#client = clientOf(options);
     this.#asking = askingOf(options, this.#client, probe);
     this.#timer = clock.after(random(clock) * intervalMs, () => this.#begin());
+  }
+
+  hurry(): void {
+    const { clock, settings: { intervalMs } } = this.#options;
+    if (this.#isStopped || this.#underWay !== undefined) return;
+    if (clock.monotonicMs() - this.#begunMs < intervalMs * AFTER_FAILURE) return;
+    this.#timer.cancel();
+    this.#begin();
   }
 
   async stop(): Promise<void> {
@@ -87,13 +107,16 @@ class Prober implements Probing {
 
   #begin(): void {
     const abort = new AbortController();
+    this.#begunMs = this.#options.clock.monotonicMs();
     this.#underWay = { abort, over: this.#probe(abort) };
   }
 
-  /** Never rejects. The next one begins an interval after this one began, and when this one is over. */
+  /**
+   * Never rejects. The next one begins an interval after this one began, or a part of one where this one failed,
+   * and when this one is over.
+   */
   async #probe(abort: AbortController): Promise<void> {
     const { clock, settings: { intervalMs, timeoutMs }, health } = this.#options;
-    const startedMs = clock.monotonicMs();
     const deadline = clock.after(timeoutMs, () => abort.abort());
     let wrong: string | undefined;
     try {
@@ -105,9 +128,10 @@ class Prober implements Probing {
     }
     this.#underWay = undefined;
     if (this.#isStopped) return;
-    health.probed(wrong === undefined, wrong);
-    const tookMs = clock.monotonicMs() - startedMs;
-    const pauseMs = Math.max(0, withinATenth(intervalMs, clock) - tookMs);
+    const isGood = wrong === undefined;
+    health.probed(isGood, wrong);
+    const waitMs = withinATenth(isGood ? intervalMs : intervalMs * AFTER_FAILURE, clock);
+    const pauseMs = Math.max(0, this.#begunMs + waitMs - clock.monotonicMs());
     this.#timer = clock.after(pauseMs, () => this.#begin());
   }
 }

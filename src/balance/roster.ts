@@ -6,6 +6,7 @@
 
 import type { Timer } from "../clock.ts";
 import { UNNAMED } from "../http/mod.ts";
+import type { HealthListener } from "./health.ts";
 import type { BalancerOptions } from "./options.ts";
 import { Target, type TargetSpec } from "./target.ts";
 
@@ -59,7 +60,7 @@ export class Roster {
     const { fleet } = this.#options;
     for (const [at, target] of targets.entries()) {
       if (before.includes(target)) target.adjust(specs[at]!);
-      else target.begin(fleet.add(target.name, { down: () => this.#down(target) }));
+      else target.begin(fleet.add(target.name, this.#listening(target)));
     }
   }
 
@@ -103,6 +104,10 @@ export class Roster {
       onIdle: () => this.#idle(target),
     });
     return target;
+  }
+
+  #listening(target: Target): HealthListener {
+    return { down: () => this.#down(target), doubted: () => target.doubt() };
   }
 
   /** What may as well run elsewhere does not wait for a target that is down. */

@@ -106,7 +106,10 @@ Deno.test("probes begin with a target, go on where nothing of them differs, and 
       key,
       begin: () => {
         log.push(`+${name}${key}`);
-        return { stop: () => Promise.resolve(void log.push(`-${name}${key}`)) };
+        return {
+          hurry: () => void log.push(`!${name}${key}`),
+          stop: () => Promise.resolve(void log.push(`-${name}${key}`)),
+        };
       },
     },
   });
@@ -116,6 +119,9 @@ Deno.test("probes begin with a target, go on where nothing of them differs, and 
   update(probed("a", "1"), probed("b", "2"));
   update(probed("a", undefined), probed("b", "2"));
   assertEquals(log, ["+a1", "+b1", "-b1", "+b2", "-a1"]);
+  one.at.b!.health.doubt();
+  one.at.a!.health.doubt();
+  assertEquals(log.splice(5), ["!b2"]);
   update(probed("a", "3"));
   await one.balancer.close();
   assertEquals(log.slice(5), ["-b2", "+a3", "-a3"]);

@@ -38,6 +38,8 @@ export interface Watching {
 
 /** Probes that are being made. */
 export interface Watch {
+  /** Makes the next one now. */
+  hurry(): void;
   /** Makes no more. */
   stop(): Promise<void>;
 }
@@ -196,6 +198,11 @@ export class Target implements Choice {
     answer.body.whenOver((failure) => this.#over(failure, sentMs));
     if (this.name === UNNAMED || answer.sessionId === undefined) return answer;
     return { ...answer, sessionId: outwardId(this.name, answer.sessionId) };
+  }
+
+  /** A call has failed: it is looked at now. */
+  doubt(): void {
+    this.#watch?.hurry();
   }
 
   /** Takes the calls back that may run elsewhere and wait here for an answer. */

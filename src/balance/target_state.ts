@@ -247,6 +247,7 @@ export class WatchedTarget implements TargetHealth {
     if (startedMs < this.#backMs) return;
     this.#failures++;
     this.#unreachable = how === "unreachable" ? this.#unreachable + 1 : 0;
+    if (isTaking(this.#state)) this.#listener.doubted();
     const { maxFailures } = this.#fleet.settings;
     if (maxFailures === 0 || this.#state === "down") return;
     if (this.#unreachable >= maxFailures) {

@@ -119,6 +119,8 @@ Deno.test("a file that is written, renamed over or led to elsewhere is read agai
     // The same text once more, and noise beside it, are no change.
     await Deno.writeTextFile(file, configText(upstream, "c"));
     await Deno.writeTextFile(`${folder}/noise`, "x");
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    assertEquals(told(program.err, RELOADED).length, 2);
     // A bad one is told once, and what follows it is read.
     await Deno.writeTextFile(file, "[]");
     await times(program, REFUSED, 1);
@@ -144,8 +146,13 @@ Deno.test("a file that is written, renamed over or led to elsewhere is read agai
     if (Deno.build.os !== "windows") {
       program.child.kill("SIGHUP");
       await times(program, RELOADED, 6);
-      await Deno.writeTextFile(file, configText(upstream, "g"));
+      await Deno.writeTextFile(file, configText(upstream, "g", { logLevel: "warn" }));
       await times(program, RELOADED, 7);
+      assertEquals(await status(origin, "g"), 200);
+      await Deno.writeTextFile(file, "{}");
+      await times(program, REFUSED, 2);
+      const requests = told(program.err, "request");
+      assert(requests.every(({ route }) => route !== "g"));
     }
   }));
 

@@ -64,8 +64,10 @@ export const healthSchema = z.strictObject({
       "GET of a path, which has to be answered with 2xx; nothing (off). auto is ping where there are " +
       "several targets, and nothing for one.",
   ),
-  intervalMs: milliseconds(5_000)
-    .describe("Time between two probes of a target, in milliseconds, more or less a tenth."),
+  intervalMs: milliseconds(5_000).describe(
+    "Time between two probes of a target, in milliseconds, more or less a tenth; a fifth of it behind a " +
+      "failed one. A call that fails has one made at once.",
+  ),
   timeoutMs: milliseconds(2_000).describe("Longest wait for a probe's answer, in milliseconds."),
   unhealthyAfter: count(2, 1_000)
     .describe("So many failed probes in a row, and the target is down: its sessions leave it."),

@@ -311,7 +311,7 @@ async function pass(
     });
     followed.whenOver(release);
     // A stream of a session says itself how long it works with what.
-    if (followed === answer.body && options.use !== undefined) {
+    if (!(followed instanceof Attachment) && options.use !== undefined) {
       followed.whenOver(options.use.hold());
     }
     options.exchanges.follow(followed, passage.isSubscription, passage.arrival.principal.id);

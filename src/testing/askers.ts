@@ -84,7 +84,11 @@ async function sessionAsker(first: string, path = "/mcp"): Promise<Asker> {
   };
 }
 
-function modernAsker(first: string): Promise<Asker> {
+function modernAsker(
+  first: string,
+  _path?: string,
+  fields: Readonly<Record<string, string>> = {},
+): Promise<Asker> {
   let origin = first;
   let serial = 100;
   return Promise.resolve({
@@ -93,7 +97,7 @@ function modernAsker(first: string): Promise<Asker> {
     ask(method, params = {}) {
       const id = ++serial;
       const name = typeof params.uri === "string" ? { "mcp-name": params.uri } : {};
-      return answerTo(origin, modernPost(method, params, name, id), id);
+      return answerTo(origin, modernPost(method, params, { ...fields, ...name }, id), id);
     },
     tell: () => Promise.reject(new Error("a modern client has nothing to tell")),
     [Symbol.dispose]: () => {},

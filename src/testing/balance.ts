@@ -105,6 +105,11 @@ export class FakeHealth implements TargetHealth {
     this.isAvailable = false;
     this.#listener.down();
   }
+
+  /** A call has failed. */
+  doubt(): void {
+    this.#listener.doubted();
+  }
 }
 
 /** One target under test. */

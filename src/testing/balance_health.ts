@@ -50,16 +50,23 @@ export function answered(status = 200, headMs = 0, retryAfterMs?: number): Outco
   return { kind: "answered", status, headMs, retryAfterMs };
 }
 
-/** A fleet of targets with the names `names`; `downs` has the names of those that were told to be down. */
+/**
+ * A fleet of targets with the names `names`; `downs` has the names of those that were told to be down, `doubts`
+ * of those that were doubted.
+ */
 export function fleetUnderTest(settings: Partial<HealthConfig> = {}, names = ["a", "b"]) {
   const clock = new EvenClock();
   const log = keptLog();
   const fleet = fleetHealth({ ...HEALTH, ...settings }, clock, log, "r");
   const downs: string[] = [];
+  const doubts: string[] = [];
   const add = (name: string): TargetHealth =>
-    fleet.add(name, { down: () => void downs.push(name) });
+    fleet.add(name, {
+      down: () => void downs.push(name),
+      doubted: () => void doubts.push(name),
+    });
   const [a, b, c] = names.map(add);
-  return { clock, log, fleet, add, downs, a: a!, b: b!, c: c! };
+  return { clock, log, fleet, add, downs, doubts, a: a!, b: b!, c: c! };
 }
 
 /** Calls of a target, each admitted and over at once. */

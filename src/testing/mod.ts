@@ -54,3 +54,4 @@ export * as share from "./share.ts";
 export { alteredConnection, hasRedis, redisTest, type TestRedis, withRedis } from "./redis.ts";
 export { PROJECT, startProgram } from "./program.ts";
 export { type ProgramInstance, withProgramInstances } from "./program_instances.ts";
+export * as probing from "./probing.ts";
