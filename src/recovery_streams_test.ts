@@ -177,11 +177,12 @@ Deno.test("R66 R79 the event ids of a session stay with it when it is made anew"
     second.breakOff();
     const third = await upstream.speaker(2);
     assertEquals([third.session, third.lastEventId], ["inner-2", undefined]);
-    await third.say(event("new", progress(2)));
+    // A server may count anew in each session: this is not the one of before.
+    await third.say(event("old", progress(2)));
     assertEquals(await nextData(stream), progress(2));
     third.breakOff();
     const fourth = await upstream.speaker(3);
-    assertEquals([fourth.session, fourth.lastEventId], ["inner-2", "new"]);
+    assertEquals([fourth.session, fourth.lastEventId], ["inner-2", "old"]);
     await fourth.say(event("newer", progress(3)));
     assertEquals(await nextData(stream), progress(3));
   });

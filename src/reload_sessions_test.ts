@@ -213,7 +213,8 @@ Deno.test("R58 an answer that is polled for is fetched where it was asked for", 
     assertEquals(again.request.field("last-event-id"), "1");
     await again.send(event("2", result(3)));
     assertEquals(await nextData(stream), result(3));
-    await again.end();
+    // What was asked for again is over with its answer.
+    await again.closed;
     assertEquals(second.requests.length, 0);
   });
 });

@@ -270,7 +270,14 @@ function isSaturation(error: unknown): boolean {
 /** As of a server that does not know the session. */
 function lost(): UpstreamAnswer {
   const body = heldBody(new Uint8Array());
-  return { status: 404, headers: new Fields(), sessionId: undefined, kind: "other", body };
+  return {
+    status: 404,
+    headers: new Fields(),
+    sessionId: undefined,
+    kind: "other",
+    body,
+    hasMoved: true,
+  };
 }
 
 function unavailable(waitMs: number): ProxyError {

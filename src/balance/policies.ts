@@ -65,8 +65,10 @@ function roundRobin(): Picker {
 function leastConnections(): Picker {
   const inTurn = roundRobin();
   return (choices, keys) => {
-    const least = Math.min(...choices.map(loadOf));
-    return inTurn(choices.filter((choice) => loadOf(choice) === least), keys);
+    // Once for each: the weight of one that comes back grows from one look to the next.
+    const loads = choices.map(loadOf);
+    const least = Math.min(...loads);
+    return inTurn(choices.filter((_, at) => loads[at] === least), keys);
   };
 }
 

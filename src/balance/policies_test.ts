@@ -74,6 +74,19 @@ Deno.test("least-connections takes the one with the least under way for its weig
   }));
 });
 
+Deno.test("least-connections chooses one while weights grow, as those of targets that come back do", () => {
+  let looks = 0;
+  const growing = targets([1, 1], [1, 1]).map(({ name, underWay }) => ({
+    name,
+    underWay,
+    get weight() {
+      return 1 + ++looks / 1_000;
+    },
+  }));
+  const pick = picker("least-connections");
+  for (let at = 0; at < 10; at++) assert(growing.includes(pick(growing, KEYS)));
+});
+
 Deno.test("least-connections gives those with equally little their turns", () => {
   const choices = targets([2, 1, 1], [0, 0, 7]);
   const pick = picker("least-connections");

@@ -19,7 +19,14 @@ import {
   type UpstreamAnswer,
   type UpstreamCall,
 } from "../upstream/mod.ts";
-import { Deadline, initializeAnew, letGo, RENEWAL_MS, restore } from "./renewal.ts";
+import {
+  Deadline,
+  initializeAnew,
+  letGo,
+  type NewUpstreamSession,
+  RENEWAL_MS,
+  restore,
+} from "./renewal.ts";
 
 /** What recovering works with. */
 export interface RecoveryOptions {
@@ -50,8 +57,14 @@ const LOOK_EVERY_MS = 100;
  */
 export const MAX_RENEWALS = 5;
 
+/** How often it is made anew for one request, whose server may be left each time for another one. */
+export const MAX_MOVES = 3;
+
+/** How often the messages that make it anew are sent where a server breaks off: they do nothing else. */
+const MAX_ATTEMPTS = 2;
+
 /** The time in which renewals of a session are counted, in milliseconds. */
-export const RENEWALS_WINDOW_MS = 60_000;
+export const RENEWALS_WINDOW_MS = 10_000;
 
 /** Makes sessions of one route anew. */
 export class Recovery {
@@ -86,18 +99,20 @@ export class Recovery {
     call: UpstreamCall,
     send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
   ): Promise<UpstreamAnswer> {
-    const looked = await lookInto(answer);
-    if (!looked.lost) return looked.answer;
-    looked.answer.body.discard();
-    if (!await this.#renew(session, generation, call)) throw gone();
-    const { upstreamId, generation: renewed } = session.record;
-    const repeated = await lookInto(await send({ ...call, sessionId: upstreamId }));
-    if (!repeated.lost) return repeated.answer;
-    repeated.answer.body.discard();
-    // What another request has made anew since then may be in order.
-    if (session.record.generation > renewed) throw lostAgain();
-    this.#giveUp(session, "it does not know the one made anew either");
-    throw gone();
+    let [last, known] = [answer, generation];
+    for (let renewals = 0;; renewals++) {
+      const looked = await lookInto(last);
+      if (!looked.lost) return looked.answer;
+      looked.answer.body.discard();
+      // What another request has made anew since then may be in order, and so may another of several servers.
+      const isNews = renewals === 0 || last.hasMoved || session.record.generation > known;
+      if (!isNews) this.#giveUp(session, "it does not know the one made anew either");
+      if (renewals === MAX_MOVES) throw lostAgain();
+      if (!isNews || !await this.#renew(session, known, call, last)) throw gone();
+      const { upstreamId, generation: renewed } = session.record;
+      known = renewed;
+      last = await send({ ...call, sessionId: upstreamId });
+    }
   }
 
   /**
@@ -127,12 +142,17 @@ export class Recovery {
    * @returns false where the session cannot go on
    * @throws {ProxyError} where the upstream cannot begin one now
    */
-  async #renew(session: Session, generation: number, call: UpstreamCall): Promise<boolean> {
+  async #renew(
+    session: Session,
+    generation: number,
+    call: UpstreamCall,
+    refusal: UpstreamAnswer,
+  ): Promise<boolean> {
     // What is under way may be the end of an earlier renewal than the one that is needed.
     while (!session.ended && session.record.generation <= generation) {
       let renewing = this.#underWay.get(session);
       if (renewing === undefined) {
-        renewing = this.#renewOnce(session, generation, call)
+        renewing = this.#renewOnce(session, generation, call, refusal)
           .finally(() => this.#underWay.delete(session));
         this.#underWay.set(session, renewing);
       }
@@ -142,7 +162,12 @@ export class Recovery {
   }
 
   /** True only where the session is of a later generation then. */
-  async #renewOnce(session: Session, generation: number, call: UpstreamCall): Promise<boolean> {
+  async #renewOnce(
+    session: Session,
+    generation: number,
+    call: UpstreamCall,
+    refusal: UpstreamAnswer,
+  ): Promise<boolean> {
     const { sessions, clock } = this.#options;
     const untilMs = clock.monotonicMs() + HOLD_MS;
     for (;;) {
@@ -153,7 +178,7 @@ export class Recovery {
         if (session.record.generation > generation) return true;
         // Its DELETE is under way; that decides.
         if (session.record.state === "closing") return false;
-        if (release !== undefined) return await this.#renewHere(session, call);
+        if (release !== undefined) return await this.#renewHere(session, call, refusal);
       } finally {
         await release?.();
       }
@@ -162,24 +187,23 @@ export class Recovery {
     }
   }
 
-  async #renewHere(session: Session, call: UpstreamCall): Promise<boolean> {
+  async #renewHere(
+    session: Session,
+    call: UpstreamCall,
+    refusal: UpstreamAnswer,
+  ): Promise<boolean> {
     const { sessions, upstream, logger, clock } = this.#options;
     const renewedMs = this.#recentRenewals(session);
-    if (renewedMs.length >= MAX_RENEWALS) return this.#giveUp(session, "it was lost too often");
+    if (!refusal.hasMoved && renewedMs.length >= MAX_RENEWALS) {
+      return this.#giveUp(session, "it was lost too often");
+    }
     using deadline = new Deadline(clock);
-    const made = await initializeAnew(upstream, session.record, call, deadline);
+    const made = await this.#made(session, call, deadline);
     if (typeof made === "string") return this.#giveUp(session, made);
-    renewedMs.push(clock.monotonicMs());
+    // That its server is not used any more says nothing against the session, nor of the next server.
+    if (!refusal.hasMoved) renewedMs.push(clock.monotonicMs());
     let kept = false;
     try {
-      if (session.record.state !== "initialising") {
-        await restore(upstream, session.record, made, deadline, (method) => {
-          logger.warn("a session made anew lacks what its client had set", {
-            session: session.key,
-            method,
-          });
-        });
-      }
       await sessions.change(session, (record) =>
         record.state === "closing" ? undefined : {
           ...record,
@@ -199,6 +223,33 @@ export class Recovery {
       this.#options.onRenewed?.(session);
     }
     return kept;
+  }
+
+  /** An upstream session as the one before; where a server is lost in the middle of it, once more, maybe at another. */
+  async #made(
+    session: Session,
+    call: UpstreamCall,
+    deadline: Deadline,
+  ): Promise<NewUpstreamSession | string> {
+    const { upstream, logger } = this.#options;
+    for (let attempt = 1;; attempt++) {
+      let made: NewUpstreamSession | string | undefined;
+      try {
+        made = await initializeAnew(upstream, session.record, call, deadline);
+        if (typeof made === "string" || session.record.state === "initialising") return made;
+        await restore(upstream, session.record, made, deadline, (method) => {
+          logger.warn("a session made anew lacks what its client had set", {
+            session: session.key,
+            method,
+          });
+        });
+        return made;
+      } catch (error) {
+        if (typeof made === "object") letGo(upstream, made);
+        const isBroken = error instanceof ProxyError && error.kind === "upstream_closed";
+        if (!isBroken || attempt === MAX_ATTEMPTS) throw error;
+      }
+    }
   }
 
   #recentRenewals(session: Session): number[] {

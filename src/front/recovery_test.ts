@@ -5,7 +5,7 @@ import type { SessionRecord } from "../session/mod.ts";
 import { nullLogger } from "../telemetry/mod.ts";
 import { messages, openAnswer, sessionTable, wholeAnswer } from "../testing/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
-import { Recovery } from "./recovery.ts";
+import { MAX_MOVES, Recovery } from "./recovery.ts";
 import { RENEWAL_MS } from "./renewal.ts";
 
 const CALL: UpstreamCall = {
@@ -152,14 +152,44 @@ for (const how of ["closing", "closed"] as const) {
   });
 }
 
-Deno.test("R66 Recovery.again() leaves a session alone that was made anew while its request was lost again", async () => {
+Deno.test("R66 Recovery.again() goes on in a session that was made anew while its request was lost again", async () => {
   using all = await lostSession((method, call) => {
-    if (method !== "ping") return usual(method, call);
+    if (method !== "ping" || call.sessionId === "third") return usual(method, call);
     all.sessions.note(all.session, (record) => ({ ...record, generation: 2, upstreamId: "third" }));
     return lost();
   });
-  assertEquals((await assertRejects(() => all.again(), ProxyError)).status, 502);
+  assertEquals((await all.again()).status, 200);
   assertEquals([all.session.ended, all.session.upstreamId], [false, "third"]);
+  assertEquals(all.told.slice(-2), ["ping@new", "ping@third"]);
+});
+
+Deno.test("R66 Recovery.again() makes a session anew again whose next server is left as well, a few times", async () => {
+  for (const [moves, status] of [[MAX_MOVES - 1, 200], [MAX_MOVES, 502]] as const) {
+    let made = 0;
+    using all = await lostSession(async (method, call) => {
+      if (method === "initialize") made++;
+      const answer = await usual(method, call);
+      return method === "ping" && made <= moves ? { ...lost(), hasMoved: true } : answer;
+    });
+    const answered = await all.again().then((answer) => answer.status, (error) => error.status);
+    assertEquals([answered, made, all.session.ended], [status, MAX_MOVES, false]);
+  }
+});
+
+Deno.test("R66 Recovery.again() makes a session anew once more where a server breaks off meanwhile", async () => {
+  for (const where of ["initialize", "notifications/initialized"]) {
+    for (const [breaks, status] of [[1, 200], [2, 502]] as const) {
+      let broken = 0;
+      using all = await lostSession((method, call) => {
+        if (method !== where || broken === breaks) return usual(method, call);
+        broken++;
+        throw new ProxyError("upstream_closed", "It broke off.");
+      });
+      const answered = await all.again().then((answer) => answer.status, (error) => error.status);
+      assertEquals([answered, all.session.ended], [status, false]);
+      assertEquals(all.told.filter((what) => what.startsWith("initialize@")).length, 2);
+    }
+  }
 });
 
 Deno.test("R66 Recovery.again() goes on without what takes too long to be set again", async () => {

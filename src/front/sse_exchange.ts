@@ -47,14 +47,17 @@ export class SseExchange {
 
   /** Sends it when what came `before` it is with the upstream, and tells when it is there itself. */
   async run(before: Promise<void> | undefined, ready: () => void): Promise<void> {
+    let sent: Outbound | undefined;
     try {
-      const sent = await this.#inbound();
+      sent = await this.#inbound();
       await before;
       if (sent !== undefined && !this.#client.over) await this.#send(sent, ready);
     } catch (error) {
       if (this.#opens) this.#client.notOpened();
       this.#fail(error);
     }
+    // Also where the server could not hear it: a client says that once, and this transport tells it nothing.
+    if (sent?.message.method === "notifications/initialized") listen(this.#client, this.#one);
   }
 
   /** What is left of it behind the interceptors; undefined where they have answered or dropped it. */
@@ -88,7 +91,6 @@ export class SseExchange {
     if (sent.message.method === CANCELLED) {
       this.#client.cancelled(sent.message.params?.["requestId"]);
     }
-    if (sent.message.method === "notifications/initialized") listen(this.#client, this.#one);
   }
 
   /** The upstream's answer. A request that the client cancels gets none from when the upstream is told of it. */
@@ -171,8 +173,8 @@ export class SseExchange {
     const { session, route: { upstream } } = this.#client;
     const follow: Follow = {
       relay: (onDelivered) =>
-        new EventRelay(target, interceptors?.inspect(call), pending, () => {
-          onDelivered();
+        new EventRelay(target, interceptors?.inspect(call), pending, (withIds) => {
+          onDelivered(withIds);
           if (pending.size === 0) this.#client.answered(this.#one);
         }),
       isDone: () => pending.size === 0,
@@ -199,12 +201,12 @@ export class SseExchange {
 
 /** How a stream of the upstream is followed to its end. */
 interface Follow {
-  readonly relay: (onDelivered: () => void) => EventRelay;
+  readonly relay: (onDelivered: (withIds: boolean) => void) => EventRelay;
   /** Whether nothing more is expected of it. */
   readonly isDone: () => boolean;
   readonly keep: (body: UpstreamBody) => void;
   readonly mayGoOn: (lastEventId: string | undefined) => boolean;
-  readonly listen: (lastEventId: string | undefined) => Promise<UpstreamAnswer>;
+  readonly listen: (lastEventId: string | undefined, ids: number) => Promise<UpstreamAnswer>;
   readonly signal: CancelSignal;
 }
 
@@ -212,22 +214,24 @@ interface Follow {
  * Passes a stream on, and takes it up again where it breaks off, since the client cannot (R57): by its last
  * event id, as 2025-11-25 basic/transports has it of clients.
  *
+ * @param first left out where it is to be asked for
  * @returns what it broke off with, if it did
  */
 async function followStream(
   client: SseSession,
-  first: UpstreamBody,
+  first: UpstreamBody | undefined,
   follow: Follow,
 ): Promise<unknown> {
   const { clock, backOff } = client.route;
   const { listen, signal } = follow;
   const reconnect = new Reconnect({ clock, backOff, listen, onSessionGone: () => {} });
-  const relay = follow.relay(() => reconnect.delivered());
+  const relay = follow.relay((withIds) => reconnect.delivered(withIds));
   const stop = () => reconnect.stop();
   signal.addEventListener("abort", stop);
   try {
     const isOver = () => client.over || signal.aborted;
-    for (let body: UpstreamBody | undefined = first; body !== undefined;) {
+    let body = first ?? await reconnect.again(undefined, undefined, isOver);
+    while (body !== undefined) {
       follow.keep(body);
       const { lastEventId, retryMs, failure } = await relay.pass(body);
       if (isOver() || follow.isDone()) return undefined;
@@ -247,39 +251,45 @@ function listen(client: SseSession, { headers, message }: UnderWay): void {
   const signal = client.listenOnce();
   if (signal === undefined) return;
   const interceptors = interceptorsFor(client, { ...message, method: undefined });
-  const ask = async (lastEventId: string | undefined): Promise<UpstreamAnswer> => {
+  // How many event ids had come before the upstream session was made anew, which knows nothing of them (R79).
+  let begun: { generation: number; staleIds?: number } = session.record;
+  const ask = async (lastEventId: string | undefined, ids: number): Promise<UpstreamAnswer> => {
     const { generation } = session.record;
-    const call = { ...client.callOf(headers, signal), lastEventId: fieldOf(lastEventId) };
+    if (generation > begun.generation) begun = { generation, staleIds: ids };
+    const known = ids === begun.staleIds ? undefined : lastEventId;
+    const call = { ...client.callOf(headers, signal), lastEventId: fieldOf(known) };
     const answer = await upstream.listen(call);
     if (call.sessionId === undefined || !Recovery.isSuspect(answer)) return answer;
     const anew = { ...call, lastEventId: null };
-    const listenAnew = (made: UpstreamCall) => upstream.listen(made);
+    const listenAnew = (made: UpstreamCall) => {
+      begun = { generation: session.record.generation, staleIds: ids };
+      return upstream.listen(made);
+    };
     return await recovery.again(session, generation, answer, anew, listenAnew);
   };
   const follow = async () => {
-    const answer = await ask(undefined);
-    if (answer.status !== 200 || answer.kind !== "sse") {
-      answer.body.discard();
-      // R89: a server that offers no such stream says so once.
-      if (answer.status === 405) return;
-      throw refusedWith(answer.status);
-    }
     const call = client.callOf(headers, signal);
-    let current = answer.body;
-    signal.addEventListener("abort", () => current.discard(), { once: true });
-    const failure = await followStream(client, answer.body, {
+    let current: UpstreamBody | undefined;
+    signal.addEventListener("abort", () => current?.discard(), { once: true });
+    const failure = await followStream(client, undefined, {
       relay: (onDelivered) =>
         new EventRelay(targetOf(client), interceptors?.inspect(call), undefined, onDelivered),
       isDone: () => false,
       keep: (body) => void (current = body),
       mayGoOn: () => true,
-      listen: ask,
+      listen: async (lastEventId, ids) => {
+        const answer = await ask(lastEventId, ids);
+        // R89: a server that offers no such stream says so once.
+        hasNone = answer.status === 405;
+        return answer;
+      },
       signal,
     });
     if (failure !== undefined) throw failure;
   };
+  let hasNone = false;
   follow().catch((error) => {
-    if (!client.over) logFailure(route, client.principal, error);
+    if (!client.over && !hasNone) logFailure(route, client.principal, error);
   });
 }
 

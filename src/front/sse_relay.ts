@@ -49,14 +49,14 @@ export class EventRelay {
   #lastEventId: string | undefined;
   #retryMs: number | undefined;
   /** Told of each read with messages in it. */
-  readonly #onDelivered: () => void;
+  readonly #onDelivered: (withIds: boolean) => void;
 
   /** Of a stream with answers to `pending`, or with none. */
   constructor(
     target: RelayTarget,
     inspect: Inspect | undefined,
     pending: Pending | undefined,
-    onDelivered: () => void,
+    onDelivered: (withIds: boolean) => void,
   ) {
     this.#target = target;
     this.#inspect = inspect;
@@ -110,7 +110,7 @@ export class EventRelay {
       return [{ event: "message", data: toClient(session, data) }];
     });
     if (!this.#target.isUnwanted?.()) await stream.send(written);
-    if (events.length > 0) this.#onDelivered();
+    if (events.length > 0) this.#onDelivered(events.some(({ id }) => id !== undefined));
     if (failure !== undefined) throw failure;
   }
 }

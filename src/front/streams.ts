@@ -97,14 +97,19 @@ interface Listening extends Pick<StreamContext, "call" | "requestIds"> {
   readonly begun: Begun;
   /** Whether a client reads it. */
   readonly attended: boolean;
+  /** How many event ids have come on it. */
+  readonly ids: number;
 }
 
 /** The upstream session in which a stream is open. */
 interface Begun {
   /** Its generation. */
   generation: number;
-  /** The last event that came in an earlier one; the upstream session made anew knows nothing of it (R79). */
-  staleId: string | undefined;
+  /**
+   * How many event ids had come before it: where none has come since, the last one is of an earlier session,
+   * and the one made anew knows nothing of it (R79).
+   */
+  staleIds: number | undefined;
 }
 
 /** The event streams of one route. */
@@ -207,13 +212,13 @@ export class Streams {
     session: Session,
     stream: Pick<StreamContext, "call" | "requestIds">,
   ): Pick<NewStream, "listen" | "onSessionGone" | "backOff" | "onOver"> {
-    const begun: Begun = { generation: session.record.generation, staleId: undefined };
+    const begun: Begun = { generation: session.record.generation, staleIds: undefined };
     const { backOff, use } = this.#options;
     return {
       backOff,
       onOver: stream.requestIds.length > 0 ? use?.hold() : use?.holdInterceptors(),
-      listen: (lastEventId, attended) =>
-        this.#listen(session, { ...stream, begun, attended }, lastEventId),
+      listen: (lastEventId, attended, ids) =>
+        this.#listen(session, { ...stream, begun, attended, ids }, lastEventId),
       onSessionGone: () => this.#sessionGone(session),
     };
   }
@@ -224,7 +229,7 @@ export class Streams {
    */
   async #listen(
     session: Session,
-    { call, requestIds, begun, attended }: Listening,
+    { call, requestIds, begun, attended, ids }: Listening,
     lastEventId: string | undefined,
   ): Promise<UpstreamAnswer> {
     const answersRequests = requestIds.length > 0;
@@ -234,9 +239,9 @@ export class Streams {
     if (generation > begun.generation) {
       // The request was lost with the session that it was sent in.
       if (answersRequests) return unknownThere();
-      begunAnew(begun, generation, lastEventId);
+      begunAnew(begun, generation, ids);
     }
-    const isKnown = lastEventId !== undefined && lastEventId !== begun.staleId;
+    const isKnown = lastEventId !== undefined && ids !== begun.staleIds;
     const made: UpstreamCall = {
       ...call,
       sessionId: session.upstreamId,
@@ -253,7 +258,7 @@ export class Streams {
         answer,
         { ...made, lastEventId: null },
         (again) => {
-          begunAnew(begun, session.record.generation, lastEventId);
+          begunAnew(begun, session.record.generation, ids);
           return upstream.listen(again);
         },
       );
@@ -298,9 +303,9 @@ export class Streams {
   }
 }
 
-function begunAnew(begun: Begun, generation: number, lastEventId: string | undefined): void {
+function begunAnew(begun: Begun, generation: number, ids: number): void {
   begun.generation = generation;
-  begun.staleId = lastEventId;
+  begun.staleIds = ids;
 }
 
 /** What an upstream answers that knows nothing of a stream. */

@@ -16,7 +16,7 @@ import type { Bytes } from "../http/mod.ts";
 import { encodeEvents, EventParser, EventTooLargeError, type SseEvent } from "../sse/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
 import { Attachment, HIGH_WATER_BYTES, type Reader, type ReaderEvents } from "./attachment.ts";
-import { ended, errorText, noAnswer } from "./failure.ts";
+import { ended, type Ending, errorsFor, noAnswer } from "./failure.ts";
 import { Keeper } from "./keeper.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { type Inspect, inspectAll, tooLarge } from "./inspect.ts";
@@ -55,9 +55,6 @@ export interface EventStreamOptions extends StreamEntry {
   readonly onOver: (stream: EventStream) => void;
 }
 
-/** How one connection to the upstream ended: cleanly, or by what. */
-type Ending = { readonly broken: ProxyError | undefined };
-
 /** A stream, from its first byte to the end of the time in which it may be resumed. */
 export class EventStream {
   readonly #options: EventStreamOptions;
@@ -69,6 +66,8 @@ export class EventStream {
   #keepAlive: Timer | undefined;
   #window: Timer | undefined;
   #body: UpstreamBody | undefined;
+  /** Whether that was asked for by GET, and is not the answer to the request itself. */
+  #isRest = false;
   readonly #framer: Framer;
   /** Number of the newest event. */
   #seq = 0;
@@ -109,6 +108,11 @@ export class EventStream {
   /** Whether the server speaks first on it; otherwise it answers requests. */
   get isSubscription(): boolean {
     return this.#options.requestIds.length === 0;
+  }
+
+  /** Whether it answers requests, and has. */
+  get #isAnswered(): boolean {
+    return !this.isSubscription && this.#pending.size === 0;
   }
 
   /** Whether nothing more will come from upstream. */
@@ -208,7 +212,9 @@ export class EventStream {
    */
   end(failure?: ProxyError): void {
     if (this.#over) return;
-    if (failure === undefined) this.#attached?.push(encodeEvents(this.#errors(ended())));
+    if (failure === undefined) {
+      this.#attached?.push(encodeEvents(errorsFor(this.#pending.takeAll(), ended())));
+    }
     this.#let(failure);
     this.#keeper.forget();
   }
@@ -326,11 +332,12 @@ export class EventStream {
         this.#body = body;
         const ending: Ending = await this.#relay(body);
         body = this.#over ? undefined : await this.#next(ending);
+        this.#isRest = true;
       }
     } catch (error) {
       await this.#fail(toProxyError(error));
     }
-    if (this.#over) body?.discard();
+    (body ?? this.#body)?.discard();
     this.#finished = true;
     if (!this.#over) this.#keeper.mark(this.#mark());
     if (this.#attached !== undefined && !this.#behind) this.#closeClient();
@@ -359,6 +366,8 @@ export class EventStream {
           const passing = this.#pass(named, !parser.multiline);
           if (passing !== undefined) await passing;
         }
+        // Servers that give an answer again forget the end behind it: the official v1 SDK does.
+        if (this.#isRest && this.#isAnswered) return { broken: undefined };
       }
     } catch (error) {
       body.discard();
@@ -383,7 +392,7 @@ export class EventStream {
   /** Sends events of the upstream on. */
   #pass(events: readonly SseEvent[], oneLine = false): void | Promise<void> {
     if (events.length === 0) return;
-    this.#options.reconnect.delivered();
+    this.#options.reconnect.delivered(events.some(({ id }) => id !== undefined));
     const { inspect } = this.#options;
     if (inspect !== undefined) {
       const inspected = inspectAll(events, inspect);
@@ -453,12 +462,13 @@ export class EventStream {
       if (this.#pending.size === 0) return undefined;
       if (this.#upstreamId === undefined) throw noAnswer();
     }
+    this.#isRest = true;
     return await this.#options.reconnect.again(this.#upstreamId, this.#retryMs, () => this.#over);
   }
 
   /** What follows an upstream connection: another one, or undefined for the end. */
   async #next({ broken }: Ending): Promise<UpstreamBody | undefined> {
-    if (!this.isSubscription && this.#pending.size === 0) return undefined;
+    if (this.#isAnswered) return undefined;
     const { clientPolls, reconnect } = this.#options;
     const resumable = this.#upstreamId !== undefined;
     if (!this.isSubscription && !resumable) throw broken ?? noAnswer();
@@ -485,14 +495,6 @@ export class EventStream {
       this.#attached?.finish(error);
       return this.end();
     }
-    await this.#emit(this.#errors(error));
-  }
-
-  /** An error for each request that has no answer. */
-  #errors(error: ProxyError): readonly Outgoing[] {
-    return this.#pending.takeAll().map((idText): Outgoing => ({
-      event: "message",
-      data: errorText(error, idText),
-    }));
+    await this.#emit(errorsFor(this.#pending.takeAll(), error));
   }
 }

@@ -190,6 +190,20 @@ Deno.test("R57 a break behind an event is a new one, however often it has broken
   stream.end();
 });
 
+Deno.test("R57 a stream ends behind the last answer where it was asked for again, though the server leaves it open", async () => {
+  const { upstreams, upstream, stream, reader, clock } = setUp();
+  upstream.send(event("u1", progress(1)));
+  upstream.body.fail(new ProxyError("upstream_closed", "reset"));
+  await relay.settled();
+  clock.advance(1);
+  await relay.settled();
+  upstreams[1]!.send(event("u2", result(7)));
+  await reader.readAll();
+  assertEquals([reader.events.at(-1)!.data, reader.ending], [result(7), null]);
+  assertEquals([stream.finished, upstreams[1]!.aborted], [true, true]);
+  stream.end();
+});
+
 Deno.test("R57 live events that come during a replay follow it, once each", async () => {
   for (const slow of [false, true]) {
     const { upstream, stream, attachment } = setUp(

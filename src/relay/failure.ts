@@ -6,6 +6,10 @@
 
 import { errorBody, ProxyError } from "../errors.ts";
 import type { Bytes } from "../http/mod.ts";
+import type { Outgoing } from "./framing.ts";
+
+/** How one connection to the upstream ended: cleanly, or by what. */
+export type Ending = { readonly broken: ProxyError | undefined };
 
 const encoder = new TextEncoder();
 
@@ -29,4 +33,9 @@ export function errorEvent(error: ProxyError, idText: string): Bytes {
 /** A JSON-RPC error response to one request. */
 export function errorText(error: ProxyError, idText: string): string {
   return errorBody(error.withId(idText));
+}
+
+/** An error for each of these requests. */
+export function errorsFor(idTexts: readonly string[], error: ProxyError): readonly Outgoing[] {
+  return idTexts.map((idText) => ({ event: "message", data: errorText(error, idText) }));
 }

@@ -17,8 +17,11 @@ export interface ReconnectOptions {
   readonly clock: Clock;
   /** Bounds. */
   readonly backOff: BackOff;
-  /** GET with this `Last-Event-ID`, or without one. */
-  readonly listen: (lastEventId: string | undefined) => Promise<UpstreamAnswer>;
+  /**
+   * GET with this `Last-Event-ID`, or without one; `ids` says how many have come so far. Two that are the same
+   * by their letters may be of two sessions, in each of which a server counts anew.
+   */
+  readonly listen: (lastEventId: string | undefined, ids: number) => Promise<UpstreamAnswer>;
   /** Told when the upstream does not know the session any more. */
   readonly onSessionGone: () => void;
 }
@@ -30,6 +33,7 @@ const LATER: ReadonlySet<number> = new Set([409, 425, 429, 500, 502, 503, 504]);
 export class Reconnect {
   readonly #options: ReconnectOptions;
   #attempt = 0;
+  #ids = 0;
   #openedMs = Infinity;
   #stop: (() => void) | undefined;
   #sessionGone = false;
@@ -39,9 +43,10 @@ export class Reconnect {
     this.#options = options;
   }
 
-  /** Something came: the next break is a new one. */
-  delivered(): void {
+  /** Something came, event ids among it or not: the next break is a new one. */
+  delivered(withIds = false): void {
     this.#attempt = 0;
+    if (withIds) this.#ids++;
   }
 
   /** The client has been told of a failure; what it means for the session follows. */
@@ -98,7 +103,7 @@ export class Reconnect {
   async #open(lastEventId: string | undefined): Promise<UpstreamBody | ProxyError> {
     let answer: UpstreamAnswer;
     try {
-      answer = await this.#options.listen(lastEventId);
+      answer = await this.#options.listen(lastEventId, this.#ids);
     } catch (error) {
       const { message } = toProxyError(error);
       return new ProxyError("upstream_unreachable", message, { cause: error });

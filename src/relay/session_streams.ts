@@ -59,7 +59,11 @@ export interface NewStream {
   /** Events ahead of all others. */
   readonly first?: readonly Outgoing[] | undefined;
   /** GET with this `Last-Event-ID`, or without one, for a client that is there or not. */
-  readonly listen: (lastEventId: string | undefined, attended: boolean) => Promise<UpstreamAnswer>;
+  readonly listen: (
+    lastEventId: string | undefined,
+    attended: boolean,
+    ids: number,
+  ) => Promise<UpstreamAnswer>;
   /** Told when the upstream does not know the session any more. */
   readonly onSessionGone: () => void;
   /** Bounds of reconnecting, where they are not those of the session's first stream. */
@@ -120,7 +124,7 @@ export class SessionStreams {
       reconnect: new Reconnect({
         clock,
         backOff: backOff ?? this.#options.backOff,
-        listen: (lastEventId) => listen(lastEventId, made.attended),
+        listen: (lastEventId, ids) => listen(lastEventId, made.attended, ids),
         onSessionGone,
       }),
       traffic,

@@ -66,6 +66,11 @@ export interface UpstreamAnswer {
   readonly kind: "json" | "sse" | "other";
   /** The body, still to be read. */
   readonly body: UpstreamBody;
+  /**
+   * Whether the session has to go on elsewhere, since its server is not used any more: the request was sent
+   * nowhere, and the status is that of a server that does not know the session.
+   */
+  readonly hasMoved?: true;
 }
 
 /**
