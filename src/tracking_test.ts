@@ -287,8 +287,9 @@ redisTest(
         {
           using call = await eventClient.call(holder.origin, session, 7);
           await (await upstream.stream(0)).send(event(null, progress(1)));
-          await call.next();
-          const read = await call.next();
+          // The event that primes the client comes ahead of it, unless both are there at once.
+          let read = await call.next();
+          while (read !== null && read !== "cut" && !read.data) read = await call.next();
           assert(read !== null && read !== "cut");
           lastId = read.id!;
         }
