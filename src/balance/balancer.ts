@@ -247,7 +247,8 @@ export class Balancer implements Upstream, RouteTargets {
 
   /** Whether the sessions of a target go elsewhere. */
   #hasMoved(target: Target): boolean {
-    return target.isLeft && this.#roster.hasOther(target);
+    if (target.isDown) return this.#roster.hasOther(target);
+    return target.isEmptied && this.#roster.hasBetter(target);
   }
 
   #hasBudget(): boolean {

@@ -96,15 +96,28 @@ Deno.test("an id that names no target, or one that is gone, is of a lost session
   assertEquals(seen(one), { a: 0, b: 0 });
 });
 
-Deno.test("R66 a session whose target is down is lost where another is well, and only there", async () => {
+Deno.test("R66 a session whose target is down is lost where another is not, ejected or well, and only there", async () => {
   const one = balanceUnderTest(["a", "b"]);
   const { balancer, at } = one;
   const inA = asks(CALL, { sessionId: "a\nup-1" });
   at.a!.health.goDown();
   assertEquals(await statusOf(balancer.exchange(...inA)), 404);
   at.b!.health.eject();
+  assertEquals(await statusOf(balancer.exchange(...inA)), 404);
+  at.b!.health.goDown();
   assertEquals(await statusOf(balancer.exchange(...inA)), 200);
   assertEquals(seen(one), { a: 1, b: 0 });
+});
+
+Deno.test("where none is well a call goes to one that is ejected rather than to one that is down", async () => {
+  const one = balanceUnderTest(["a", "b", "c"]);
+  one.at.a!.health.goDown();
+  one.at.b!.health.eject();
+  one.at.c!.health.goDown();
+  for (let call = 0; call < 20; call++) {
+    assertEquals(await statusOf(one.balancer.exchange(...asks(CALL))), 200);
+  }
+  assertEquals(seen(one), { a: 0, b: 20, c: 0 });
 });
 
 Deno.test("a session stays with a target that is ejected", async () => {
@@ -178,7 +191,7 @@ Deno.test("an answer of any status passes as it is, with what it says of its tar
   assertEquals(seen(one), { a: 1, b: 0 });
 });
 
-Deno.test("calls that belong nowhere go to those that are well, then to those not drained, then to any", async () => {
+Deno.test("calls that belong nowhere go to those that are well, then to those that are not down, then to any that is not drained", async () => {
   const one = balanceUnderTest(["a", "b", "c"]);
   const { balancer, at } = one;
   const next = async () => {
@@ -195,11 +208,13 @@ Deno.test("calls that belong nowhere go to those that are well, then to those no
   balancer.drain("b");
   assertEquals(await some(), ["c"]);
   at.c!.health.eject();
+  assertEquals(await some(), ["c"]);
+  at.c!.health.goDown();
   assertEquals(await some(), ["a", "c"]);
   balancer.drain("a");
   balancer.drain("c");
   assertEquals(await some(), ["b"]);
-  at.b!.health.eject();
+  at.b!.health.goDown();
   assertEquals(await some(), ["a", "b", "c"]);
   assert(balancer.resume("a") && !balancer.resume("z") && !balancer.drain("z"));
   assertEquals(await some(), ["a"]);
@@ -317,12 +332,12 @@ Deno.test("an answer that has begun is not taken back when its target goes down"
 });
 
 Deno.test("nothing is taken back where there is nowhere to go", async () => {
-  for (const also of ["eject", "none"] as const) {
+  for (const also of ["goDown", "none"] as const) {
     const one = balanceUnderTest(["a", "b"], also === "none" ? { retries: 0 } : {});
     waiting(one, "a");
     const client = new AbortController();
     const list = one.balancer.exchange(...asks(LIST, { signal: client.signal }));
-    if (also === "eject") one.at.b!.health.eject();
+    if (also === "goDown") one.at.b!.health.goDown();
     one.at.a!.health.goDown();
     await relay.settled();
     assertEquals(one.balancer.targets()[0]!.underWay, 1);

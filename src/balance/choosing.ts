@@ -15,6 +15,13 @@ export type Chosen =
   | { readonly target: Target; readonly waitMs?: undefined }
   | { readonly target?: undefined; readonly waitMs: number };
 
+/** Which targets are asked first, second and last. */
+const RANKS: readonly ((target: Target) => boolean)[] = [
+  ({ health }) => health.isAvailable,
+  ({ isDown }) => !isDown,
+  () => true,
+];
+
 /** Chooses by a policy. */
 export class Choosing {
   readonly #random: Random;
@@ -38,15 +45,20 @@ export class Choosing {
 
   /**
    * Chooses one that was not tried yet; its health has admitted the call then. Those that are well come first,
-   * then those that at least are not drained, and those that are only where all are.
+   * then those that are ejected or asked to be left alone, then those that are down; those that are drained only
+   * where all are.
    */
   choose(targets: readonly Target[], keys: Keys, tried?: ReadonlySet<Target>): Chosen {
-    const left = remaining(targets, tried);
-    const open = left.filter(({ health }) => health.isAvailable);
-    const first = this.#admitted(open, keys);
-    if (first.target !== undefined || open.length === left.length) return first;
-    const second = this.#admitted(left.filter((target) => !open.includes(target)), keys);
-    return second.target !== undefined ? second : { waitMs: Math.min(first.waitMs, second.waitMs) };
+    let left = remaining(targets, tried);
+    let waitMs = Infinity;
+    for (const isOfRank of RANKS) {
+      const chosen = this.#admitted(left.filter(isOfRank), keys);
+      if (chosen.target !== undefined) return chosen;
+      waitMs = Math.min(waitMs, chosen.waitMs);
+      left = left.filter((target) => !isOfRank(target));
+      if (left.length === 0) break;
+    }
+    return { waitMs };
   }
 
   #admitted(from: readonly Target[], keys: Keys): Chosen {

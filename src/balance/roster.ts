@@ -40,8 +40,13 @@ export class Roster {
     return this.#byName.get(name);
   }
 
-  /** Whether there is another target that is well. */
+  /** Whether sessions that `target` has lost can go on at another one. */
   hasOther(target: Target): boolean {
+    return this.#all.some((other) => other !== target && other.mayTakeOver);
+  }
+
+  /** Whether there is another target that is well. */
+  hasBetter(target: Target): boolean {
     return this.#all.some((other) => other !== target && other.isOpen);
   }
 

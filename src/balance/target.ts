@@ -141,9 +141,18 @@ export class Target implements Choice {
     return this.#emptyFromMs === undefined && this.health.isAvailable;
   }
 
-  /** Whether its sessions had better go elsewhere: it is down, or was drained long enough. */
-  get isLeft(): boolean {
-    if (this.health.state === "down") return true;
+  /** Whether sessions may come here that another target has lost: to one that merely is ejected, too. */
+  get mayTakeOver(): boolean {
+    return this.#emptyFromMs === undefined && !this.isDown;
+  }
+
+  /** Whether nobody answers there. */
+  get isDown(): boolean {
+    return this.health.state === "down";
+  }
+
+  /** Whether it was drained long enough for its sessions to go elsewhere. */
+  get isEmptied(): boolean {
     return this.#emptyFromMs !== undefined && this.#emptyFromMs <= this.#parts.clock.monotonicMs();
   }
 
