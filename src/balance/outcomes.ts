@@ -6,7 +6,7 @@
 
 import type { Clock } from "../clock.ts";
 import { type ErrorKind, ProxyError } from "../errors.ts";
-import type { FieldReader } from "../http/mod.ts";
+import { type FieldReader, Fields } from "../http/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 import type { Outcome } from "./health.ts";
 
@@ -14,9 +14,12 @@ type Judge = (error: ProxyError) => Outcome | undefined;
 
 const broken: Judge = () => ({ kind: "broken" });
 
+/** Where a connection was closed here, nothing says how far the exchange had come. */
+const closed: Judge = ({ progress }) => progress && { kind: "broken" };
+
 /**
  * What failures say. The others say nothing of the target: `client_closed` and `upstream_saturated` are about
- * this side, `upstream_status` may be about the client's credentials.
+ * this side, `upstream_status` may be about the client's credentials, unless it has a status to pass on.
  */
 const OUTCOMES: Partial<Readonly<Record<ErrorKind, Judge>>> = {
   upstream_unreachable: ({ progress }) => ({
@@ -24,13 +27,28 @@ const OUTCOMES: Partial<Readonly<Record<ErrorKind, Judge>>> = {
   }),
   upstream_connect_timeout: () => ({ kind: "connect_timeout" }),
   upstream_timeout: () => ({ kind: "timeout" }),
-  upstream_closed: broken,
+  upstream_closed: closed,
   upstream_protocol: broken,
 };
 
-/** What a call that got no answer says of its target; undefined for nothing. */
-export function outcomeOfError(error: unknown): Outcome | undefined {
-  return error instanceof ProxyError ? OUTCOMES[error.kind]?.(error) : undefined;
+/** What a call that failed after `afterMs` milliseconds says of its target; undefined for nothing. */
+export function outcomeOfError(error: unknown, afterMs: number, clock: Clock): Outcome | undefined {
+  if (!(error instanceof ProxyError)) return undefined;
+  const { kind, upstreamStatus: status } = error;
+  if (kind !== "upstream_status" || status === undefined) return OUTCOMES[kind]?.(error);
+  const headers = new Fields(Object.entries(error.headers).flat());
+  return outcomeOfHead({ status, headers }, afterMs, clock);
+}
+
+/** What an answer whose head was there after `headMs` milliseconds says of its target; undefined for nothing. */
+export function outcomeOfAnswer(
+  answer: UpstreamAnswer,
+  headMs: number,
+  clock: Clock,
+): Outcome | undefined {
+  const { failure } = answer;
+  if (failure === undefined) return outcomeOfHead(answer, headMs, clock);
+  return outcomeOfError(failure, headMs, clock);
 }
 
 /**

@@ -16,6 +16,7 @@ const ERRORS: readonly [unknown, string | undefined][] = [
   [failed("upstream_connect_timeout", false), "connect_timeout"],
   [failed("upstream_timeout", true), "timeout"],
   [failed("upstream_closed", true), "broken"],
+  [failed("upstream_closed"), undefined],
   [failed("upstream_protocol", true, true), "broken"],
   [failed("client_closed", true), undefined],
   [failed("upstream_saturated", false), undefined],
@@ -26,7 +27,7 @@ const ERRORS: readonly [unknown, string | undefined][] = [
 
 Deno.test("a failure says of the target what it can, and nothing of what a client or the proxy did", () => {
   assertEquals(
-    ERRORS.map(([error]) => outcomeOfError(error)?.kind),
+    ERRORS.map(([error]) => outcomeOfError(error, 1, new ManualClock())?.kind),
     ERRORS.map(([, kind]) => kind),
   );
 });

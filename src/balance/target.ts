@@ -10,7 +10,7 @@ import { inwardId, outwardId, UNNAMED } from "../http/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import type { Outcome, TargetHealth } from "./health.ts";
 import type { Interruption } from "./interruption.ts";
-import { isFailure, outcomeOfEnd, outcomeOfError, outcomeOfHead } from "./outcomes.ts";
+import { isFailure, outcomeOfAnswer, outcomeOfEnd, outcomeOfError } from "./outcomes.ts";
 import type { Choice } from "./policies.ts";
 import type { TargetTold } from "./told.ts";
 
@@ -196,14 +196,15 @@ export class Target implements Choice {
       answer = await sendTo(this.#parts.upstream, request, this.#inward(request));
     } catch (error) {
       const failure = interruption?.isCut === true ? wentDown(error) : error;
-      const outcome = failure === error ? outcomeOfError(error) : undefined;
+      const afterMs = clock.monotonicMs() - sentMs;
+      const outcome = failure === error ? outcomeOfError(error, afterMs, clock) : undefined;
       this.#judge(outcome, sentMs);
       this.#leave();
       throw failure;
     } finally {
       if (interruption !== undefined) this.#waiting.delete(interruption);
     }
-    this.#judge(outcomeOfHead(answer, clock.monotonicMs() - sentMs, clock), sentMs);
+    this.#judge(outcomeOfAnswer(answer, clock.monotonicMs() - sentMs, clock), sentMs);
     answer.body.whenOver((failure) => this.#over(failure, sentMs));
     if (this.name === UNNAMED || answer.sessionId === undefined) return answer;
     return { ...answer, sessionId: outwardId(this.name, answer.sessionId) };

@@ -94,7 +94,7 @@ class Channels implements ChannelUpstream {
     if (session === undefined) return Promise.resolve(this.#unknown());
     // Its channel may take its time; nobody has to wait for that.
     this.#endInBackground(session);
-    return Promise.resolve(emptyAnswer(this.#options.clock, 200));
+    return Promise.resolve({ ...emptyAnswer(this.#options.clock, 200), failure: null });
   };
 
   async close(): Promise<void> {
@@ -192,7 +192,7 @@ class Channels implements ChannelUpstream {
   #refusal(error: ProxyError, body?: RpcBody): UpstreamAnswer {
     const only = body?.batch === false ? body.messages[0] : undefined;
     const idText = only && textAt(only, ["id"]);
-    return errorAnswer(this.#options.clock, error.withId(idText));
+    return { ...errorAnswer(this.#options.clock, error.withId(idText)), failure: null };
   }
 }
 

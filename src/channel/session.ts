@@ -158,7 +158,8 @@ export class ChannelSession implements ChannelEvents {
     this.#touch();
     if (this.#streams.length >= limits.maxStreams) {
       const sentence = "This session listens on as many streams as it may.";
-      return { ...errorAnswer(clock, new ProxyError("method_not_allowed", sentence)), status: 409 };
+      const refusal = errorAnswer(clock, new ProxyError("method_not_allowed", sentence));
+      return { ...refusal, status: 409, failure: null };
     }
     const stream: EventBody = this.#openBody(() => {
       this.#streams.splice(this.#streams.indexOf(stream), 1);
@@ -167,12 +168,14 @@ export class ChannelSession implements ChannelEvents {
     this.#streams.push(stream);
     this.#flow.another();
     this.#tellWaiting({ tell: (text) => stream.push(text) });
-    return stream.answer;
+    return { ...stream.answer, failure: null };
   }
 
   /** Ends it by the book of its transport. */
   async close(): Promise<void> {
-    this.over(new ProxyError("upstream_closed", "The session with the upstream server was ended."));
+    const sentence = "The session with the upstream server was ended.";
+    const ended = new ProxyError("upstream_closed", sentence);
+    this.#end(ended, ended);
     await this.#channel?.close();
   }
 
@@ -191,13 +194,18 @@ export class ChannelSession implements ChannelEvents {
 
   /** See `ChannelEvents`. */
   over(failure: ProxyError | undefined): void {
-    if (this.#failure !== undefined) return;
     const error = failure ?? new ProxyError("upstream_closed", "The upstream server has ended.");
+    this.#end(error, closedFor(error));
+  }
+
+  /** It is over because of `error`; whose requests are in flight is told `theirs`. */
+  #end(error: ProxyError, theirs: ProxyError): void {
+    if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#idle?.cancel();
     for (const exchange of this.#requests.exchanges()) {
       this.#requests.takeOf(exchange);
-      exchange.fail(closedFor(error));
+      exchange.fail(theirs);
     }
     // What comes next says 404 of the session; until then nothing is wrong with the stream.
     for (const stream of [...this.#streams]) stream.end();

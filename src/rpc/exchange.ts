@@ -145,10 +145,11 @@ export class Exchange {
     const { clock, batch } = this.#options;
     const text = joined(this.#responses, batch);
     const answer = jsonAnswer(clock, this.#failure?.status ?? 200, text);
+    const made = this.#options.asked.size === 0 ? null : this.#failure;
     for (const [name, value] of Object.entries(this.#failure?.headers ?? {})) {
       answer.headers.set(name, value);
     }
-    this.#head.resolve(answer);
+    this.#head.resolve(made === undefined ? answer : { ...answer, failure: made });
   }
 
   /** The stream, which from now on it is; undefined where nobody waits. */

@@ -71,6 +71,11 @@ export interface UpstreamAnswer {
    * nowhere, and the status is that of a server that does not know the session.
    */
   readonly hasMoved?: true;
+  /**
+   * Why the proxy has made the answer in the server's place, where a failure kept the server from it; null where
+   * the server was not asked. Left out for what the server has answered.
+   */
+  readonly failure?: ProxyError | null;
 }
 
 /**
