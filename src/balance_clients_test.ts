@@ -144,6 +144,29 @@ Deno.test("servers of HTTP+SSE are balanced as well: sessions stay, and go on el
   }
 });
 
+Deno.test("R64 R65 a server of HTTP+SSE that refuses its stream is left alone, and its sessions open elsewhere", async () => {
+  const refusing = scriptedUpstream((_, to) =>
+    to.write("HTTP/1.1 503 Busy\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n")
+  );
+  const well = await startHttpSseServer();
+  try {
+    await before({ a: refusing, b: well }, async (proxy) => {
+      for (let count = 0; count < 6; count++) {
+        assertEquals(
+          (await (await new SessionCaller(proxy).ready()).ask("tools/list")).status,
+          200,
+        );
+      }
+      const { targets } = await told(proxy);
+      assertEquals(targets.map(({ failures }: { failures: number }) => failures), [1, 0]);
+      assertEquals(refusing.requests.length, 1);
+    }, { transport: "http+sse" });
+  } finally {
+    await well.close();
+    await refusing.close();
+  }
+});
+
 Deno.test("targets are probed: one that is down loses its sessions before a call has failed", async () => {
   await using a = leavable();
   await using b = leavable();

@@ -117,6 +117,8 @@ class HttpSseChannel implements Channel {
     });
     try {
       await this.#opened.promise;
+    } catch (error) {
+      throw beforeAnyMessage(toProxyError(error));
     } finally {
       deadline.cancel();
     }
@@ -289,11 +291,13 @@ function checkStream(answer: HttpAnswer): void {
   const { status, fields, body } = answer;
   if (status === 200 && isEventStream(fields.get("content-type"))) return;
   body.discard();
-  if (status >= 400) throw refused("its event stream", answer);
+  if (status >= 400) {
+    throw refused("its event stream", answer, isLater(status) ? UNSENT : undefined);
+  }
   const sentence = status >= 300
     ? "The upstream server answered with a redirect."
     : "The upstream server did not answer with a stream.";
-  throw new ProxyError("upstream_protocol", sentence);
+  throw new ProxyError("upstream_protocol", sentence, { progress: UNSENT });
 }
 
 /**
@@ -306,20 +310,31 @@ function refused(
   progress?: ExchangeProgress,
 ): ProxyError {
   const retryAfter = fields.get("retry-after");
-  const isLater = status === 429 || status >= 500;
+  const passes = isLater(status);
   const sentence = `The upstream server refused ${what} with HTTP status ${status}.`;
   return new ProxyError("upstream_status", sentence, {
     progress,
-    upstreamStatus: isLater ? status : undefined,
-    headers: isLater && retryAfter !== null ? { "retry-after": retryAfter } : {},
+    upstreamStatus: passes ? status : undefined,
+    headers: passes && retryAfter !== null ? { "retry-after": retryAfter } : {},
   });
+}
+
+/** Whether a status says something of the server now, and nothing of the request. */
+function isLater(status: number): boolean {
+  return status === 429 || status >= 500;
+}
+
+/** What is told where there is no endpoint yet: no message of a client has gone out. */
+const UNSENT: ExchangeProgress = { requestSent: false, answerBegun: false };
+
+function beforeAnyMessage({ kind, message, cause, headers }: ProxyError): ProxyError {
+  return new ProxyError(kind, message, { cause, headers, progress: UNSENT });
 }
 
 const ENDED = "The channel to the upstream server has ended.";
 
 function unsent(): ProxyError {
-  const progress = { requestSent: false, answerBegun: false };
-  return new ProxyError("upstream_closed", ENDED, { progress });
+  return new ProxyError("upstream_closed", ENDED, { progress: UNSENT });
 }
 
 function brokenOff(): ProxyError {

@@ -19,6 +19,7 @@ const ACCEPTED = "HTTP/1.1 202 Accepted\r\ncontent-length: 8\r\n\r\nAccepted";
 const HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n" +
   "transfer-encoding: chunked\r\n\r\n";
 const NO_TLS = { caCerts: [], cert: undefined, key: undefined };
+const NOTHING_SENT = { requestSent: false, answerBegun: false };
 const TIMEOUTS = { headersMs: 5_000, totalMs: 5_000, bodyIdleMs: 5_000, streamIdleMs: 5_000 };
 
 function chunk(text: string): string {
@@ -216,6 +217,20 @@ Deno.test("what is no stream with an endpoint first is refused", async () => {
     await using test = setup(first);
     const error = await assertRejects(() => test.open(), ProxyError, sentence);
     assertEquals([error.source, test.told], ["upstream", []]);
+    assertEquals(error.progress, NOTHING_SENT);
+  }
+});
+
+Deno.test("R65 no message went to a server without an endpoint: what it refuses may go to another", async () => {
+  await using silent = setup("", { endpointTimeoutMs: 10 });
+  const error = await assertRejects(() => silent.open(), ProxyError, "in time");
+  assertEquals([error.kind, error.progress], ["upstream_timeout", NOTHING_SENT]);
+  for (const [status, isLater] of [[401, false], [429, true], [503, true]] as const) {
+    const answer = `HTTP/1.1 ${status} No\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n`;
+    await using test = setup((to) => to.write(answer));
+    const error = await assertRejects(() => test.open(), ProxyError);
+    // What another principal's credentials may be good for is no reason to ask elsewhere.
+    assertEquals([error.retrySafe, error.upstreamStatus], [isLater, isLater ? status : undefined]);
   }
 });
 
