@@ -72,7 +72,7 @@ async function send(
       redirect: "manual",
       signal: abort.signal,
     }).catch((cause) => {
-      throw failure ?? unreachable(cause);
+      throw failure === undefined ? unreachable(cause) : unanswered(failure);
     });
     return toAnswer(response, call, abort, clock);
   } finally {
@@ -137,6 +137,12 @@ function unreachable(cause: unknown): ProxyError {
     CONNECTING.test(cause.cause.message);
   const progress = { requestSent: !isUnconnected, answerBegun: false };
   return new ProxyError("upstream_unreachable", sentence, { cause, progress });
+}
+
+/** Why a call was given up whose request may have gone out. */
+function unanswered({ kind, message, cause }: ProxyError): ProxyError {
+  const progress = { requestSent: true, answerBegun: false };
+  return new ProxyError(kind, message, { cause, progress });
 }
 
 function saturated(): ProxyError {

@@ -5,10 +5,14 @@
  * @module
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { createServer as createHttpsServer } from "node:https";
 import { createSecureServer, createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo, Server } from "node:net";
+import { systemClock } from "../clock.ts";
+import { ProxyError } from "../errors.ts";
+import { NEVER_ABORTED } from "../http/mod.ts";
+import { http2Client, parseTarget } from "./mod.ts";
 import { messages, postText, RawClient, testProxy, withProxy } from "../testing/mod.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
@@ -186,6 +190,40 @@ Deno.test("R60 a POST over HTTP/2 whose connection breaks without an answer is s
     assertEquals((await postText(proxy.origin, messages.ping("2"))).status, 502);
     assertEquals(seen, 2);
   });
+  await closed(server as unknown as Server);
+});
+
+Deno.test("R61 an HTTP/2 upstream that is silent may have the request, and has begun no answer", async () => {
+  const sessions: { destroy(): void }[] = [];
+  const server = createHttp2Server(() => {});
+  server.on("session", (session) => sessions.push(session));
+  const url = `http://127.0.0.1:${await listening(server as unknown as Server)}/mcp`;
+  const { target } = parseTarget(url, { caCerts: [], cert: undefined, key: undefined })!;
+  const client = http2Client({
+    target,
+    connectTimeoutMs: 5_000,
+    maxConnections: 1,
+    maxStreams: 1,
+    maxQueued: 1,
+    queueTimeoutMs: 5_000,
+    keepAliveMs: 5_000,
+    clock: systemClock,
+  });
+  const sending = client.send({
+    method: "POST",
+    path: "/mcp",
+    fields: [],
+    body: new TextEncoder().encode("{}"),
+    signal: NEVER_ABORTED,
+    timeouts: { headersMs: 50, totalMs: 5_000, bodyIdleMs: 5_000, streamIdleMs: 5_000 },
+  });
+  const { kind, progress } = await assertRejects(() => sending, ProxyError);
+  assertEquals([kind, progress], [
+    "upstream_timeout",
+    { requestSent: true, answerBegun: false },
+  ]);
+  await client.close();
+  for (const session of sessions) session.destroy();
   await closed(server as unknown as Server);
 });
 

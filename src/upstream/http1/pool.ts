@@ -52,11 +52,13 @@ export class Pool implements ConnectionEvents {
    * free.
    *
    * @throws {ProxyError} `upstream_saturated` when too many wait or the wait was too long, what `dial`
-   * throws, or why the call was given up.
+   * throws, or `client_closed`; nothing was sent in any case.
    */
   async acquire(call: Call): Promise<Connection> {
-    if (this.#hasRoom() || this.#dropOldest()) return await this.#dial(call);
-    return await this.#wait(call);
+    if (this.#hasRoom() || this.#dropOldest()) {
+      return await unlessLate(this.#dial(call), unreached);
+    }
+    return await unlessLate(this.#wait(call), saturated);
   }
 
   /** Closes all connections and turns away who waits. */
@@ -206,6 +208,23 @@ function saturated(): ProxyError {
     headers: { "retry-after": "1" },
     progress: NOTHING_SENT,
   });
+}
+
+function unreached(): ProxyError {
+  const sentence = "The upstream server could not be reached in time.";
+  return new ProxyError("upstream_connect_timeout", sentence, { progress: NOTHING_SENT });
+}
+
+/** The call's own deadline says here what it was short of: no server was silent that was not asked. */
+async function unlessLate(
+  acquiring: Promise<Connection>,
+  inPlace: () => ProxyError,
+): Promise<Connection> {
+  try {
+    return await acquiring;
+  } catch (error) {
+    throw error instanceof ProxyError && error.kind === "upstream_timeout" ? inPlace() : error;
+  }
 }
 
 function stopping(): ProxyError {
