@@ -56,6 +56,8 @@ export interface Passage {
   readonly idText: string | undefined;
   /** The exact texts of the ids of all requests in it. */
   readonly requestIds: readonly string[];
+  /** Whether it holds nothing but responses to requests of the server. */
+  readonly onlyResponses: boolean;
   /** Whether the answer is a stream without an end of its own. */
   readonly isSubscription: boolean;
   /** Whether the answer may open a session. */
@@ -98,11 +100,17 @@ export function sessionOfPost(
 }
 
 /** What a client waits for that has sent this. */
-export function expectationOf(body: ParsedBody): Pick<Passage, "expected" | "requestIds"> {
+export function expectationOf(
+  body: ParsedBody,
+): Pick<Passage, "expected" | "requestIds" | "onlyResponses"> {
   const requestIds = body.messages.flatMap(({ kind, idText }) =>
     kind === "request" ? [idText!] : []
   );
-  return { expected: requestIds.length > 0 ? "message" : "acceptance", requestIds };
+  return {
+    expected: requestIds.length > 0 ? "message" : "acceptance",
+    requestIds,
+    onlyResponses: body.messages.every(({ kind }) => kind === "response"),
+  };
 }
 
 /**
@@ -154,6 +162,7 @@ export function bodylessPassage(
     expected,
     idText: undefined,
     requestIds: [],
+    onlyResponses: false,
     isSubscription: expected === "stream",
     opensSession: false,
     era,

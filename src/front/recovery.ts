@@ -269,6 +269,21 @@ export class Recovery {
   }
 }
 
+/**
+ * In place of sending responses once more: each is for a request of the session that is lost, and in the one made
+ * anew its id is that of another request or of none.
+ */
+export function forNobody(): Promise<UpstreamAnswer> {
+  const body = heldBody(new Uint8Array());
+  return Promise.resolve({
+    status: 202,
+    headers: new Fields(),
+    sessionId: undefined,
+    kind: "other",
+    body,
+  });
+}
+
 /** What the client is told: to start over, whatever the upstream's words were (R81). */
 function gone(): ProxyError {
   return new ProxyError(

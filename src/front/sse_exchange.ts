@@ -13,7 +13,7 @@ import { MAX_UPSTREAM_ID_BYTES } from "../session/mod.ts";
 import type { UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
 import { answeredHere, RequestInterceptors } from "./interceptors.ts";
 import { requestedMethod } from "./passage.ts";
-import { Recovery } from "./recovery.ts";
+import { forNobody, Recovery } from "./recovery.ts";
 import { letGo } from "./renewal.ts";
 import { learn, learnRevision } from "./session_facts.ts";
 import { EventRelay, relayJson, type RelayTarget } from "./sse_relay.ts";
@@ -128,7 +128,8 @@ export class SseExchange {
     if (call.sessionId === undefined || !Recovery.isSuspect(answer)) {
       return { answer, call, generation };
     }
-    const recovered = await recovery.again(session, generation, answer, call, send);
+    const again = message.kind === "response" ? forNobody : send;
+    const recovered = await recovery.again(session, generation, answer, call, again);
     return { answer: recovered, call, generation: session.record.generation };
   }
 

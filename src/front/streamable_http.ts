@@ -34,7 +34,7 @@ import {
   sessionOfPost,
 } from "./passage.ts";
 import { requireAcceptAnswer, requireAcceptStream, requireJsonBody } from "./media.ts";
-import { Recovery } from "./recovery.ts";
+import { forNobody, Recovery } from "./recovery.ts";
 import { letGo } from "./renewal.ts";
 import { learn, learnRevision } from "./session_facts.ts";
 import type { Streams } from "./streams.ts";
@@ -345,7 +345,7 @@ function endedMeanwhile(): ProxyError {
 /** What follows where the upstream may have lost the session: the same request in one made anew. */
 function recovered(
   { recovery }: FrontOptions,
-  { session, expected }: Passage,
+  { session, expected, onlyResponses }: Passage,
   generation: number,
   answer: UpstreamAnswer,
   call: UpstreamCall,
@@ -354,7 +354,7 @@ function recovered(
   if (expected === "termination") {
     return recovery.ended(session!, generation, answer, call, send);
   }
-  return recovery.again(session!, generation, answer, call, send);
+  return recovery.again(session!, generation, answer, call, onlyResponses ? forNobody : send);
 }
 
 /** What an answer means for its session: opened, ended by the upstream, or as it was. */
