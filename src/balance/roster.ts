@@ -58,7 +58,6 @@ export class Roster {
   update(specs: readonly TargetSpec[]): void {
     const before = this.#all;
     const targets = this.#opened(specs);
-    for (const target of before) if (!targets.includes(target)) this.#retire(target);
     this.#all = targets;
     this.#byName = new Map(targets.map((target) => [target.name, target]));
     this.#only = targets.length === 1 && targets[0]!.name === UNNAMED ? targets[0] : undefined;
@@ -67,6 +66,8 @@ export class Roster {
       if (before.includes(target)) target.adjust(specs[at]!);
       else target.begin(fleet.add(target.name, this.#listening(target)));
     }
+    // Behind the new ones: those that are left alone would come back where nobody else is there.
+    for (const target of before) if (!targets.includes(target)) this.#retire(target);
   }
 
   /** Resolves when no answer is under way: at once where none is, whatever begins afterwards. */

@@ -5,7 +5,10 @@
  */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { balance, relay } from "../testing/mod.ts";
+import { balance, balanceHealth, relay, share } from "../testing/mod.ts";
+import { Balancer } from "./balancer.ts";
+import { fleetHealth } from "./fleet.ts";
+import type { TargetSpec } from "./target.ts";
 
 const { asks, balanceUnderTest, closed, failureOf, statusOf } = balance;
 const CALL = "tools/call";
@@ -124,7 +127,7 @@ Deno.test("probes begin with a target, go on where nothing of them differs, and 
   assertEquals(log.splice(5), ["!b2"]);
   update(probed("a", "3"));
   await one.balancer.close();
-  assertEquals(log.slice(5), ["-b2", "+a3", "-a3"]);
+  assertEquals(log.slice(5), ["+a3", "-b2", "-a3"]);
 });
 
 Deno.test("whenIdle() resolves when the last answer is over, however calls end", async () => {
@@ -165,4 +168,27 @@ Deno.test("other settings hold from the next call on: policy, retries, budget", 
   balancer.update(specs, { ...balance.BALANCE, ...none });
   await failureOf(balancer.exchange(...asks(CALL)));
   assertEquals(balancer.retries(), { made: 0, refused: 1 });
+});
+
+Deno.test("a target that takes the place of another is there before that one goes: none comes back for it", async () => {
+  const clock = new balance.SeededClock();
+  const fleet = fleetHealth({ ...balanceHealth.HEALTH, maxFailures: 1 }, clock);
+  const { spec } = balanceUnderTest(["a", "b"]);
+  const options = { route: "r", fleet, clock, closeAfterMs: 60_000 };
+  const settings = { ...balance.BALANCE, retries: 0 };
+  const failing = (): TargetSpec => ({
+    ...spec("b"),
+    open() {
+      const server = new share.FakeServer(clock);
+      server.script = () => Promise.reject(closed());
+      return server;
+    },
+  });
+  const balancer = new Balancer(options, settings, [spec("a"), failing()]);
+  for (let call = 0; call < 2; call++) await balancer.exchange(...asks(CALL)).catch(() => {});
+  const states = () => balancer.targets().map(({ name, state }) => `${name} ${state}`);
+  assertEquals(states(), ["a up", "b ejected"]);
+  balancer.update([spec("a", 1, "elsewhere"), failing()], settings);
+  assertEquals(states(), ["a up", "b ejected"]);
+  await balancer.close();
 });
