@@ -367,3 +367,28 @@ Deno.test("an answer that breaks off counts against its target; one that its rea
   const { failures, calls, underWay } = one.balancer.targets()[0]!;
   assertEquals([failures, calls, underWay], [1, 3, 0]);
 });
+
+Deno.test("a call counts as one failure, however it went on; a stream without a call of its own as none", async () => {
+  const one = balanceUnderTest(["a", "b"]);
+  const { server, health } = one.at.a!;
+  const opened: relay.FilledBody[] = [];
+  let status = 500;
+  server.script = () => {
+    const { answer, filled } = server.events();
+    opened.push(filled);
+    return Promise.resolve({ ...answer, status });
+  };
+  const kinds = () => health.outcomes.splice(0).map(({ kind }) => kind);
+  const inA = { sessionId: "a\nx" };
+  await one.balancer.exchange(...asks(CALL, inA));
+  opened.pop()!.body.fail(closed(true));
+  assertEquals([kinds(), one.balancer.targets()[0]!.failures], [["answered"], 1]);
+  status = 200;
+  await one.balancer.exchange(...asks(CALL, inA));
+  opened.pop()!.body.fail(closed(true));
+  assertEquals([kinds(), one.balancer.targets()[0]!.failures], [["answered", "broken"], 2]);
+  await one.balancer.listen(balancedCall(inA));
+  opened.pop()!.body.fail(closed(true));
+  assertEquals([kinds(), one.balancer.targets()[0]!.failures], [["answered"], 2]);
+  assertEquals(one.balancer.targets()[0]!.underWay, 0);
+});

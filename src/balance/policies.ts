@@ -43,17 +43,20 @@ export const PICKERS: Readonly<Record<BalancePolicy, (random: Random) => Picker>
 /**
  * Each in turn, and the turns of a heavy one not in a row: nginx's smooth weighted round robin. Each pick adds
  * its weight to every one's credit and takes the sum of all from the one with the most, so that credits stay
- * bounded whoever is there to choose from.
+ * below that sum, whoever is there to choose from. What is beyond it stems from other weights and is forgotten.
  */
 function roundRobin(): Picker {
   const credits = new WeakMap<Choice, number>();
   return (choices) => {
-    let [total, most] = [0, -Infinity];
+    // Once for each: the weight of one that comes back grows from one look to the next.
+    const weights = choices.map(({ weight }) => weight);
+    const total = weights.reduce((sum, weight) => sum + weight);
+    let most = -Infinity;
     let best = choices[0]!;
-    for (const choice of choices) {
-      const credit = (credits.get(choice) ?? 0) + choice.weight;
+    for (const [at, choice] of choices.entries()) {
+      const kept = Math.max(-total, Math.min(total, credits.get(choice) ?? 0));
+      const credit = kept + weights[at]!;
       credits.set(choice, credit);
-      total += choice.weight;
       if (credit > most) [best, most] = [choice, credit];
     }
     credits.set(best, most - total);

@@ -159,3 +159,20 @@ Deno.test("random-two evens out what chance alone would not", () => {
   const loads = choices.map(({ underWay }) => underWay);
   assert(Math.max(...loads) - Math.min(...loads) <= 8, `${loads}`);
 });
+
+Deno.test("round-robin forgets what a reload has made meaningless: other weights hold within a few calls", () => {
+  const pick = PICKERS["round-robin"](() => 0);
+  const choose = (weights: Record<string, number>, count: number) => {
+    const seen: Record<string, number> = {};
+    for (const choice of both) choice.weight = weights[choice.name]!;
+    for (let call = 0; call < count; call++) {
+      const { name } = pick(both, { principal: "p" });
+      seen[name] = (seen[name] ?? 0) + 1;
+    }
+    return seen;
+  };
+  const both = ["a", "b"].map((name) => ({ name, weight: 1, underWay: 0 }));
+  choose({ a: 1_000, b: 1 }, 500);
+  const { a = 0, b = 0 } = choose({ a: 1, b: 1 }, 20);
+  assert(Math.abs(a - b) <= 4, `${a} and ${b}`);
+});

@@ -125,7 +125,18 @@ Deno.test("probes begin with a target, go on where nothing of them differs, and 
   one.at.b!.health.doubt();
   one.at.a!.health.doubt();
   assertEquals(log.splice(5), ["!b2"]);
+  const { server } = one.at.b!;
+  const { answer, filled } = server.events();
+  server.script = () => Promise.resolve(answer);
+  const call = balance.balancedCall({ sessionId: "b\nx" });
+  await one.balancer.listen(call);
+  filled.body.fail(closed(true));
+  assertEquals(log.splice(5), ["!b2"]);
+  // Nobody looks after a target that is none any more, whatever goes on there.
+  server.script = () => Promise.resolve(server.events().answer);
+  await one.balancer.listen(call);
   update(probed("a", "3"));
+  assertEquals(log.slice(5), ["+a3", "-b2"]);
   await one.balancer.close();
   assertEquals(log.slice(5), ["+a3", "-b2", "-a3"]);
 });

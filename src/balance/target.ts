@@ -85,6 +85,7 @@ export class Target implements Choice {
   #health: TargetHealth | undefined;
   #watch: Watch | undefined;
   #watchKey: string | undefined;
+  #unwatched: Promise<void> | undefined;
   #underWay = 0;
   #calls = 0;
   #failures = 0;
@@ -204,8 +205,14 @@ export class Target implements Choice {
     } finally {
       if (interruption !== undefined) this.#waiting.delete(interruption);
     }
-    this.#judge(outcomeOfAnswer(answer, clock.monotonicMs() - sentMs, clock), sentMs);
-    answer.body.whenOver((failure) => this.#over(failure, sentMs));
+    const head = outcomeOfAnswer(answer, clock.monotonicMs() - sentMs, clock);
+    this.#judge(head, sentMs);
+    const isJudged = head !== undefined && isFailure(head);
+    answer.body.whenOver((failure) => {
+      const end = isJudged ? undefined : outcomeOfEnd(failure);
+      if (end !== undefined) this.#brokeOff(request.verb, end, sentMs);
+      this.#leave();
+    });
     if (this.name === UNNAMED || answer.sessionId === undefined) return answer;
     return { ...answer, sessionId: outwardId(this.name, answer.sessionId) };
   }
@@ -224,13 +231,14 @@ export class Target implements Choice {
   retire(): void {
     if (this.#gone) return;
     this.#gone = true;
+    void this.#unwatch();
     this.health.remove();
   }
 
   /** Closes its connections. */
   async close(): Promise<void> {
     this.#gone = true;
-    await Promise.all([this.#watch?.stop(), this.#parts.upstream.close()]);
+    await Promise.all([this.#unwatch(), this.#parts.upstream.close()]);
   }
 
   /** The call as the server is to see it; the same object where nothing of it differs. */
@@ -253,10 +261,17 @@ export class Target implements Choice {
     this.health.record(outcome.kind === "answered" ? outcome : { ...outcome, agoMs });
   }
 
-  #over(failure: ProxyError | undefined, sentMs: number): void {
-    const outcome = outcomeOfEnd(failure);
-    if (outcome !== undefined) this.#judge(outcome, sentMs);
-    this.#leave();
+  /**
+   * An answer has broken off. That on which a server speaks first may be closed at any time (2025-11-25
+   * basic/transports, "Listening for Messages from the Server"): it is no failed call, but a reason to look.
+   */
+  #brokeOff(verb: Verb, outcome: Outcome, sentMs: number): void {
+    if (verb !== "listen") return this.#judge(outcome, sentMs);
+    if (!this.#gone) this.doubt();
+  }
+
+  #unwatch(): Promise<void> | undefined {
+    return this.#unwatched ??= this.#watch?.stop();
   }
 
   #leave(): void {
