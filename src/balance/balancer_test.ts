@@ -387,8 +387,15 @@ Deno.test("a call counts as one failure, however it went on; a stream without a 
   await one.balancer.exchange(...asks(CALL, inA));
   opened.pop()!.body.fail(closed(true));
   assertEquals([kinds(), one.balancer.targets()[0]!.failures], [["answered", "broken"], 2]);
-  await one.balancer.listen(balancedCall(inA));
-  opened.pop()!.body.fail(closed(true));
-  assertEquals([kinds(), one.balancer.targets()[0]!.failures], [["answered"], 2]);
+  for (
+    const listening of [
+      () => one.balancer.listen(balancedCall(inA)),
+      () => one.balancer.exchange(...asks("subscriptions/listen", inA)),
+    ]
+  ) {
+    await listening();
+    opened.pop()!.body.fail(closed(true));
+    assertEquals([kinds(), one.balancer.targets()[0]!.failures], [["answered"], 2]);
+  }
   assertEquals(one.balancer.targets()[0]!.underWay, 0);
 });

@@ -7,6 +7,7 @@
 
 import { assertEquals } from "@std/assert";
 import { ProxyError } from "../errors.ts";
+import type { OpenChannel } from "../channel/mod.ts";
 import { balance, channel as channels, relay } from "../testing/mod.ts";
 import type { UpstreamCall } from "../upstream/mod.ts";
 import { Balancer } from "./balancer.ts";
@@ -15,14 +16,17 @@ const { asks, balancedCall, FakeHealth, SeededClock, statusOf } = balance;
 const { settled } = relay;
 const CALL = "tools/call";
 
-/** Two targets on channels, with a session at `a`. */
-async function underTest() {
+/** Two targets on channels. */
+function setup(open: { readonly a?: OpenChannel } = {}) {
   const clock = new SeededClock();
-  const fakes = { a: new channels.FakeChannels(), b: new channels.FakeChannels() };
-  const health: Record<string, InstanceType<typeof FakeHealth>> = {};
+  const fakes = {
+    a: new channels.FakeChannels(open.a === undefined ? {} : { open: open.a }),
+    b: new channels.FakeChannels(),
+  };
+  const healths: Record<string, InstanceType<typeof FakeHealth>> = {};
   const fleet = {
     add: (name: string, listener: ConstructorParameters<typeof FakeHealth>[0]) =>
-      health[name] = new FakeHealth(listener),
+      healths[name] = new FakeHealth(listener),
   };
   const specs = (["a", "b"] as const).map((name) => ({
     name,
@@ -32,17 +36,24 @@ async function underTest() {
   }));
   const options = { route: "r", fleet, clock, closeAfterMs: 60_000 };
   const balancer = new Balancer(options, balance.BALANCE, specs);
+  return { balancer, fakes, healths };
+}
+
+/** With a session at `a`. */
+async function underTest() {
+  const { balancer, fakes, healths } = setup();
   const opening = balancer.exchange(...asks("initialize"));
   await settled();
   const [server] = fakes.a.channels;
   server!.answer("initialize");
   const { sessionId } = await opening;
-  const { outcomes } = health.a!;
+  const health = healths.a!;
+  const { outcomes } = health;
   outcomes.length = 0;
   const ask = (more: Partial<UpstreamCall> = {}) =>
     balancer.exchange(...asks(CALL, { sessionId, ...more }));
   const call = balancedCall({ sessionId });
-  return { balancer, fakes, server: server!, health: health.a!, outcomes, sessionId, ask, call };
+  return { balancer, fakes, server: server!, health, outcomes, sessionId, ask, call };
 }
 
 Deno.test("what the proxy answers in the server's place says nothing of the target", async () => {
@@ -108,4 +119,19 @@ Deno.test("an answer on a channel counts as one, an error of JSON-RPC as well", 
   server.say({ jsonrpc: "2.0", id: 7, error: { code: -32603, message: "no" } });
   assertEquals(await statusOf(answering), 200);
   assertEquals(outcomes, [{ kind: "answered", status: 200, headMs: 0 }]);
+});
+
+Deno.test("R66 an initialize that waits for a channel to open goes elsewhere when its target goes down", async () => {
+  const opening = Promise.withResolvers<never>();
+  const { balancer, fakes, healths } = setup({ a: () => opening.promise });
+  const begun = balancer.exchange(...asks("initialize"));
+  await settled();
+  healths.a!.goDown();
+  await settled();
+  const [server] = fakes.b.channels;
+  server!.answer("initialize");
+  assertEquals((await begun).sessionId?.startsWith("b\n"), true);
+  assertEquals(fakes.a.upstream.stats().sessions, 0);
+  opening.reject(balance.refused());
+  await balancer.close();
 });

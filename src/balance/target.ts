@@ -210,7 +210,7 @@ export class Target implements Choice {
     const isJudged = head !== undefined && isFailure(head);
     answer.body.whenOver((failure) => {
       const end = isJudged ? undefined : outcomeOfEnd(failure);
-      if (end !== undefined) this.#brokeOff(request.verb, end, sentMs);
+      if (end !== undefined) this.#brokeOff(request, end, sentMs);
       this.#leave();
     });
     if (this.name === UNNAMED || answer.sessionId === undefined) return answer;
@@ -263,10 +263,12 @@ export class Target implements Choice {
 
   /**
    * An answer has broken off. That on which a server speaks first may be closed at any time (2025-11-25
-   * basic/transports, "Listening for Messages from the Server"): it is no failed call, but a reason to look.
+   * basic/transports, "Listening for Messages from the Server"; 2026-07-28 basic/patterns/subscriptions): it is no
+   * failed call, but a reason to look.
    */
-  #brokeOff(verb: Verb, outcome: Outcome, sentMs: number): void {
-    if (verb !== "listen") return this.#judge(outcome, sentMs);
+  #brokeOff({ verb, call: { method } }: Request, outcome: Outcome, sentMs: number): void {
+    const isListening = verb === "listen" || method === "subscriptions/listen";
+    if (!isListening) return this.#judge(outcome, sentMs);
     if (!this.#gone) this.doubt();
   }
 

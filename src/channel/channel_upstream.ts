@@ -20,6 +20,7 @@ import type { OpenChannel } from "./channel.ts";
 import { ModernChannels } from "./modern_channels.ts";
 import type { ChannelStats, ChannelUpstreamOptions } from "./options.ts";
 import { ChannelSession } from "./session.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 /** Random bytes in the id of a session: 256 bits. */
 const SESSION_ID_BYTES = 32;
@@ -132,7 +133,7 @@ class Channels implements ChannelUpstream {
     // From before it is open: it counts, and `close` finds it.
     this.#sessions.set(id, session);
     try {
-      await this.#follow(this.#connect(session, call));
+      await unlessAborted(this.#follow(this.#connect(session, call)), call.signal);
       const answer = await session.exchange(call, body);
       if (answer.kind === "sse" || session.isAccepted) return { ...answer, sessionId: id };
       this.#endInBackground(session);

@@ -7,12 +7,12 @@
 
 import type { Timer } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
-import type { CancelSignal } from "../http/mod.ts";
 import { type Drops, emptyAnswer, type RpcBody, type RpcText, textAt } from "../rpc/mod.ts";
 import type { UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import type { OpenChannel } from "./channel.ts";
 import { ModernChannel } from "./modern_channel.ts";
 import type { ChannelUpstreamOptions } from "./options.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 /** What they work with. */
 export interface ModernChannelsOptions extends ChannelUpstreamOptions {
@@ -150,16 +150,4 @@ function onlyOf({ batch, messages }: RpcBody): RpcText {
   if (!batch) return messages[0]!;
   const sentence = "Batches exist in revision 2025-03-26 alone; send one message in each POST.";
   throw new ProxyError("invalid_request", sentence);
-}
-
-async function unlessAborted(work: Promise<void>, signal: CancelSignal): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const giveUp = () => reject(new ProxyError("client_closed", "The client has gone."));
-  if (signal.aborted) giveUp();
-  signal.addEventListener("abort", giveUp, { once: true });
-  try {
-    await Promise.race([promise, work]);
-  } finally {
-    signal.removeEventListener("abort", giveUp);
-  }
 }

@@ -9,7 +9,6 @@
 
 import type { Timer } from "../clock.ts";
 import { errorBody, ProxyError, toProxyError } from "../errors.ts";
-import type { CancelSignal } from "../http/mod.ts";
 import {
   type Drops,
   emptyAnswer,
@@ -31,6 +30,7 @@ import type { UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import type { Channel, ChannelEvents } from "./channel.ts";
 import type { ChannelUpstreamOptions } from "./options.ts";
 import { Requests } from "./requests.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 const CANCELLED = "notifications/cancelled";
 const PROGRESS = "notifications/progress";
@@ -390,13 +390,4 @@ function idInUse(idText: string): ProxyError {
 function closedFor(failure: ProxyError): ProxyError {
   const progress = { requestSent: true, answerBegun: false };
   return new ProxyError("upstream_closed", failure.message, { cause: failure, progress });
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: CancelSignal): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const giveUp = () => reject(new ProxyError("client_closed", "The client has gone."));
-  if (signal.aborted) giveUp();
-  signal.addEventListener("abort", giveUp, { once: true });
-  work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
-  return promise;
 }
