@@ -78,7 +78,8 @@ Deno.test("what the proxy answers in the server's place says nothing of the targ
 const FAILURES: readonly [ProxyError, number, unknown][] = [
   [new ProxyError("upstream_saturated", "all in use"), 503, undefined],
   [new ProxyError("upstream_status", "refused with 401"), 502, undefined],
-  [balance.refused(), 502, { kind: "unreachable" }],
+  // Another target is there: its session goes on at that one.
+  [balance.refused(), 404, { kind: "unreachable" }],
   [balance.closed(), 502, { kind: "broken" }],
   [
     new ProxyError("upstream_status", "refused with 503", {
@@ -101,6 +102,14 @@ for (const [failure, status, wanted] of FAILURES) {
     assertEquals(told, wanted === undefined ? [] : [wanted]);
   });
 }
+
+Deno.test("R65 where no other target is there, a message that finds no connection is told so", async () => {
+  const { balancer, server, ask } = await underTest();
+  balancer.drain("b");
+  server.sendFailure = balance.refused();
+  const { kind, retrySafe } = await balance.failureOf(ask());
+  assertEquals([kind, retrySafe], ["upstream_unreachable", true]);
+});
 
 Deno.test("R61 silence on a channel is a deadline that was run into, and a stream that breaks a failure", async () => {
   const { fakes, server, outcomes, ask } = await underTest();

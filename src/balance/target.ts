@@ -195,6 +195,7 @@ export class Target implements Choice {
     let answer: UpstreamAnswer;
     try {
       answer = await sendTo(this.#parts.upstream, request, this.#inward(request));
+      if (isUnreached(answer.failure)) throw answer.failure;
     } catch (error) {
       const failure = interruption?.isCut === true ? wentDown(error) : error;
       const afterMs = clock.monotonicMs() - sentMs;
@@ -297,6 +298,11 @@ function sendTo(
     case "terminate":
       return upstream.terminate(call);
   }
+}
+
+/** Whether there was no connection for a message on a channel, whose session may go on elsewhere. */
+function isUnreached(failure: ProxyError | null | undefined): boolean {
+  return failure?.kind === "upstream_unreachable" && failure.retrySafe;
 }
 
 /** The failure of a call that was taken back: its client has not gone. */
