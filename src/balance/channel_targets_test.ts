@@ -80,6 +80,13 @@ const FAILURES: readonly [ProxyError, number, unknown][] = [
   [new ProxyError("upstream_status", "refused with 401"), 502, undefined],
   // Another target is there: its session goes on at that one.
   [balance.refused(), 404, { kind: "unreachable" }],
+  [
+    new ProxyError("upstream_unreachable", "broke", {
+      progress: { requestSent: true, answerBegun: false },
+    }),
+    502,
+    { kind: "broken" },
+  ],
   [balance.closed(), 502, { kind: "broken" }],
   [
     new ProxyError("upstream_status", "refused with 503", {
