@@ -189,8 +189,8 @@ class Generations {
     const { retired, exchanges } = this.#parts;
     const isGone = (principal: string) => after.authenticator.nameOf(principal) === undefined;
     const hasLeft = before.authenticator !== after.authenticator;
-    // Their keys open nothing any more, and so what they had opened may not stay open (R91).
-    if (hasLeft) exchanges.endOf(isGone);
+    // Keys that are no more open nothing, and so what they had opened may not stay open (R91).
+    exchanges.endUnserved();
     const removed = [...before.running.values()]
       .filter(({ config: { name } }) => !after.running.has(name));
     const names = new Set(removed.flatMap(({ config: { name } }) => [name, httpSseSessions(name)]));

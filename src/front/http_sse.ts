@@ -118,7 +118,7 @@ export class HttpSseFront {
     const { body } = client.begin(() => this.#clients.byId.delete(session.id));
     const endpoint = `${messagesPath}?${SESSION_PARAMETER}=${session.id}`;
     client.stream.sendNow({ event: "endpoint", data: endpoint });
-    exchanges.follow(client, true, principal.id);
+    exchanges.follow(client, true, () => this.#options.use?.serves(principal.id) ?? true);
     return { status: 200, fields: streamFields(new Fields(["content-type", EVENT_STREAM])), body };
   }
 
