@@ -66,6 +66,21 @@ for (const sessions of ["dedicated", "shared"]) {
   });
 }
 
+Deno.test("R82 a shared session ends at its server when a reload has replaced what held it", async () => {
+  await using upstream = sessionUpstream();
+  const settings = (maxQueued: number) => ({
+    routes: [routeTo("mcp", upstream.url, { sessions: "shared", maxQueued })],
+  });
+  await withReloadable(settings(8), async (proxy) => {
+    const caller = await new SessionCaller({ ...proxy, logs: [] }).ready();
+    assertEquals((await proxy.put(settings(9))).ok, true);
+    await upstream.received(2);
+    assertEquals(upstream.told(2), ["DELETE@inner-1"]);
+    assertEquals((await caller.ask("ping")).status, 200);
+    assertEquals(upstream.told(3).slice(0, 2), ["initialize", "notifications/initialized@inner-2"]);
+  });
+});
+
 const { PEER_CLIENTS } = peerClients;
 const { PEER_SERVERS } = peers;
 
