@@ -42,6 +42,11 @@ export class HttpSseClients {
   readonly byId = new Map<string, SseSession>();
   readonly #tallies = new WeakMap<Session, StreamTally>();
 
+  /** Ends their streams, each when what its client has asked for is answered. */
+  end(): void {
+    for (const client of [...this.byId.values()]) client.end();
+  }
+
   /** What has passed on the stream of a session. */
   told(session: Session): Iterable<StreamTraffic> {
     return this.#tallies.get(session) ?? [];
