@@ -189,8 +189,8 @@ class Generations {
     const { retired, exchanges } = this.#parts;
     const isGone = (principal: string) => after.authenticator.nameOf(principal) === undefined;
     const hasLeft = before.authenticator !== after.authenticator;
-    // Their keys open nothing any more, and so what they had opened may not stay open (R91).
-    if (hasLeft) exchanges.endOf(isGone);
+    // Keys that are no more open nothing, and so what they had opened may not stay open (R91).
+    exchanges.endUnserved();
     const removed = [...before.running.values()]
       .filter(({ config: { name } }) => !after.running.has(name));
     const names = new Set(removed.flatMap(({ config: { name } }) => [name, httpSseSessions(name)]));
@@ -198,9 +198,18 @@ class Generations {
       this.#endSessions((route, principal) => names.has(route) || (hasLeft && isGone(principal)));
     }
     for (const route of removed) this.#forget(route);
+    this.#leavePaths(before, after);
     const [kept, old] = [used(after), used(before)];
     for (const held of old.servers) if (!kept.servers.has(held)) retired.upstreams.add(held);
     for (const held of old.pipelines) if (!kept.pipelines.has(held)) retired.pipelines.add(held);
+  }
+
+  /** Clients of HTTP+SSE were told once where their messages go, and could not go on after that has moved. */
+  #leavePaths(before: Generation, after: Generation): void {
+    for (const { config: { name, path } } of after.running.values()) {
+      const was = before.running.get(name)?.config.path ?? path;
+      if (was !== path) this.#parts.sseClients.get(httpSseSessions(name))?.end();
+    }
   }
 
   /** Ends sessions here and upstream, which nobody can reach any more. */

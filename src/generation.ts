@@ -126,14 +126,17 @@ function runningRoute(
     before.pipeline === next.pipeline && before.config.path === next.config.path &&
     isDeepStrictEqual(before.limits, next.limits);
   if (isSame) return { ...before, ...next };
-  const use = useOf(next);
+  const use = useOf(options, next);
   const { recovery, held: { value: { upstream } } } = next.server;
   const served = { upstream, recovery, use };
   return { ...next, served, fronts: wireRoute(options, next, served) };
 }
 
 /** Server and interceptors are closed when nobody holds them any more. */
-function useOf({ server: { held }, pipeline }: Wiring): FrontUse {
+function useOf(
+  { current }: GenerationOptions,
+  { config: { name }, server: { held }, pipeline }: Wiring,
+): FrontUse {
   return {
     hold() {
       const releases = [held.hold(), pipeline?.hold()];
@@ -142,6 +145,11 @@ function useOf({ server: { held }, pipeline }: Wiring): FrontUse {
     holdInterceptors: () => pipeline?.hold() ?? (() => {}),
     get isOver() {
       return held.isClosed;
+    },
+    serves(principal) {
+      const now = current();
+      return now !== undefined && now.running.has(name) &&
+        now.authenticator.nameOf(principal) !== undefined;
     },
   };
 }

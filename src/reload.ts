@@ -23,7 +23,7 @@ import {
 } from "./interceptors.ts";
 import type { Logger } from "./telemetry/mod.ts";
 
-/** How long the interceptors of a config may take to be made, in milliseconds. */
+/** How long a config may take to be read, and its interceptors to be made, in milliseconds. */
 const LOADING_MS = 30_000;
 
 /** What reloading takes. */
@@ -93,7 +93,7 @@ export class Reloads {
 
   async #attempt(read: () => Promise<Config>): Promise<ReloadOutcome> {
     try {
-      return await this.#put(await read());
+      return await this.#put(await this.#inTime(read(), tooSlow()));
     } catch (error) {
       if (error instanceof ConfigError) return this.#refuse(error.problems.map(formatProblem));
       const { message } = error instanceof Error ? error : new Error(String(error));
@@ -121,16 +121,28 @@ export class Reloads {
   /** The interceptors of a config; a module that takes too long must not keep later reloads waiting. */
   async #loaded(config: Config): Promise<Pipelines> {
     const { clock, logger } = this.#options;
-    const loading = loadPipelines(config, { clock, logger, running: this.#running });
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = clock.after(LOADING_MS, () => reject(new ConfigError([tooLong()])));
+    const running = this.#running;
+    const loading = loadPipelines(config, { clock, logger, running });
     try {
-      return await Promise.race([loading, late]);
+      return await this.#inTime(loading, tooLong());
     } catch (error) {
-      loading.then((made) => closeMade(made, this.#running.pipelines)).catch(() => {
+      // Another reload may have replaced by then what ran when this began, which requests still work with.
+      loading.then((made) => closeMade(made, running.pipelines)).catch(() => {
         // It has been told already that they cannot be used.
       });
       throw error;
+    }
+  }
+
+  /** What `work` comes to; a `ConfigError` with this problem where that takes too long. */
+  async #inTime<T>(work: Promise<T>, problem: ConfigProblem): Promise<T> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = this.#options.clock.after(
+      LOADING_MS,
+      () => reject(new ConfigError([problem])),
+    );
+    try {
+      return await Promise.race([work, late]);
     } finally {
       timer.cancel();
     }
@@ -158,6 +170,14 @@ function tooLong(): ConfigProblem {
     path: "interceptors",
     found: `modules that took more than ${LOADING_MS / 1000} seconds to load`,
     wanted: "interceptors that can be made",
+  };
+}
+
+function tooSlow(): ConfigProblem {
+  return {
+    path: "(the whole config)",
+    found: `a file that took more than ${LOADING_MS / 1000} seconds to read`,
+    wanted: "a file that can be read at once, which a pipe is not",
   };
 }
 

@@ -93,6 +93,8 @@ export function openTargets(route: RouteConfig, deps: TargetDeps): OpenedTargets
       ),
     update(config) {
       balancer.update(specsOf(config), config.upstream.balance);
+      const named = new Set(balancer.targets().map(({ name }) => name));
+      for (const name of channels.keys()) if (!named.has(name)) channels.delete(name);
       fleet.update(config.upstream.health);
       const names = new Set(balancer.targets().map(({ name }) => name));
       for (const name of channels.keys()) if (!names.has(name)) channels.delete(name);

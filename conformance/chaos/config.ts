@@ -110,12 +110,24 @@ export function changed(
   const target = random.whole(0, before.weights.length - 1);
   if (random.chance(REMOVALS) && mayGo(target)) return { ...before, without: target };
   const changes: readonly (() => Partial<Choice>)[] = [
-    () => ({ weights: before.weights.map(() => random.whole(1, 5)) }),
+    () => ({ weights: otherWeights(before.weights, random) }),
     () => ({ policy: random.pick(POLICIES.filter((policy) => policy !== before.policy)) }),
     () => ({ intervalMs: before.intervalMs === 500 ? 700 : 500 }),
     () => ({ hasInterceptor: !before.hasInterceptor }),
   ];
   return { ...before, ...random.pick(changes)() };
+}
+
+/** The text of a file that is like no other, whatever it says: a proxy passes over a file that is as it was. */
+export function numbered(config: string, at: number): string {
+  return `// ${at}\n${config}`;
+}
+
+/** Not all of them as they were, for that would be no change. */
+function otherWeights(before: readonly number[], random: Random): readonly number[] {
+  const weights = before.map(() => random.whole(1, 5));
+  if (weights.some((weight, at) => weight !== before[at])) return weights;
+  return weights.map((weight) => weight % 5 + 1);
 }
 
 /** A text that no proxy can take for a config. */

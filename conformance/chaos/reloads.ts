@@ -6,7 +6,15 @@
  */
 
 import { pause } from "./clients/mod.ts";
-import { broken, changed, type Choice, configWith, FIRST_CHOICE, type Fixed } from "./config.ts";
+import {
+  broken,
+  changed,
+  type Choice,
+  configWith,
+  FIRST_CHOICE,
+  type Fixed,
+  numbered,
+} from "./config.ts";
 import type { Disturbed } from "./faults.ts";
 import type { Finding } from "./judge.ts";
 import type { Proxy } from "./proxy.ts";
@@ -52,7 +60,7 @@ export async function reload(options: ReloadOptions): Promise<Reloads> {
   let [done, refused, way] = [0, 0, 0];
   const put = async (text: string, word: "config reloaded" | "config not reloaded") => {
     // Each in turn: a signal, or that the file has changed, in place or by another one in its place.
-    const isTold = await replace(proxy, text, way++, word, over);
+    const isTold = await replace(proxy, numbered(text, way), way++, word, over);
     if (isTold || over.aborted) return isTold;
     findings.push({
       rule: "reload",

@@ -8,7 +8,7 @@ import { dirname, resolve } from "node:path";
 import { parse as parseJsonc } from "@std/jsonc";
 import { CommandLineError, splitCommand } from "./command_line.ts";
 import { crossCheck } from "./cross_check.ts";
-import { ConfigError, type ConfigProblem, toProblems } from "./problems.ts";
+import { ConfigError, type ConfigProblem, shown, toProblems } from "./problems.ts";
 import { configSchema } from "./schema.ts";
 import type { Config } from "./types.ts";
 
@@ -150,7 +150,7 @@ async function readFile(sources: ConfigSources): Promise<RawConfig> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new ConfigError([{
       path: sources.file,
-      found: Array.isArray(value) ? "a list" : JSON.stringify(value) ?? "nothing",
+      found: Array.isArray(value) ? "a list" : shown(value),
       wanted: 'an object such as {"routes": [{"path": "/mcp", "upstream": {"url": "http://…"}}]}',
     }]);
   }

@@ -88,11 +88,23 @@ const MAX_SHOWN_CHARACTERS = 80;
 function foundText(input: unknown, path: readonly PropertyKey[]): string {
   const value = at(input, path);
   if (value === undefined) return "nothing";
-  if (path.includes("headers") || path.includes("stdio") || mayBeSecret(path)) {
+  if (path.some((part) => HIDDEN.has(part)) || mayBeSecret(path)) {
     return "a value that is not shown";
   }
-  const shown = JSON.stringify(value).replace(/\/\/[^/@]*@/g, "//…@");
-  return shown.length > MAX_SHOWN_CHARACTERS ? `${shown.slice(0, MAX_SHOWN_CHARACTERS)}…` : shown;
+  return shown(value);
+}
+
+/** Settings that are not shown, nor anything in them. */
+const HIDDEN: ReadonlySet<PropertyKey> = new Set(["headers", "options", "stdio"]);
+
+/** A value as a problem may name it: without what is a secret in a URL, and nothing of what an object holds (R96). */
+export function shown(value: unknown): string {
+  if (typeof value === "object" && value !== null && Object.keys(value).length > 0) {
+    return Array.isArray(value) ? "a list" : "an object";
+  }
+  if (typeof value !== "string") return JSON.stringify(value) ?? "nothing";
+  const text = JSON.stringify(value.replace(/\/\/.*@/s, "//…@").replace(/([?#]).+/s, "$1…"));
+  return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
 }
 
 /** Settings beside which secrets stand, and those of them that are none. */

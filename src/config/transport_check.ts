@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ConfigProblem } from "./problems.ts";
+import { type ConfigProblem, shown } from "./problems.ts";
 
 /** Settings of an upstream that mean something over HTTP alone. */
 const OF_HTTP: readonly string[] = [
@@ -78,7 +78,7 @@ export function repeatedTargets(
       if (typeof value !== "string" || earlier === index) return [];
       return [{
         path: `${path}.targets[${index}].${key}`,
-        found: JSON.stringify(value),
+        found: shown(value),
         wanted: `a ${key} of its own; targets[${earlier}] has it already`,
       }];
     });

@@ -15,8 +15,8 @@ export interface Followed {
 /** The answers under way on all routes. Each leaves the set by itself when it is over. */
 export class Exchanges {
   readonly #all = new Set<Followed>();
-  /** The subscriptions, each with the id of the principal that it is for. */
-  readonly #subscriptions = new Map<Followed, string>();
+  /** The subscriptions, each with whether it may go on. */
+  readonly #subscriptions = new Map<Followed, () => boolean>();
   #draining = false;
 
   /** How many answers are under way. */
@@ -31,16 +31,19 @@ export class Exchanges {
 
   /**
    * Follows an answer to its end. A subscription (a GET stream, `subscriptions/listen`) has no end
-   * of its own: while the proxy stops it is ended at once, which clients take as a sign to reconnect.
+   * of its own: while the proxy stops it is ended at once, which clients take as a sign to reconnect. So is one
+   * that is not served any more when it begins: what it was asked for by may have gone meanwhile.
+   *
+   * @param isServed whether who has it may have it
    */
-  follow(body: Followed, isSubscription: boolean, principal: string): void {
+  follow(body: Followed, isSubscription: boolean, isServed: () => boolean): void {
     this.#all.add(body);
-    if (isSubscription) this.#subscriptions.set(body, principal);
+    if (isSubscription) this.#subscriptions.set(body, isServed);
     body.whenOver(() => {
       this.#all.delete(body);
       this.#subscriptions.delete(body);
     });
-    if (this.#draining && isSubscription) body.end();
+    if (isSubscription && (this.#draining || !isServed())) body.end();
   }
 
   /** Whether subscriptions are ended as soon as they begin. */
@@ -54,9 +57,9 @@ export class Exchanges {
     for (const body of [...this.#subscriptions.keys()]) body.end();
   }
 
-  /** Ends the subscriptions of principals that may call no more; they would never end by themselves. */
-  endOf(isGone: (principal: string) => boolean): void {
-    for (const [body, principal] of [...this.#subscriptions]) if (isGone(principal)) body.end();
+  /** Ends the subscriptions that are not served any more; they would never end by themselves. */
+  endUnserved(): void {
+    for (const [body, isServed] of [...this.#subscriptions]) if (!isServed()) body.end();
   }
 
   /** Lets subscriptions go on that begin from now on. */

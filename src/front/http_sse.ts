@@ -42,6 +42,11 @@ export class HttpSseClients {
   readonly byId = new Map<string, SseSession>();
   readonly #tallies = new WeakMap<Session, StreamTally>();
 
+  /** Ends their streams, each when what its client has asked for is answered. */
+  end(): void {
+    for (const client of [...this.byId.values()]) client.end();
+  }
+
   /** What has passed on the stream of a session. */
   told(session: Session): Iterable<StreamTraffic> {
     return this.#tallies.get(session) ?? [];
@@ -118,7 +123,7 @@ export class HttpSseFront {
     const { body } = client.begin(() => this.#clients.byId.delete(session.id));
     const endpoint = `${messagesPath}?${SESSION_PARAMETER}=${session.id}`;
     client.stream.sendNow({ event: "endpoint", data: endpoint });
-    exchanges.follow(client, true, principal.id);
+    exchanges.follow(client, true, () => this.#options.use?.serves(principal.id) ?? true);
     return { status: 200, fields: streamFields(new Fields(["content-type", EVENT_STREAM])), body };
   }
 

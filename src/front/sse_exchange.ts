@@ -231,10 +231,14 @@ async function followStream(
   signal.addEventListener("abort", stop);
   try {
     const isOver = () => client.over || signal.aborted;
+    // Servers that give an answer again forget the end behind it: the official v1 SDK does.
+    const isEnough = () => isRest && follow.isDone();
+    let isRest = false;
     let body = first ?? await reconnect.again(undefined, undefined, isOver);
     while (body !== undefined) {
       follow.keep(body);
-      const { lastEventId, retryMs, failure } = await relay.pass(body);
+      const { lastEventId, retryMs, failure } = await relay.pass(body, isEnough);
+      isRest = true;
       if (isOver() || follow.isDone()) return undefined;
       if (!follow.mayGoOn(lastEventId)) return failure;
       body = await reconnect.after(lastEventId, retryMs, isOver);

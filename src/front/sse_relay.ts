@@ -65,12 +65,12 @@ export class EventRelay {
   }
 
   /**
-   * Writes what comes to the client, until the stream ends or breaks off. Reads no further while the client
-   * has no room (R49).
+   * Writes what comes to the client, until the stream ends or breaks off, or `isEnough` says after a read that
+   * nothing more is expected. Reads no further while the client has no room (R49).
    *
    * @throws {ProxyError} `upstream_protocol` for an event that is too large (R42)
    */
-  async pass(body: UpstreamBody): Promise<StreamEnd> {
+  async pass(body: UpstreamBody, isEnough: () => boolean): Promise<StreamEnd> {
     const { stream, maxBytes } = this.#target;
     const parser = new EventParser({ maxEventBytes: maxBytes });
     let failure: unknown;
@@ -81,6 +81,7 @@ export class EventRelay {
         const pieces = await body.next();
         if (pieces === null) break;
         for (const piece of pieces) await this.#write(feed(parser, piece));
+        if (isEnough()) break;
       }
     } catch (error) {
       if (error instanceof ProxyError && error.kind === "upstream_protocol") throw error;

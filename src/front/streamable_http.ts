@@ -14,7 +14,7 @@ import { ProxyError, toProxyError } from "../errors.ts";
 import { type ClientAnswer, type ClientRequest, detached, Fields } from "../http/mod.ts";
 import { type JsonLimits, parseBody, type ParsedBody } from "../json/mod.ts";
 import { Attachment, PassingStream } from "../relay/mod.ts";
-import type { Session, SessionTable } from "../session/mod.ts";
+import { notFound, type Session, type SessionTable } from "../session/mod.ts";
 import { EVENT_STREAM, streamFields } from "../sse/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
 import { toAnswer } from "./answer.ts";
@@ -259,7 +259,7 @@ async function terminate(
 /** The answer to a client that comes back to a stream which the proxy holds. */
 function comeBack(options: FrontOptions, session: Session, attachment: Attachment): ClientAnswer {
   attachment.whenOver(options.sessions.use(session));
-  options.exchanges.follow(attachment, true, session.principal);
+  options.exchanges.follow(attachment, true, servesStill(options, session.principal));
   const fields = new Fields(["content-type", EVENT_STREAM, "mcp-session-id", session.id]);
   return { status: 200, fields: streamFields(fields), body: attachment };
 }
@@ -314,7 +314,8 @@ async function pass(
     if (!(followed instanceof Attachment) && options.use !== undefined) {
       followed.whenOver(options.use.hold());
     }
-    options.exchanges.follow(followed, passage.isSubscription, passage.arrival.principal.id);
+    const isServed = servesStill(options, passage.arrival.principal.id);
+    options.exchanges.follow(followed, passage.isSubscription, isServed);
     const answered = found instanceof Promise ? await found : found;
     if (known !== undefined) countAnswer(known, answered, answer.body);
     return answered;
@@ -324,6 +325,11 @@ async function pass(
     answer?.body.discard();
     throw toProxyError(error).withId(passage.idText);
   }
+}
+
+/** Whether a reload has left the route and the principal where they are. */
+function servesStill({ use }: FrontOptions, principal: string): () => boolean {
+  return () => use?.serves(principal) ?? true;
 }
 
 /** Over when the upstream's part is: what the stream has still to say is at most one event. */
@@ -385,6 +391,13 @@ function settleSession(
     initialize: passage.initialize,
   }, passage.release);
   const opened = (session: Session) => {
+    if (!servesStill(options, session.principal)()) {
+      // Nobody would end it: its route or the key of its principal has gone while it was opened (R82, R91).
+      const { upstreamId } = session;
+      sessions.close(session);
+      letGo(upstream, { upstreamId, call: { ...call, sessionId: upstreamId } });
+      throw notFound();
+    }
     if (arrival.request.signal.aborted) {
       sessions.abandon(session);
       throw new ProxyError("client_closed", "The client went away before its session was there.");

@@ -13,4 +13,6 @@ export interface FrontUse {
   holdInterceptors(): () => void;
   /** Whether the upstream has been closed. */
   readonly isOver: boolean;
+  /** Whether the config of now has the route, and a key of the principal with this id. */
+  serves(principal: string): boolean;
 }

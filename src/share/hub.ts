@@ -236,10 +236,10 @@ export class Hub {
     this.#options.onOver(this);
   }
 
-  /** Ends it, and its session at the server. */
-  retire(): void {
+  /** Ends it, and its session at the server; resolves when that knows. Never rejects. */
+  async retire(): Promise<void> {
     this.end();
-    this.#aside("(end of the session)", () => this.#state.session.terminate());
+    await this.#aside("(end of the session)", () => this.#state.session.terminate());
   }
 
   async #resume(member: Member, call: UpstreamCall, lastEventId: string): Promise<UpstreamAnswer> {
@@ -296,7 +296,7 @@ export class Hub {
     const { clock, bounds } = this.#state.settings;
     this.#idle?.cancel();
     this.#idle = clock.after(bounds.idleMs, () => {
-      if (this.size === 0) this.retire();
+      if (this.size === 0) void this.retire();
     });
   }
 

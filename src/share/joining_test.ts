@@ -286,3 +286,20 @@ Deno.test("close() ends the streams, leaves no timer, and closes the upstream", 
   assertEquals([server.closed, clock.timers], [true, 0]);
   await assertRejects(() => SharedClient.join(shared), ProxyError, "has ended");
 });
+
+Deno.test("R82 close() has the server told that its sessions are over, and waits for one that hangs only so long", async () => {
+  for (const hangs of [false, true]) {
+    const { server, shared, clock } = setup();
+    await SharedClient.join(shared);
+    if (hangs) {
+      server.script = ({ kind }) => kind === "terminate" ? new Promise(() => {}) : undefined;
+    }
+    const closing = shared.close();
+    await relay.settled();
+    assertEquals(server.calls.filter(({ kind }) => kind === "terminate").length, 1);
+    assertEquals([server.closed, clock.timers], hangs ? [false, 1] : [true, 0]);
+    clock.advance(2_000);
+    await closing;
+    assertEquals([server.closed, clock.timers], [true, 0]);
+  }
+});

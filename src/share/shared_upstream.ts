@@ -26,6 +26,9 @@ import { Hub } from "./hub.ts";
 import { Member } from "./member.ts";
 import { type Settings, settings, type SharedOptions } from "./options.ts";
 
+/** How long servers may take to be told that sessions are over, before their connections are closed, in milliseconds. */
+const FAREWELL_MS = 2_000;
+
 /** Random bytes in the id of a member: 256 bits. */
 const MEMBER_ID_BYTES = 32;
 /** What a request of 2026-07-28 and later has in `params._meta`; such a request has no session. */
@@ -134,7 +137,10 @@ class Sharing {
   async close(): Promise<void> {
     this.#closed = true;
     this.#sweep?.cancel();
-    for (const hub of [...this.#hubs.values()]) hub.end();
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = this.#settings.clock.after(FAREWELL_MS, resolve);
+    await Promise.race([Promise.all([...this.#hubs.values()].map((hub) => hub.retire())), late]);
+    timer.cancel();
     await this.#upstream.close();
   }
 
@@ -227,7 +233,7 @@ class Sharing {
   #dropIdleHub(): void {
     const idle = this.#hubs.values().find((hub) => hub.size === 0);
     if (idle === undefined) throw exhausted();
-    idle.retire();
+    void idle.retire();
   }
 
   /** Looks after members that were forgotten by who has their ids: nobody tells of that. */
