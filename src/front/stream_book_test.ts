@@ -25,6 +25,7 @@ Deno.test("R66 a stream that was opened in a session that has been made anew mea
   const [stale, fresh] = [openBody(), openBody()];
   book.listening(session, stale.body, { at: AT, generation: 1 });
   book.listening(session, fresh.body, { at: AT, generation: 2 });
+  assertEquals([stale.told.discarded, fresh.told.discarded], [1, 0]);
   book.renewed(session, AT);
   assertEquals([stale.told.discarded, fresh.told.discarded], [1, 0]);
 });
