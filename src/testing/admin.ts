@@ -44,6 +44,7 @@ export function fakeTargets(
     state: known.get(name)!,
     reason: null,
     forMs: 0,
+    pausedForMs: 0,
     failuresInRow: 0,
     ejections: 0,
     breaker: "closed",
