@@ -87,6 +87,7 @@ Deno.test("a drained proxy is not ready, answers with close, and is itself again
     assertEquals(JSON.parse(begun.text), {
       draining: true,
       stopping: false,
+      requestsWaiting: 1,
       answersUnderWay: 0,
       subscriptions: 0,
       clientConnections: 2,
@@ -109,7 +110,8 @@ Deno.test("a drained proxy is not ready, answers with close, and is itself again
       assertEquals([status, headers.get("connection")], [200, "close"]);
       assert(await client.ended());
     }
-    assertEquals((await told(proxy, "/drain")).clientConnections, 0);
+    const over = await told(proxy, "/drain");
+    assertEquals([over.clientConnections, over.requestsWaiting], [0, 0]);
     for (let times = 0; times < 2; times++) {
       assertEquals((await adminRequest(proxy.adminOrigin, "POST", "/resume")).status, 200);
     }

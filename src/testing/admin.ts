@@ -76,6 +76,7 @@ export function fakeAdmin(sources: Partial<AdminSources> = {}) {
   const logger = keptLog();
   const state = (): ToldDrain => ({
     ...told,
+    requestsWaiting: 1,
     answersUnderWay: 3,
     subscriptions: 2,
     clientConnections: null,
