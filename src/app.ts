@@ -86,7 +86,7 @@ export function createApp(options: AppOptions): App {
     },
   };
   return {
-    handler: createHandler({ current, logger, clock }),
+    handler: createHandler({ current, logger, clock, exchanges: parts.exchanges }),
     admin: adminHandler(door, {
       uptimeMs,
       snapshot: () => ({ uptimeMs: uptimeMs(), ...snapshotOf(parts, current()) }),

@@ -64,6 +64,7 @@ export class Drain implements ProcessDrain {
     return {
       draining: this.isDraining,
       stopping: this.#stopping,
+      requestsWaiting: exchanges.waiting,
       answersUnderWay: exchanges.size,
       subscriptions: exchanges.subscriptions,
       clientConnections: clientConnections(),

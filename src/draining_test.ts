@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { startModernServer } from "../conformance/servers/modern.ts";
 import {
   admin,
@@ -87,6 +87,7 @@ Deno.test("a drained proxy is not ready, answers with close, and is itself again
     assertEquals(JSON.parse(begun.text), {
       draining: true,
       stopping: false,
+      requestsWaiting: 1,
       answersUnderWay: 0,
       subscriptions: 0,
       clientConnections: 2,
@@ -109,7 +110,8 @@ Deno.test("a drained proxy is not ready, answers with close, and is itself again
       assertEquals([status, headers.get("connection")], [200, "close"]);
       assert(await client.ended());
     }
-    assertEquals((await told(proxy, "/drain")).clientConnections, 0);
+    const over = await told(proxy, "/drain");
+    assertEquals([over.clientConnections, over.requestsWaiting], [0, 0]);
     for (let times = 0; times < 2; times++) {
       assertEquals((await adminRequest(proxy.adminOrigin, "POST", "/resume")).status, 200);
     }
@@ -123,6 +125,32 @@ Deno.test("a drained proxy is not ready, answers with close, and is itself again
     assertEquals(lines.filter((line) => line.includes("draining")).length, 2);
   });
 });
+
+for (const httpServer of ["switchyard", "deno"]) {
+  Deno.test(`R84 while the process stops, its admin address tells so until the last answer is over (${httpServer})`, async () => {
+    const release = Promise.withResolvers<void>();
+    await using upstream = scriptedUpstream(async (_, to) => {
+      await release.promise;
+      await to.write(ANSWER);
+    });
+    const settings = { ...config, httpServer };
+    await withProxy({ upstream: upstream.url, config: settings }, async (proxy) => {
+      using slow = await RawClient.connect(proxy.origin);
+      await slow.write(jsonPost(messages.ping()));
+      await upstream.received(0);
+      const stopped = proxy.stop();
+      const ready = await adminRequest(proxy.adminOrigin, "GET", "/readyz");
+      assertEquals([ready.status, JSON.parse(ready.text).status], [503, "stopping"]);
+      assertEquals((await adminRequest(proxy.adminOrigin, "GET", "/healthz")).status, 200);
+      assertEquals((await told(proxy, "/drain")).stopping, true);
+      release.resolve();
+      assertEquals((await slow.readResponse()).status, 200);
+      slow[Symbol.dispose]();
+      assertEquals(await stopped, true);
+      await assertRejects(() => adminRequest(proxy.adminOrigin, "GET", "/healthz"));
+    });
+  });
+}
 
 Deno.test("the runtime's server says close too while the proxy drains, and leaves the closing to the client", async () => {
   await using upstream = scriptedUpstream((_, to) => to.write(ANSWER));

@@ -13,6 +13,7 @@ import {
   allowedOrigin,
   checkHost,
   type DoorRules,
+  type Exchanges,
   type Front,
   preflight,
   refusal,
@@ -47,6 +48,8 @@ export interface HandlerOptions {
   readonly logger: Logger;
   /** Time. */
   readonly clock: Clock;
+  /** Where requests are counted that wait for their answer. */
+  readonly exchanges: Pick<Exchanges, "untilBegun">;
 }
 
 /** What the log line of a request tells. */
@@ -65,7 +68,7 @@ export function createHandler(options: HandlerOptions): Handler {
     const isTold = options.logger.enabled("info");
     const startedMs = isTold ? options.clock.monotonicMs() : 0;
     const story: Story = { origin: null };
-    const found = await answer(options, request, story);
+    const found = await options.exchanges.untilBegun(answer(options, request, story));
     if (isTold) logRequest(options, request, found.status, story, startedMs);
     return found;
   };

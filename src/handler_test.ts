@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { ANONYMOUS, type Authenticator } from "./auth/mod.ts";
 import { ProxyError } from "./errors.ts";
+import { Exchanges } from "./front/mod.ts";
 import { createHandler, type HandlerRules, type Route } from "./handler.ts";
 import { type ClientRequest, Fields, NEVER_ABORTED } from "./http/mod.ts";
 import { nullLogger } from "./telemetry/mod.ts";
@@ -26,6 +27,7 @@ async function post(authenticate: Authenticator["authenticate"]): Promise<unknow
     current: () => rules,
     logger: nullLogger,
     clock: new ManualClock(),
+    exchanges: new Exchanges(),
   });
   const request: ClientRequest = {
     method: "POST",

@@ -154,16 +154,17 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
     await app.close();
     throw error;
   }
+  const [clients, admin] = servers;
   const stopAll = async () => {
     const [inTime] = await Promise.all([
-      stop(
-        () => app.drain(),
-        () => app.close(),
-        () => servers.forEach((server) => server.cut()),
-        Promise.all(servers.map((server) => server.shutdown())),
-        app.reloads.config.drainTimeoutMs,
+      stop({
+        drain: () => app.drain(),
+        clients: clients!,
+        admin,
+        cutUpstreams: () => app.close(),
+        drainTimeoutMs: app.reloads.config.drainTimeoutMs,
         clock,
-      ),
+      }),
       app.finishRecording(),
     ]);
     return inTime;
@@ -239,20 +240,28 @@ function originOf({ hostname, port }: Deno.NetAddr): string {
 /** How long after the cut connections may take to notice it. */
 const CUT_GRACE_MS = 500;
 
-async function stop(
-  drain: () => void,
-  cutUpstreams: () => Promise<void>,
-  cutClients: () => void,
-  finished: Promise<unknown>,
-  drainTimeoutMs: number,
-  clock: Clock,
-): Promise<boolean> {
+/** What is stopped, and how. */
+interface Stopping {
+  readonly drain: () => void;
+  readonly clients: HttpServer;
+  readonly admin: HttpServer | undefined;
+  readonly cutUpstreams: () => Promise<void>;
+  readonly drainTimeoutMs: number;
+  readonly clock: Clock;
+}
+
+/** Whether all answers were over in time. */
+async function stop(stopping: Stopping): Promise<boolean> {
+  const { drain, clients, admin, cutUpstreams, drainTimeoutMs, clock } = stopping;
   drain();
+  const finished = clients.shutdown();
   const inTime = await within(finished, drainTimeoutMs, clock);
+  // Until then probes and operators are told that the process stops, and not that it is gone.
+  if (admin !== undefined && !await within(admin.shutdown(), CUT_GRACE_MS, clock)) admin.cut();
   await cutUpstreams();
   // The answers break off, which ends the connections of the clients unless one does not read.
   if (!inTime && !await within(finished, CUT_GRACE_MS, clock)) {
-    cutClients();
+    clients.cut();
     await within(finished, CUT_GRACE_MS, clock);
   }
   return inTime;

@@ -7,6 +7,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
+  admin,
   askers,
   eventClient,
   type EventServer,
@@ -22,6 +23,7 @@ import {
   withProxy,
 } from "./testing/mod.ts";
 
+const { adminRequest } = admin;
 const { event, progress, result } = streams;
 const MAX_CONNECTIONS = 16;
 const ADMIN = { admin: "127.0.0.1:0" };
@@ -210,6 +212,29 @@ Deno.test("R57 R66 the stream on which a server speaks first goes on at another 
       new TextDecoder().decode(body).includes('"initialize"')
     );
     assertEquals(begun.length, 1);
+  }));
+
+Deno.test("R66 the stream on which a server speaks first leaves a drained target that holds it open, with its session", () =>
+  withSessionAtFirst(async ({ origin, adminOrigin }, session, a, b) => {
+    using stream = await eventClient.listen(origin, session);
+    const left = await a.stream(0);
+    await left.send(event("e1", progress(1)));
+    while ((await stream.next() as { data?: string }).data !== progress(1));
+    const drain = "/targets/%2Fmcp/a/drain?moveAfterMs=0";
+    assertEquals((await adminRequest(adminOrigin, "POST", drain)).status, 200);
+    using asked = await eventClient.call(origin, session, 7);
+    const answering = await b.stream(0);
+    await answering.send(event("e0", result(7)));
+    await answering.end();
+    assertEquals((await asked.rest()).at(-1)!.data, result(7));
+    const taken = await b.stream(1);
+    assertEquals(taken.request.line.split(" ")[0], "GET");
+    assertEquals(taken.request.field("mcp-session-id"), "inner-of-b");
+    assertEquals(taken.request.field("last-event-id"), undefined);
+    await taken.send(event("e1", progress(2)));
+    assertEquals((await stream.next() as { data?: string }).data, progress(2));
+    const targets = JSON.parse((await adminRequest(adminOrigin, "GET", "/targets/%2Fmcp")).text);
+    assertEquals(targets.targets[0].underWay, 0);
   }));
 
 const CLIENTS = 999;

@@ -77,7 +77,12 @@ Deno.test("moveAfterMs is whole milliseconds up to a week; what is not understoo
 
 Deno.test("the process is drained and taken back, but not while it stops", async () => {
   const { ask, told } = fakeAdmin();
-  const rest = { answersUnderWay: 3, subscriptions: 2, clientConnections: null };
+  const rest = {
+    requestsWaiting: 1,
+    answersUnderWay: 3,
+    subscriptions: 2,
+    clientConnections: null,
+  };
   const off = { draining: false, stopping: false, ...rest };
   assertEquals((await ask("GET", "/drain")).value, off);
   assertEquals((await ask("POST", "/drain")).value, { ...off, draining: true });

@@ -47,6 +47,8 @@ export interface ToldDrain {
   readonly draining: boolean;
   /** Whether it stops, which cannot be taken back. */
   readonly stopping: boolean;
+  /** Requests of clients whose answer has not begun. */
+  readonly requestsWaiting: number;
   /** Answers that are not over yet, streams included. */
   readonly answersUnderWay: number;
   /** Of those, the streams without an end of their own. */

@@ -278,10 +278,11 @@ for (const status of [429, 503]) {
     calls(a, 1, answered(status, 0, 2_000));
     calls(a, 1, answered(status, 0, 500));
     assertEquals([a.state, a.isAvailable, a.share, b.isAvailable], ["up", false, 1, true]);
+    assertEquals([a.told().pausedForMs, b.told().pausedForMs], [2_000, 0]);
     clock.advance(1_999);
-    assertEquals(a.isAvailable, false);
+    assertEquals([a.isAvailable, a.told().pausedForMs], [false, 1]);
     clock.advance(1);
-    assertEquals([a.isAvailable, a.told().ejections], [true, 0]);
+    assertEquals([a.isAvailable, a.told().ejections, a.told().pausedForMs], [true, 0, 0]);
   });
 }
 

@@ -57,6 +57,8 @@ export interface HealthTold {
   readonly reason: string | null;
   /** For how long it has been so, in milliseconds. */
   readonly forMs: number;
+  /** How long it still wants to be left alone, as its `Retry-After` said, in milliseconds; 0 where it does not. */
+  readonly pausedForMs: number;
   /** Failed calls in a row. */
   readonly failuresInRow: number;
   /** How often it was ejected or down since the start. */

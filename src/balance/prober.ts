@@ -179,7 +179,14 @@ function ownFields(headers: ProbeOptions["headers"]): string[] {
 function reasonOf(thrown: unknown, timeoutMs: number): string {
   const { kind, cause } = toProxyError(thrown);
   if (cause instanceof Deno.errors.ConnectionRefused) return "refused";
+  if (cause instanceof Deno.errors.NotCapable) return lacking(cause);
   return REASONS[kind] ?? `no answer in ${timeoutMs} ms`;
+}
+
+/** Deno names the flag, and the address as well, which is kept from the pages. */
+function lacking({ message }: Error): string {
+  const flag = /--allow-[a-z]+/.exec(message)?.[0];
+  return `the proxy lacks a permission${flag === undefined ? "" : ` (${flag})`}`;
 }
 
 const REASONS: Readonly<Partial<Record<ErrorKind, string>>> = {

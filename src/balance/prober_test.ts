@@ -194,6 +194,18 @@ for (const [bytes, expected] of STREAMS) {
   });
 }
 
+Deno.test({
+  name: "a socket that the proxy may not open is told as that, and not as a server that is away",
+  permissions: { read: true, net: true, write: false },
+  async fn() {
+    const { clock, next, stop } = probing("unix:/run/nowhere/mcp.sock");
+    const told = next();
+    clock.advance(500);
+    assertEquals(await told, [false, "the proxy lacks a permission (--allow-write)"]);
+    await stop();
+  },
+});
+
 Deno.test("R65 a port that refuses is told as that, again and again", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;

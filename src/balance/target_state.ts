@@ -163,14 +163,16 @@ export class WatchedTarget implements TargetHealth {
   told(): HealthTold {
     const nowMs = this.#settle();
     const probe = this.#probe;
+    const { medianMs } = this.#latencies;
     return {
       state: this.#state,
       reason: this.#reason,
       forMs: Math.round(nowMs - this.#sinceMs),
+      pausedForMs: Math.max(0, Math.round(this.#pauseUntilMs - nowMs)),
       failuresInRow: this.#failures,
       ejections: this.#ejections,
       breaker: this.#breaker.state(nowMs),
-      medianMs: this.#latencies.medianMs,
+      medianMs: medianMs === null ? null : Math.round(medianMs * 1_000) / 1_000,
       probe: probe === undefined ? null : { agoMs: Math.round(nowMs - probe.atMs), ok: probe.ok },
     };
   }

@@ -42,6 +42,14 @@ Deno.test("a probe is a word or a path, and what counts can be switched off with
   assertEquals([health.maxFailures, health.slowFactor, health.breakerTimeouts], [0, 0, 0]);
 });
 
+Deno.test("several URLs in one are refused, with the way to name several", async () => {
+  const both = "http://a.example/mcp,http://b.example/mcp";
+  assertEquals(await problems({ url: both }), [
+    `routes[0].upstream.url: found "${both}", wanted one URL; further servers go into targets, or each into an --upstream of its own`,
+  ]);
+  assertEquals((await load({ url: "http://a.example/a,b/mcp" })).url, "http://a.example/a,b/mcp");
+});
+
 Deno.test("targets: one of url, targets and stdio; names and addresses of their own", async () => {
   assertEquals(await problems({ url: "http://x/", targets: [A] }), [
     "routes[0].upstream.targets: found targets beside url, wanted one of the two",

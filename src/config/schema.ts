@@ -42,6 +42,8 @@ const address = z.string().refine((value) => parseAddress(value) !== undefined, 
 const upstreamUrl = z.string().refine((value) => parseTarget(value, NO_TLS) !== undefined, {
   error:
     "an http:// or https:// URL without user name, password or fragment, or unix:/path/of/socket",
+}).refine((value) => !/[,\s](https?:\/\/|unix:)/i.test(value), {
+  error: "one URL; further servers go into targets, or each into an --upstream of its own",
 });
 
 const NO_TLS = { caCerts: [], cert: undefined, key: undefined };

@@ -18,6 +18,22 @@ export class Exchanges {
   /** The subscriptions, each with whether it may go on. */
   readonly #subscriptions = new Map<Followed, () => boolean>();
   #draining = false;
+  #waiting = 0;
+
+  /** How many requests there are whose answer has not begun. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Counts a request until its answer begins, or it has failed. */
+  async untilBegun<T>(answering: Promise<T>): Promise<T> {
+    this.#waiting++;
+    try {
+      return await answering;
+    } finally {
+      this.#waiting--;
+    }
+  }
 
   /** How many answers are under way. */
   get size(): number {

@@ -27,6 +27,6 @@ export {
   streamableHttpFront,
 } from "./streamable_http.ts";
 export type { InterceptorsOptions } from "./interceptors.ts";
-export { SessionStreamBook } from "./stream_book.ts";
+export { type ListenedTo, SessionStreamBook } from "./stream_book.ts";
 export { type ServedRoute, type StreamContext, Streams, type StreamsOptions } from "./streams.ts";
 export type { FrontUse } from "./use.ts";

@@ -216,7 +216,10 @@ export class Recovery {
     }
     if (kept) {
       const { key, record: { generation } } = session;
-      logger.info("session made anew: the upstream server had lost it", {
+      const why = refusal.hasMoved
+        ? "its target is gone, down or drained"
+        : "the upstream server had lost it";
+      logger.info(`session made anew: ${why}`, {
         session: key,
         generation,
       });

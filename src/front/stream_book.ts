@@ -10,12 +10,20 @@ import { type SessionStreams, StreamTally, type StreamTraffic } from "../relay/m
 import type { Session } from "../session/mod.ts";
 import type { Upstream, UpstreamBody } from "../upstream/mod.ts";
 
+/** Where a server speaks first. */
+export interface ListenedTo {
+  /** The server, or all of a route that are the same to clients. */
+  readonly at: Upstream;
+  /** The generation of the session there. */
+  readonly generation: number;
+}
+
 /** The streams of all sessions by their sessions. */
 export class SessionStreamBook {
   readonly #streams = new WeakMap<Session, SessionStreams>();
   readonly #tallies = new WeakMap<Session, StreamTally>();
-  /** What servers speak first on, and which. */
-  readonly #listening = new WeakMap<Session, Map<UpstreamBody, Upstream>>();
+  /** What servers speak first on, and where that is. */
+  readonly #listening = new WeakMap<Session, Map<UpstreamBody, ListenedTo>>();
 
   /** The streams of a session that are held here, the oldest first, and what has passed on them. */
   told(session: Session): Iterable<StreamTraffic> {
@@ -42,21 +50,24 @@ export class SessionStreamBook {
     return made;
   }
 
-  /** The server `at` speaks first on this body. */
-  listening(session: Session, body: UpstreamBody, at: Upstream): void {
-    const bodies = this.#listening.get(session) ?? new Map<UpstreamBody, Upstream>();
-    this.#listening.set(session, bodies.set(body, at));
+  /** The server `at` speaks first on this body, in the upstream session of this generation. */
+  listening(session: Session, body: UpstreamBody, { at, generation }: ListenedTo): void {
+    // It was made anew while this stream was being opened.
+    if (generation < session.record.generation) return body.discard();
+    const bodies = this.#listening.get(session) ?? new Map<UpstreamBody, ListenedTo>();
+    this.#listening.set(session, bodies.set(body, { at, generation }));
     body.whenOver(() => void bodies.delete(body));
   }
 
   /**
-   * The upstream session was made anew at the server `at`. Where that is another one than before, which may
-   * still run, nothing that concerns the session comes from there any more: its streams are taken for broken,
-   * and so go on at the new one.
+   * The upstream session was made anew at the server `at`. Nothing that concerns the session comes from where it
+   * was before, which may hold its streams open all the same, being drained or hung: they are taken for broken,
+   * and so go on in the new one.
    */
   renewed(session: Session, at: Upstream): void {
+    const { generation } = session.record;
     for (const [body, from] of [...this.#listening.get(session) ?? []]) {
-      if (from !== at) body.discard();
+      if (from.at !== at || from.generation < generation) body.discard();
     }
   }
 }

@@ -276,10 +276,11 @@ async function pass(
   const call = callOf(options, passage);
   let answer: UpstreamAnswer | undefined;
   try {
-    const generation = session?.record.generation;
+    let generation = session?.record.generation;
     answer = await send(call);
     if (session !== undefined && Recovery.isSuspect(answer)) {
       answer = await recovered(options, passage, generation!, answer, call, send);
+      ({ generation } = session.record);
     }
     const settling = settleSession(options, passage, call, answer);
     const known = settling instanceof Promise ? await settling : settling;
@@ -300,6 +301,7 @@ async function pass(
         const passing = options.streams.begin(body, {
           ...passage,
           session: known,
+          generation,
           call,
           inspect: interceptors?.inspect(call),
           first: interceptors?.first(),

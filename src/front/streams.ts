@@ -78,6 +78,8 @@ export interface StreamContext {
   readonly session: Session | undefined;
   /** The call that it answers. */
   readonly call: UpstreamCall;
+  /** The generation of that session in which the answer came; the one now where it is left out. */
+  readonly generation?: number | undefined;
   /** The exact text of the request's id, where there is one request. */
   readonly idText: string | undefined;
   /** The exact texts of the ids of all requests that it answers. */
@@ -156,7 +158,8 @@ export class Streams {
         traffic,
       });
     }
-    if (requestIds.length === 0) this.#follow(session!, body, this.#options);
+    const generation = context.generation ?? session!.record.generation;
+    if (requestIds.length === 0) this.#follow(session!, body, this.#options, generation);
     return streams.open({
       body,
       requestIds,
@@ -201,8 +204,13 @@ export class Streams {
   }
 
   /** Keeps the upstream open for a body on which the server speaks first, and lets the book end it. */
-  #follow(session: Session, body: UpstreamBody, { use, upstream }: ServedRoute): void {
-    this.#book.listening(session, body, upstream);
+  #follow(
+    session: Session,
+    body: UpstreamBody,
+    { use, upstream }: ServedRoute,
+    generation: number,
+  ): void {
+    this.#book.listening(session, body, { at: upstream, generation });
     const release = use?.hold();
     if (release !== undefined) body.whenOver(release);
   }
@@ -210,9 +218,10 @@ export class Streams {
   /** How a stream of a session reaches the upstream again, and what it keeps open until it is over. */
   #upstreamOf(
     session: Session,
-    stream: Pick<StreamContext, "call" | "requestIds">,
+    stream: Pick<StreamContext, "call" | "requestIds" | "generation">,
   ): Pick<NewStream, "listen" | "onSessionGone" | "backOff" | "onOver"> {
-    const begun: Begun = { generation: session.record.generation, staleIds: undefined };
+    const generation = stream.generation ?? session.record.generation;
+    const begun: Begun = { generation, staleIds: undefined };
     const { backOff, use } = this.#options;
     return {
       backOff,
@@ -262,7 +271,7 @@ export class Streams {
           return upstream.listen(again);
         },
       );
-    if (!answersRequests) this.#follow(session, settled.body, served);
+    if (!answersRequests) this.#follow(session, settled.body, served, begun.generation);
     return settled;
   }
 

@@ -44,6 +44,7 @@ export function fakeTargets(
     state: known.get(name)!,
     reason: null,
     forMs: 0,
+    pausedForMs: 0,
     failuresInRow: 0,
     ejections: 0,
     breaker: "closed",
@@ -75,6 +76,7 @@ export function fakeAdmin(sources: Partial<AdminSources> = {}) {
   const logger = keptLog();
   const state = (): ToldDrain => ({
     ...told,
+    requestsWaiting: 1,
     answersUnderWay: 3,
     subscriptions: 2,
     clientConnections: null,

@@ -81,6 +81,7 @@ export class FakeHealth implements TargetHealth {
       state: this.state,
       reason,
       forMs: 0,
+      pausedForMs: 0,
       failuresInRow: 0,
       ejections: 0,
       breaker: this.waitMs === 0 ? "closed" : "open",
