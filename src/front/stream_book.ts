@@ -6,6 +6,7 @@
  */
 
 import type { Clock } from "../clock.ts";
+import { targetOfId } from "../http/mod.ts";
 import { type SessionStreams, StreamTally, type StreamTraffic } from "../relay/mod.ts";
 import type { Session } from "../session/mod.ts";
 import type { Upstream, UpstreamBody } from "../upstream/mod.ts";
@@ -23,7 +24,7 @@ export class SessionStreamBook {
   readonly #streams = new WeakMap<Session, SessionStreams>();
   readonly #tallies = new WeakMap<Session, StreamTally>();
   /** What servers speak first on, and where that is. */
-  readonly #listening = new WeakMap<Session, Map<UpstreamBody, ListenedTo>>();
+  readonly #listening = new WeakMap<Session, Map<UpstreamBody, { at: Upstream; target: string }>>();
 
   /** The streams of a session that are held here, the oldest first, and what has passed on them. */
   told(session: Session): Iterable<StreamTraffic> {
@@ -54,20 +55,26 @@ export class SessionStreamBook {
   listening(session: Session, body: UpstreamBody, { at, generation }: ListenedTo): void {
     // It was made anew while this stream was being opened.
     if (generation < session.record.generation) return body.discard();
-    const bodies = this.#listening.get(session) ?? new Map<UpstreamBody, ListenedTo>();
-    this.#listening.set(session, bodies.set(body, { at, generation }));
+    const bodies = this.#listening.get(session) ??
+      new Map<UpstreamBody, { at: Upstream; target: string }>();
+    this.#listening.set(session, bodies.set(body, { at, target: targetOf(session) }));
     body.whenOver(() => void bodies.delete(body));
   }
 
   /**
-   * The upstream session was made anew at the server `at`. Nothing that concerns the session comes from where it
-   * was before, which may hold its streams open all the same, being drained or hung: they are taken for broken,
-   * and so go on in the new one.
+   * The upstream session was made anew at the server `at`. Where that is another one than before, or another
+   * target, the one before may hold its streams open all the same, being drained or hung: they are taken for
+   * broken, and so go on at the new one.
    */
   renewed(session: Session, at: Upstream): void {
-    const { generation } = session.record;
+    const target = targetOf(session);
     for (const [body, from] of [...this.#listening.get(session) ?? []]) {
-      if (from.at !== at || from.generation < generation) body.discard();
+      if (from.at !== at || from.target !== target) body.discard();
     }
   }
+}
+
+/** The target that a session is at. */
+function targetOf({ record }: Session): string {
+  return targetOfId(record.upstreamId);
 }

@@ -21,7 +21,7 @@ function openBody() {
 
 Deno.test("R66 a stream that was opened in a session that has been made anew meanwhile is given up at once", () => {
   const book = new SessionStreamBook();
-  const session = { record: { generation: 2 } } as unknown as Session;
+  const session = { record: { generation: 2, upstreamId: "a.1" } } as unknown as Session;
   const [stale, fresh] = [openBody(), openBody()];
   book.listening(session, stale.body, { at: AT, generation: 1 });
   book.listening(session, fresh.body, { at: AT, generation: 2 });
