@@ -17,17 +17,8 @@ import {
   streams,
 } from "./testing/mod.ts";
 
-const { done, routeTo, withReloadable } = reloading;
+const { done, namedUpstream, routeTo, tagged, withReloadable } = reloading;
 const { event, progress } = streams;
-
-const TAGGING = new URL("./testing/tagging.ts", import.meta.url).href;
-const tagged = (tag: string) => ({ interceptors: [{ module: TAGGING, options: { tag } }] });
-
-/** An upstream that names itself in its answers. */
-function namedUpstream(name: string) {
-  const answer = jsonAnswer(JSON.stringify({ jsonrpc: "2.0", id: 1, result: { name } }));
-  return scriptedUpstream((_, to) => to.write(answer));
-}
 
 /** What answers a ping: the status, and the result. */
 async function ping(origin: string) {

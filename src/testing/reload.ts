@@ -9,6 +9,7 @@ import type { ReloadOutcome } from "../config/mod.ts";
 import { configSchema } from "../config/schema.ts";
 import { type RunningProxy, serve } from "../server.ts";
 import { createLogger } from "../telemetry/mod.ts";
+import { jsonAnswer, scriptedUpstream } from "./scripted_upstream.ts";
 
 type Settings = Readonly<Record<string, unknown>>;
 
@@ -72,4 +73,15 @@ export function done(
   routes: Partial<Record<"added" | "removed" | "changed" | "kept", readonly string[]>>,
 ): ReloadOutcome {
   return { ok: true, routes: { added: [], removed: [], changed: [], kept: [], ...routes } };
+}
+
+const TAGGING = new URL("./tagging.ts", import.meta.url).href;
+
+/** An interceptor that puts a tag on what passes. */
+export const tagged = (tag: string) => ({ interceptors: [{ module: TAGGING, options: { tag } }] });
+
+/** An upstream that names itself in its answers. */
+export function namedUpstream(name: string) {
+  const answer = jsonAnswer(JSON.stringify({ jsonrpc: "2.0", id: 1, result: { name } }));
+  return scriptedUpstream((_, to) => to.write(answer));
 }
