@@ -65,7 +65,6 @@ async function listening({ clients, server }: Herd): Promise<void> {
 async function streamsBreak({ clients, server }: Herd): Promise<void> {
   const before = [...server.gets];
   server.breakAll();
-  while (server.streams > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   server.reset();
   const events = await herd.forAll(clients, (client) => client.event(), CLIENTS);
   assert(events.every((data) => data !== undefined));

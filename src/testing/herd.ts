@@ -134,7 +134,11 @@ class Herd implements HerdServer {
   }
 
   breakAll() {
-    for (const line of [...this.#streaming, ...this.#lines]) line.close();
+    const broken = [...this.#streaming, ...this.#lines];
+    // At once, and not when each notices: what comes by then is new.
+    this.#streaming.clear();
+    this.#lines.clear();
+    for (const line of broken) line.close();
   }
 
   forget() {
@@ -166,18 +170,24 @@ class Herd implements HerdServer {
       for await (const conn of listener) {
         const line = new Line(conn);
         this.#lines.add(line);
-        this.mostCalls = Math.max(this.mostCalls, this.#lines.size - this.#streaming.size);
-        const serving = this.#serve(line).catch(() => {}).finally(() => {
+        const served = this.#serve(line).catch(() => {}).finally(() => {
           this.#lines.delete(line);
           this.#streaming.delete(line);
-          this.#serving.delete(serving);
           line.close();
         });
+        const serving = Promise.all([served, this.#count()])
+          .then(() => void this.#serving.delete(serving));
         this.#serving.add(serving);
       }
     } catch {
       // Closed while it waited.
     }
+  }
+
+  /** Counts the connections a turn behind a new one, when those that were closed ahead of it are known to be. */
+  async #count(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve));
+    this.mostCalls = Math.max(this.mostCalls, this.#lines.size - this.#streaming.size);
   }
 
   async #serve(line: Line): Promise<void> {
@@ -192,6 +202,7 @@ class Herd implements HerdServer {
       this.counts.set(method, (this.counts.get(method) ?? 0) + 1);
       if (method === "GET") this.gets.push(session!);
       if (this.#thinkMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#thinkMs));
+      if (!this.#lines.has(line)) return;
       // Ahead of the head: whoever has read that may connect again at once.
       if (method === "GET" && this.#known.has(session!)) this.#streaming.add(line);
       await line.write(this.#answer(method, message.id, session));
