@@ -13,6 +13,8 @@ const CLIENTS = 5_000;
 const CALLERS = 1_500;
 const LIMITS = { maxConnections: 64, maxQueued: 1_000 };
 const SPREAD_MS = 1_000;
+/** However busy the machine is: it is not about giving up. */
+const PATIENCE_MS = 600_000;
 
 interface Herd {
   readonly clients: readonly herd.HerdClient[];
@@ -23,11 +25,11 @@ interface Herd {
 async function withHerd(test: (herd: Herd) => Promise<void>): Promise<void> {
   await using server = herd.herdServer();
   const file = await Deno.makeTempFile({ suffix: ".json" });
-  // However busy the machine is: it is not about giving up.
   const reconnect = { attempts: 100, initialDelayMs: SPREAD_MS, maxDelayMs: 2 * SPREAD_MS };
   const upstream = { url: server.url, ...LIMITS, reconnect };
   const routes = [{ path: "/mcp", upstream }];
-  const config = { listen: "127.0.0.1:0", logLevel: "error", drainTimeoutMs: 0, routes };
+  const limits = { requestHeadTimeoutMs: PATIENCE_MS, connectionIdleTimeoutMs: PATIENCE_MS };
+  const config = { listen: "127.0.0.1:0", logLevel: "error", drainTimeoutMs: 0, limits, routes };
   await Deno.writeTextFile(file, JSON.stringify(config));
   const program = startProgram(["serve", "--config", file]);
   const clients: herd.HerdClient[] = [];
