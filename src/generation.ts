@@ -11,7 +11,6 @@ import { anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
 import { type Config, httpSsePaths, type LimitsConfig, type RouteConfig } from "./config/mod.ts";
 import {
   type DoorRules,
-  type Front,
   type FrontOptions,
   type FrontUse,
   HttpSseClients,
@@ -138,6 +137,14 @@ function useOf(
   { config: { name }, server: { held }, pipeline }: Wiring,
 ): FrontUse {
   return {
+    enter() {
+      held.enter();
+      pipeline?.enter();
+    },
+    leave() {
+      held.leave();
+      pipeline?.leave();
+    },
     hold() {
       const releases = [held.hold(), pipeline?.hold()];
       return () => releases.forEach((release) => release?.());
@@ -194,8 +201,8 @@ function wireRoute(
     limits: { ...limits, maxDepth: limits.maxJsonDepth },
     use,
   };
-  const front = counted(streamableHttpFront({ ...common, streams }), use);
-  return [[path, { name, front }], ...wireHttpSse(parts, { name, path, backOff }, common)];
+  const front = streamableHttpFront({ ...common, streams });
+  return [[path, { name, front, use }], ...wireHttpSse(parts, { name, path, backOff }, common)];
 }
 
 /** The same route for clients of HTTP+SSE. */
@@ -221,23 +228,11 @@ function wireHttpSse(
     clock: timers,
     clients,
   });
-  const stream = counted(front.stream, common.use);
+  const { use } = common;
   return [
-    ...paths.streams.map((one): [string, Route] => [one, { name, front: stream }]),
-    [paths.messages, { name, front: counted(front.messages, common.use) }],
+    ...paths.streams.map((one): [string, Route] => [one, { name, front: front.stream, use }]),
+    [paths.messages, { name, front: front.messages, use }],
   ];
-}
-
-/** A front that holds what it works with until its answer has begun. */
-function counted(front: Front, use: FrontUse): Front {
-  return async (request, principal, query, facts) => {
-    const release = use.hold();
-    try {
-      return await front(request, principal, query, facts);
-    } finally {
-      release();
-    }
-  };
 }
 
 function doorRules(config: Config): DoorRules {

@@ -15,6 +15,7 @@ import {
   type DoorRules,
   type Exchanges,
   type Front,
+  type FrontUse,
   preflight,
   refusal,
   targetPath,
@@ -28,6 +29,8 @@ export interface Route {
   readonly name: string;
   /** What answers. */
   readonly front: Front;
+  /** Keeps open what the front works with until its answer has begun; left out where that is never replaced. */
+  readonly use?: Pick<FrontUse, "enter" | "leave"> | undefined;
 }
 
 /** What one config says of who may call, and where. Never changed: another config makes another one. */
@@ -49,10 +52,10 @@ export interface HandlerOptions {
   /** Time. */
   readonly clock: Clock;
   /** Where requests are counted that wait for their answer. */
-  readonly exchanges: Pick<Exchanges, "untilBegun">;
+  readonly exchanges: Pick<Exchanges, "asked" | "answered">;
 }
 
-/** What the log line of a request tells. */
+/** What becomes known of a request on its way. */
 interface Story {
   route?: string;
   /** The name of the caller, where callers are told apart. */
@@ -60,34 +63,33 @@ interface Story {
   era?: string;
   rpc?: string;
   origin: string | null;
+  /** What the answer works with. */
+  use?: Route["use"];
 }
 
-/** The handler of the address that clients use. */
+/** The handler of the address that clients use. One promise for all of it: each more is felt in every call. */
 export function createHandler(options: HandlerOptions): Handler {
+  const { logger, clock, exchanges } = options;
   return async (request) => {
-    const isTold = options.logger.enabled("info");
-    const startedMs = isTold ? options.clock.monotonicMs() : 0;
+    const isTold = logger.enabled("info");
+    const startedMs = isTold ? clock.monotonicMs() : 0;
     const story: Story = { origin: null };
-    const found = await options.exchanges.untilBegun(answer(options, request, story));
-    if (isTold) logRequest(options, request, found.status, story, startedMs);
-    return found;
+    let found: ClientAnswer;
+    exchanges.asked();
+    try {
+      found = await dispatch(options.current(), request, story);
+    } catch (thrown) {
+      const error = toProxyError(thrown);
+      logFailure(logger, error, story);
+      found = refusal(error);
+    } finally {
+      exchanges.answered();
+      story.use?.leave();
+    }
+    const answer = withCors(found, story.origin);
+    if (isTold) logRequest(options, request, answer.status, story, startedMs);
+    return answer;
   };
-}
-
-async function answer(
-  options: HandlerOptions,
-  request: ClientRequest,
-  story: Story,
-): Promise<ClientAnswer> {
-  let found: ClientAnswer;
-  try {
-    found = await dispatch(options.current(), request, story);
-  } catch (thrown) {
-    const error = toProxyError(thrown);
-    logFailure(options.logger, error, story);
-    found = refusal(error);
-  }
-  return withCors(found, story.origin);
 }
 
 /** Throws, or rejects with, a `ProxyError`. */
@@ -121,6 +123,8 @@ function passOn(
   if (principal !== ANONYMOUS) story.principal = principal.name;
   const { route, query } = findRoute(rules, request);
   story.route = route.name;
+  route.use?.enter();
+  story.use = route.use;
   return route.front(request, principal, query, story);
 }
 

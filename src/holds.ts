@@ -36,15 +36,25 @@ export class Held<T> {
     return this.#closing !== undefined;
   }
 
+  /** Somebody uses it until as many calls of `leave`. */
+  enter(): void {
+    this.#holds++;
+  }
+
+  /** One who had entered uses it no more. */
+  leave(): void {
+    this.#holds--;
+    this.#closeIfUnused();
+  }
+
   /** Somebody uses it until what this gives is called; harmless again. */
   hold(): () => void {
-    this.#holds++;
+    this.enter();
     let isHeld = true;
     return () => {
       if (!isHeld) return;
       isHeld = false;
-      this.#holds--;
-      this.#closeIfUnused();
+      this.leave();
     };
   }
 

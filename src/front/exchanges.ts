@@ -25,14 +25,14 @@ export class Exchanges {
     return this.#waiting;
   }
 
-  /** Counts a request until its answer begins, or it has failed. */
-  async untilBegun<T>(answering: Promise<T>): Promise<T> {
+  /** A request has come, whose answer will begin or which will fail: each is one `answered`. */
+  asked(): void {
     this.#waiting++;
-    try {
-      return await answering;
-    } finally {
-      this.#waiting--;
-    }
+  }
+
+  /** The answer to a request has begun, or it has failed. */
+  answered(): void {
+    this.#waiting--;
   }
 
   /** How many answers are under way. */

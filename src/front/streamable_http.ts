@@ -100,7 +100,7 @@ export function streamableHttpFront(options: FrontOptions): Front {
   };
 }
 
-async function post(
+function post(
   options: FrontOptions,
   arrival: Arrival,
   facts: RequestFacts,
@@ -109,33 +109,63 @@ async function post(
   requireJsonBody(request.headers);
   requireAcceptAnswer(request.headers);
   const reading = request.body();
-  const bytes = reading instanceof Uint8Array ? reading : await reading;
+  return reading instanceof Uint8Array
+    ? received(options, arrival, facts, reading)
+    : reading.then((bytes) => received(options, arrival, facts, bytes));
+}
+
+/** A POST whose body is there. */
+function received(
+  options: FrontOptions,
+  arrival: Arrival,
+  facts: RequestFacts,
+  bytes: Uint8Array,
+): Promise<ClientAnswer> {
   arrival.bytes = bytes.length;
   const body = parseBody(bytes, options.limits);
   facts.rpc = describe(body);
-  const classified = classifyPost(body, eraHeaders(request.headers));
+  const classified = classifyPost(body, eraHeaders(arrival.request.headers));
   facts.era = classified.era;
+  const goOn = (session: Session | undefined) => {
+    if (session !== undefined) countRequest(session, bytes.length);
+    const passage = postPassage(options, arrival, body, classified, session);
+    return passage.release === undefined
+      ? passOn(options, passage, body, bytes)
+      : passOnReleasing(options, passage, body, bytes);
+  };
   const finding = sessionOfPost(options, arrival, classified.era, body);
-  const session = finding instanceof Promise ? await finding : finding;
-  if (session !== undefined) countRequest(session, bytes.length);
-  const passage = postPassage(options, arrival, body, classified, session);
-  if (passage.release === undefined) return await passOn(options, passage, body, bytes);
+  return finding instanceof Promise ? finding.then(goOn) : goOn(finding);
+}
+
+/** The same for one that keeps room for the session that it opens. */
+async function passOnReleasing(...given: Parameters<typeof passOn>): Promise<ClientAnswer> {
   try {
-    return await passOn(options, passage, body, bytes);
+    return await passOn(...given);
   } finally {
-    passage.release();
+    given[1].release?.();
   }
 }
 
 /** Sends a POST on, through the interceptors where there are any. */
-async function passOn(
+function passOn(
   options: FrontOptions,
   passage: Passage,
   body: ParsedBody,
   bytes: Uint8Array,
 ): Promise<ClientAnswer> {
   const interceptors = interceptorsFor(options, passage);
-  if (interceptors === undefined) return await sendPost(options, passage, body, bytes);
+  return interceptors === undefined
+    ? sendPost(options, passage, body, bytes)
+    : intercepted(options, passage, body, bytes, interceptors);
+}
+
+async function intercepted(
+  options: FrontOptions,
+  passage: Passage,
+  body: ParsedBody,
+  bytes: Uint8Array,
+  interceptors: RequestInterceptors,
+): Promise<ClientAnswer> {
   const inbound = await interceptors.inbound(bytes, passage.headers);
   if (inbound === undefined || inbound.body === bytes) {
     return await sendPost(options, passage, body, bytes, interceptors);
@@ -311,13 +341,12 @@ async function pass(
         return passing;
       },
     });
-    followed.whenOver(release);
-    // A stream of a session says itself how long it works with what.
-    if (!(followed instanceof Attachment) && options.use !== undefined) {
-      followed.whenOver(options.use.hold());
+    if (isWhole(found)) {
+      answer.body.discard();
+      release();
+    } else {
+      follow(options, passage, followed, release);
     }
-    const isServed = servesStill(options, passage.arrival.principal.id);
-    options.exchanges.follow(followed, passage.isSubscription, isServed);
     const answered = found instanceof Promise ? await found : found;
     if (known !== undefined) countAnswer(known, answered, answer.body);
     return answered;
@@ -327,6 +356,27 @@ async function pass(
     answer?.body.discard();
     throw toProxyError(error).withId(passage.idText);
   }
+}
+
+/** Whether nothing more will come of the upstream. */
+function isWhole(answer: ClientAnswer | Promise<ClientAnswer>): boolean {
+  return !(answer instanceof Promise) &&
+    (answer.body === null || answer.body instanceof Uint8Array);
+}
+
+/** An answer of which more will come: what it works with stays open, and `release` is called at its end. */
+function follow(
+  options: FrontOptions,
+  { isSubscription, arrival }: Passage,
+  followed: Followed,
+  release: () => void,
+): void {
+  followed.whenOver(release);
+  // A stream of a session says itself how long it works with what.
+  if (!(followed instanceof Attachment) && options.use !== undefined) {
+    followed.whenOver(options.use.hold());
+  }
+  options.exchanges.follow(followed, isSubscription, servesStill(options, arrival.principal.id));
 }
 
 /** Whether a reload has left the route and the principal where they are. */

@@ -7,7 +7,11 @@
 
 /** What a front works with, which is closed once it was replaced and nobody uses it. */
 export interface FrontUse {
-  /** Keeps the upstream and the interceptors open until what this gives is called. */
+  /** Keeps the upstream and the interceptors open until as many calls of `leave`. */
+  enter(): void;
+  /** What `enter` was for is over. */
+  leave(): void;
+  /** Keeps them open until what this gives is called. */
   hold(): () => void;
   /** The same for the interceptors alone. */
   holdInterceptors(): () => void;
