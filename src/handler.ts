@@ -8,7 +8,7 @@
 import { ANONYMOUS, type Authenticator, type Principal } from "./auth/mod.ts";
 import type { Clock } from "./clock.ts";
 import { ProxyError, toProxyError } from "./errors.ts";
-import type { ClientAnswer, ClientRequest, Handler } from "./http/mod.ts";
+import { type ClientAnswer, type ClientRequest, type Handler, ReadFields } from "./http/mod.ts";
 import {
   allowedOrigin,
   checkHost,
@@ -98,7 +98,7 @@ function dispatch(
   request: ClientRequest,
   story: Story,
 ): ClientAnswer | Promise<ClientAnswer> {
-  story.origin = enter(request, rules.door);
+  story.origin = entered(request, rules.door);
   const { authenticator } = rules;
   if (request.method === "OPTIONS") {
     // A browser sends no credential here (Fetch standard, CORS-preflight fetch). Where one is wanted
@@ -138,6 +138,18 @@ function findRoute(
     throw new ProxyError("route_not_found", "There is no MCP endpoint under this path.");
   }
   return { route, query };
+}
+
+/** The origin that was allowed by a door. */
+interface Entered {
+  readonly origin: string | null;
+}
+
+/** `enter`, once for all requests of a connection with the same head: the head is all that it goes by. */
+function entered(request: ClientRequest, door: DoorRules): string | null {
+  const { headers } = request;
+  if (!(headers instanceof ReadFields)) return enter(request, door);
+  return headers.derived<Entered>(door, () => ({ origin: enter(request, door) })).origin;
 }
 
 /** The checks at the door; the result is the allowed origin, or null where no page is asking. */

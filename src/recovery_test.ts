@@ -9,6 +9,7 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   assertGone,
+  herd,
   jsonAnswer,
   messages,
   rpcError,
@@ -58,6 +59,26 @@ Deno.test("R66 R77 a lost session is made anew once, with all the client had set
       assert(!JSON.stringify([...headers]).includes("inner-") && !text.includes("inner-"));
     }
     assert(!proxy.logs.join("").includes("inner-"));
+  });
+});
+
+Deno.test("R66 R77 requests with the same head on one connection go out in the session that is at work", async () => {
+  await using upstream = sessionUpstream();
+  await withProxy({ upstream: upstream.url }, async ({ origin }) => {
+    const client = new herd.HerdClient(origin);
+    await client.connect();
+    await client.open();
+    const ask = async (id: string) =>
+      assertEquals((await client.post(messages.ping(id))).status, 200);
+    await ask("1");
+    await ask("22");
+    const before = upstream.requests.length;
+    upstream.forget();
+    await ask("3");
+    await ask("4");
+    client.close();
+    const pings = upstream.told(before).filter((one) => one.startsWith("ping"));
+    assertEquals(pings, ["ping@inner-1", "ping@inner-2", "ping@inner-2"]);
   });
 });
 

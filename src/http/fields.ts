@@ -23,21 +23,9 @@ export interface FieldReader {
 }
 
 /** Header fields in the order they came; a repeated one stands as often as it came. */
-export class Fields implements FieldReader {
+export abstract class FieldList implements FieldReader {
   /** Names, in lower case, and values in turn. */
-  readonly list: string[];
-
-  /** Fields of a list of names, in lower case, and values in turn; the list is taken over. */
-  constructor(list: string[] = []) {
-    this.list = list;
-  }
-
-  /** The fields of `headers`. */
-  static from(headers: FieldReader): Fields {
-    const fields = new Fields();
-    headers.forEach((value, name) => fields.append(name, value));
-    return fields;
-  }
+  abstract readonly list: readonly string[];
 
   /** See `FieldReader`. */
   get(name: string): string | null {
@@ -61,6 +49,65 @@ export class Fields implements FieldReader {
     return this.first(name) !== undefined;
   }
 
+  /** See `FieldReader`. */
+  forEach(callback: (value: string, name: string) => void): void {
+    const { list } = this;
+    for (let at = 0; at < list.length; at += 2) callback(list[at + 1]!, list[at]!);
+  }
+}
+
+/** So much is kept of what is derived from one head; those who derived it may be gone by then. */
+export const MAX_DERIVED = 16;
+
+/** The fields of a head that was read: they never change, and the same may come again. */
+export class ReadFields extends FieldList {
+  readonly list: readonly string[];
+  readonly #derived: Map<object, object>;
+
+  /**
+   * Fields of a list of names, in lower case, and values in turn; the list is taken over.
+   *
+   * @param like fields that differ from these in the length of the body alone: what was derived holds for both
+   */
+  constructor(list: readonly string[], like?: ReadFields) {
+    super();
+    this.list = list;
+    this.#derived = like === undefined ? new Map() : like.#derived;
+  }
+
+  /**
+   * What `by` makes of these fields, whatever `content-length` says: made once, however often the head comes again.
+   *
+   * @param by who makes it, of whom there are few
+   */
+  derived<T extends object>(by: object, make: (fields: this) => T): T {
+    const known = this.#derived.get(by) as T | undefined;
+    if (known !== undefined) return known;
+    const made = make(this);
+    if (this.#derived.size >= MAX_DERIVED) this.#derived.clear();
+    this.#derived.set(by, made);
+    return made;
+  }
+}
+
+/** Fields that may change. */
+export class Fields extends FieldList {
+  /** Names, in lower case, and values in turn. */
+  readonly list: string[];
+
+  /** Fields of a list of names, in lower case, and values in turn; the list is taken over. */
+  constructor(list: string[] = []) {
+    super();
+    this.list = list;
+  }
+
+  /** The fields of `headers`. */
+  static from(headers: FieldReader): Fields {
+    const fields = new Fields();
+    headers.forEach((value, name) => fields.append(name, value));
+    return fields;
+  }
+
   /** Adds a field behind the others. */
   append(name: string, value: string): void {
     this.list.push(name, value);
@@ -76,11 +123,5 @@ export class Fields implements FieldReader {
   delete(name: string): void {
     const { list } = this;
     for (let at = list.length - 2; at >= 0; at -= 2) if (list[at] === name) list.splice(at, 2);
-  }
-
-  /** See `FieldReader`. */
-  forEach(callback: (value: string, name: string) => void): void {
-    const { list } = this;
-    for (let at = 0; at < list.length; at += 2) callback(list[at + 1]!, list[at]!);
   }
 }

@@ -6,7 +6,14 @@
  * @module
  */
 
-export { detached, type FieldReader, Fields } from "./fields.ts";
+export {
+  detached,
+  FieldList,
+  type FieldReader,
+  Fields,
+  MAX_DERIVED,
+  ReadFields,
+} from "./fields.ts";
 export {
   type AnswerSource,
   type Bytes,

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Fields } from "../http/mod.ts";
+import type { ReadFields } from "../http/mod.ts";
 import { HeadReader, type HeadRules, MAX_HEAD_BYTES } from "./head.ts";
 import { HttpSyntaxError } from "./syntax.ts";
 
@@ -17,7 +17,7 @@ export interface AnswerHead {
   /** The status, 100 to 599. */
   readonly status: number;
   /** Fields in the order they came. */
-  readonly fields: Fields;
+  readonly fields: ReadFields;
 }
 
 /** Most fields in the head of an answer. */

@@ -22,6 +22,17 @@ export function fieldLine(name: string, value: string): string {
   return line + "\r\n";
 }
 
+/**
+ * Names and values in turn as lines of a head.
+ *
+ * @throws {TypeError} see `fieldLine`
+ */
+export function fieldLines(fields: readonly string[]): string {
+  let text = "";
+  for (let at = 0; at < fields.length; at += 2) text += fieldLine(fields[at]!, fields[at + 1]!);
+  return text;
+}
+
 /** The text of a head as bytes, one for each character, and `more` behind it. */
 export function encodeHead(text: string, more?: Uint8Array): Bytes {
   const bytes = new Uint8Array(text.length + (more?.length ?? 0));

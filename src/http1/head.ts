@@ -7,11 +7,12 @@
  * @module
  */
 
-import { detached, Fields } from "../http/mod.ts";
+import { detached, ReadFields } from "../http/mod.ts";
+import { KeptHead, type RepeatRules } from "./kept_head.ts";
 import { HttpSyntaxError } from "./syntax.ts";
 
 /** How one kind of head is made of its lines. */
-export interface HeadRules<T> {
+export interface HeadRules<T> extends RepeatRules<T> {
   /** Most fields. */
   readonly maxFields: number;
   /** Longest first line, in bytes. */
@@ -23,7 +24,7 @@ export interface HeadRules<T> {
    *
    * @throws {HttpSyntaxError} where they are none.
    */
-  head(firstLine: string, fields: () => Fields): T;
+  head(firstLine: string, fields: () => ReadFields): T;
 }
 
 /** A head, and how many of the bytes fed last belong to it. */
@@ -59,10 +60,12 @@ export class HeadReader<T> {
   #kept = NOTHING;
   #keptLength = 0;
   #firstLineSeen = false;
+  readonly #last: KeptHead<T>;
 
   /** A reader of heads that follow `rules`, one after the other. */
   constructor(rules: HeadRules<T>) {
     this.#rules = rules;
+    this.#last = new KeptHead(rules);
   }
 
   /**
@@ -83,12 +86,23 @@ export class HeadReader<T> {
     if (end > MAX_HEAD_BYTES) throw tooLarge();
     this.#keptLength = 0;
     this.#firstLineSeen = false;
-    return { head: parseHead(bytes.subarray(0, end), this.#rules), consumed: end - before };
+    return { head: this.#head(bytes.subarray(0, end)), consumed: end - before };
   }
 
   /** Whether part of a head has come. */
   get begun(): boolean {
     return this.#keptLength > 0;
+  }
+
+  /** The head in `bytes`, which end with its empty line: the one before, where it is the same again. */
+  #head(bytes: Uint8Array): T {
+    // Each line with its CRLF.
+    const text = latin1(bytes.subarray(0, bytes.length - 2));
+    const known = this.#last.find(text);
+    if (known !== undefined) return known;
+    const head = parseHead(text, this.#rules);
+    this.#last.keep(text, head);
+    return head;
   }
 
   /** Looks once, where a first line that is too long would show, whether it has come to its end. */
@@ -127,10 +141,8 @@ function headEnd(bytes: Uint8Array, from: number): number {
   return -1;
 }
 
-/** The head in `bytes`, which end with its empty line. */
-function parseHead<T>(bytes: Uint8Array, rules: HeadRules<T>): T {
-  // Each line with its CRLF.
-  const text = latin1(bytes.subarray(0, bytes.length - 2));
+/** The head that `text` is, each of its lines with its CRLF. */
+function parseHead<T>(text: string, rules: HeadRules<T>): T {
   // A server skips an empty line ahead of a request (RFC 9112 section 2.2), a client none.
   const start = rules.skipsEmptyLine && text.length > 2 && text.startsWith("\r\n") ? 2 : 0;
   const end = text.indexOf("\r\n", start);
@@ -139,7 +151,7 @@ function parseHead<T>(bytes: Uint8Array, rules: HeadRules<T>): T {
 }
 
 /** The fields in `text` from `from` on; each line has its CRLF. */
-function parseFields(text: string, from: number, maxFields: number): Fields {
+function parseFields(text: string, from: number, maxFields: number): ReadFields {
   // Looked for once in all lines, and only where there is one in each.
   const suspicious = CONTROL_BUT_LINE_ENDS.test(text);
   const list: string[] = [];
@@ -156,7 +168,7 @@ function parseFields(text: string, from: number, maxFields: number): Fields {
     }
     at = end + 2;
   }
-  return new Fields(list);
+  return new ReadFields(list);
 }
 
 /** A name in lower case. */

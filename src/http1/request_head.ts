@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Fields } from "../http/mod.ts";
+import { ReadFields } from "../http/mod.ts";
 import type { BodyFraming } from "./body_decoder.ts";
 import { listOf, parseLength } from "./field_list.ts";
 import { HeadReader, type HeadRules } from "./head.ts";
@@ -22,7 +22,7 @@ export interface RequestHead {
   /** The minor version of HTTP/1. */
   readonly minor: 0 | 1;
   /** Fields in the order they came. */
-  readonly fields: Fields;
+  readonly fields: ReadFields;
   /** How the body ends; never with the connection. */
   readonly body: Exclude<BodyFraming, { kind: "close" }>;
   /** Whether the connection may serve again. */
@@ -55,6 +55,14 @@ const RULES: HeadRules<RequestHead> = {
     checkTarget(method, target);
     return toHead(method, target, version === "1.1" ? 1 : 0, fields());
   },
+  withLength(head, digits) {
+    const { list } = head.fields;
+    const at = list.indexOf("content-length");
+    // Said twice, or in a value, too: one may differ from the other from now on.
+    if (list.indexOf("content-length", at + 1) !== -1) return undefined;
+    const fields = new ReadFields(list.with(at + 1, digits), head.fields);
+    return { ...head, fields, body: lengthFraming(parseLength([digits])) };
+  },
 };
 
 /** Reads the heads of requests, one after the other. */
@@ -72,7 +80,7 @@ function checkTarget(method: string, target: string): void {
   throw new HttpSyntaxError("the request target is neither a path nor an http URL");
 }
 
-function toHead(method: string, target: string, minor: 0 | 1, fields: Fields): RequestHead {
+function toHead(method: string, target: string, minor: 0 | 1, fields: ReadFields): RequestHead {
   const { list } = fields;
   let hosts = 0;
   let lengths: string[] | undefined;
@@ -133,6 +141,9 @@ function bodyFraming(
     return CHUNKED;
   }
   if (lengths === undefined) return NO_BODY;
-  const bytes = parseLength(lengths);
+  return lengthFraming(parseLength(lengths));
+}
+
+function lengthFraming(bytes: number): RequestHead["body"] {
   return bytes === 0 ? NO_BODY : { kind: "length", bytes };
 }

@@ -7,7 +7,7 @@
  */
 
 import type { Bytes, ClientAnswer } from "../http/mod.ts";
-import { encodeHead, fieldLine } from "../http1/mod.ts";
+import { encodeHead, fieldLines } from "../http1/mod.ts";
 
 /** What an answer is written for. */
 export interface AnswerFrame {
@@ -72,7 +72,7 @@ function headText(answer: ClientAnswer, frame: AnswerFrame): string {
   const { status, body } = answer;
   const { list } = answer.fields;
   let text = `HTTP/1.1 ${status} ${REASONS[status] ?? ""}\r\n`;
-  for (let at = 0; at < list.length; at += 2) text += fieldLine(list[at]!, list[at + 1]!);
+  text += fieldLines(list);
   text += `date: ${frame.date}\r\n`;
   if (frame.close) text += "connection: close\r\n";
   if (hasBody(status)) {

@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import type { CancelSignal, Fields } from "../http/mod.ts";
+import type { CancelSignal, FieldList } from "../http/mod.ts";
 import type { UpstreamBody } from "./upstream.ts";
 
 /** Deadlines of one exchange, in milliseconds. */
@@ -28,6 +28,8 @@ export interface HttpRequest {
   readonly path: string;
   /** Names and values in turn; what goes on the wire beside host and content-length. */
   readonly fields: readonly string[];
+  /** The same as lines of a head, where they are at hand: checked, each with its CRLF. */
+  readonly lines?: string | undefined;
   /** The whole body, or null for none. */
   readonly body: Uint8Array | null;
   /** Aborted when nobody waits for the answer any more. */
@@ -43,7 +45,7 @@ export interface HttpAnswer {
   /** The HTTP status. */
   readonly status: number;
   /** The header fields; a repeated one stands as often as it came. */
-  readonly fields: Fields;
+  readonly fields: FieldList;
   /** The body, still to be read. */
   readonly body: UpstreamBody;
 }

@@ -4,8 +4,10 @@
  * @module
  */
 
+import { Fields, ReadFields } from "../http/mod.ts";
+import { fieldLines } from "../http1/mod.ts";
 import { EVENT_STREAM, isEventStream } from "../sse/mod.ts";
-import type { HttpAnswer, HttpClient, HttpTimeouts } from "./http_client.ts";
+import type { HttpAnswer, HttpClient, HttpRequest, HttpTimeouts } from "./http_client.ts";
 import { requestFields, responseFields, withDashes } from "./fields.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "./upstream.ts";
 
@@ -25,6 +27,16 @@ export interface StreamableHttpOptions {
   readonly timeouts: HttpTimeouts;
 }
 
+/** The fields of a request as they go upstream. */
+type SentHead = Pick<HttpRequest, "fields" | "lines">;
+
+/** Those of the last POST with the same fields of its client. */
+interface KeptHead {
+  sessionId?: string | undefined;
+  lastEventId?: UpstreamCall["lastEventId"];
+  head?: SentHead;
+}
+
 const ACCEPT_ANSWER = "application/json, text/event-stream";
 
 /** An upstream on `client`, which it owns and closes. */
@@ -35,6 +47,7 @@ export function streamableHttpUpstream(
   const fixed = fixedFields(options.headers);
   const replaced = new Set(Object.keys(options.headers).map((name) => name.toLowerCase()));
   const withheld = withDashes(options.withheld);
+  const keeper = {};
 
   async function send(
     method: "POST" | "GET" | "DELETE",
@@ -45,18 +58,43 @@ export function streamableHttpUpstream(
     const answer = await client.send({
       method,
       path: targetOf(options, call.query),
-      fields: [
-        ...clientFields(method, call, options, replaced, withheld),
-        "accept",
-        accept,
-        ...fixed,
-      ],
+      ...headOf(method, call, accept),
       body,
       signal: call.signal,
       timeouts: options.timeouts,
       fresh: call.fresh,
     });
-    return toAnswer(answer, options.forwardCredentials);
+    return toAnswer(answer, passedOf(answer));
+  }
+
+  /** The fields of an answer that its client sees. */
+  function passedOf({ fields }: HttpAnswer): Fields {
+    const passing = () => responseFields(fields, options.forwardCredentials);
+    if (!(fields instanceof ReadFields)) return passing();
+    return new Fields([...fields.derived(keeper, passing).list]);
+  }
+
+  function fieldsOf(method: string, call: UpstreamCall, accept: string): string[] {
+    const own = clientFields(method, call, options, replaced, withheld);
+    return [...own, "accept", accept, ...fixed];
+  }
+
+  /** The fields of a call; those of the one before, where a client says the same again. */
+  function headOf(method: string, call: UpstreamCall, accept: string): SentHead {
+    const { headers, sessionId, lastEventId } = call;
+    const isKept = method === "POST" && typeof lastEventId !== "string";
+    if (!isKept || !(headers instanceof ReadFields)) {
+      return { fields: fieldsOf(method, call, accept) };
+    }
+    const kept = headers.derived(keeper, () => ({} as KeptHead));
+    const isSame = kept.sessionId === sessionId && kept.lastEventId === lastEventId;
+    if (kept.head === undefined || !isSame) {
+      const fields = fieldsOf(method, call, accept);
+      kept.sessionId = sessionId;
+      kept.lastEventId = lastEventId;
+      kept.head = { fields, lines: fieldLines(fields) };
+    }
+    return kept.head;
   }
 
   return {
@@ -102,8 +140,7 @@ function clientFields(
   return kept;
 }
 
-function toAnswer(answer: HttpAnswer, forwardCredentials: boolean): UpstreamAnswer {
-  const headers = responseFields(answer.fields, forwardCredentials);
+function toAnswer(answer: HttpAnswer, headers: Fields): UpstreamAnswer {
   const sessionId = answer.fields.first("mcp-session-id");
   return {
     status: answer.status,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { encodeHead, fieldLine } from "../../http1/mod.ts";
+import { encodeHead, fieldLines } from "../../http1/mod.ts";
 import type { HttpRequest } from "../http_client.ts";
 
 /** A body up to this length goes out in one write with its head. */
@@ -24,11 +24,8 @@ export function encodeRequest(request: HttpRequest, host: string): Uint8Array[] 
 }
 
 function headText(request: HttpRequest, host: string): string {
-  const { method, path, fields, body } = request;
-  let text = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n`;
-  for (let at = 0; at < fields.length; at += 2) {
-    text += fieldLine(fields[at]!, fields[at + 1]!);
-  }
+  const { method, path, fields, lines, body } = request;
+  let text = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n${lines ?? fieldLines(fields)}`;
   if (body !== null) text += `content-length: ${body.length}\r\n`;
   return text + "\r\n";
 }
