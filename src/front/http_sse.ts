@@ -23,7 +23,7 @@ import { type Arrival, describe } from "./passage.ts";
 import { SseExchange } from "./sse_exchange.ts";
 import { type SseRouteOptions, SseSession } from "./sse_session.ts";
 import { SseStream } from "./sse_stream.ts";
-import type { Front, RequestFacts } from "./streamable_http.ts";
+import type { Front, RequestFacts } from "./front.ts";
 import { countRequest } from "./traffic.ts";
 
 /** What the front of one route works with. */

@@ -20,12 +20,8 @@ export {
 export type { SseRouteOptions } from "./sse_session.ts";
 export { Recovery, type RecoveryOptions } from "./recovery.ts";
 export { refusal } from "./refusal.ts";
-export {
-  type Front,
-  type FrontOptions,
-  type RequestFacts,
-  streamableHttpFront,
-} from "./streamable_http.ts";
+export type { Front, FrontOptions, RequestFacts } from "./front.ts";
+export { streamableHttpFront } from "./streamable_http.ts";
 export type { InterceptorsOptions } from "./interceptors.ts";
 export { type ListenedTo, SessionStreamBook } from "./stream_book.ts";
 export { type ServedRoute, type StreamContext, Streams, type StreamsOptions } from "./streams.ts";

@@ -61,6 +61,7 @@ export const MAX_DERIVED = 16;
 
 /** The fields of a head that was read: they never change, and the same may come again. */
 export class ReadFields extends FieldList {
+  /** Names, in lower case, and values in turn. */
   readonly list: readonly string[];
   readonly #derived: Map<object, object>;
 
