@@ -81,6 +81,8 @@ export interface Options
   readonly targets: readonly StartedTarget[];
   readonly modes: readonly Mode[];
   readonly proxyUrl: string | undefined;
+  /** A folder with another checkout of this proxy. */
+  readonly tree: string | undefined;
   readonly json: boolean;
 }
 
@@ -104,6 +106,7 @@ export function usage(): string {
       "--candidates",
       `${CANDIDATES.join(", ")} too: the same proxy on another client or server`,
     ),
+    line("--tree DIR", "one more: another checkout of this proxy, to measure a change in turns"),
     line("--proxy-url URL", "one more: a proxy that runs already, before --upstream-port"),
     ...Object.values(LISTS).map(numeric("LIST")),
     ...Object.values(NUMBERS).map(numeric("N")),
@@ -176,7 +179,7 @@ export function parseOptions(argv: readonly string[]): Parsed {
   const args = argv[0] === "--" ? argv.slice(1) : argv;
   const numeric = [...Object.values(NUMBERS), ...Object.values(LISTS)];
   const given = parseArgs(args, {
-    string: ["only", "targets", "modes", "proxy-url", ...numeric.map((spec) => spec.flag)],
+    string: ["only", "targets", "modes", "tree", "proxy-url", ...numeric.map((spec) => spec.flag)],
     boolean: ["candidates", "json", "help"],
     unknown: (arg) => {
       problems.push(`${arg}: no such flag; --help names them`);
@@ -193,6 +196,7 @@ export function parseOptions(argv: readonly string[]): Parsed {
     targets: STARTED_TARGETS.filter((one) => chosen.includes(one) || candidates.includes(one)),
     modes: choose("modes", given["modes"], MODES, MODES, problems),
     proxyUrl: proxyUrlOf(given["proxy-url"], problems),
+    tree: given["tree"] === undefined ? undefined : String(given["tree"]),
     json: given["json"] === true,
   };
   return problems.length > 0 ? { kind: "problems", problems } : { kind: "options", options };
@@ -208,6 +212,7 @@ export function repeatCommand(options: Options): string {
   if (String(options.targets) === String(STARTED_TARGETS)) parts.push("--candidates");
   else add("targets", options.targets, USUAL_TARGETS);
   add("modes", options.modes, MODES);
+  add("tree", options.tree, undefined);
   add("proxy-url", options.proxyUrl, undefined);
   for (const key of Object.keys(LISTS) as (keyof typeof LISTS)[]) {
     add(LISTS[key].flag, options[key], LISTS[key].usual);

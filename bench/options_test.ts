@@ -49,7 +49,8 @@ Deno.test("parseOptions() reports every problem at once", () => {
 });
 
 Deno.test("repeatCommand() parses back to the same options", () => {
-  const args = "--only sse,latency --targets nginx --proxy-url http://127.0.0.1:1/mcp " +
+  const args =
+    "--only sse,latency --targets nginx --tree ../before --proxy-url http://127.0.0.1:1/mcp " +
     "--service-ms 0,2.5 --eras-service-ms 2.5 --rounds 20 --pause-ms 0.5 --upstream-port 9 --seed 4 " +
     "--modes logged,raw --idle-streams 10,20 --dripped-kib 64";
   const parsed = parseOptions(args.split(" "));
@@ -73,7 +74,7 @@ Deno.test("--candidates adds to the targets, and is how they are written back", 
 
 Deno.test("usage() names every flag, and --help asks for it", () => {
   assertEquals(parseOptions(["--help"]).kind, "help");
-  for (const flag of ["--only", "--rounds", "--pause-ms", "--json", "--proxy-url"]) {
+  for (const flag of ["--only", "--rounds", "--pause-ms", "--json", "--proxy-url", "--tree"]) {
     assertStringIncludes(usage(), flag);
   }
 });

@@ -1,5 +1,6 @@
 /** Starts what is measured: the mock, and the proxies before it. */
 
+import { pathToFileURL } from "node:url";
 import type { Cleanup } from "./cleanup.ts";
 import type { Target } from "./mcp_client.ts";
 import { type Endpoint, endpointOf } from "./mcp_messages.ts";
@@ -16,6 +17,9 @@ export const NGINX = "nginx";
 
 /** Name of the proxy as the README starts it; in the sections of streams each mode stands for it. */
 export const PROXY = "proxy";
+
+/** Name of another checkout of the proxy. */
+export const TREE = "tree";
 
 /** Connections of nginx beside those of idle streams. */
 const NGINX_CONNECTIONS = 1024;
@@ -38,11 +42,15 @@ export function startMock(port: number, cleanup: Cleanup): Promise<Listener> {
   return startListener("the mock upstream", args, repository, cleanup);
 }
 
-/** Starts the proxy as the README does, and registers its end. */
-export function startProxy(upstream: Endpoint, cleanup: Cleanup): Promise<Listener> {
+/** Starts the proxy as the README does, from the folder `tree` or from here, and registers its end. */
+export function startProxy(
+  upstream: Endpoint,
+  cleanup: Cleanup,
+  tree: URL = repository,
+): Promise<Listener> {
   const args = ["run", "-P", V8_FLAGS, "main.ts", "serve", "--listen", "127.0.0.1:0"];
   args.push("--upstream", urlOf(upstream), "--log-level", "error");
-  return startListener("the proxy", args, repository, cleanup);
+  return startListener("the proxy", args, tree, cleanup);
 }
 
 /** A config as a file, which is removed at the end. */
@@ -95,10 +103,12 @@ export function urlOf({ hostname, port, path }: Endpoint): string {
 }
 
 /** What to start. */
-export type TargetOptions = Pick<Options, "targets" | "modes" | "upstreamPort" | "proxyUrl"> & {
-  /** Streams that nginx has to carry. */
-  readonly streams: number;
-};
+export type TargetOptions =
+  & Pick<Options, "targets" | "modes" | "upstreamPort" | "proxyUrl" | "tree">
+  & {
+    /** Streams that nginx has to carry. */
+    readonly streams: number;
+  };
 
 /** The targets of sections with calls that are answered at once: the proxy as it is. */
 export function targetsOfCalls(targets: readonly Target[]): Target[] {
@@ -117,6 +127,10 @@ export async function startTargets(options: TargetOptions, cleanup: Cleanup): Pr
   const skipped: string[] = [];
   if (options.targets.includes(PROXY)) {
     targets.push({ name: PROXY, ...await startProxy(upstream, cleanup) });
+  }
+  if (options.tree !== undefined) {
+    const tree = pathToFileURL(`${options.tree}/`);
+    targets.push({ name: TREE, ...await startProxy(upstream, cleanup, tree) });
   }
   for (const mode of options.modes) {
     const config = modeConfig(mode, urlOf(upstream));
