@@ -56,14 +56,14 @@ export abstract class FieldList implements FieldReader {
   }
 }
 
-/** So much is kept of what is derived from one head; those who derived it may be gone by then. */
-export const MAX_DERIVED = 16;
+/** So many things that were derived from one head are kept: there is a head for each connection. */
+export const MAX_DERIVED = 4;
 
 /** The fields of a head that was read: they never change, and the same may come again. */
 export class ReadFields extends FieldList {
   /** Names, in lower case, and values in turn. */
   readonly list: readonly string[];
-  readonly #derived: Map<object, object>;
+  #derived: Map<object, object> | undefined;
 
   /**
    * Fields of a list of names, in lower case, and values in turn; the list is taken over.
@@ -73,20 +73,27 @@ export class ReadFields extends FieldList {
   constructor(list: readonly string[], like?: ReadFields) {
     super();
     this.list = list;
-    this.#derived = like === undefined ? new Map() : like.#derived;
+    if (like !== undefined) this.#derived = like.#derived;
+  }
+
+  /** They may come again: what is derived from them is kept from now on. */
+  keep(): void {
+    this.#derived ??= new Map();
   }
 
   /**
-   * What `by` makes of these fields, whatever `content-length` says: made once, however often the head comes again.
+   * What `by` makes of these fields, whatever `content-length` says: made once where they are kept.
    *
    * @param by who makes it, of whom there are few
    */
   derived<T extends object>(by: object, make: (fields: this) => T): T {
-    const known = this.#derived.get(by) as T | undefined;
+    const derived = this.#derived;
+    if (derived === undefined) return make(this);
+    const known = derived.get(by) as T | undefined;
     if (known !== undefined) return known;
     const made = make(this);
-    if (this.#derived.size >= MAX_DERIVED) this.#derived.clear();
-    this.#derived.set(by, made);
+    if (derived.size >= MAX_DERIVED) derived.clear();
+    derived.set(by, made);
     return made;
   }
 }

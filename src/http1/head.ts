@@ -12,7 +12,7 @@ import { KeptHead, type RepeatRules } from "./kept_head.ts";
 import { HttpSyntaxError } from "./syntax.ts";
 
 /** How one kind of head is made of its lines. */
-export interface HeadRules<T> extends RepeatRules<T> {
+export interface HeadRules<T extends { readonly fields: ReadFields }> extends RepeatRules<T> {
   /** Most fields. */
   readonly maxFields: number;
   /** Longest first line, in bytes. */
@@ -55,7 +55,7 @@ const MAX_KNOWN_NAMES = 256;
 const MAX_KNOWN_NAME_LENGTH = 40;
 
 /** Puts a head together from pieces of any size, in time linear in its length. */
-export class HeadReader<T> {
+export class HeadReader<T extends { readonly fields: ReadFields }> {
   readonly #rules: HeadRules<T>;
   #kept = NOTHING;
   #keptLength = 0;
@@ -142,7 +142,10 @@ function headEnd(bytes: Uint8Array, from: number): number {
 }
 
 /** The head that `text` is, each of its lines with its CRLF. */
-function parseHead<T>(text: string, rules: HeadRules<T>): T {
+function parseHead<T extends { readonly fields: ReadFields }>(
+  text: string,
+  rules: HeadRules<T>,
+): T {
   // A server skips an empty line ahead of a request (RFC 9112 section 2.2), a client none.
   const start = rules.skipsEmptyLine && text.length > 2 && text.startsWith("\r\n") ? 2 : 0;
   const end = text.indexOf("\r\n", start);

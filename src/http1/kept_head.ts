@@ -5,8 +5,10 @@
  * @module
  */
 
+import type { ReadFields } from "../http/mod.ts";
+
 /** How heads of one kind come again. */
-export interface RepeatRules<T> {
+export interface RepeatRules<T extends { readonly fields: ReadFields }> {
   /** The same head with another body, of so many bytes in decimal digits; undefined where that cannot be said. */
   withLength?(head: T, digits: string): T | undefined;
 }
@@ -14,11 +16,14 @@ export interface RepeatRules<T> {
 /** Largest head that is kept, in characters: there is one for each connection. */
 export const MAX_KEPT_HEAD = 2_048;
 
+/** Most fields of a head that is kept; most have ten to twenty. */
+export const MAX_KEPT_FIELDS = 32;
+
 const LENGTH = /\r\ncontent-length: *(?=\d+ *\r\n)/i;
 const DIGITS = /^\d{1,15}$/;
 
 /** One head, in case that it comes again. */
-export class KeptHead<T> {
+export class KeptHead<T extends { readonly fields: ReadFields }> {
   readonly #rules: RepeatRules<T>;
   #head: T | undefined;
   #text = "";
@@ -43,7 +48,8 @@ export class KeptHead<T> {
 
   /** `text` was found to be this head. */
   keep(text: string, head: T): void {
-    const isKept = text.length <= MAX_KEPT_HEAD;
+    const isKept = text.length <= MAX_KEPT_HEAD && head.fields.list.length <= 2 * MAX_KEPT_FIELDS;
+    if (isKept) head.fields.keep();
     this.#head = isKept ? head : undefined;
     this.#text = isKept ? text : "";
     this.#around = isKept && this.#rules.withLength !== undefined ? around(text) : undefined;

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import { AnswerHeadReader } from "./answer_head.ts";
 import { bytesOf } from "./fuzz_cases.ts";
-import { MAX_KEPT_HEAD } from "./kept_head.ts";
+import { MAX_KEPT_FIELDS, MAX_KEPT_HEAD } from "./kept_head.ts";
 import { type RequestHead, RequestHeadReader } from "./request_head.ts";
 import { HttpSyntaxError } from "./syntax.ts";
 
@@ -111,9 +111,19 @@ Deno.test("an answer's head that comes again is the same, and of another length 
   assertEquals(read(6).fields.get("content-length"), "6");
 });
 
-Deno.test("a large head is not kept", () => {
-  const large = request(`x: ${"y".repeat(MAX_KEPT_HEAD)}`);
-  const [first, again] = heads(large, large);
-  assertEquals(again, first);
-  assert(again !== first);
+Deno.test("a large head is not kept, nor what is derived from it, nor one of many fields", () => {
+  const many = Array.from({ length: MAX_KEPT_FIELDS }, (_, at) => `x${at}: y`);
+  for (const lines of [[`x: ${"y".repeat(MAX_KEPT_HEAD)}`], many]) {
+    const [first, again] = heads(request(...lines), request(...lines)) as [
+      RequestHead,
+      RequestHead,
+    ];
+    assertEquals(again.fields.list, first.fields.list);
+    assert(again !== first);
+    const derive = () => first.fields.derived(LINES, () => ({}));
+    assert(derive() !== derive());
+  }
+  const fewer = request(...many.slice(1));
+  const [first, again] = heads(fewer, fewer);
+  assertStrictEquals(again, first);
 });

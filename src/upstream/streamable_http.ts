@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Fields, ReadFields } from "../http/mod.ts";
+import { detached, Fields, ReadFields } from "../http/mod.ts";
 import { fieldLines } from "../http1/mod.ts";
 import { EVENT_STREAM, isEventStream } from "../sse/mod.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, HttpTimeouts } from "./http_client.ts";
@@ -30,12 +30,16 @@ export interface StreamableHttpOptions {
 /** The fields of a request as they go upstream. */
 type SentHead = Pick<HttpRequest, "fields" | "lines">;
 
-/** Those of the last POST with the same fields of its client. */
-interface KeptHead {
-  sessionId?: string | undefined;
-  lastEventId?: UpstreamCall["lastEventId"];
-  head?: SentHead;
+/** Those of the last POST with the same fields of its client, and what else they were made of. */
+interface LastSent {
+  readonly by: object;
+  readonly sessionId: string | undefined;
+  readonly lastEventId: UpstreamCall["lastEventId"];
+  readonly head: SentHead;
 }
+
+/** Derives what a client's fields were sent as last: by whichever upstream, or there would be one for each target. */
+const SENT = {};
 
 const ACCEPT_ANSWER = "application/json, text/event-stream";
 
@@ -86,15 +90,15 @@ export function streamableHttpUpstream(
     if (!isKept || !(headers instanceof ReadFields)) {
       return { fields: fieldsOf(method, call, accept) };
     }
-    const kept = headers.derived(keeper, () => ({} as KeptHead));
-    const isSame = kept.sessionId === sessionId && kept.lastEventId === lastEventId;
-    if (kept.head === undefined || !isSame) {
-      const fields = fieldsOf(method, call, accept);
-      kept.sessionId = sessionId;
-      kept.lastEventId = lastEventId;
-      kept.head = { fields, lines: fieldLines(fields) };
-    }
-    return kept.head;
+    const kept = headers.derived<{ last?: LastSent }>(SENT, () => ({}));
+    const { last } = kept;
+    const isSame = last?.by === keeper && last.sessionId === sessionId &&
+      last.lastEventId === lastEventId;
+    if (isSame) return last.head;
+    const fields = fieldsOf(method, call, accept);
+    const head = { fields, lines: linesOf(fields) };
+    kept.last = { by: keeper, sessionId, lastEventId, head };
+    return head;
   }
 
   return {
@@ -104,6 +108,15 @@ export function streamableHttpUpstream(
     terminate: (call) => send("DELETE", call, ACCEPT_ANSWER, null),
     close: () => client.close(),
   };
+}
+
+/** Fields as text of their own; undefined where they cannot be written, which the client is to say (R16). */
+function linesOf(fields: readonly string[]): string | undefined {
+  try {
+    return detached(fieldLines(fields));
+  } catch {
+    return undefined;
+  }
 }
 
 /** The client's query is passed on, unless the configured URL has one: the config decides (R95). */
