@@ -103,6 +103,14 @@ export function sessionOfPost(
 export function expectationOf(
   body: ParsedBody,
 ): Pick<Passage, "expected" | "requestIds" | "onlyResponses"> {
+  if (!body.batch) {
+    const { kind, idText } = body.messages[0]!;
+    return {
+      expected: kind === "request" ? "message" : "acceptance",
+      requestIds: kind === "request" ? [idText!] : [],
+      onlyResponses: kind === "response",
+    };
+  }
   const requestIds = body.messages.flatMap(({ kind, idText }) =>
     kind === "request" ? [idText!] : []
   );

@@ -14,7 +14,7 @@ import { type AnswerHead, AnswerHeadReader } from "./answer_head.ts";
 import type { BodyFraming } from "./body_decoder.ts";
 import { bytesOf, type Case, caseOf, piecesOf, type Random } from "./fuzz_cases.ts";
 import { requestCaseOf } from "./fuzz_requests.ts";
-import type { HeadResult } from "./head.ts";
+import type { HeadResult } from "./kept_head.ts";
 import { type RequestHead, RequestHeadReader } from "./request_head.ts";
 import { HttpSyntaxError } from "./syntax.ts";
 

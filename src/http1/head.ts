@@ -8,7 +8,8 @@
  */
 
 import { detached, ReadFields } from "../http/mod.ts";
-import { KeptHead, type RepeatRules } from "./kept_head.ts";
+import { type HeadResult, KeptHead, type RepeatRules } from "./kept_head.ts";
+import { latin1 } from "./latin1.ts";
 import { HttpSyntaxError } from "./syntax.ts";
 
 /** How one kind of head is made of its lines. */
@@ -25,14 +26,6 @@ export interface HeadRules<T extends { readonly fields: ReadFields }> extends Re
    * @throws {HttpSyntaxError} where they are none.
    */
   head(firstLine: string, fields: () => ReadFields): T;
-}
-
-/** A head, and how many of the bytes fed last belong to it. */
-export interface HeadResult<T> {
-  /** The head. */
-  readonly head: T;
-  /** Bytes of the last piece that belong to the head; what follows is the body's. */
-  readonly consumed: number;
 }
 
 /** Largest head, in bytes. */
@@ -75,6 +68,8 @@ export class HeadReader<T extends { readonly fields: ReadFields }> {
    */
   feed(piece: Uint8Array): HeadResult<T> | undefined {
     const before = this.#keptLength;
+    const known = before === 0 ? this.#last.read(piece) : undefined;
+    if (known !== undefined) return known;
     const bytes = before === 0 ? piece : this.#keep(piece);
     const end = headEnd(bytes, before);
     if (end === -1) {
@@ -86,23 +81,15 @@ export class HeadReader<T extends { readonly fields: ReadFields }> {
     if (end > MAX_HEAD_BYTES) throw tooLarge();
     this.#keptLength = 0;
     this.#firstLineSeen = false;
-    return { head: this.#head(bytes.subarray(0, end)), consumed: end - before };
+    const whole = bytes.subarray(0, end);
+    const head = parseHead(whole, this.#rules);
+    this.#last.keep(whole, head);
+    return { head, consumed: end - before };
   }
 
   /** Whether part of a head has come. */
   get begun(): boolean {
     return this.#keptLength > 0;
-  }
-
-  /** The head in `bytes`, which end with its empty line: the one before, where it is the same again. */
-  #head(bytes: Uint8Array): T {
-    // Each line with its CRLF.
-    const text = latin1(bytes.subarray(0, bytes.length - 2));
-    const known = this.#last.find(text);
-    if (known !== undefined) return known;
-    const head = parseHead(text, this.#rules);
-    this.#last.keep(text, head);
-    return head;
   }
 
   /** Looks once, where a first line that is too long would show, whether it has come to its end. */
@@ -141,11 +128,13 @@ function headEnd(bytes: Uint8Array, from: number): number {
   return -1;
 }
 
-/** The head that `text` is, each of its lines with its CRLF. */
+/** The head in `bytes`, which end with its empty line. */
 function parseHead<T extends { readonly fields: ReadFields }>(
-  text: string,
+  bytes: Uint8Array,
   rules: HeadRules<T>,
 ): T {
+  // Each line with its CRLF.
+  const text = latin1(bytes.subarray(0, bytes.length - 2));
   // A server skips an empty line ahead of a request (RFC 9112 section 2.2), a client none.
   const start = rules.skipsEmptyLine && text.length > 2 && text.startsWith("\r\n") ? 2 : 0;
   const end = text.indexOf("\r\n", start);
@@ -205,18 +194,6 @@ function trimmed(text: string, start: number, end: number): string {
 
 function isOws(code: number): boolean {
   return code === 0x20 || code === 0x09;
-}
-
-/** Bytes as text, one character a byte, as `Headers` wants it. */
-function latin1(bytes: Uint8Array): string {
-  if (bytes.length <= 8_192) return String.fromCharCode.apply(null, bytes as unknown as number[]);
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 8_192) {
-    // `apply` takes a typed array as it is, which spreading it does ten times slower.
-    const codes = bytes.subarray(at, at + 8_192) as unknown as number[];
-    text += String.fromCharCode.apply(null, codes);
-  }
-  return text;
 }
 
 function tooLarge(): HttpSyntaxError {

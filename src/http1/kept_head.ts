@@ -6,6 +6,15 @@
  */
 
 import type { ReadFields } from "../http/mod.ts";
+import { latin1 } from "./latin1.ts";
+
+/** A head, and how many of the bytes fed last belong to it. */
+export interface HeadResult<T> {
+  /** The head. */
+  readonly head: T;
+  /** Bytes of the last piece that belong to the head; what follows is the body's. */
+  readonly consumed: number;
+}
 
 /** How heads of one kind come again. */
 export interface RepeatRules<T extends { readonly fields: ReadFields }> {
@@ -20,12 +29,13 @@ export const MAX_KEPT_HEAD = 2_048;
 export const MAX_KEPT_FIELDS = 32;
 
 const LENGTH = /\r\ncontent-length: *(?=\d+ *\r\n)/i;
-const DIGITS = /^\d{1,15}$/;
+const MAX_DIGITS = 15;
 
 /** One head, in case that it comes again. */
 export class KeptHead<T extends { readonly fields: ReadFields }> {
   readonly #rules: RepeatRules<T>;
   #head: T | undefined;
+  /** The whole head with its empty line. */
   #text = "";
   /** What stands around the digits of the length, where there is one that may differ. */
   #around: readonly [before: string, behind: string] | undefined;
@@ -35,24 +45,29 @@ export class KeptHead<T extends { readonly fields: ReadFields }> {
     this.#rules = rules;
   }
 
-  /** The head that `text` is, each of its lines with its CRLF; undefined where it is another one. */
-  find(text: string): T | undefined {
-    if (this.#head === undefined) return undefined;
-    if (text === this.#text) return this.#head;
-    if (this.#around === undefined) return undefined;
-    const [before, behind] = this.#around;
-    if (!text.startsWith(before) || !text.endsWith(behind)) return undefined;
-    const digits = text.slice(before.length, text.length - behind.length);
-    return DIGITS.test(digits) ? this.#rules.withLength?.(this.#head, digits) : undefined;
+  /** The head with which `bytes` begin; undefined where that is another one, or not all of it. */
+  read(bytes: Uint8Array): HeadResult<T> | undefined {
+    const head = this.#head;
+    if (head === undefined) return undefined;
+    const text = latin1(bytes.subarray(0, this.#text.length + MAX_DIGITS));
+    if (text.startsWith(this.#text)) return { head, consumed: this.#text.length };
+    if (this.#around === undefined || !text.startsWith(this.#around[0])) return undefined;
+    const [{ length: start }, behind] = this.#around;
+    let end = start;
+    while (isDigit(text.charCodeAt(end))) end++;
+    if (!text.startsWith(behind, end)) return undefined;
+    const other = this.#rules.withLength?.(head, text.slice(start, end));
+    return other && { head: other, consumed: end + behind.length };
   }
 
-  /** `text` was found to be this head. */
-  keep(text: string, head: T): void {
-    const isKept = text.length <= MAX_KEPT_HEAD && head.fields.list.length <= 2 * MAX_KEPT_FIELDS;
-    if (isKept) head.fields.keep();
+  /** `bytes`, which end with the empty line, were found to be this head. */
+  keep(bytes: Uint8Array, head: T): void {
+    const isKept = bytes.length <= MAX_KEPT_HEAD &&
+      head.fields.list.length <= 2 * MAX_KEPT_FIELDS;
     this.#head = isKept ? head : undefined;
-    this.#text = isKept ? text : "";
-    this.#around = isKept && this.#rules.withLength !== undefined ? around(text) : undefined;
+    this.#text = isKept ? latin1(bytes) : "";
+    this.#around = this.#rules.withLength === undefined ? undefined : around(this.#text);
+    if (isKept) head.fields.keep();
   }
 }
 
@@ -62,4 +77,8 @@ function around(text: string): readonly [string, string] | undefined {
   const at = found.index + found[0].length;
   const digits = /^\d+/.exec(text.slice(at))![0].length;
   return [text.slice(0, at), text.slice(at + digits)];
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }

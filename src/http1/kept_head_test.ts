@@ -9,11 +9,11 @@ import { HttpSyntaxError } from "./syntax.ts";
 const request = (...lines: string[]) =>
   ["POST /mcp HTTP/1.1", "Host: a", ...lines, "\r\n"].join("\r\n");
 
-/** What a reader says of a head: all that stands in it, or that it is none. */
+/** What a reader says of a head and what stands behind it: all that stands in it and its end, or that it is none. */
 function said(reader: RequestHeadReader, text: string) {
   try {
-    const { fields, ...head } = reader.feed(bytesOf(text))!.head;
-    return { ...head, fields: [...fields.list] };
+    const { head: { fields, ...head }, consumed } = reader.feed(bytesOf(`${text}{"a":1}`))!;
+    return { ...head, fields: [...fields.list], consumed };
   } catch (error) {
     assert(error instanceof HttpSyntaxError);
     return error.message;

@@ -11,8 +11,8 @@ export { type AnswerHead, AnswerHeadReader } from "./answer_head.ts";
 export { type AnswerFraming, answerFraming } from "./answer_framing.ts";
 export { BodyDecoder, type BodyFraming } from "./body_decoder.ts";
 export { encodeHead, fieldLine, fieldLines } from "./encode.ts";
-export { HeadReader, type HeadResult, type HeadRules } from "./head.ts";
-export type { RepeatRules } from "./kept_head.ts";
+export { HeadReader, type HeadRules } from "./head.ts";
+export type { HeadResult, RepeatRules } from "./kept_head.ts";
 export { ReadBuffer } from "./read_buffer.ts";
 export {
   MAX_REQUEST_FIELDS,

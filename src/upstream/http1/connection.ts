@@ -157,7 +157,13 @@ export class Connection {
     });
     call.settle();
     if (isStream) this.#events.streaming(this);
-    this.#follow(framing, body, rest, written);
+    if (framing.body.kind === "length" && framing.body.bytes === rest.length) {
+      // All of it came with the head: the usual answer.
+      body.push(rest);
+      this.#finish(framing, body, false, written);
+    } else {
+      this.#follow(framing, body, rest, written);
+    }
     return { status: head.status, fields: head.fields, body };
   }
 
