@@ -81,6 +81,12 @@ export class ReadFields extends FieldList {
     this.#derived ??= new Map();
   }
 
+  /** They will not come again: nothing is kept with them from now on. */
+  forget(): void {
+    this.#derived?.clear();
+    this.#derived = undefined;
+  }
+
   /**
    * What `by` makes of these fields, whatever `content-length` says: made once where they are kept.
    *

@@ -87,6 +87,11 @@ export class HeadReader<T extends { readonly fields: ReadFields }> {
     return { head, consumed: end - before };
   }
 
+  /** Whoever reads here will have no use for the last head for long: it takes no memory. */
+  forget(): void {
+    this.#last.forget();
+  }
+
   /** Whether part of a head has come. */
   get begun(): boolean {
     return this.#keptLength > 0;

@@ -60,6 +60,14 @@ export class KeptHead<T extends { readonly fields: ReadFields }> {
     return other && { head: other, consumed: end + behind.length };
   }
 
+  /** Keeps none until the next one. */
+  forget(): void {
+    this.#head?.fields.forget();
+    this.#head = undefined;
+    this.#text = "";
+    this.#around = undefined;
+  }
+
   /** `bytes`, which end with the empty line, were found to be this head. */
   keep(bytes: Uint8Array, head: T): void {
     const isKept = bytes.length <= MAX_KEPT_HEAD &&

@@ -88,6 +88,17 @@ Deno.test("a head that comes again is the same object, and one of another length
   assert(derive(other) !== derive(first));
 });
 
+Deno.test("a head that is forgotten is read anew, and nothing stays that was derived", () => {
+  const reader = new RequestHeadReader();
+  const read = () => reader.feed(bytesOf(request("x: y")))!.head;
+  const first = read();
+  const derive = () => first.fields.derived(LINES, () => ({}));
+  assertStrictEquals(derive(), derive());
+  reader.forget();
+  assert(derive() !== derive());
+  assert(read() !== first);
+});
+
 Deno.test("a length that is said twice is read anew each time", () => {
   const [first, second] = heads(
     request("Content-Length: 5", "Content-Length: 5"),

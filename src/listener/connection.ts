@@ -235,6 +235,7 @@ export class ServerConnection {
       return await this.#write(head);
     }
     exchange.source = source;
+    this.#heads.forget();
     for (;;) {
       let coming;
       try {

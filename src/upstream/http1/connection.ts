@@ -156,7 +156,10 @@ export class Connection {
       untilMs: isStream ? Infinity : call.startedMs + timeouts.totalMs,
     });
     call.settle();
-    if (isStream) this.#events.streaming(this);
+    if (isStream) {
+      this.#heads.forget();
+      this.#events.streaming(this);
+    }
     if (framing.body.kind === "length" && framing.body.bytes === rest.length) {
       // All of it came with the head: the usual answer.
       body.push(rest);
