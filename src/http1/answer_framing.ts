@@ -53,6 +53,12 @@ function framingFields(head: AnswerHead): FramingFields {
  * @throws {HttpSyntaxError} where the fields contradict each other.
  */
 export function answerFraming(method: string, head: AnswerHead): AnswerFraming {
+  // What is said to HEAD is framed otherwise than the same head as the answer to another method.
+  if (method === "HEAD") return findFraming(method, head);
+  return head.framing ??= findFraming(method, head);
+}
+
+function findFraming(method: string, head: AnswerHead): AnswerFraming {
   const { connection, codings, lengths, keepAlive } = framingFields(head);
   const body = bodyFraming(method, head, codings, lengths);
   const persistent = head.minor === 1

@@ -7,6 +7,7 @@
  */
 
 import type { ReadFields } from "../http/mod.ts";
+import type { AnswerFraming } from "./answer_framing.ts";
 import { HeadReader, type HeadRules, MAX_HEAD_BYTES } from "./head.ts";
 import { HttpSyntaxError } from "./syntax.ts";
 
@@ -18,6 +19,8 @@ export interface AnswerHead {
   readonly status: number;
   /** Fields in the order they came. */
   readonly fields: ReadFields;
+  /** How the answer is framed, once `answerFraming` has found it; the same head may come again. */
+  framing?: AnswerFraming;
 }
 
 /** Most fields in the head of an answer. */

@@ -18,8 +18,8 @@ export interface HeadResult<T> {
 
 /** How heads of one kind come again. */
 export interface RepeatRules<T extends { readonly fields: ReadFields }> {
-  /** The same head with another body, of so many bytes in decimal digits; undefined where that cannot be said. */
-  withLength?(head: T, digits: string): T | undefined;
+  /** The same head with another body, of so many bytes; undefined where that cannot be said. */
+  withLength?(head: T, bytes: number): T | undefined;
 }
 
 /** Largest head that is kept, in characters: there is one for each connection. */
@@ -30,6 +30,14 @@ export const MAX_KEPT_FIELDS = 32;
 
 const LENGTH = /\r\ncontent-length: *(?=\d+ *\r\n)/i;
 const MAX_DIGITS = 15;
+const ZERO = 0x30;
+const NINE = 0x39;
+
+/** Where the digits of a length stand in a head. */
+interface Digits {
+  readonly start: number;
+  readonly end: number;
+}
 
 /** One head, in case that it comes again. */
 export class KeptHead<T extends { readonly fields: ReadFields }> {
@@ -37,8 +45,10 @@ export class KeptHead<T extends { readonly fields: ReadFields }> {
   #head: T | undefined;
   /** The whole head with its empty line. */
   #text = "";
-  /** What stands around the digits of the length, where there is one that may differ. */
-  #around: readonly [before: string, behind: string] | undefined;
+  /** The digits of the length, where there is one that may differ. */
+  #digits: Digits | undefined;
+  /** The length that the head says, in bytes. */
+  #length = 0;
 
   /** None yet. */
   constructor(rules: RepeatRules<T>) {
@@ -49,15 +59,29 @@ export class KeptHead<T extends { readonly fields: ReadFields }> {
   read(bytes: Uint8Array): HeadResult<T> | undefined {
     const head = this.#head;
     if (head === undefined) return undefined;
-    const text = latin1(bytes.subarray(0, this.#text.length + MAX_DIGITS));
-    if (text.startsWith(this.#text)) return { head, consumed: this.#text.length };
-    if (this.#around === undefined || !text.startsWith(this.#around[0])) return undefined;
-    const [{ length: start }, behind] = this.#around;
-    let end = start;
-    while (isDigit(text.charCodeAt(end))) end++;
-    if (!text.startsWith(behind, end)) return undefined;
-    const other = this.#rules.withLength?.(head, text.slice(start, end));
-    return other && { head: other, consumed: end + behind.length };
+    const text = this.#text;
+    const digits = this.#digits;
+    if (digits === undefined) {
+      return isAt(bytes, 0, text, 0, text.length) ? { head, consumed: text.length } : undefined;
+    }
+    const { start, end } = digits;
+    if (!isAt(bytes, 0, text, 0, start)) return undefined;
+    let length = 0;
+    let at = start;
+    for (; isDigit(bytes[at]) && at - start < MAX_DIGITS; at++) {
+      length = length * 10 + bytes[at]! - ZERO;
+    }
+    if (at === start || !isAt(bytes, at, text, end, text.length)) return undefined;
+    // What is written oddly is read anew, as it was written.
+    if (at > start + 1 && bytes[start] === ZERO) return undefined;
+    const consumed = at + text.length - end;
+    if (length === this.#length) return { head, consumed };
+    const other = this.#rules.withLength?.(head, length);
+    if (other === undefined) return undefined;
+    // Most messages are as long as the one before.
+    this.#head = other;
+    this.#length = length;
+    return { head: other, consumed };
   }
 
   /** Keeps none until the next one. */
@@ -65,7 +89,7 @@ export class KeptHead<T extends { readonly fields: ReadFields }> {
     this.#head?.fields.forget();
     this.#head = undefined;
     this.#text = "";
-    this.#around = undefined;
+    this.#digits = undefined;
   }
 
   /** `bytes`, which end with the empty line, were found to be this head. */
@@ -74,19 +98,32 @@ export class KeptHead<T extends { readonly fields: ReadFields }> {
       head.fields.list.length <= 2 * MAX_KEPT_FIELDS;
     this.#head = isKept ? head : undefined;
     this.#text = isKept ? latin1(bytes) : "";
-    this.#around = this.#rules.withLength === undefined ? undefined : around(this.#text);
+    const digits = this.#rules.withLength === undefined ? undefined : digitsIn(this.#text);
+    this.#digits = digits;
+    this.#length = digits === undefined ? 0 : Number(this.#text.slice(digits.start, digits.end));
     if (isKept) head.fields.keep();
   }
 }
 
-function around(text: string): readonly [string, string] | undefined {
-  const found = LENGTH.exec(text);
-  if (found === null) return undefined;
-  const at = found.index + found[0].length;
-  const digits = /^\d+/.exec(text.slice(at))![0].length;
-  return [text.slice(0, at), text.slice(at + digits)];
+/** Whether the characters of `text` from `from` to `to` stand in `bytes` at `at`. */
+function isAt(bytes: Uint8Array, at: number, text: string, from: number, to: number): boolean {
+  if (at + to - from > bytes.length) return false;
+  for (let index = from; index < to; index++, at++) {
+    if (bytes[at] !== text.charCodeAt(index)) return false;
+  }
+  return true;
 }
 
-function isDigit(code: number): boolean {
-  return code >= 0x30 && code <= 0x39;
+function digitsIn(text: string): Digits | undefined {
+  const found = LENGTH.exec(text);
+  if (found === null) return undefined;
+  const start = found.index + found[0].length;
+  let end = start;
+  while (isDigit(text.charCodeAt(end))) end++;
+  // Written oddly, it comes again as it is or not at all.
+  return text.charCodeAt(start) === ZERO && end > start + 1 ? undefined : { start, end };
+}
+
+function isDigit(code: number | undefined): boolean {
+  return code !== undefined && code >= ZERO && code <= NINE;
 }

@@ -10,7 +10,7 @@
 export { type AnswerHead, AnswerHeadReader } from "./answer_head.ts";
 export { type AnswerFraming, answerFraming } from "./answer_framing.ts";
 export { BodyDecoder, type BodyFraming } from "./body_decoder.ts";
-export { encodeHead, fieldLine, fieldLines } from "./encode.ts";
+export { encodeHead, fieldLines, type HeadParts } from "./encode.ts";
 export { HeadReader, type HeadRules } from "./head.ts";
 export type { HeadResult, RepeatRules } from "./kept_head.ts";
 export { ReadBuffer } from "./read_buffer.ts";
@@ -20,4 +20,5 @@ export {
   type RequestHead,
   RequestHeadReader,
 } from "./request_head.ts";
+export { cutBytes } from "./slab.ts";
 export { HttpSyntaxError, type SyntaxFault } from "./syntax.ts";

@@ -6,6 +6,7 @@
  */
 
 import type { Bytes } from "../http/mod.ts";
+import { cutCopy } from "./slab.ts";
 
 /** What an unused connection holds, in bytes. */
 const SMALL_BYTES = 1_024;
@@ -29,7 +30,7 @@ export class ReadBuffer {
     return this.#target = this.#size === SMALL_BYTES ? this.#small : new Uint8Array(this.#size);
   }
 
-  /** The `length` bytes that were read into the target, in memory of their own. */
+  /** The `length` bytes that were read into the target, in memory that nobody else has. */
   taken(length: number): Bytes {
     const target = this.#target;
     // What was handed out is not to be kept alive by a connection that waits.
@@ -37,6 +38,7 @@ export class ReadBuffer {
     this.#smallReads = length <= this.#size / 4 ? this.#smallReads + 1 : 0;
     if (length === target.length) this.#size = Math.min(LARGE_BYTES, this.#size * 4);
     else if (this.#smallReads >= SMALL_READS) this.#size = Math.max(SMALL_BYTES, this.#size / 4);
-    return target === this.#small ? target.slice(0, length) : target.subarray(0, length);
+    if (target !== this.#small) return target.subarray(0, length);
+    return cutCopy(target, length);
   }
 }

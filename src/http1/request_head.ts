@@ -55,13 +55,15 @@ const RULES: HeadRules<RequestHead> = {
     checkTarget(method, target);
     return toHead(method, target, version === "1.1" ? 1 : 0, fields());
   },
-  withLength(head, digits) {
+  withLength(head, bytes) {
     const { list } = head.fields;
     const at = list.indexOf("content-length");
     // Said twice, or in a value, too: one may differ from the other from now on.
     if (list.indexOf("content-length", at + 1) !== -1) return undefined;
-    const fields = new ReadFields(list.with(at + 1, digits), head.fields);
-    return { ...head, fields, body: lengthFraming(parseLength([digits])) };
+    const { method, target, minor, persistent, expectsContinue } = head;
+    const fields = new ReadFields(list.with(at + 1, `${bytes}`), head.fields);
+    const body = lengthFraming(bytes);
+    return { method, target, minor, fields, body, persistent, expectsContinue };
   },
 };
 

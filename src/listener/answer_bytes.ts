@@ -7,7 +7,7 @@
  */
 
 import type { Bytes, ClientAnswer } from "../http/mod.ts";
-import { encodeHead, fieldLines } from "../http1/mod.ts";
+import { cutBytes, encodeHead, type HeadParts } from "../http1/mod.ts";
 
 /** What an answer is written for. */
 export interface AnswerFrame {
@@ -63,34 +63,45 @@ export function mayHaveBody(answer: ClientAnswer, frame: AnswerFrame): boolean {
   return !frame.headOnly && hasBody(answer.status);
 }
 
+/** The head of an answer: of a body that comes bit by bit, it says that. */
+function headParts({ status, fields, body }: ClientAnswer, frame: AnswerFrame): HeadParts {
+  return {
+    before: ["HTTP/1.1 ", `${status}`, " ", REASONS[status] ?? "", "\r\n"],
+    fields: fields.list,
+    behind: [
+      "date: ",
+      frame.date,
+      frame.close ? "\r\nconnection: close" : "",
+      hasBody(status) ? framing(body, frame) : "",
+      body instanceof Uint8Array && hasBody(status) ? `${body.length}` : "",
+      "\r\n\r\n",
+    ],
+  };
+}
+
+/** The field that says where the body ends, behind a CRLF; the length of one that is there stands behind it. */
+function framing(body: ClientAnswer["body"], { minor }: AnswerFrame): string {
+  if (body === null) return "\r\ncontent-length: 0";
+  if (body instanceof Uint8Array) return "\r\ncontent-length: ";
+  return minor === 1 ? "\r\ntransfer-encoding: chunked" : "";
+}
+
 /**
- * The head of an answer; with `chunked`, for a body that comes bit by bit.
+ * The head of an answer whose body comes bit by bit.
  *
  * @throws {TypeError} where a field holds a line break or another control character (R16).
  */
-function headText(answer: ClientAnswer, frame: AnswerFrame): string {
-  const { status, body } = answer;
-  const { list } = answer.fields;
-  let text = `HTTP/1.1 ${status} ${REASONS[status] ?? ""}\r\n`;
-  text += fieldLines(list);
-  text += `date: ${frame.date}\r\n`;
-  if (frame.close) text += "connection: close\r\n";
-  if (hasBody(status)) {
-    if (body === null) text += "content-length: 0\r\n";
-    else if (body instanceof Uint8Array) text += `content-length: ${body.length}\r\n`;
-    else if (frame.minor === 1) text += "transfer-encoding: chunked\r\n";
-  }
-  return text + "\r\n";
-}
-
-/** The head of an answer whose body comes bit by bit. */
 export function streamHead(answer: ClientAnswer, frame: AnswerFrame): Bytes {
-  return encodeHead(headText(answer, frame));
+  return encodeHead(headParts(answer, frame));
 }
 
-/** A whole answer: one piece, or head and body apart where the body is large. */
+/**
+ * A whole answer: one piece, or head and body apart where the body is large.
+ *
+ * @throws {TypeError} see `streamHead`
+ */
 export function wholeAnswer(answer: ClientAnswer, frame: AnswerFrame): readonly Uint8Array[] {
-  const head = headText(answer, frame);
+  const head = headParts(answer, frame);
   const { body } = answer;
   const sent = body instanceof Uint8Array && mayHaveBody(answer, frame) ? body : NOTHING;
   if (sent.length === 0) return [encodeHead(head)];
@@ -114,7 +125,7 @@ export function bodyBytes(
   const before = framed ? `${length.toString(16)}\r\n` : "";
   const after = (framed ? "\r\n" : "") + (chunked && ended ? LAST_CHUNK : "");
   const headLength = head?.length ?? 0;
-  const whole = new Uint8Array(headLength + before.length + length + after.length);
+  const whole = cutBytes(headLength + before.length + length + after.length);
   if (head !== undefined) whole.set(head);
   let at = put(whole, before, headLength);
   for (const piece of pieces) {

@@ -20,7 +20,10 @@ const NOTHING: Bytes = new Uint8Array();
 
 /** A body that a connection feeds. */
 export class RequestBody {
-  readonly #decoder: BodyDecoder;
+  readonly #framing: BodyFraming;
+  /** Left out for a body that comes in one piece, as most do. */
+  #decoder: BodyDecoder | undefined;
+  #done: boolean;
   readonly #declared: number | undefined;
   readonly #maxBytes: number;
   #pieces: Bytes[] = [];
@@ -34,14 +37,15 @@ export class RequestBody {
 
   /** A body with this framing, of at most `maxBytes`. */
   constructor(framing: BodyFraming, maxBytes: number) {
-    this.#decoder = new BodyDecoder(framing);
+    this.#framing = framing;
+    this.#done = framing.kind === "none";
     this.#declared = framing.kind === "length" ? framing.bytes : undefined;
     this.#maxBytes = maxBytes;
   }
 
   /** Whether all of it was read off the connection, so that another request may follow. */
   get done(): boolean {
-    return this.#decoder.done;
+    return this.#done;
   }
 
   /** Whether any byte of it has come. */
@@ -56,19 +60,33 @@ export class RequestBody {
 
   /** Takes what has come; the result is what stands behind the body. */
   take(piece: Bytes): Bytes {
-    if (piece.length === 0 || this.#decoder.done) return piece;
+    if (piece.length === 0 || this.#done) return piece;
+    const isWhole = !this.#begun && piece.length === this.#declared;
     this.#begun = true;
     if (this.#failure !== undefined) return NOTHING;
+    if (isWhole) {
+      this.#done = true;
+      this.#keep(piece);
+      if (this.#reader !== undefined && this.#failure === undefined) this.#settle();
+      return NOTHING;
+    }
+    return this.#decode(piece);
+  }
+
+  /** Takes what has come of a body in several pieces, or with more behind it. */
+  #decode(piece: Bytes): Bytes {
+    const decoder = this.#decoder ??= new BodyDecoder(this.#framing);
     let used: number;
     try {
-      used = this.#decoder.feed(piece, (data) => this.#keep(data));
+      used = decoder.feed(piece, (data) => this.#keep(data));
     } catch (error) {
       if (!(error instanceof HttpSyntaxError)) throw error;
       const sentence = "The request body is not framed as HTTP/1.1 says.";
       this.#fail(new ProxyError("bad_request", sentence, { cause: error }));
       return NOTHING;
     }
-    if (this.#failure === undefined && this.#decoder.done) this.#settle();
+    this.#done = decoder.done;
+    if (this.#failure === undefined && this.#done) this.#settle();
     return used === piece.length ? NOTHING : piece.subarray(used);
   }
 
@@ -81,7 +99,7 @@ export class RequestBody {
     this.#asked = true;
     if ((this.#declared ?? 0) > this.#maxBytes) throw this.#tooLarge();
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#decoder.done) return this.#whole();
+    if (this.#done) return this.#whole();
     this.#deadline = deadlines.start(() => {
       const sentence = `The request body did not arrive within ${timeoutMs} ms.`;
       this.fail(new ProxyError("body_timeout", sentence));
@@ -98,7 +116,7 @@ export class RequestBody {
 
   /** It will not become whole, unless it is so already. */
   fail(error: ProxyError): void {
-    if (!this.#decoder.done) this.#fail(error);
+    if (!this.#done) this.#fail(error);
   }
 
   #fail(error: ProxyError): void {

@@ -21,6 +21,7 @@ import {
   ReadBuffer,
 } from "../../http1/mod.ts";
 import { AnswerBody } from "../answer_body.ts";
+import { ArrivedBody } from "../arrived_body.ts";
 import type { HttpAnswer } from "../http_client.ts";
 import type { Call } from "./call.ts";
 import { encodeRequest } from "./request.ts";
@@ -103,7 +104,25 @@ export class Connection {
         // What is read or written now fails.
         this.close();
       });
-      return await this.#answer(call, progress);
+      const pieces = encodeRequest(call.request, this.#host);
+      this.#pending ??= this.#read();
+      progress.requestSent = true;
+      const written = this.#write(pieces);
+      for (let interim = 0; interim <= MAX_INTERIM_ANSWERS;) {
+        const piece = await this.#next();
+        if (piece === null) throw closedEarly();
+        progress.answerBegun = true;
+        for (let rest: Bytes = piece; rest.length > 0;) {
+          const result = this.#heads.feed(rest);
+          if (result === undefined) break;
+          rest = rest.subarray(result.consumed);
+          const { status } = result.head;
+          if (status >= 200) return this.#begin(call, result.head, rest, written);
+          if (status === 101) throw new HttpSyntaxError("it switches protocols unasked");
+          interim++;
+        }
+      }
+      throw new HttpSyntaxError(`more than ${MAX_INTERIM_ANSWERS} interim answers`);
     } catch (error) {
       this.close();
       throw toFailure(givenUp ?? this.#reason ?? error, progress);
@@ -112,35 +131,22 @@ export class Connection {
     }
   }
 
-  async #answer(
-    call: Call,
-    progress: { requestSent: boolean; answerBegun: boolean },
-  ): Promise<HttpAnswer> {
-    const pieces = encodeRequest(call.request, this.#host);
-    this.#pending ??= this.#read();
-    progress.requestSent = true;
-    const written = this.#write(pieces);
-    for (let interim = 0; interim <= MAX_INTERIM_ANSWERS;) {
-      const piece = await this.#next();
-      if (piece === null) throw closedEarly();
-      progress.answerBegun = true;
-      for (let rest: Bytes = piece; rest.length > 0;) {
-        const result = this.#heads.feed(rest);
-        if (result === undefined) break;
-        rest = rest.subarray(result.consumed);
-        if (result.head.status >= 200) return this.#begin(call, result.head, rest, written);
-        if (result.head.status === 101) throw new HttpSyntaxError("it switches protocols unasked");
-        interim++;
-      }
-    }
-    throw new HttpSyntaxError(`more than ${MAX_INTERIM_ANSWERS} interim answers`);
-  }
-
   /** The final head is there: hands its answer out and has the body follow. */
   #begin(call: Call, head: AnswerHead, rest: Bytes, written: Promise<boolean>): HttpAnswer {
     const framing = answerFraming(call.request.method, head);
     const isStream = isEventStream(head.fields.first("content-type"));
     const { timeouts } = call.request;
+    call.settle();
+    if (isStream) {
+      this.#heads.forget();
+      this.#events.streaming(this);
+    }
+    const { status, fields } = head;
+    if (framing.body.kind === "length" && framing.body.bytes === rest.length) {
+      // All of it came with the head: the usual answer.
+      this.#finish(framing, false, written);
+      return { status, fields, body: new ArrivedBody(rest) };
+    }
     // The answer before may have come to its end while its reader held it back.
     this.#paused = false;
     const body = new AnswerBody({
@@ -155,19 +161,8 @@ export class Connection {
       idleMs: isStream ? timeouts.streamIdleMs : timeouts.bodyIdleMs,
       untilMs: isStream ? Infinity : call.startedMs + timeouts.totalMs,
     });
-    call.settle();
-    if (isStream) {
-      this.#heads.forget();
-      this.#events.streaming(this);
-    }
-    if (framing.body.kind === "length" && framing.body.bytes === rest.length) {
-      // All of it came with the head: the usual answer.
-      body.push(rest);
-      this.#finish(framing, body, false, written);
-    } else {
-      this.#follow(framing, body, rest, written);
-    }
-    return { status: head.status, fields: head.fields, body };
+    this.#follow(framing, body, rest, written);
+    return { status, fields, body };
   }
 
   /** Takes what came with the head and reads the rest of a body; never rejects. */
@@ -181,16 +176,23 @@ export class Connection {
       const decoder = new BodyDecoder(framing.body);
       const push = (data: Bytes) => body.push(data);
       const used = decoder.feed(rest, push);
-      if (decoder.done) return this.#finish(framing, body, used < rest.length, written);
+      if (decoder.done) {
+        body.finish();
+        return this.#finish(framing, used < rest.length, written);
+      }
       for (;;) {
         if (this.#paused) await new Promise<void>((resolve) => this.#resume = resolve);
         const piece = await this.#next();
         if (piece === null) {
           if (framing.body.kind !== "close") throw closedEarly();
-          return this.#finish(framing, body, true, written);
+          body.finish();
+          return this.#finish(framing, true, written);
         }
         const used = decoder.feed(piece, push);
-        if (decoder.done) return this.#finish(framing, body, used < piece.length, written);
+        if (decoder.done) {
+          body.finish();
+          return this.#finish(framing, used < piece.length, written);
+        }
       }
     } catch (error) {
       body.fail(toFailure(this.#reason ?? error, { requestSent: true, answerBegun: true }));
@@ -199,13 +201,7 @@ export class Connection {
   }
 
   /** The body is whole: the connection rests, unless anything about it is doubtful. */
-  #finish(
-    framing: AnswerFraming,
-    body: AnswerBody,
-    stray: boolean,
-    written: Promise<boolean>,
-  ): void {
-    body.finish();
+  #finish(framing: AnswerFraming, stray: boolean, written: Promise<boolean>): void {
     if (stray || !framing.reusable || this.#closed) return this.close();
     if (this.#isWritten) return this.#events.free(this, framing.keepAliveSeconds);
     this.#isOut(written).then((isOut) => {

@@ -80,7 +80,7 @@ export class Pool implements ConnectionEvents {
 
   /** See `ConnectionEvents`. */
   free(connection: Connection, keepAliveSeconds: number | undefined): void {
-    this.#streams.delete(connection);
+    if (this.#streams.size > 0) this.#streams.delete(connection);
     if (this.#closed || this.#callConnections() > this.#options.maxConnections) {
       return connection.close();
     }
@@ -118,6 +118,7 @@ export class Pool implements ConnectionEvents {
 
   /** Gives the connection, or the room for a new one, to who waits longest; false if nobody does. */
   #serveNext(connection: Connection | undefined): boolean {
+    if (this.#waiting.size === 0) return false;
     if (connection === undefined && !this.#hasRoom()) return false;
     const [next] = this.#waiting;
     if (next === undefined) return false;
