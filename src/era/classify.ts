@@ -8,7 +8,7 @@
  */
 
 import { ProxyError } from "../errors.ts";
-import type { Message, ParsedBody } from "../json/mod.ts";
+import { type Message, metaOf, type ParsedBody } from "../json/mod.ts";
 import { checkMethodHeader, checkMirroredHeaders, mismatch } from "./headers.ts";
 import { isModernRevision, PROTOCOL_VERSION_KEY, SESSION_REVISIONS } from "./revisions.ts";
 
@@ -130,7 +130,7 @@ function classifyBatch(messages: readonly Message[], headers: EraHeaders): Class
 
 /** The value under the protocol version key of `params._meta`; undefined where there is no such key. */
 function claimOf(message: Message): unknown {
-  const meta = message.params?._meta;
+  const meta = metaOf(message);
   if (typeof meta !== "object" || meta === null || !Object.hasOwn(meta, PROTOCOL_VERSION_KEY)) {
     return undefined;
   }

@@ -28,5 +28,5 @@ const REVISION_DATE = /^\d{4}-\d{2}-\d{2}$/;
 
 /** Whether a version names 2026-07-28 or a later revision; revisions are dates and sort as text. */
 export function isModernRevision(version: string): boolean {
-  return REVISION_DATE.test(version) && version >= FIRST_MODERN_REVISION;
+  return version >= FIRST_MODERN_REVISION && REVISION_DATE.test(version);
 }

@@ -9,6 +9,7 @@
 
 import { ProxyError } from "../errors.ts";
 import { elements, type Member, members, nestingWithin, type Span } from "./scan.ts";
+import { usualBody } from "./usual_message.ts";
 
 /** The three kinds of JSON-RPC message. */
 export type MessageKind = "request" | "notification" | "response";
@@ -22,7 +23,7 @@ export interface Message {
   /** The id exactly as it was written (`1`, `"1"`, `1.0`); absent for a notification. */
   readonly idText?: string;
   /** `params` as parsed; absent where the message has none. */
-  readonly params?: Readonly<Record<string, unknown>>;
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** A whole request body: one message, or several where it was a JSON array. */
@@ -43,7 +44,12 @@ export interface JsonLimits {
   readonly maxBatchMessages: number;
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Several times faster than one that is strict, which only says why where it was needed. */
+const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** What stands for bytes that are no UTF-8; it may also have been sent as it is. */
+const REPLACEMENT = "\ufffd";
 
 /**
  * Parses a request body.
@@ -53,6 +59,15 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * batch that is empty or too long.
  */
 export function parseBody(bytes: Uint8Array, limits: JsonLimits): ParsedBody {
+  return usualBody(bytes, limits.maxDepth) ?? parseAny(bytes, limits);
+}
+
+/**
+ * Parses a request body of any kind.
+ *
+ * @throws {ProxyError} see `parseBody`
+ */
+export function parseAny(bytes: Uint8Array, limits: JsonLimits): ParsedBody {
   const text = decode(bytes);
   if (!nestingWithin(text, limits.maxDepth)) {
     throw new ProxyError(
@@ -66,8 +81,10 @@ export function parseBody(bytes: Uint8Array, limits: JsonLimits): ParsedBody {
 }
 
 function decode(bytes: Uint8Array): string {
+  const text = lenient.decode(bytes);
+  if (!text.includes(REPLACEMENT)) return text;
   try {
-    return utf8.decode(bytes);
+    return strict.decode(bytes);
   } catch (cause) {
     throw new ProxyError(
       "parse_error",

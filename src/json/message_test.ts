@@ -148,6 +148,13 @@ Deno.test("R27 what is no JSON is a parse error", () => {
   for (const text of MUST_FAIL) assertEquals(kindOf(text), "parse_error", JSON.stringify(text));
 });
 
+Deno.test("R27 what is no JSON makes none of a message that it stands in", () => {
+  for (const text of MUST_FAIL) {
+    const message = `{"jsonrpc":"2.0","method":"a","x":${text}}`;
+    assertEquals(kindOf(message), "parse_error", JSON.stringify(message));
+  }
+});
+
 Deno.test("R28 bytes that are no UTF-8 are a parse error", () => {
   const inString = (...bytes: number[]) => Uint8Array.of(0x22, ...bytes, 0x22);
   const wrong = [
@@ -162,6 +169,11 @@ Deno.test("R28 bytes that are no UTF-8 are a parse error", () => {
   for (const bytes of wrong) {
     assertEquals(assertThrows(() => parseBody(bytes, LIMITS), ProxyError).kind, "parse_error");
   }
+});
+
+Deno.test("U+FFFD may be sent as any other character", () => {
+  const text = '{"jsonrpc":"2.0","method":"a","params":{"x":"\ufffd"}}';
+  assertEquals(parse(text).messages[0]!.params, { x: "\ufffd" });
 });
 
 Deno.test("batches are bounded and not empty", () => {
