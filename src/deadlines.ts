@@ -42,17 +42,34 @@ export function sharedTimers(clock: Clock): Clock & { close(): void } {
 /** A deadline that is not kept. */
 const NEVER: Timer = { cancel: () => {} };
 
-/** A deadline that has not passed. */
-interface Waiting {
+/** A deadline, and its neighbours among those that wait: a chain costs a call less than a set does. */
+class Deadline implements Timer {
   readonly atMs: number;
   readonly onPassed: () => void;
+  readonly #leave: (deadline: Deadline) => void;
+  before: Deadline | undefined;
+  after: Deadline | undefined;
+  isWaiting = true;
+
+  constructor(atMs: number, onPassed: () => void, leave: (deadline: Deadline) => void) {
+    this.atMs = atMs;
+    this.onPassed = onPassed;
+    this.#leave = leave;
+  }
+
+  cancel(): void {
+    if (this.isWaiting) this.#leave(this);
+  }
 }
 
 /** Deadlines of one length: they pass in the order in which they were started. */
 export class Deadlines {
   readonly #clock: Clock;
   readonly #delayMs: number;
-  readonly #waiting = new Set<Waiting>();
+  readonly #leave = (deadline: Deadline) => this.#takeOut(deadline);
+  #first: Deadline | undefined;
+  #last: Deadline | undefined;
+  #size = 0;
   #timer: Timer | undefined;
   #closed = false;
 
@@ -64,38 +81,56 @@ export class Deadlines {
 
   /** How many are under way. */
   get size(): number {
-    return this.#waiting.size;
+    return this.#size;
   }
 
   /** Has `onPassed` called once when the time is up; after `close`, never. */
   start(onPassed: () => void): Timer {
     if (this.#closed) return NEVER;
-    const waiting = { atMs: this.#clock.monotonicMs() + this.#delayMs, onPassed };
-    this.#waiting.add(waiting);
-    this.#timer ??= this.#clock.after(this.#delayMs, () => this.#fire());
+    const atMs = this.#clock.monotonicMs() + this.#delayMs;
+    const deadline = new Deadline(atMs, onPassed, this.#leave);
+    deadline.before = this.#last;
+    if (this.#last === undefined) this.#first = deadline;
+    else this.#last.after = deadline;
+    this.#last = deadline;
+    this.#size++;
     // The timer stays as it is: when it fires too early, it is set anew for who is first then.
-    return { cancel: () => void this.#waiting.delete(waiting) };
+    this.#timer ??= this.#clock.after(this.#delayMs, () => this.#fire());
+    return deadline;
   }
 
   /** Forgets all of them and the timer: what ends late must leave no timer behind. */
   close(): void {
     this.#closed = true;
-    this.#waiting.clear();
+    while (this.#first !== undefined) this.#takeOut(this.#first);
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  #takeOut(deadline: Deadline): void {
+    const { before, after } = deadline;
+    if (before === undefined) this.#first = after;
+    else before.after = after;
+    if (after === undefined) this.#last = before;
+    else after.before = before;
+    // Nobody who still has it keeps the others in memory.
+    deadline.before = undefined;
+    deadline.after = undefined;
+    deadline.isWaiting = false;
+    this.#size--;
   }
 
   #fire(): void {
     this.#timer = undefined;
     const nowMs = this.#clock.monotonicMs();
-    for (const waiting of this.#waiting) {
-      if (waiting.atMs > nowMs) {
+    for (let first = this.#first; first !== undefined; first = this.#first) {
+      if (first.atMs > nowMs) {
         // A deadline that passed may have started another, and with it the timer.
-        this.#timer ??= this.#clock.after(Math.ceil(waiting.atMs - nowMs), () => this.#fire());
+        this.#timer ??= this.#clock.after(Math.ceil(first.atMs - nowMs), () => this.#fire());
         return;
       }
-      this.#waiting.delete(waiting);
-      waiting.onPassed();
+      this.#takeOut(first);
+      first.onPassed();
     }
   }
 }

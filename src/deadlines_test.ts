@@ -39,6 +39,34 @@ Deno.test("a cancelled deadline does not pass, and the timer serves the next", (
   first.cancel();
 });
 
+Deno.test("deadlines are cancelled in any order, more than once, and the others pass", () => {
+  for (const cancelled of ["a", "b", "c", "ab", "ba", "bc", "cb", "ac", "ca", "cba", "bb"]) {
+    const { clock, deadlines, passed, start } = setUp();
+    const timers = new Map(["a", "b", "c"].map((name) => [name, start(name)]));
+    for (const name of cancelled) timers.get(name)!.cancel();
+    const left = ["a", "b", "c"].filter((name) => !cancelled.includes(name));
+    assertEquals(deadlines.size, left.length);
+    clock.advance(1_000);
+    assertEquals([passed, deadlines.size, clock.timers], [left, 0, 0]);
+    for (const timer of timers.values()) timer.cancel();
+    start("d");
+    assertEquals(deadlines.size, 1);
+    clock.advance(1_000);
+    assertEquals(passed, [...left, "d"]);
+  }
+});
+
+Deno.test("a deadline that passes may cancel the next, and close all of them", () => {
+  const { clock, deadlines, passed, start } = setUp();
+  const rest: { cancel(): void }[] = [];
+  deadlines.start(() => rest[0]!.cancel());
+  rest.push(start("a"));
+  deadlines.start(() => deadlines.close());
+  start("b");
+  clock.advance(1_000);
+  assertEquals([passed, deadlines.size, clock.timers], [[], 0, 0]);
+});
+
 Deno.test("a deadline may start another when it passes", () => {
   const { clock, deadlines, passed, start } = setUp();
   deadlines.start(() => void start("again"));

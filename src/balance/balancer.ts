@@ -129,13 +129,14 @@ export class Balancer implements Upstream, RouteTargets {
     body: Uint8Array,
     safe: boolean,
   ): Promise<UpstreamAnswer> {
-    this.#budget.called(this.#options.clock.monotonicMs());
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#budget.called(nowMs);
     const { only } = this.#roster;
     if (only !== undefined) {
       const isElsewhere = call.sessionId !== undefined && targetOfId(call.sessionId) !== UNNAMED;
       if (isElsewhere) return Promise.resolve(lost());
       const request: Request = { verb, call, body, safe };
-      return safe ? this.#there(request, only) : this.#once(request, only);
+      return safe ? this.#there(request, only) : this.#once(request, only, nowMs);
     }
     const request: Request = {
       verb,
@@ -157,9 +158,9 @@ export class Balancer implements Upstream, RouteTargets {
   }
 
   /** One try, where there is nowhere else to go and nothing may be sent twice. */
-  #once(request: Request, target: Target): Promise<UpstreamAnswer> {
-    const waitMs = target.health.admit();
-    return waitMs === 0 ? target.send(request) : Promise.reject(unavailable(waitMs));
+  #once(request: Request, target: Target, nowMs: number): Promise<UpstreamAnswer> {
+    const waitMs = target.health.admit(nowMs);
+    return waitMs === 0 ? target.send(request, nowMs) : Promise.reject(unavailable(waitMs));
   }
 
   /** A call that belongs to a target: there, once more there where that is safe, or nowhere. */

@@ -88,10 +88,12 @@ export interface TargetHealth {
   /**
    * Asks the breaker whether a call may go there now: 0, and `record` or `forget` has to follow, or the
    * milliseconds until the next one may be tried.
+   *
+   * @param nowMs the time on the clock's monotonic scale, where it is at hand
    */
-  admit(): number;
-  /** What came of an admitted call. */
-  record(outcome: Outcome): void;
+  admit(nowMs?: number): number;
+  /** What came of an admitted call, `nowMs` on the clock's monotonic scale or just now. */
+  record(outcome: Outcome, nowMs?: number): void;
   /** An admitted call, of `agoMs` milliseconds ago or of just now, said nothing of the target. */
   forget(agoMs?: number): void;
   /** How a probe ended; `why` says in a few words what was wrong. */

@@ -181,33 +181,36 @@ export class Target implements Choice {
   }
 
   /**
-   * Makes a call that its health has admitted.
+   * Makes a call that its health has admitted, `sentMs` on the clock's monotonic scale.
    *
    * @throws what the upstream throws
    */
-  async send(request: Request): Promise<UpstreamAnswer> {
+  async send(
+    request: Request,
+    sentMs = this.#parts.clock.monotonicMs(),
+  ): Promise<UpstreamAnswer> {
     const { clock } = this.#parts;
     const { interruption } = request;
     this.#calls++;
     this.#underWay++;
     if (interruption !== undefined) this.#waiting.add(interruption);
-    const sentMs = clock.monotonicMs();
     let answer: UpstreamAnswer;
     try {
       answer = await sendTo(this.#parts.upstream, request, this.#inward(request));
       if (isUnreached(answer.failure)) throw answer.failure;
     } catch (error) {
       const failure = interruption?.isCut === true ? wentDown(error) : error;
-      const afterMs = clock.monotonicMs() - sentMs;
-      const outcome = failure === error ? outcomeOfError(error, afterMs, clock) : undefined;
-      this.#judge(outcome, sentMs);
+      const nowMs = clock.monotonicMs();
+      const outcome = failure === error ? outcomeOfError(error, nowMs - sentMs, clock) : undefined;
+      this.#judge(outcome, sentMs, nowMs);
       this.#leave();
       throw failure;
     } finally {
       if (interruption !== undefined) this.#waiting.delete(interruption);
     }
-    const head = outcomeOfAnswer(answer, clock.monotonicMs() - sentMs, clock);
-    this.#judge(head, sentMs);
+    const answeredMs = clock.monotonicMs();
+    const head = outcomeOfAnswer(answer, answeredMs - sentMs, clock);
+    this.#judge(head, sentMs, answeredMs);
     const isJudged = head !== undefined && isFailure(head);
     answer.body.whenOver((failure) => {
       const end = isJudged ? undefined : outcomeOfEnd(failure);
@@ -254,12 +257,16 @@ export class Target implements Choice {
     };
   }
 
-  #judge(outcome: Outcome | undefined, sentMs: number): void {
+  #judge(
+    outcome: Outcome | undefined,
+    sentMs: number,
+    nowMs = this.#parts.clock.monotonicMs(),
+  ): void {
     if (this.#gone) return;
-    const agoMs = this.#parts.clock.monotonicMs() - sentMs;
+    const agoMs = nowMs - sentMs;
     if (outcome === undefined) return this.health.forget(agoMs);
     if (isFailure(outcome)) this.#failures++;
-    this.health.record(outcome.kind === "answered" ? outcome : { ...outcome, agoMs });
+    this.health.record(outcome.kind === "answered" ? outcome : { ...outcome, agoMs }, nowMs);
   }
 
   /**

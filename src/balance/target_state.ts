@@ -119,13 +119,13 @@ export class WatchedTarget implements TargetHealth {
   }
 
   /** See `TargetHealth`. */
-  admit(): number {
-    return this.#breaker.admit(this.#settle());
+  admit(nowMs?: number): number {
+    return this.#breaker.admit(this.#settle(nowMs));
   }
 
   /** See `TargetHealth`. */
-  record(outcome: Outcome): void {
-    const nowMs = this.#settle();
+  record(outcome: Outcome, atMs?: number): void {
+    const nowMs = this.#settle(atMs);
     const answered = outcome.kind === "answered";
     const startedMs = nowMs - (answered ? outcome.headMs : outcome.agoMs ?? 0);
     const ending = answered ? "answered" : isLate(outcome.kind) ? "late" : "failed";
@@ -204,11 +204,10 @@ export class WatchedTarget implements TargetHealth {
   }
 
   /** Brings it to where it is by now; gives the time. */
-  #settle(): number {
-    const { clock, isProbed, settings: { slowStartMs } } = this.#fleet;
-    const nowMs = clock.monotonicMs();
+  #settle(nowMs = this.#fleet.clock.monotonicMs()): number {
     const state = this.#state;
     if (state === "up") return nowMs;
+    const { isProbed, settings: { slowStartMs } } = this.#fleet;
     const comesByTime = state === "ejected" || (state === "down" && !isProbed);
     if (comesByTime && nowMs >= this.#untilMs) this.comeBack("its time is over", this.#untilMs);
     const fullMs = this.#sinceMs + slowStartMs;

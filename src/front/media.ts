@@ -7,9 +7,7 @@
 import { accepts } from "@std/http/negotiation";
 import { ProxyError } from "../errors.ts";
 import type { FieldReader } from "../http/mod.ts";
-import { EVENT_STREAM } from "../sse/mod.ts";
-
-const JSON_TYPE = "application/json";
+import { EVENT_STREAM, JSON_TYPE } from "../sse/mod.ts";
 
 /** What official clients send, so that the usual case needs no parsing. */
 const USUAL_ACCEPT: ReadonlySet<string> = new Set([

@@ -28,7 +28,9 @@ export async function pass(
   interceptors?: RequestInterceptors,
 ): Promise<ClientAnswer> {
   const { session } = passage;
-  const release = session === undefined ? () => {} : options.sessions.use(session);
+  const release = session === undefined
+    ? nothing
+    : options.sessions.use(session, session.lastUsedMs);
   const call = callOf(options, passage);
   let answer: UpstreamAnswer | undefined;
   try {
@@ -83,6 +85,8 @@ export async function pass(
     throw toProxyError(error).withId(passage.idText);
   }
 }
+
+const nothing = () => {};
 
 /** Whether nothing more will come of the upstream. */
 function isWhole(answer: ClientAnswer | Promise<ClientAnswer>): boolean {

@@ -139,11 +139,15 @@ export function postPassage(
   try {
     if (body.batch) checkBatch(body, session, classified);
     const opensSession = !isModern && session === undefined && first.method === "initialize";
+    // Named one by one: to spread them costs a call as much as all that is found out here.
+    const { expected, requestIds, onlyResponses } = expectationOf(body);
     return {
       arrival,
       session,
       headers: arrival.request.headers,
-      ...expectationOf(body),
+      expected,
+      requestIds,
+      onlyResponses,
       idText,
       isSubscription: isModern && first.method === "subscriptions/listen",
       opensSession,
@@ -196,7 +200,7 @@ export function callOf(
     signal: keeps || opensSession ? NEVER_ABORTED : request.signal,
     method: requestedMethod(passage.message),
     affinity: session?.key,
-    ...(keeps ? { lastEventId: null } : {}),
+    lastEventId: keeps ? null : undefined,
   };
 }
 
@@ -241,10 +245,26 @@ export function eraHeaders(headers: FieldReader): EraHeaders {
   };
 }
 
+const MAX_METHOD_CHARACTERS = 64;
+const UNDERSCORE = 0x5f;
+const DOLLAR = 0x24;
+
 /** A method as it may stand in a log line: its own characters and a sane length. */
 export function describe(body: ParsedBody): string {
   if (body.batch) return "batch";
   const { method } = body.messages[0]!;
   if (method === undefined) return "response";
-  return /^[\w/.$-]{1,64}$/.test(method) ? method : "(odd method name)";
+  return isPlain(method) ? method : "(odd method name)";
+}
+
+function isPlain(method: string): boolean {
+  if (method.length === 0 || method.length > MAX_METHOD_CHARACTERS) return false;
+  for (let at = 0; at < method.length; at++) {
+    const code = method.charCodeAt(at);
+    const lower = code | 0x20;
+    // A digit, or one of "-./" ahead of them.
+    const isOther = (code >= 0x2d && code <= 0x39) || code === UNDERSCORE || code === DOLLAR;
+    if (!isOther && !(lower >= 0x61 && lower <= 0x7a)) return false;
+  }
+  return true;
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { classifyPost } from "../era/mod.ts";
-import { type ClientAnswer, Fields } from "../http/mod.ts";
+import { classifyPost, type EraHeaders } from "../era/mod.ts";
+import { type ClientAnswer, type FieldReader, Fields, ReadFields } from "../http/mod.ts";
 import { parseBody, type ParsedBody } from "../json/mod.ts";
 import type { Session } from "../session/mod.ts";
 import type { FrontOptions, RequestFacts } from "./front.ts";
@@ -33,12 +33,31 @@ export function post(
   facts: RequestFacts,
 ): Promise<ClientAnswer> {
   const { request } = arrival;
-  requireJsonBody(request.headers);
-  requireAcceptAnswer(request.headers);
+  const headers = checkedHeaders(request.headers);
   const reading = request.body();
   return reading instanceof Uint8Array
-    ? received(options, arrival, facts, reading)
-    : reading.then((bytes) => received(options, arrival, facts, bytes));
+    ? received(options, arrival, facts, headers, reading)
+    : reading.then((bytes) => received(options, arrival, facts, headers, bytes));
+}
+
+/** Derives `soundHeaders`, once for all POSTs of a connection with the same fields. */
+const SOUND = {};
+
+function checkedHeaders(headers: FieldReader): EraHeaders {
+  return headers instanceof ReadFields
+    ? headers.derived(SOUND, soundHeaders)
+    : soundHeaders(headers);
+}
+
+/**
+ * What decides on the era, of fields that a POST may have.
+ *
+ * @throws {ProxyError} see `requireJsonBody` and `requireAcceptAnswer`
+ */
+function soundHeaders(headers: FieldReader): EraHeaders {
+  requireJsonBody(headers);
+  requireAcceptAnswer(headers);
+  return eraHeaders(headers);
 }
 
 /** A POST whose body is there. */
@@ -46,12 +65,13 @@ function received(
   options: FrontOptions,
   arrival: Arrival,
   facts: RequestFacts,
+  headers: EraHeaders,
   bytes: Uint8Array,
 ): Promise<ClientAnswer> {
   arrival.bytes = bytes.length;
   const body = parseBody(bytes, options.limits);
   facts.rpc = describe(body);
-  const classified = classifyPost(body, eraHeaders(arrival.request.headers));
+  const classified = classifyPost(body, headers);
   facts.era = classified.era;
   const goOn = (session: Session | undefined) => {
     if (session !== undefined) countRequest(session, bytes.length);
@@ -82,7 +102,7 @@ function passOn(
 ): Promise<ClientAnswer> {
   const interceptors = interceptorsFor(options, passage);
   return interceptors === undefined
-    ? sendPost(options, passage, body, bytes)
+    ? sendPost(options, passage, bytes)
     : intercepted(options, passage, body, bytes, interceptors);
 }
 
@@ -95,7 +115,7 @@ async function intercepted(
 ): Promise<ClientAnswer> {
   const inbound = await interceptors.inbound(bytes, passage.headers);
   if (inbound === undefined || inbound.body === bytes) {
-    return await sendPost(options, passage, body, bytes, interceptors);
+    return await sendPost(options, passage, bytes, interceptors);
   }
   if (inbound.body === null) return answerHere(passage, inbound, body.batch);
   const sent = parseBody(inbound.body, options.limits);
@@ -106,7 +126,7 @@ async function intercepted(
     // What is learned of a session is what the upstream was told.
     message: sent.batch ? undefined : sent.messages[0],
   };
-  const answer = await sendPost(options, changed, sent, inbound.body, interceptors);
+  const answer = await sendPost(options, changed, inbound.body, interceptors);
   const isAnsweredHere = changed.expected === "acceptance" && inbound.answers.length > 0;
   return isAnsweredHere && answer.status < 300 ? answerHere(passage, inbound, body.batch) : answer;
 }
@@ -114,7 +134,6 @@ async function intercepted(
 function sendPost(
   options: FrontOptions,
   passage: Passage,
-  body: ParsedBody,
   bytes: Uint8Array,
   interceptors?: RequestInterceptors,
 ): Promise<ClientAnswer> {
@@ -125,11 +144,11 @@ function sendPost(
     const opening: Passage = { ...passage, initialize: keptInitialize(bytes) };
     return pass(options, opening, (call) => send(call, bytes), interceptors);
   }
-  if (session?.names === undefined || !body.text.includes(session.id)) {
+  if (session?.names?.toUpstream.isIn(bytes) !== true) {
     return pass(options, passage, (call) => send(call, bytes), interceptors);
   }
   // The upstream knows the session by another id (R77), and by yet another after a recovery.
-  const renamed = () => session.names?.toUpstream.apply(bytes) ?? bytes;
+  const renamed = () => session?.names?.toUpstream.apply(bytes) ?? bytes;
   return pass(options, passage, (call) => send(call, renamed()), interceptors);
 }
 

@@ -21,13 +21,13 @@ import { post } from "./post.ts";
 
 /** A front for one route. */
 export function streamableHttpFront(options: FrontOptions): Front {
-  const methods: Readonly<Record<string, typeof post>> = {
-    POST: post,
-    GET: listen,
-    DELETE: terminate,
-  };
+  const methods: ReadonlyMap<string, typeof post> = new Map([
+    ["POST", post],
+    ["GET", listen],
+    ["DELETE", terminate],
+  ]);
   return (request, principal, query, facts) => {
-    const answer = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
+    const answer = methods.get(request.method);
     if (answer === undefined) {
       throw new ProxyError("method_not_allowed", "Use POST, GET or DELETE here.", {
         headers: { allow: "GET, POST, DELETE" },

@@ -7,6 +7,9 @@
 import { Buffer } from "node:buffer";
 import type { AnswerSource, Bytes } from "./exchange.ts";
 
+/** So much is looked through by hand: a call of the runtime costs more (bench/NOTES.md). */
+const BY_HAND_BYTES = 1_024;
+
 /** One text in place of another, both ASCII; made once, since to look for it takes its bytes. */
 export class Replacement {
   readonly #from: string;
@@ -20,11 +23,17 @@ export class Replacement {
     this.#bytes = Buffer.from(from, "latin1");
   }
 
+  /** Whether the text that is looked for stands anywhere. */
+  isIn(bytes: Uint8Array): boolean {
+    if (bytes.length < this.#from.length) return false;
+    if (bytes.length <= BY_HAND_BYTES) return standsIn(bytes, this.#from);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(this.#bytes) !== -1;
+  }
+
   /** The same bytes, with the one text wherever the other stood; the very same where it stood nowhere. */
   apply<B extends Uint8Array>(bytes: B): B | Bytes {
-    if (bytes.length < this.#bytes.length) return bytes;
+    if (!this.isIn(bytes)) return bytes;
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (text.indexOf(this.#bytes) === -1) return bytes;
     // A character a byte: what is no ASCII comes out as it went in.
     const replaced = text.toString("latin1").replaceAll(this.#from, () => this.#to);
     return new Uint8Array(Buffer.from(replaced, "latin1"));
@@ -116,4 +125,16 @@ export class ReplacedSource implements AnswerSource {
     }
     return 0;
   }
+}
+
+/** Whether `text`, which is ASCII, stands anywhere in `bytes`. */
+function standsIn(bytes: Uint8Array, text: string): boolean {
+  const first = text.charCodeAt(0);
+  for (let start = 0; start <= bytes.length - text.length; start++) {
+    if (bytes[start] !== first) continue;
+    let at = 1;
+    while (at < text.length && bytes[start + at] === text.charCodeAt(at)) at++;
+    if (at === text.length) return true;
+  }
+  return false;
 }

@@ -22,6 +22,20 @@ Deno.test("Replacement gives the very same bytes where there is nothing to repla
   }
 });
 
+Deno.test("Replacement.isIn() finds a text in short bytes and in long ones, at either end too", () => {
+  for (const from of ["inner", "aab", "aaaa", "a"]) {
+    const replacement = new Replacement(from, "x");
+    for (const filling of [0, 1, 7, 1_019, 1_024, 5_000]) {
+      for (const filler of ["-", "a", from.slice(0, -1)]) {
+        const around = filler.repeat(filling);
+        for (const one of [around, from + around, around + from, around + from + around]) {
+          assertEquals(replacement.isIn(bytes(one)), one.includes(from), `${from} in ${one}`);
+        }
+      }
+    }
+  }
+});
+
 Deno.test("Replacement looks at its own part of a buffer alone", () => {
   const part = bytes("inner text inner").subarray(5, 11);
   assertStrictEquals(replaceText(part, "inner", "outer"), part);

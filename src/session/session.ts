@@ -116,10 +116,11 @@ export class Session {
    */
   get names(): SessionNames | undefined {
     const { upstreamId, id: client } = this;
-    const spoken = inwardId(upstreamId);
-    if (spoken.length < MIN_SEARCHED_CHARACTERS) return undefined;
     if (this.#namedUpstreamId !== upstreamId) {
       this.#namedUpstreamId = upstreamId;
+      this.#names = undefined;
+      const spoken = inwardId(upstreamId);
+      if (spoken.length < MIN_SEARCHED_CHARACTERS) return undefined;
       // A quote or a backslash in it stands behind a backslash there.
       const upstream = JSON.stringify(spoken).slice(1, -1);
       const toClient = new Replacement(upstream, client);

@@ -145,12 +145,16 @@ export class SessionTable {
     return this.#readings.refresh(session).then(() => this.#checked(session, route, principal));
   }
 
-  /** Counts a request or stream of the session as under way; the result ends it, once. */
-  use(session: Session): () => void {
+  /**
+   * Counts a request or stream of the session as under way; the result ends it, once.
+   *
+   * @param nowMs the time on the clock's monotonic scale: that of `find` where the session was found for it
+   */
+  use(session: Session, nowMs = this.#clock.monotonicMs()): () => void {
     let ended = false;
     session.inFlight++;
     session.traffic.requests++;
-    this.#touch(session);
+    this.#touch(session, nowMs);
     // It may have been ended elsewhere since it was found, when there was nothing under way to be ended.
     if (session.stale) this.#quietly(() => this.#readings.refresh(session));
     return () => {

@@ -10,5 +10,5 @@
 export { encodeEvent, encodeEvents, type OutEvent } from "./encode.ts";
 export { EventTooLargeError, type SseEvent } from "./event.ts";
 export { EventParser, type ParserLimits } from "./parser.ts";
-export { EVENT_STREAM, isEventStream, streamFields } from "./relay.ts";
+export { EVENT_STREAM, isEventStream, JSON_TYPE, mediaTypeOf, streamFields } from "./relay.ts";
 export { watchEvents } from "./watch.ts";

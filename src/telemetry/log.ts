@@ -57,8 +57,9 @@ export interface LoggerOptions {
 
 /** A logger that writes to `sink`. */
 export function createLogger(options: LoggerOptions): AdjustableLogger {
-  let threshold = LOG_LEVELS.indexOf(options.level);
-  const enabled = (level: LogLevel) => LOG_LEVELS.indexOf(level) >= threshold;
+  // For each request is asked whether its line is wanted.
+  let wanted = wantedFrom(options.level);
+  const enabled = (level: LogLevel) => wanted[level];
   const write = options.format === "json" ? jsonLine : prettyLine;
   const at = (level: LogLevel) => (message: string, fields: LogFields = {}) => {
     if (enabled(level)) options.sink.write(write(options.clock.now(), level, message, fields));
@@ -69,8 +70,21 @@ export function createLogger(options: LoggerOptions): AdjustableLogger {
     warn: at("warn"),
     error: at("error"),
     enabled,
-    setLevel: (level) => void (threshold = LOG_LEVELS.indexOf(level)),
+    setLevel: (level) => void (wanted = wantedFrom(level)),
     flush: () => options.sink.flush(),
+  };
+}
+
+/** Which lines are written from a level on. */
+function wantedFrom(level: LogLevel): Readonly<Record<LogLevel, boolean>> {
+  const threshold = LOG_LEVELS.indexOf(level);
+  const isWanted = (one: LogLevel) => LOG_LEVELS.indexOf(one) >= threshold;
+  return {
+    debug: isWanted("debug"),
+    info: isWanted("info"),
+    warn: isWanted("warn"),
+    error: isWanted("error"),
+    silent: isWanted("silent"),
   };
 }
 

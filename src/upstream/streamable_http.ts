@@ -6,7 +6,7 @@
 
 import { detached, Fields, ReadFields } from "../http/mod.ts";
 import { fieldLines } from "../http1/mod.ts";
-import { EVENT_STREAM, isEventStream } from "../sse/mod.ts";
+import { EVENT_STREAM, JSON_TYPE, mediaTypeOf } from "../sse/mod.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, HttpTimeouts } from "./http_client.ts";
 import { requestFields, responseFields, withDashes } from "./fields.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "./upstream.ts";
@@ -59,10 +59,12 @@ export function streamableHttpUpstream(
     accept: string,
     body: Uint8Array | null,
   ): Promise<UpstreamAnswer> {
+    const { fields, lines } = headOf(method, call, accept);
     const answer = await client.send({
       method,
       path: targetOf(options, call.query),
-      ...headOf(method, call, accept),
+      fields,
+      lines,
       body,
       signal: call.signal,
       timeouts: options.timeouts,
@@ -75,7 +77,7 @@ export function streamableHttpUpstream(
   function passedOf({ fields }: HttpAnswer): Fields {
     const passing = () => responseFields(fields, options.forwardCredentials);
     if (!(fields instanceof ReadFields)) return passing();
-    return new Fields([...fields.derived(keeper, passing).list]);
+    return new Fields(fields.derived(keeper, passing).list.slice());
   }
 
   function fieldsOf(method: string, call: UpstreamCall, accept: string): string[] {
@@ -165,7 +167,7 @@ function toAnswer(answer: HttpAnswer, headers: Fields): UpstreamAnswer {
 }
 
 function kindOf(contentType: string | null): "json" | "sse" | "other" {
-  if (isEventStream(contentType)) return "sse";
-  const type = (contentType ?? "").split(";", 1)[0]!.trim().toLowerCase();
-  return type === "application/json" ? "json" : "other";
+  const type = mediaTypeOf(contentType);
+  if (type === EVENT_STREAM) return "sse";
+  return type === JSON_TYPE ? "json" : "other";
 }

@@ -23,7 +23,7 @@ export interface UpstreamCall {
   /** The client's query string with its `?`, or empty. */
   readonly query: string;
   /** The event behind which the upstream is to go on; null for none, left out for what the client named. */
-  readonly lastEventId?: string | null;
+  readonly lastEventId?: string | null | undefined;
   /** Aborted when the client has gone or the proxy stops. */
   readonly signal: CancelSignal;
   /** The method of the one request in the body; left out where it is not known, or there are several. */
