@@ -30,8 +30,13 @@ export class ReadBuffer {
     return this.#target = this.#size === SMALL_BYTES ? this.#small : new Uint8Array(this.#size);
   }
 
-  /** The `length` bytes that were read into the target, in memory that nobody else has. */
-  taken(length: number): Bytes {
+  /**
+   * The `length` bytes that were read into the target, in memory that nobody else has.
+   *
+   * @param isFirst whether they begin a message: most are all of it, and gone at once. They are cut from a slab; what
+   * follows may have to wait for the rest, and a slab with it.
+   */
+  taken(length: number, isFirst: boolean): Bytes {
     const target = this.#target;
     // What was handed out is not to be kept alive by a connection that waits.
     this.#target = this.#small;
@@ -39,6 +44,6 @@ export class ReadBuffer {
     if (length === target.length) this.#size = Math.min(LARGE_BYTES, this.#size * 4);
     else if (this.#smallReads >= SMALL_READS) this.#size = Math.max(SMALL_BYTES, this.#size / 4);
     if (target !== this.#small) return target.subarray(0, length);
-    return cutCopy(target, length);
+    return isFirst ? cutCopy(target, length) : target.slice(0, length);
   }
 }

@@ -1,12 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { ReadBuffer } from "./read_buffer.ts";
+import { SLAB_BYTES } from "./slab.ts";
 
 /** The sizes of the targets of reads that fill so many bytes each, as far as there is room. */
 function sizes(lengths: readonly number[]): number[] {
   const buffer = new ReadBuffer();
   return lengths.map((length) => {
     const size = buffer.target().length;
-    buffer.taken(Math.min(size, length));
+    buffer.taken(Math.min(size, length), true);
     return size;
   });
 }
@@ -24,9 +25,21 @@ Deno.test("ReadBuffer learns the size of messages that come again and again", ()
 });
 
 Deno.test("ReadBuffer hands out memory of its own", () => {
+  for (const isFirst of [true, false]) {
+    const buffer = new ReadBuffer();
+    const taken = [1, 2, 3].map((byte) => {
+      buffer.target()[0] = byte;
+      return buffer.taken(1, isFirst);
+    });
+    assertEquals(taken.map((bytes) => [...bytes]), [[1], [2], [3]]);
+  }
+});
+
+Deno.test("ReadBuffer cuts what begins a message from a slab, and nothing else: that may wait", () => {
   const buffer = new ReadBuffer();
-  buffer.target()[0] = 1;
-  const first = buffer.taken(1);
-  buffer.target()[0] = 2;
-  assertEquals([...first, ...buffer.taken(1)], [1, 2]);
+  const memory = (isFirst: boolean) => {
+    buffer.target();
+    return buffer.taken(10, isFirst).buffer.byteLength;
+  };
+  assertEquals([memory(true), memory(false), memory(true)], [SLAB_BYTES, 10, SLAB_BYTES]);
 });

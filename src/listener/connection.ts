@@ -125,7 +125,7 @@ export class ServerConnection {
     if (this.#closed) return;
     // A half-closed connection is taken for one whose client has gone.
     if (length === null) return this.close();
-    this.#feed(this.#buffer.taken(length));
+    this.#feed(this.#buffer.taken(length, this.#exchange === undefined));
     if (this.#wantsMore()) this.#read();
   }
 

@@ -50,7 +50,8 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #buffer = new ReadBuffer();
   readonly #heads = new AnswerHeadReader();
-  readonly #onRead = (length: number | null) => length === null ? null : this.#buffer.taken(length);
+  readonly #onRead = (length: number | null) =>
+    length === null ? null : this.#buffer.taken(length, !this.#following);
   #pending: Promise<Bytes | null> | undefined;
   #closed = false;
   #reason: ProxyError | undefined;
@@ -59,6 +60,8 @@ export class Connection {
   #isWritten = false;
   #resume: (() => void) | undefined;
   #paused = false;
+  /** Whether the rest of a body is read. */
+  #following = false;
 
   /** Takes a connection over; `host` is what the Host field says. */
   constructor(conn: Deno.Conn, host: string, clock: Clock, events: ConnectionEvents) {
@@ -173,6 +176,7 @@ export class Connection {
     written: Promise<boolean>,
   ): Promise<void> {
     try {
+      this.#following = true;
       const decoder = new BodyDecoder(framing.body);
       const push = (data: Bytes) => body.push(data);
       const used = decoder.feed(rest, push);
@@ -202,6 +206,7 @@ export class Connection {
 
   /** The body is whole: the connection rests, unless anything about it is doubtful. */
   #finish(framing: AnswerFraming, stray: boolean, written: Promise<boolean>): void {
+    this.#following = false;
     if (stray || !framing.reusable || this.#closed) return this.close();
     if (this.#isWritten) return this.#events.free(this, framing.keepAliveSeconds);
     this.#isOut(written).then((isOut) => {
