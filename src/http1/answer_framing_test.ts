@@ -213,3 +213,14 @@ Deno.test("R7 any fields give one framing or an error, and reuse only where the 
     { numRuns: 500 },
   );
 });
+
+Deno.test("a head that comes again as the answer to HEAD has no body, whoever had it before (RFC 9112 6.3 rule 1)", () => {
+  const reader = new AnswerHeadReader();
+  const read = (method: string) =>
+    answerFraming(
+      method,
+      reader.feed(bytesOf("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"))!.head,
+    ).body;
+  const five: BodyFraming = { kind: "length", bytes: 5 };
+  assertEquals(["POST", "HEAD", "POST", "HEAD"].map(read), [five, NONE, five, NONE]);
+});

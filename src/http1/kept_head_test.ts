@@ -88,6 +88,16 @@ Deno.test("a head that comes again is the same object, and one of another length
   assert(derive(other) !== derive(first));
 });
 
+Deno.test("lengths that take turns are each told as they are", () => {
+  const lengths = [5, 6, 5, 5, 6, 123, 6, 0, 5];
+  const told = heads(...lengths.map((length) => request(`Content-Length: ${length}`)));
+  assertEquals(told.map(({ fields }) => fields.get("content-length")), lengths.map(String));
+  assertEquals(
+    told.map(({ body }) => body.kind === "length" ? body.bytes : 0),
+    lengths,
+  );
+});
+
 Deno.test("a head that is forgotten is read anew, and nothing stays that was derived", () => {
   const reader = new RequestHeadReader();
   const read = () => reader.feed(bytesOf(request("x: y")))!.head;

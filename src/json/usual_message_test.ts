@@ -123,6 +123,12 @@ Deno.test("it is bounded in length, depth (R26) and members", () => {
   assert(usualMessage(nested(MAX_USUAL_DEPTH), 1_000) instanceof UsualMessage);
   assertEquals(usualMessage(nested(MAX_USUAL_DEPTH + 1), 1_000), undefined);
   assertEquals(usualMessage(`{"x":${"[".repeat(4_000)}`, 1_000_000), undefined);
+  const inner = (depth: number) =>
+    `{"jsonrpc":"2.0","method":"a","params":{"_meta":{"x":${"[".repeat(depth - 3)}${
+      "]".repeat(depth - 3)
+    }}}}`;
+  assert(usualMessage(inner(16), 16) instanceof UsualMessage);
+  assertEquals(usualMessage(inner(17), 16), undefined);
   const head = '{"jsonrpc":"2.0","method":"a"';
   const long = (length: number) => `${head}${" ".repeat(length - head.length - 1)}}`;
   assert(usualMessage(long(MAX_USUAL_BYTES), 16) instanceof UsualMessage);

@@ -88,3 +88,17 @@ Deno.test("lineSink() outlives a writer that fails", async () => {
   sink.write("y");
   await sink.flush();
 });
+
+Deno.test("a level that is set while the logger is in use holds from then on", () => {
+  const { lines, logger } = setUp("warn", "json");
+  const told = () => {
+    lines.splice(0);
+    for (const level of ["debug", "info", "warn", "error"] as const) logger[level]("it");
+    return lines.map((line) => JSON.parse(line).level);
+  };
+  assertEquals([told(), logger.enabled("info")], [["warn", "error"], false]);
+  logger.setLevel("debug");
+  assertEquals([told(), logger.enabled("info")], [["debug", "info", "warn", "error"], true]);
+  logger.setLevel("silent");
+  assertEquals([told(), logger.enabled("error")], [[], false]);
+});
