@@ -14,7 +14,7 @@ import {
 } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
 import { type ClientRequest, type FieldReader, NEVER_ABORTED } from "../http/mod.ts";
-import type { Message, ParsedBody } from "../json/mod.ts";
+import { type Message, methodForLog, type ParsedBody } from "../json/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
 import type { UpstreamCall } from "../upstream/mod.ts";
 import type { Expected } from "./answer.ts";
@@ -245,26 +245,7 @@ export function eraHeaders(headers: FieldReader): EraHeaders {
   };
 }
 
-const MAX_METHOD_CHARACTERS = 64;
-const UNDERSCORE = 0x5f;
-const DOLLAR = 0x24;
-
-/** A method as it may stand in a log line: its own characters and a sane length. */
+/** What a request asks for, as it may stand in a log line. */
 export function describe(body: ParsedBody): string {
-  if (body.batch) return "batch";
-  const { method } = body.messages[0]!;
-  if (method === undefined) return "response";
-  return isPlain(method) ? method : "(odd method name)";
-}
-
-function isPlain(method: string): boolean {
-  if (method.length === 0 || method.length > MAX_METHOD_CHARACTERS) return false;
-  for (let at = 0; at < method.length; at++) {
-    const code = method.charCodeAt(at);
-    const lower = code | 0x20;
-    // A digit, or one of "-./" ahead of them.
-    const isOther = (code >= 0x2d && code <= 0x39) || code === UNDERSCORE || code === DOLLAR;
-    if (!isOther && !(lower >= 0x61 && lower <= 0x7a)) return false;
-  }
-  return true;
+  return body.batch ? "batch" : methodForLog(body.messages[0]!.method) ?? "response";
 }

@@ -72,10 +72,13 @@ function lengthOf(texts: readonly string[]): number {
 
 /** Puts texts into `bytes` from the index `at` on; the index behind them. */
 function put(bytes: Uint8Array, at: number, texts: readonly string[]): number {
-  for (let index = 0; index < texts.length; index++) {
-    const text = texts[index]!;
-    for (let from = 0; from < text.length; from++) bytes[at++] = text.charCodeAt(from);
-  }
+  for (let index = 0; index < texts.length; index++) at = putText(bytes, at, texts[index]!);
+  return at;
+}
+
+/** Puts a text of one byte a character into `bytes` from the index `at` on; the index behind it. */
+export function putText(bytes: Uint8Array, at: number, text: string): number {
+  for (let from = 0; from < text.length; from++) bytes[at++] = text.charCodeAt(from);
   return at;
 }
 

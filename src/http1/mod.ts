@@ -10,7 +10,7 @@
 export { type AnswerHead, AnswerHeadReader } from "./answer_head.ts";
 export { type AnswerFraming, answerFraming } from "./answer_framing.ts";
 export { BodyDecoder, type BodyFraming } from "./body_decoder.ts";
-export { encodeHead, fieldLines, type HeadParts } from "./encode.ts";
+export { encodeHead, fieldLines, type HeadParts, putText } from "./encode.ts";
 export { HeadReader, type HeadRules } from "./head.ts";
 export type { HeadResult, RepeatRules } from "./kept_head.ts";
 export { ReadBuffer } from "./read_buffer.ts";

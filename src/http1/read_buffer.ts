@@ -6,10 +6,10 @@
  */
 
 import type { Bytes } from "../http/mod.ts";
-import { cutCopy } from "./slab.ts";
+import { cutCopy, MAX_CUT_BYTES } from "./slab.ts";
 
-/** What an unused connection holds, in bytes. */
-const SMALL_BYTES = 1_024;
+/** What an unused connection holds, in bytes: what came into it can be cut from a slab. */
+const SMALL_BYTES = MAX_CUT_BYTES;
 /** The most that one read takes, in bytes. */
 const LARGE_BYTES = 65_536;
 /**

@@ -105,9 +105,3 @@ export function unknownOffer(offer: Offer, name: unknown, context: InterceptCont
   const code = context.era === "modern" ? INVALID_PARAMS : SESSION_RESOURCE_NOT_FOUND;
   return { answer: { error: { code, message: "Resource not found", data: { uri: shown } } } };
 }
-
-/** A method as it may stand in a log line: its own characters and a sane length. */
-export function methodForLog(method: unknown): string | undefined {
-  if (typeof method !== "string") return undefined;
-  return /^[\w/.$-]{1,64}$/.test(method) ? method : "(odd method name)";
-}

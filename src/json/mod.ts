@@ -8,5 +8,6 @@
 
 export { type JsonLimits, type Message, type MessageKind, type ParsedBody } from "./message.ts";
 export { parseBody } from "./message.ts";
+export { methodForLog, ODD_METHOD } from "./method_name.ts";
 export { elements, type Member, members, nestingWithin, type Span } from "./scan.ts";
 export { metaOf } from "./usual_message.ts";

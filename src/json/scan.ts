@@ -8,6 +8,17 @@
  * @module
  */
 
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COMMA,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  SPACE,
+} from "./characters.ts";
+
 /** A stretch of text, from `start` up to but not including `end`. */
 export interface Span {
   /** Index of the first character. */
@@ -21,15 +32,6 @@ export interface Member extends Span {
   /** The key, unescaped. */
   readonly key: string;
 }
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const BACKSLASH = 0x5c;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-const SPACE = 0x20;
 
 /** The index behind the string that opens at `at`; the length of the text if it never closes. */
 function skipString(text: string, at: number): number {

@@ -7,37 +7,32 @@
  */
 
 import { isThere } from "./ascii_text.ts";
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  CR,
+  DELETE,
+  DOT,
+  LF,
+  LOWER_E,
+  LOWER_U,
+  MINUS,
+  NINE,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  PLUS,
+  QUOTE,
+  SLASH,
+  SPACE,
+  TAB,
+  ZERO,
+} from "./characters.ts";
 
 /** No value, or none that is read here. */
 export const UNUSUAL = -1;
-
-const TAB = 0x09;
-const LF = 0x0a;
-const CR = 0x0d;
-const SPACE = 0x20;
-/** `"`. */
-export const QUOTE = 0x22;
-const PLUS = 0x2b;
-/** `,`. */
-export const COMMA = 0x2c;
-/** `-`. */
-export const MINUS = 0x2d;
-const DOT = 0x2e;
-const SLASH = 0x2f;
-const ZERO = 0x30;
-const NINE = 0x39;
-const COLON = 0x3a;
-const OPEN_BRACKET = 0x5b;
-/** `\`. */
-export const BACKSLASH = 0x5c;
-const CLOSE_BRACKET = 0x5d;
-const LOWER_E = 0x65;
-const LOWER_U = 0x75;
-/** `{`. */
-export const OPEN_BRACE = 0x7b;
-/** `}`. */
-export const CLOSE_BRACE = 0x7d;
-const DELETE = 0x7f;
 
 /** The index behind the value that begins at `at` and holds at most `depth` objects and arrays in each other. */
 export function skipValue(bytes: Uint8Array, at: number, depth: number): number {

@@ -12,20 +12,8 @@
 
 import { asciiText, isThere, usualMethod } from "./ascii_text.ts";
 import type { Message, ParsedBody } from "./message.ts";
-import {
-  BACKSLASH,
-  CLOSE_BRACE,
-  COMMA,
-  isDigit,
-  MINUS,
-  OPEN_BRACE,
-  QUOTE,
-  skipColon,
-  skipSpace,
-  skipString,
-  skipValue,
-  UNUSUAL,
-} from "./skip.ts";
+import { BACKSLASH, CLOSE_BRACE, COMMA, MINUS, OPEN_BRACE, QUOTE } from "./characters.ts";
+import { isDigit, skipColon, skipSpace, skipString, skipValue, UNUSUAL } from "./skip.ts";
 
 /** Longest message that is read here, in bytes: of a long one `JSON.parse` is the faster reader. */
 export const MAX_USUAL_BYTES = 4_096;
@@ -61,7 +49,7 @@ const VALUES = new Int32Array(12);
 /** A key of which nothing has to be known. */
 const OTHER = -1;
 
-/** A message of which `params` are parsed when somebody asks for them. */
+/** A message of which `params` are parsed when somebody asks for them; a spread does not take them along. */
 export class UsualMessage implements Message {
   readonly kind: "request" | "notification";
   readonly method: string;

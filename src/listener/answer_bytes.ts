@@ -7,7 +7,7 @@
  */
 
 import type { Bytes, ClientAnswer } from "../http/mod.ts";
-import { cutBytes, encodeHead, type HeadParts } from "../http1/mod.ts";
+import { cutBytes, encodeHead, type HeadParts, putText } from "../http1/mod.ts";
 
 /** What an answer is written for. */
 export interface AnswerFrame {
@@ -127,17 +127,11 @@ export function bodyBytes(
   const headLength = head?.length ?? 0;
   const whole = cutBytes(headLength + before.length + length + after.length);
   if (head !== undefined) whole.set(head);
-  let at = put(whole, before, headLength);
+  let at = putText(whole, headLength, before);
   for (const piece of pieces) {
     whole.set(piece, at);
     at += piece.length;
   }
-  put(whole, after, at);
+  putText(whole, at, after);
   return whole;
-}
-
-/** Puts ASCII text into `bytes`; the index behind it. */
-function put(bytes: Uint8Array, text: string, at: number): number {
-  for (let index = 0; index < text.length; index++) bytes[at + index] = text.charCodeAt(index);
-  return at + text.length;
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { ODD_METHOD } from "../json/mod.ts";
+
 /** Names that are counted apart; all others together. */
 export const MAX_DROP_NAMES = 64;
 
@@ -15,7 +17,7 @@ export class Drops {
 
   /** Counts one message. */
   count(name: string): void {
-    const told = /^[\w/.$() -]{1,64}$/.test(name) ? name : "(odd method name)";
+    const told = /^[\w/.$() -]{1,64}$/.test(name) ? name : ODD_METHOD;
     const counted = this.#counts.has(told) || this.#counts.size < MAX_DROP_NAMES
       ? told
       : "(others)";

@@ -5,10 +5,10 @@
  */
 
 import { z } from "zod";
+import { methodForLog } from "../../json/mod.ts";
 import { stringifyMessage } from "../codec.ts";
 import type { BuiltinDeps } from "../deps.ts";
 import { hasId, kindOf } from "../message.ts";
-import { methodForLog } from "../shape.ts";
 import type { InterceptContext, Interceptor, JsonRpcMessage } from "../types.ts";
 
 /** Options of `log`. */

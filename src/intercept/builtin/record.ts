@@ -7,10 +7,10 @@
  */
 
 import { z } from "zod";
+import { methodForLog } from "../../json/mod.ts";
 import { stringifyMessage } from "../codec.ts";
 import type { BuiltinDeps } from "../deps.ts";
 import { kindOf } from "../message.ts";
-import { methodForLog } from "../shape.ts";
 import type { InterceptContext, Interceptor, JsonRpcMessage } from "../types.ts";
 import { redactOptions, redactor } from "./redact.ts";
 

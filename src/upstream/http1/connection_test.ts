@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { streamOf } from "../../http/mod.ts";
 import { ManualClock } from "../../testing/mod.ts";
+import { SLAB_BYTES } from "../../http1/slab.ts";
 import { HIGH_WATER_BYTES } from "../answer_body.ts";
 import { Call } from "./call.ts";
 import { Connection } from "./connection.ts";
@@ -57,5 +58,40 @@ Deno.test("a connection whose answer ended while it was held back serves again",
     assertEquals((await new Response(streamOf(body)).text()).length, length);
     assertEquals(free, count);
   }
+  connection.close();
+});
+
+Deno.test("what follows the beginning of a body has memory of its own, and a next answer is cut again", async () => {
+  const reads: string[] = [];
+  let wake: (() => void) | undefined;
+  let isClosed = false;
+  const socket = {
+    async read(target: Uint8Array): Promise<number | null> {
+      while (reads.length === 0 && !isClosed) await new Promise<void>((done) => wake = done);
+      return isClosed ? null : new TextEncoder().encodeInto(reads.shift()!, target).written;
+    },
+    write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
+    close: () => {
+      isClosed = true;
+      wake?.();
+    },
+  } as unknown as Deno.Conn;
+  const clock = new ManualClock();
+  const events = { streaming: () => {}, free: () => {}, gone: () => {} };
+  const connection = new Connection(socket, "x", clock, events);
+  const head = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n";
+  const memoryOf = async (...pieces: string[]) => {
+    reads.push(...pieces);
+    wake?.();
+    const { body } = await connection.exchange(call(clock));
+    const memory: number[] = [];
+    for (let read = await body.next(); read !== null; read = await body.next()) {
+      memory.push(...read.map(({ buffer }) => buffer.byteLength));
+    }
+    return memory;
+  };
+  assertEquals(await memoryOf(head + "01234", "56789"), [SLAB_BYTES, 5]);
+  assertEquals(await memoryOf(head + "0123456789"), [SLAB_BYTES]);
+  assertEquals(await memoryOf(head + "01", "23", "456789"), [SLAB_BYTES, 2, 6]);
   connection.close();
 });
