@@ -27,7 +27,7 @@ export function countedUpstream(upstream: Upstream): CountedUpstream {
     return answering;
   };
   return {
-    exchange: (call, body) => count(upstream.exchange(call, body)),
+    exchange: (call, body, onWhole) => count(upstream.exchange(call, body, onWhole)),
     notify: (call, body) => count(upstream.notify(call, body)),
     listen: (call) => count(upstream.listen(call)),
     terminate: (call) => count(upstream.terminate(call)),

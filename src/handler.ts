@@ -8,7 +8,13 @@
 import { ANONYMOUS, type Authenticator, type Principal } from "./auth/mod.ts";
 import type { Clock } from "./clock.ts";
 import { ProxyError, toProxyError } from "./errors.ts";
-import { type ClientAnswer, type ClientRequest, type Handler, ReadFields } from "./http/mod.ts";
+import {
+  type ClientAnswer,
+  type ClientRequest,
+  type Deliver,
+  type Handler,
+  ReadFields,
+} from "./http/mod.ts";
 import {
   allowedOrigin,
   checkHost,
@@ -70,14 +76,14 @@ interface Story {
 /** The handler of the address that clients use. One promise for all of it: each more is felt in every call. */
 export function createHandler(options: HandlerOptions): Handler {
   const { logger, clock, exchanges } = options;
-  return async (request) => {
+  return async (request, deliver) => {
     const isTold = logger.enabled("info");
     const startedMs = isTold ? clock.monotonicMs() : 0;
     const story: Story = { origin: null };
     let found: ClientAnswer;
     exchanges.asked();
     try {
-      found = await dispatch(options.current(), request, story);
+      found = await dispatch(options.current(), request, story, deliver);
     } catch (thrown) {
       const error = toProxyError(thrown);
       logFailure(logger, error, story);
@@ -97,6 +103,7 @@ function dispatch(
   rules: HandlerRules,
   request: ClientRequest,
   story: Story,
+  deliver: Deliver | undefined,
 ): ClientAnswer | Promise<ClientAnswer> {
   story.origin = entered(request, rules.door);
   const { authenticator } = rules;
@@ -109,8 +116,8 @@ function dispatch(
   }
   const caller = authenticator.authenticate(request.headers);
   return caller instanceof Promise
-    ? caller.then((principal) => passOn(rules, request, principal, story))
-    : passOn(rules, request, caller, story);
+    ? caller.then((principal) => passOn(rules, request, principal, story, deliver))
+    : passOn(rules, request, caller, story, deliver);
 }
 
 /** Hands the request of a caller who was recognised to the front of its route. */
@@ -119,13 +126,15 @@ function passOn(
   request: ClientRequest,
   principal: Principal,
   story: Story,
+  deliver: Deliver | undefined,
 ): Promise<ClientAnswer> {
   if (principal !== ANONYMOUS) story.principal = principal.name;
   const { route, query } = findRoute(rules, request);
   story.route = route.name;
   route.use?.enter();
   story.use = route.use;
-  return route.front(request, principal, query, story);
+  // The answer to a page of a browser is still to get its fields.
+  return route.front(request, principal, query, story, story.origin === null ? deliver : undefined);
 }
 
 function findRoute(

@@ -19,6 +19,7 @@ import {
   type Upstream,
   type UpstreamAnswer,
   type UpstreamCall,
+  type WholeAnswer,
 } from "../upstream/mod.ts";
 import { Choosing, remaining } from "./choosing.ts";
 import { Interruption } from "./interruption.ts";
@@ -60,8 +61,12 @@ export class Balancer implements Upstream, RouteTargets {
   }
 
   /** See `Upstream`. */
-  exchange = (call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer> =>
-    this.#take("exchange", call, body, isSafeRequest(call.method));
+  exchange = (
+    call: UpstreamCall,
+    body: Uint8Array,
+    onWhole?: WholeAnswer,
+  ): Promise<UpstreamAnswer> =>
+    this.#take("exchange", call, body, isSafeRequest(call.method), onWhole);
 
   /** See `Upstream`. */
   notify = (call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer> =>
@@ -128,6 +133,7 @@ export class Balancer implements Upstream, RouteTargets {
     call: UpstreamCall,
     body: Uint8Array,
     safe: boolean,
+    onWhole?: WholeAnswer,
   ): Promise<UpstreamAnswer> {
     const nowMs = this.#options.clock.monotonicMs();
     this.#budget.called(nowMs);
@@ -135,7 +141,7 @@ export class Balancer implements Upstream, RouteTargets {
     if (only !== undefined) {
       const isElsewhere = call.sessionId !== undefined && targetOfId(call.sessionId) !== UNNAMED;
       if (isElsewhere) return Promise.resolve(lost());
-      const request: Request = { verb, call, body, safe };
+      const request: Request = { verb, call, body, safe, onWhole };
       return safe ? this.#there(request, only) : this.#once(request, only, nowMs);
     }
     const request: Request = {
@@ -143,6 +149,7 @@ export class Balancer implements Upstream, RouteTargets {
       call,
       body,
       safe,
+      onWhole,
       interruption: this.#mayBeCut(safe, call) ? new Interruption(call.signal) : undefined,
     };
     if (call.sessionId === undefined) return this.#anywhere(request);

@@ -7,6 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { balance, relay } from "../testing/mod.ts";
+import type { UpstreamAnswer } from "../upstream/mod.ts";
 
 const {
   asks,
@@ -65,6 +66,29 @@ Deno.test("the one target without a name has ids, calls and answers pass as they
   server.script = () => Promise.resolve(answer);
   assert(await balancer.exchange(call, body) === answer);
   assert(server.calls[0]!.call === call);
+});
+
+Deno.test("who is told a whole answer sees the same of it as who waits for it", async () => {
+  for (
+    const [names, id, seenId] of [[["a", "b"], "a\nup-1", "a\nup-2"], [
+      [""],
+      "up-1",
+      "up-2",
+    ]] as const
+  ) {
+    const { balancer, at } = balanceUnderTest([...names]);
+    const { server } = at[names[0]]!;
+    server.script = () => Promise.resolve({ ...server.json({}), sessionId: "up-2" });
+    const told: UpstreamAnswer[] = [];
+    for (const method of [CALL, LIST]) {
+      const answer = await balancer.exchange(
+        ...asks(method, { sessionId: id }),
+        (whole) => told.push(whole),
+      );
+      assertEquals(told.at(-1), answer);
+    }
+    assertEquals(told.map(({ sessionId }) => sessionId), [seenId, seenId]);
+  }
 });
 
 Deno.test("the one target without a name never sees an id with a name in front", async () => {

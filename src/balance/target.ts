@@ -7,7 +7,7 @@
 import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { inwardId, outwardId, UNNAMED } from "../http/mod.ts";
-import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
+import type { Upstream, UpstreamAnswer, UpstreamCall, WholeAnswer } from "../upstream/mod.ts";
 import type { Outcome, TargetHealth } from "./health.ts";
 import type { Interruption } from "./interruption.ts";
 import { isFailure, outcomeOfAnswer, outcomeOfEnd, outcomeOfError } from "./outcomes.ts";
@@ -57,6 +57,8 @@ export interface Request {
   readonly body: Uint8Array;
   /** Whether it may run twice. */
   readonly safe: boolean;
+  /** Told an answer that is whole; see `WholeAnswer`. */
+  readonly onWhole?: WholeAnswer | undefined;
   /** What takes it back; left out where nothing does. */
   readonly interruption?: Interruption | undefined;
   /** Whether it goes out on a new connection. */
@@ -196,7 +198,12 @@ export class Target implements Choice {
     if (interruption !== undefined) this.#waiting.add(interruption);
     let answer: UpstreamAnswer;
     try {
-      answer = await sendTo(this.#parts.upstream, request, this.#inward(request));
+      answer = await sendTo(
+        this.#parts.upstream,
+        request,
+        this.#inward(request),
+        this.#told(request),
+      );
       if (isUnreached(answer.failure)) throw answer.failure;
     } catch (error) {
       const failure = interruption?.isCut === true ? wentDown(error) : error;
@@ -217,8 +224,7 @@ export class Target implements Choice {
       if (end !== undefined) this.#brokeOff(request, end, sentMs);
       this.#leave();
     });
-    if (this.name === UNNAMED || answer.sessionId === undefined) return answer;
-    return { ...answer, sessionId: outwardId(this.name, answer.sessionId) };
+    return this.#outward(answer);
   }
 
   /** A call has failed: it is looked at now. */
@@ -255,6 +261,19 @@ export class Target implements Choice {
       signal: interruption ?? call.signal,
       fresh,
     };
+  }
+
+  /** An answer of the server as it is seen above; the same object where nothing of it differs. */
+  #outward(answer: UpstreamAnswer): UpstreamAnswer {
+    if (this.name === UNNAMED || answer.sessionId === undefined) return answer;
+    return { ...answer, sessionId: outwardId(this.name, answer.sessionId) };
+  }
+
+  /** Who is told a whole answer of the server. */
+  #told({ onWhole }: Request): WholeAnswer | undefined {
+    return this.name === UNNAMED
+      ? onWhole
+      : onWhole && ((answer) => onWhole(this.#outward(answer)));
   }
 
   #judge(
@@ -294,10 +313,11 @@ function sendTo(
   upstream: Upstream,
   { verb, body }: Request,
   call: UpstreamCall,
+  onWhole: WholeAnswer | undefined,
 ): Promise<UpstreamAnswer> {
   switch (verb) {
     case "exchange":
-      return upstream.exchange(call, body);
+      return upstream.exchange(call, body, onWhole);
     case "notify":
       return upstream.notify(call, body);
     case "listen":

@@ -27,6 +27,7 @@ import {
   type Upstream,
   type UpstreamAnswer,
   type UpstreamCall,
+  type WholeAnswer,
 } from "../upstream/mod.ts";
 import { BRIDGED_SESSION } from "./as_session/mod.ts";
 import {
@@ -98,10 +99,14 @@ class Bridged implements BridgedUpstream {
     return this.#eras;
   }
 
-  exchange = (call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer> => {
-    if (call.era === "modern") return this.#modern("exchange", call, body);
+  exchange = (
+    call: UpstreamCall,
+    body: Uint8Array,
+    onWhole?: WholeAnswer,
+  ): Promise<UpstreamAnswer> => {
+    if (call.era === "modern") return this.#modern("exchange", call, body, onWhole);
     if (call.sessionId === undefined && asks("initialize", body)) return this.#begin(call, body);
-    return this.#session(call, (upstream) => upstream.exchange(call, body), body);
+    return this.#session(call, (upstream) => upstream.exchange(call, body, onWhole), body);
   };
 
   notify = (call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer> => {
@@ -126,13 +131,16 @@ class Bridged implements BridgedUpstream {
     method: "exchange" | "notify",
     call: UpstreamCall,
     body: Uint8Array,
+    onWhole?: WholeAnswer,
   ): Promise<UpstreamAnswer> {
     if (this.#eras.modern === undefined) {
       const answer = await this.#firstModern(call, body);
       if (answer !== undefined) return answer;
     }
     if (this.#eras.modern === false) return await this.#open().asModern[method](call, body);
-    const answer = await this.#server[method](call, body);
+    const answer = method === "exchange"
+      ? await this.#server.exchange(call, body, onWhole)
+      : await this.#server.notify(call, body);
     if (!TELLING.has(answer.status) || this.#options.pinned !== undefined) return answer;
     return await this.#refusedModern(method, call, body, answer);
   }

@@ -10,6 +10,7 @@ import {
   said,
 } from "../testing/bridged.ts";
 import { settled } from "../testing/relay.ts";
+import type { UpstreamAnswer } from "../upstream/mod.ts";
 import type { FakeServer } from "../testing/share.ts";
 import { BRIDGED_SESSION } from "./as_session/mod.ts";
 
@@ -387,4 +388,36 @@ Deno.test("while a refused modern call has the server asked what it speaks, othe
   assertEquals((await other).status, 200);
   gate.resolve();
   assertEquals((await refused).status, 400);
+});
+
+Deno.test("a server's own answers are told as soon as they are whole, those that are looked into are not", async () => {
+  const { server, upstream } = bridgedServer();
+  const told: UpstreamAnswer[] = [];
+  const ask = (era: "modern" | "session", method: string, sessionId?: string) =>
+    upstream.exchange(bridgedCall(era, { sessionId }), requestBytes(method), (whole) => {
+      told.push(whole);
+    });
+  await ask("session", "initialize");
+  assertEquals(told.length, 0);
+  const answer = await ask("session", "tools/list", "up-1");
+  assertStrictEquals(told.pop(), answer);
+  // Another server by now: the first request of a modern client finds that out.
+  server.script = (call) =>
+    call.message.method === "server/discover" ? discovered(server, call) : undefined;
+  await ask("modern", "server/discover");
+  assertEquals(told.length, 0);
+  const modern = await ask("modern", "tools/list");
+  assertStrictEquals(told.pop(), modern);
+});
+
+Deno.test("what a bridge answers is told to nobody ahead of it", async () => {
+  const { server, upstream } = bridgedServer({ pinned: { modern: false, session: false } });
+  const fail = () => {
+    throw new Error("told");
+  };
+  await upstream.exchange(bridgedCall("modern"), requestBytes("tools/list"), fail);
+  await upstream.exchange(bridgedCall("session"), requestBytes("tools/list"), fail);
+  const sessionId = `${BRIDGED_SESSION}x`;
+  await upstream.exchange(bridgedCall("session", { sessionId }), requestBytes("tools/list"), fail);
+  assertEquals(server.calls.length, 0);
 });

@@ -6,7 +6,7 @@
 
 import type { Principal } from "../auth/mod.ts";
 import type { LimitsConfig } from "../config/mod.ts";
-import type { ClientAnswer, ClientRequest } from "../http/mod.ts";
+import type { ClientAnswer, ClientRequest, Deliver } from "../http/mod.ts";
 import type { JsonLimits } from "../json/mod.ts";
 import type { SessionTable } from "../session/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
@@ -46,10 +46,14 @@ export interface RequestFacts {
   rpc?: string;
 }
 
-/** Answers the requests of one route. Throws and rejects with nothing but a `ProxyError`. */
+/**
+ * Answers the requests of one route; with `deliver` ahead of its promise, where it can. Throws and rejects with
+ * nothing but a `ProxyError`.
+ */
 export type Front = (
   request: ClientRequest,
   principal: Principal,
   query: string,
   facts: RequestFacts,
+  deliver?: Deliver,
 ) => Promise<ClientAnswer>;

@@ -25,6 +25,7 @@ import { type SseRouteOptions, SseSession } from "./sse_session.ts";
 import { SseStream } from "./sse_stream.ts";
 import type { Front, RequestFacts } from "./front.ts";
 import { countRequest } from "./traffic.ts";
+import { servesStill } from "./use.ts";
 
 /** What the front of one route works with. */
 export interface HttpSseFrontOptions extends SseRouteOptions {
@@ -123,7 +124,7 @@ export class HttpSseFront {
     const { body } = client.begin(() => this.#clients.byId.delete(session.id));
     const endpoint = `${messagesPath}?${SESSION_PARAMETER}=${session.id}`;
     client.stream.sendNow({ event: "endpoint", data: endpoint });
-    exchanges.follow(client, true, () => this.#options.use?.serves(principal.id) ?? true);
+    exchanges.follow(client, true, servesStill(this.#options.use, principal.id));
     return { status: 200, fields: streamFields(new Fields(["content-type", EVENT_STREAM])), body };
   }
 

@@ -6,25 +6,40 @@
  */
 
 import { ProxyError, toProxyError } from "../errors.ts";
-import { type ClientAnswer, detached } from "../http/mod.ts";
+import type { ClientAnswer } from "../http/mod.ts";
 import { Attachment, PassingStream } from "../relay/mod.ts";
-import { notFound, type Session } from "../session/mod.ts";
-import type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
+import type { Session } from "../session/mod.ts";
+import type { UpstreamAnswer, UpstreamBody, UpstreamCall, WholeAnswer } from "../upstream/mod.ts";
 import { toAnswer } from "./answer.ts";
 import type { Followed } from "./exchanges.ts";
 import type { FrontOptions } from "./front.ts";
 import { RequestInterceptors } from "./interceptors.ts";
 import { callOf, type Passage } from "./passage.ts";
 import { forNobody, Recovery } from "./recovery.ts";
-import { letGo } from "./renewal.ts";
-import { learn, learnRevision } from "./session_facts.ts";
-import { countAnswer, countOpening } from "./traffic.ts";
+import { openedSession, settledSession } from "./settle.ts";
+import { countAnswer } from "./traffic.ts";
+import { servesStill } from "./use.ts";
+
+/** Sends a request; `onWhole` is told an answer that may be the client's at once. */
+type Send = (call: UpstreamCall, onWhole?: WholeAnswer) => Promise<UpstreamAnswer>;
+
+/** A request that was sent on, and what its answer ends. */
+interface Sent {
+  readonly options: FrontOptions;
+  readonly passage: Passage;
+  readonly call: UpstreamCall;
+  readonly interceptors: RequestInterceptors | undefined;
+  /** The generation of its session that it went out in. */
+  generation: number | undefined;
+  /** The request is no longer under way in its session. Harmless again. */
+  readonly release: () => void;
+}
 
 /** Sends a request on and turns what comes back into the client's answer. */
 export async function pass(
   options: FrontOptions,
   passage: Passage,
-  send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
+  send: Send,
   interceptors?: RequestInterceptors,
 ): Promise<ClientAnswer> {
   const { session } = passage;
@@ -32,52 +47,22 @@ export async function pass(
     ? nothing
     : options.sessions.use(session, session.lastUsedMs);
   const call = callOf(options, passage);
+  const generation = session?.record.generation;
+  const sent: Sent = { options, passage, call, interceptors, generation, release };
+  const early = mayBeEarly(sent) ? new Early(sent) : undefined;
   let answer: UpstreamAnswer | undefined;
   try {
-    let generation = session?.record.generation;
-    answer = await send(call);
+    answer = await send(call, early?.onWhole);
+    if (early?.isTaken === true) return await early.answered();
     if (session !== undefined && Recovery.isSuspect(answer)) {
       answer = await recovered(options, passage, generation!, answer, call, send);
-      ({ generation } = session.record);
+      sent.generation = session.record.generation;
     }
-    const settling = settleSession(options, passage, call, answer);
-    const known = settling instanceof Promise ? await settling : settling;
-    let followed: Followed = answer.body;
-    const found = toAnswer(answer, {
-      expected: passage.expected,
-      sessionId: known?.id,
-      // Of a session that has ended meanwhile too: its client may not learn the upstream's id (R77).
-      names: (known ?? session)?.names,
-      idText: passage.idText,
-      signal: call.signal,
-      interceptors: interceptors && {
-        maxBytes: interceptors.maxBytes,
-        json: (body) => interceptors.json(body, call),
-      },
-      stream: (body) => {
-        if (session !== undefined && known === undefined) throw endedMeanwhile();
-        const passing = options.streams.begin(body, {
-          ...passage,
-          session: known,
-          generation,
-          call,
-          inspect: interceptors?.inspect(call),
-          first: interceptors?.first(),
-        });
-        if (passing instanceof Attachment) followed = passing;
-        if (passing instanceof PassingStream) followed = endingWith(passing, body);
-        return passing;
-      },
-    });
-    if (isWhole(found)) {
-      answer.body.discard();
-      release();
-    } else {
-      follow(options, passage, followed, release);
-    }
-    const answered = found instanceof Promise ? await found : found;
-    if (known !== undefined) countAnswer(known, answered, answer.body);
-    return answered;
+    const known = passage.opensSession
+      ? await openedSession(options, passage, call, answer)
+      : settledSession(options, passage, call, answer);
+    const found = clientAnswer(sent, answer, known);
+    return found instanceof Promise ? await found : found;
   } catch (error) {
     release();
     // Nobody will read it.
@@ -86,10 +71,97 @@ export async function pass(
   }
 }
 
+/** Whether the answer can be given from where it is read: nothing has to be waited for to make it. */
+function mayBeEarly({ passage: { arrival, expected, opensSession }, interceptors }: Sent): boolean {
+  return arrival.deliver !== undefined && expected === "message" && !opensSession &&
+    interceptors === undefined;
+}
+
+/** The answer to a request, given to the client while everything else still waits for it. */
+class Early {
+  readonly #sent: Sent;
+  #found: ClientAnswer | Promise<ClientAnswer> | undefined;
+  #failure: unknown;
+  /** Whether there was one. */
+  isTaken = false;
+
+  constructor(sent: Sent) {
+    this.#sent = sent;
+  }
+
+  readonly onWhole = (answer: UpstreamAnswer): void => {
+    const { options, passage, call } = this.#sent;
+    this.isTaken = true;
+    try {
+      const known = settledSession(options, passage, call, answer);
+      this.#found = clientAnswer(this.#sent, answer, known, true);
+    } catch (error) {
+      this.#failure = error;
+    }
+  };
+
+  /** What the client has, or is to have. */
+  answered(): ClientAnswer | Promise<ClientAnswer> {
+    if (this.#found === undefined) throw this.#failure;
+    return this.#found;
+  }
+}
+
+/** What the client gets for an answer; with `isEarly` it has it then, where it is whole. */
+function clientAnswer(
+  sent: Sent,
+  answer: UpstreamAnswer,
+  known: Session | undefined,
+  isEarly = false,
+): ClientAnswer | Promise<ClientAnswer> {
+  const { options, passage, call, interceptors, release } = sent;
+  const { session } = passage;
+  let followed: Followed = answer.body;
+  const found = toAnswer(answer, {
+    expected: passage.expected,
+    sessionId: known?.id,
+    // Of a session that has ended meanwhile too: its client may not learn the upstream's id (R77).
+    names: (known ?? session)?.names,
+    idText: passage.idText,
+    signal: call.signal,
+    interceptors: interceptors && {
+      maxBytes: interceptors.maxBytes,
+      json: (body) => interceptors.json(body, call),
+    },
+    stream: (body) => {
+      if (session !== undefined && known === undefined) throw endedMeanwhile();
+      const passing = options.streams.begin(body, {
+        ...passage,
+        session: known,
+        generation: sent.generation,
+        call,
+        inspect: interceptors?.inspect(call),
+        first: interceptors?.first(),
+      });
+      if (passing instanceof Attachment) followed = passing;
+      if (passing instanceof PassingStream) followed = endingWith(passing, body);
+      return passing;
+    },
+  });
+  if (isWhole(found)) {
+    if (isEarly) passage.arrival.deliver?.(found);
+    answer.body.discard();
+    release();
+  } else {
+    follow(options, passage, followed, release);
+  }
+  if (known === undefined) return found;
+  const count = (answered: ClientAnswer) => {
+    countAnswer(known, answered, answer.body);
+    return answered;
+  };
+  return found instanceof Promise ? found.then(count) : count(found);
+}
+
 const nothing = () => {};
 
 /** Whether nothing more will come of the upstream. */
-function isWhole(answer: ClientAnswer | Promise<ClientAnswer>): boolean {
+function isWhole(answer: ClientAnswer | Promise<ClientAnswer>): answer is ClientAnswer {
   return !(answer instanceof Promise) &&
     (answer.body === null || answer.body instanceof Uint8Array);
 }
@@ -106,12 +178,11 @@ function follow(
   if (!(followed instanceof Attachment) && options.use !== undefined) {
     followed.whenOver(options.use.hold());
   }
-  options.exchanges.follow(followed, isSubscription, servesStill(options, arrival.principal.id));
-}
-
-/** Whether a reload has left the route and the principal where they are. */
-export function servesStill({ use }: FrontOptions, principal: string): () => boolean {
-  return () => use?.serves(principal) ?? true;
+  options.exchanges.follow(
+    followed,
+    isSubscription,
+    servesStill(options.use, arrival.principal.id),
+  );
 }
 
 /** Over when the upstream's part is: what the stream has still to say is at most one event. */
@@ -143,68 +214,6 @@ function recovered(
     return recovery.ended(session!, generation, answer, call, send);
   }
   return recovery.again(session!, generation, answer, call, onlyResponses ? forNobody : send);
-}
-
-/** What an answer means for its session: opened, ended by the upstream, or as it was. */
-function settleSession(
-  options: FrontOptions,
-  passage: Passage,
-  call: UpstreamCall,
-  answer: UpstreamAnswer,
-): Session | undefined | Promise<Session> {
-  const { arrival, session, message } = passage;
-  const { sessions, route, upstream } = options;
-  if (session !== undefined) {
-    if (message?.method === "initialize") letGoOfSecond(upstream, session, call, answer);
-    if (answer.status === 405 && passage.expected === "stream") {
-      options.streams.listenRefused(session);
-    }
-    if (answer.status === 404) sessions.close(session);
-    if (session.ended) return undefined;
-    learn(sessions, session, message, answer);
-    return session;
-  }
-  const opens = passage.opensSession && answer.status === 200 && answer.sessionId !== undefined;
-  if (!opens) return undefined;
-  const opening = sessions.open({
-    route,
-    principal: arrival.principal.id,
-    upstreamId: detached(answer.sessionId!),
-    initialize: passage.initialize,
-  }, passage.release);
-  const opened = (session: Session) => {
-    if (!servesStill(options, session.principal)()) {
-      // Nobody would end it: its route or the key of its principal has gone while it was opened (R82, R91).
-      const { upstreamId } = session;
-      sessions.close(session);
-      letGo(upstream, { upstreamId, call: { ...call, sessionId: upstreamId } });
-      throw notFound();
-    }
-    if (arrival.request.signal.aborted) {
-      sessions.abandon(session);
-      throw new ProxyError("client_closed", "The client went away before its session was there.");
-    }
-    countOpening(session, arrival.bytes);
-    learnRevision(sessions, session, answer);
-    return session;
-  };
-  return opening instanceof Promise ? opening.then(opened) : opened(opening);
-}
-
-/**
- * Ends the upstream session that an `initialize` within a session has opened: nobody could reach it, and no
- * cap counts it (R82, R85).
- */
-function letGoOfSecond(
-  upstream: Upstream,
-  session: Session,
-  call: UpstreamCall,
-  { sessionId }: UpstreamAnswer,
-): void {
-  if (sessionId === undefined || sessionId === session.upstreamId) return;
-  if (sessionId === call.sessionId) return;
-  const upstreamId = detached(sessionId);
-  letGo(upstream, { upstreamId, call: { ...call, sessionId: upstreamId } });
 }
 
 /** The interceptors that look at a request, if there are any. */

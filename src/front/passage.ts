@@ -13,7 +13,7 @@ import {
   type EraHeaders,
 } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import { type ClientRequest, type FieldReader, NEVER_ABORTED } from "../http/mod.ts";
+import { type ClientRequest, type Deliver, type FieldReader, NEVER_ABORTED } from "../http/mod.ts";
 import { type Message, methodForLog, type ParsedBody } from "../json/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
 import type { UpstreamCall } from "../upstream/mod.ts";
@@ -40,6 +40,8 @@ export interface Arrival {
   readonly query: string;
   /** Bytes of its body, as far as it was read. */
   bytes: number;
+  /** Answers it ahead of the promise; left out where that cannot be done. */
+  readonly deliver?: Deliver | undefined;
 }
 
 /** One request on its way through the front. */

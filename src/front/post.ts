@@ -145,11 +145,11 @@ function sendPost(
     return pass(options, opening, (call) => send(call, bytes), interceptors);
   }
   if (session?.names?.toUpstream.isIn(bytes) !== true) {
-    return pass(options, passage, (call) => send(call, bytes), interceptors);
+    return pass(options, passage, (call, onWhole) => send(call, bytes, onWhole), interceptors);
   }
   // The upstream knows the session by another id (R77), and by yet another after a recovery.
   const renamed = () => session?.names?.toUpstream.apply(bytes) ?? bytes;
-  return pass(options, passage, (call) => send(call, renamed()), interceptors);
+  return pass(options, passage, (call, onWhole) => send(call, renamed(), onWhole), interceptors);
 }
 
 /** An `initialize` as it went upstream, to be sent again; undefined for one too large to keep. */

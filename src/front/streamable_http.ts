@@ -15,9 +15,10 @@ import type { Session } from "../session/mod.ts";
 import { EVENT_STREAM, streamFields } from "../sse/mod.ts";
 import type { Front, FrontOptions, RequestFacts } from "./front.ts";
 import { requireAcceptStream } from "./media.ts";
-import { interceptorsFor, pass, servesStill } from "./pass.ts";
+import { interceptorsFor, pass } from "./pass.ts";
 import { type Arrival, bodylessPassage, callOf, eraHeaders, findSession } from "./passage.ts";
 import { post } from "./post.ts";
+import { servesStill } from "./use.ts";
 
 /** A front for one route. */
 export function streamableHttpFront(options: FrontOptions): Front {
@@ -26,14 +27,14 @@ export function streamableHttpFront(options: FrontOptions): Front {
     ["GET", listen],
     ["DELETE", terminate],
   ]);
-  return (request, principal, query, facts) => {
+  return (request, principal, query, facts, deliver) => {
     const answer = methods.get(request.method);
     if (answer === undefined) {
       throw new ProxyError("method_not_allowed", "Use POST, GET or DELETE here.", {
         headers: { allow: "GET, POST, DELETE" },
       });
     }
-    return answer(options, { request, principal, query, bytes: 0 }, facts);
+    return answer(options, { request, principal, query, bytes: 0, deliver }, facts);
   };
 }
 
@@ -88,7 +89,7 @@ async function terminate(
 /** The answer to a client that comes back to a stream which the proxy holds. */
 function comeBack(options: FrontOptions, session: Session, attachment: Attachment): ClientAnswer {
   attachment.whenOver(options.sessions.use(session));
-  options.exchanges.follow(attachment, true, servesStill(options, session.principal));
+  options.exchanges.follow(attachment, true, servesStill(options.use, session.principal));
   const fields = new Fields(["content-type", EVENT_STREAM, "mcp-session-id", session.id]);
   return { status: 200, fields: streamFields(fields), body: attachment };
 }

@@ -20,3 +20,8 @@ export interface FrontUse {
   /** Whether the config of now has the route, and a key of the principal with this id. */
   serves(principal: string): boolean;
 }
+
+/** Whether a reload has left the route and the principal where they are; true where there are no reloads. */
+export function servesStill(use: FrontUse | undefined, principal: string): () => boolean {
+  return () => use?.serves(principal) ?? true;
+}

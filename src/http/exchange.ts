@@ -71,8 +71,14 @@ export interface ClientAnswer {
   readonly body: Uint8Array | AnswerSource | null;
 }
 
-/** Answers one request; never rejects. */
-export type Handler = (request: ClientRequest) => Promise<ClientAnswer>;
+/**
+ * Answers a request now, where its handler resolves with this very answer afterwards: the client has it sooner, and
+ * what is to be noted is noted behind. Harmless where the request is over.
+ */
+export type Deliver = (answer: ClientAnswer) => void;
+
+/** Answers one request; never rejects. Who changes answers does not hand `deliver` on. */
+export type Handler = (request: ClientRequest, deliver?: Deliver) => Promise<ClientAnswer>;
 
 const encoder = new TextEncoder();
 

@@ -20,6 +20,7 @@ export {
   type CancelSignal,
   type ClientAnswer,
   type ClientRequest,
+  type Deliver,
   type Handler,
   jsonAnswer,
   NEVER_ABORTED,

@@ -52,8 +52,11 @@ export function isThere(bytes: Uint8Array, start: number, end: number, text: str
 
 /** The method that stands from `start` to `end`, if it is one of those that most messages have. */
 export function usualMethod(bytes: Uint8Array, start: number, end: number): string | undefined {
-  const candidates = USUAL_METHODS[end - start];
-  return candidates?.find((method) => isThere(bytes, start, end, method));
+  const candidates = USUAL_METHODS[end - start] ?? [];
+  for (let at = 0; at < candidates.length; at++) {
+    if (isThere(bytes, start, end, candidates[at]!)) return candidates[at];
+  }
+  return undefined;
 }
 
 function byLength(texts: readonly string[]): string[][] {

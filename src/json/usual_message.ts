@@ -12,8 +12,17 @@
 
 import { asciiText, isThere, usualMethod } from "./ascii_text.ts";
 import type { Message, ParsedBody } from "./message.ts";
-import { BACKSLASH, CLOSE_BRACE, COMMA, MINUS, OPEN_BRACE, QUOTE } from "./characters.ts";
-import { isDigit, skipColon, skipSpace, skipString, skipValue, UNUSUAL } from "./skip.ts";
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  COMMA,
+  DELETE,
+  MINUS,
+  OPEN_BRACE,
+  QUOTE,
+  SPACE,
+} from "./characters.ts";
+import { isDigit, skipColon, skipSpace, skipValue, UNUSUAL } from "./skip.ts";
 
 /** Longest message that is read here, in bytes: of a long one `JSON.parse` is the faster reader. */
 export const MAX_USUAL_BYTES = 4_096;
@@ -235,9 +244,13 @@ function knownKey(bytes: Uint8Array, start: number, end: number, level: number):
   }
 }
 
-/** The index behind the key that opens at `at`, which has no escape. */
+/** The index behind the key that opens at `at`, which has no escape and nothing beyond ASCII. */
 function skipKey(bytes: Uint8Array, at: number): number {
-  const end = skipString(bytes, at);
-  for (let inside = at + 1; inside < end; inside++) if (bytes[inside] === BACKSLASH) return UNUSUAL;
-  return end;
+  if (bytes[at] !== QUOTE) return UNUSUAL;
+  for (at++; at < bytes.length; at++) {
+    const code = bytes[at]!;
+    if (code === QUOTE) return at + 1;
+    if (code === BACKSLASH || code < SPACE || code > DELETE) return UNUSUAL;
+  }
+  return UNUSUAL;
 }

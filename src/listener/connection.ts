@@ -164,8 +164,10 @@ export class ServerConnection {
   async #serve(exchange: Exchange): Promise<void> {
     let kept = false;
     try {
-      const answer = await this.#context.handler(exchange);
-      kept = await this.#answer(exchange, answer);
+      const answer = await this.#context.handler(exchange, (early) => {
+        this.#deliver(exchange, early);
+      });
+      kept = await (exchange.delivered ?? this.#answer(exchange, answer));
     } catch (error) {
       if (this.#closed) return;
       if (!exchange.answered) return await this.#refuse(toProxyError(error));
@@ -178,6 +180,13 @@ export class ServerConnection {
     if (kept && !this.#stopping) return this.#next();
     if (exchange.received.done && this.#earlyBytes === 0) return this.close();
     await this.#linger();
+  }
+
+  /** Answers ahead of the handler's promise; what goes wrong is told when that resolves. */
+  #deliver(exchange: Exchange, answer: ClientAnswer): void {
+    if (this.#closed || exchange !== this.#exchange || exchange.delivered !== undefined) return;
+    exchange.delivered = this.#answer(exchange, answer);
+    exchange.delivered.catch(() => {});
   }
 
   /** Waits for the next request, or begins it where it has come already. */
@@ -319,9 +328,10 @@ export class ServerConnection {
 
   /** R53: a client that takes nothing for too long is dropped, and its answer given up. */
   async #writeSome(bytes: Uint8Array): Promise<number> {
+    const writing = this.#conn.write(bytes);
     const deadline = this.#context.writes.start(this.#onStalled);
     try {
-      return await this.#conn.write(bytes);
+      return await writing;
     } finally {
       deadline.cancel();
     }

@@ -70,26 +70,6 @@ Deno.test("a connection serves request after request", async () => {
   }
 });
 
-Deno.test("a body that comes behind its head keeps no memory but its own", async () => {
-  const memory: number[] = [];
-  await using server = testServer(async (request) => {
-    const body = await request.body();
-    memory.push(body.buffer.byteLength - body.length);
-    return answer(body.length.toString());
-  });
-  using client = await RawClient.connect(server.origin);
-  for (const length of [10, 500, 1_000]) {
-    await client.write(
-      `POST / HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: ${length}\r\n\r\n`,
-    );
-    // It asks for the body, so the head was read without it.
-    assertEquals((await client.readHead()).status, 100);
-    await client.write("x".repeat(length));
-    assertEquals((await client.readResponse()).text, length.toString());
-  }
-  assertEquals(memory, [0, 0, 0]);
-});
-
 Deno.test("pipelined requests are answered in order, one at a time", async () => {
   let underWay = 0;
   let most = 0;

@@ -36,6 +36,8 @@ export class Exchange implements ClientRequest {
   source: AnswerSource | undefined;
   /** Whether the head of the answer is out, or on its way. */
   answered = false;
+  /** The answer that was given ahead of the handler's promise: whether the connection may serve again. */
+  delivered: Promise<boolean> | undefined;
   /** Resolves when the interim answer, if there is one, is out. */
   interim: Promise<void> | undefined;
   readonly #control: ExchangeControl;

@@ -26,6 +26,8 @@ export class RequestBody {
   #done: boolean;
   readonly #declared: number | undefined;
   readonly #maxBytes: number;
+  /** The body that came in one piece. */
+  #arrived: Bytes | undefined;
   #pieces: Bytes[] = [];
   #length = 0;
   #begun = false;
@@ -66,8 +68,7 @@ export class RequestBody {
     if (this.#failure !== undefined) return NOTHING;
     if (isWhole) {
       this.#done = true;
-      this.#keep(piece);
-      if (this.#reader !== undefined && this.#failure === undefined) this.#settle();
+      this.#keepWhole(piece);
       return NOTHING;
     }
     return this.#decode(piece);
@@ -111,6 +112,7 @@ export class RequestBody {
   /** Nobody will ask for it any more: what comes is dropped. */
   drop(): void {
     this.#unwanted = true;
+    this.#arrived = undefined;
     this.#pieces = [];
   }
 
@@ -121,6 +123,7 @@ export class RequestBody {
 
   #fail(error: ProxyError): void {
     this.#failure ??= error;
+    this.#arrived = undefined;
     this.#pieces = [];
     this.#settle();
   }
@@ -132,6 +135,14 @@ export class RequestBody {
     this.#pieces.push(data);
   }
 
+  #keepWhole(body: Bytes): void {
+    this.#length = body.length;
+    if (this.#unwanted) return;
+    if (this.#length > this.#maxBytes) return this.#fail(this.#tooLarge());
+    this.#arrived = body;
+    if (this.#reader !== undefined) this.#settle();
+  }
+
   #settle(): void {
     this.#deadline?.cancel();
     const reader = this.#reader;
@@ -141,6 +152,9 @@ export class RequestBody {
   }
 
   #whole(): Bytes {
+    const arrived = this.#arrived;
+    this.#arrived = undefined;
+    if (arrived !== undefined) return arrived;
     const pieces = this.#pieces;
     this.#pieces = [];
     if (pieces.length === 1) return pieces[0]!;

@@ -1,6 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Deadlines } from "../deadlines.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ProxyError } from "../errors.ts";
+import { Fields } from "../http/mod.ts";
+import { ManualClock, RawClient, testServer } from "../testing/mod.ts";
 import { RequestBody } from "./request_body.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -18,4 +20,51 @@ Deno.test("a body is told from what stands behind it, in whatever pieces it come
       pieces.join(""),
     ]);
   }
+});
+
+Deno.test("a body that comes in one piece is read before or after it has come, once it is whole", async () => {
+  const deadlines = new Deadlines(new ManualClock(), 1_000);
+  const framing = { kind: "length", bytes: 5 } as const;
+  const early = new RequestBody(framing, 5);
+  const reading = early.read(deadlines, 1_000);
+  assertEquals(early.take(bytes("abcde")).length, 0);
+  assertEquals([text(await reading), early.done, deadlines.size], ["abcde", true, 0]);
+  const late = new RequestBody(framing, 5);
+  late.take(bytes("abcde"));
+  assertEquals([text(await late.read(deadlines, 1_000)), deadlines.size], ["abcde", 0]);
+});
+
+Deno.test("a body that comes in one piece is refused where it is too large, or its client has gone", async () => {
+  const deadlines = new Deadlines(new ManualClock(), 1_000);
+  const framing = { kind: "length", bytes: 5 } as const;
+  const large = new RequestBody(framing, 4);
+  large.take(bytes("abcde"));
+  const { kind } = assertThrows(() => void large.read(deadlines, 1_000), ProxyError);
+  assertEquals([kind, large.done], ["payload_too_large", true]);
+  const broken = new RequestBody(framing, 5);
+  const reading = broken.read(deadlines, 1_000);
+  broken.fail(new ProxyError("client_closed", "gone"));
+  await assertRejects(() => Promise.resolve(reading), ProxyError, "gone");
+  assertEquals(broken.take(bytes("abcde")).length, 0);
+  assertEquals(deadlines.size, 0);
+});
+
+Deno.test("a body that comes behind its head keeps no memory but its own", async () => {
+  const memory: number[] = [];
+  await using server = testServer(async (request) => {
+    const body = await request.body();
+    memory.push(body.buffer.byteLength - body.length);
+    return { status: 200, fields: new Fields(), body: bytes(body.length.toString()) };
+  });
+  using client = await RawClient.connect(server.origin);
+  for (const length of [10, 500, 1_000]) {
+    await client.write(
+      `POST / HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: ${length}\r\n\r\n`,
+    );
+    // It asks for the body, so the head was read without it.
+    assertEquals((await client.readHead()).status, 100);
+    await client.write("x".repeat(length));
+    assertEquals((await client.readResponse()).text, length.toString());
+  }
+  assertEquals(memory, [0, 0, 0]);
 });

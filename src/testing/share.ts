@@ -9,7 +9,13 @@ import { assertEquals } from "@std/assert";
 import type { Clock } from "../clock.ts";
 import { type CancelSignal, Fields, NEVER_ABORTED } from "../http/mod.ts";
 import type { SharedBounds, SharedOptions, SharedUpstream } from "../share/mod.ts";
-import type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
+import type {
+  Upstream,
+  UpstreamAnswer,
+  UpstreamBody,
+  UpstreamCall,
+  WholeAnswer,
+} from "../upstream/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { answerWith, type FilledBody, filledBody, sourceReader } from "./relay.ts";
 import type { SourceReader } from "./relay.ts";
@@ -94,8 +100,14 @@ export class FakeServer implements Upstream {
     return { answer: answerWith(filled.body), filled };
   }
 
-  exchange(call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer> {
-    return this.#take("exchange", call, body);
+  async exchange(
+    call: UpstreamCall,
+    body: Uint8Array,
+    onWhole?: WholeAnswer,
+  ): Promise<UpstreamAnswer> {
+    const answer = await this.#take("exchange", call, body);
+    if (answer.status === 200 && answer.kind === "json") onWhole?.(answer);
+    return answer;
   }
 
   notify(call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer> {

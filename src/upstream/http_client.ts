@@ -38,6 +38,11 @@ export interface HttpRequest {
   readonly timeouts: HttpTimeouts;
   /** Whether no connection that was kept may serve, as far as a new one can be had. */
   readonly fresh?: boolean | undefined;
+  /**
+   * Told an answer whose body came whole with its head, ahead of what is done to the connection: the exchange
+   * resolves with it afterwards. Never throws.
+   */
+  readonly onWhole?: ((answer: HttpAnswer) => void) | undefined;
 }
 
 /** The head of an answer. */

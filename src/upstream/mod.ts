@@ -6,7 +6,13 @@
  * @module
  */
 
-export type { Upstream, UpstreamAnswer, UpstreamBody, UpstreamCall } from "./upstream.ts";
+export type {
+  Upstream,
+  UpstreamAnswer,
+  UpstreamBody,
+  UpstreamCall,
+  WholeAnswer,
+} from "./upstream.ts";
 export { type StreamableHttpOptions, streamableHttpUpstream } from "./streamable_http.ts";
 export { requestFields, responseFields, withDashes } from "./fields.ts";
 export { AnswerBody, type BodyControl, type BodyTimer } from "./answer_body.ts";

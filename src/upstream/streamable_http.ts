@@ -4,12 +4,13 @@
  * @module
  */
 
-import { detached, Fields, ReadFields } from "../http/mod.ts";
+import { detached, type FieldList, Fields, ReadFields } from "../http/mod.ts";
 import { fieldLines } from "../http1/mod.ts";
-import { EVENT_STREAM, JSON_TYPE, mediaTypeOf } from "../sse/mod.ts";
+import { EVENT_STREAM } from "../sse/mod.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, HttpTimeouts } from "./http_client.ts";
-import { requestFields, responseFields, withDashes } from "./fields.ts";
-import type { Upstream, UpstreamAnswer, UpstreamCall } from "./upstream.ts";
+import { requestFields, withDashes } from "./fields.ts";
+import { toldBy } from "./told_fields.ts";
+import type { Upstream, UpstreamAnswer, UpstreamCall, WholeAnswer } from "./upstream.ts";
 
 /** Where the server is and how it is spoken to. */
 export interface StreamableHttpOptions {
@@ -48,18 +49,25 @@ export function streamableHttpUpstream(
   client: HttpClient,
   options: StreamableHttpOptions,
 ): Upstream {
-  const fixed = fixedFields(options.headers);
-  const replaced = new Set(Object.keys(options.headers).map((name) => name.toLowerCase()));
-  const withheld = withDashes(options.withheld);
+  const headOf = heads(options);
   const keeper = {};
+  const told = (fields: FieldList) => toldBy(fields, options.forwardCredentials);
 
   async function send(
     method: "POST" | "GET" | "DELETE",
     call: UpstreamCall,
     accept: string,
     body: Uint8Array | null,
+    onWhole?: WholeAnswer,
   ): Promise<UpstreamAnswer> {
     const { fields, lines } = headOf(method, call, accept);
+    let early: UpstreamAnswer | undefined;
+    const tell = onWhole && ((whole: HttpAnswer) => {
+      const answer = seen(whole);
+      if (answer.status !== 200 || answer.kind !== "json") return;
+      early = answer;
+      onWhole(answer);
+    });
     const answer = await client.send({
       method,
       path: targetOf(options, call.query),
@@ -69,24 +77,45 @@ export function streamableHttpUpstream(
       signal: call.signal,
       timeouts: options.timeouts,
       fresh: call.fresh,
+      onWhole: tell,
     });
-    return toAnswer(answer, passedOf(answer));
+    return early ?? seen(answer);
   }
 
-  /** The fields of an answer that its client sees. */
-  function passedOf({ fields }: HttpAnswer): Fields {
-    const passing = () => responseFields(fields, options.forwardCredentials);
-    if (!(fields instanceof ReadFields)) return passing();
-    return new Fields(fields.derived(keeper, passing).list.slice());
+  /** An answer as it is seen above. */
+  function seen({ status, fields, body }: HttpAnswer): UpstreamAnswer {
+    const { passed, sessionId, kind } = fields instanceof ReadFields
+      ? fields.derived(keeper, told)
+      : told(fields);
+    return { status, headers: new Fields(passed.slice()), sessionId, kind, body };
   }
 
-  function fieldsOf(method: string, call: UpstreamCall, accept: string): string[] {
-    const own = clientFields(method, call, options, replaced, withheld);
-    return [...own, "accept", accept, ...fixed];
-  }
+  return {
+    exchange: (call, body, onWhole) => send("POST", call, ACCEPT_ANSWER, body, onWhole),
+    notify: (call, body) => send("POST", call, ACCEPT_ANSWER, body),
+    listen: (call) => send("GET", call, EVENT_STREAM, null),
+    terminate: (call) => send("DELETE", call, ACCEPT_ANSWER, null),
+    close: () => client.close(),
+  };
+}
 
-  /** The fields of a call; those of the one before, where a client says the same again. */
-  function headOf(method: string, call: UpstreamCall, accept: string): SentHead {
+/** Gives the fields of a call; those of the one before, where a client says the same again. */
+function heads(
+  options: StreamableHttpOptions,
+): (method: string, call: UpstreamCall, accept: string) => SentHead {
+  const fixed = fixedFields(options.headers);
+  const replaced = new Set(Object.keys(options.headers).map((name) => name.toLowerCase()));
+  const withheld = withDashes(options.withheld);
+  const keeper = {};
+
+  const fieldsOf = (method: string, call: UpstreamCall, accept: string) => [
+    ...clientFields(method, call, options, replaced, withheld),
+    "accept",
+    accept,
+    ...fixed,
+  ];
+
+  return (method, call, accept) => {
     const { headers, sessionId, lastEventId } = call;
     const isKept = method === "POST" && typeof lastEventId !== "string";
     if (!isKept || !(headers instanceof ReadFields)) {
@@ -101,14 +130,6 @@ export function streamableHttpUpstream(
     const head = { fields, lines: linesOf(fields) };
     kept.last = { by: keeper, sessionId, lastEventId, head };
     return head;
-  }
-
-  return {
-    exchange: (call, body) => send("POST", call, ACCEPT_ANSWER, body),
-    notify: (call, body) => send("POST", call, ACCEPT_ANSWER, body),
-    listen: (call) => send("GET", call, EVENT_STREAM, null),
-    terminate: (call) => send("DELETE", call, ACCEPT_ANSWER, null),
-    close: () => client.close(),
   };
 }
 
@@ -153,21 +174,4 @@ function clientFields(
   if (typeof call.lastEventId === "string") kept.push("last-event-id", call.lastEventId);
   if (call.sessionId !== undefined) kept.push("mcp-session-id", call.sessionId);
   return kept;
-}
-
-function toAnswer(answer: HttpAnswer, headers: Fields): UpstreamAnswer {
-  const sessionId = answer.fields.first("mcp-session-id");
-  return {
-    status: answer.status,
-    headers,
-    sessionId,
-    kind: kindOf(headers.get("content-type")),
-    body: answer.body,
-  };
-}
-
-function kindOf(contentType: string | null): "json" | "sse" | "other" {
-  const type = mediaTypeOf(contentType);
-  if (type === EVENT_STREAM) return "sse";
-  return type === JSON_TYPE ? "json" : "other";
 }

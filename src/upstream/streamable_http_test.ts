@@ -1,13 +1,22 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { Fields, NEVER_ABORTED, ReadFields } from "../http/mod.ts";
 import { heldBody } from "./held_body.ts";
 import type { HttpRequest } from "./http_client.ts";
 import { encodeRequest } from "./http1/request.ts";
 import { streamableHttpUpstream } from "./streamable_http.ts";
-import type { UpstreamCall } from "./upstream.ts";
+import type { UpstreamAnswer, UpstreamCall } from "./upstream.ts";
 
 const BODY = new TextEncoder().encode("{}");
 const TIMEOUTS = { headersMs: 1, totalMs: 1, bodyIdleMs: 1, streamIdleMs: 1 };
+
+const OPTIONS = {
+  path: "/mcp",
+  query: "",
+  headers: {},
+  forwardCredentials: false,
+  withheld: [],
+  timeouts: TIMEOUTS,
+};
 
 /** An upstream whose requests are kept as they would go on the wire. */
 function upstreamWith(headers: Record<string, string>) {
@@ -21,15 +30,7 @@ function upstreamWith(headers: Record<string, string>) {
     },
     close: () => Promise.resolve(),
   };
-  const options = {
-    path: "/mcp",
-    query: "",
-    headers,
-    forwardCredentials: false,
-    withheld: [],
-    timeouts: TIMEOUTS,
-  };
-  return { sent, upstream: streamableHttpUpstream(client, options) };
+  return { sent, upstream: streamableHttpUpstream(client, { ...OPTIONS, headers }) };
 }
 
 function keptFields(...list: string[]): ReadFields {
@@ -87,4 +88,34 @@ Deno.test("R16 an id that cannot be written is refused each time, and none goes 
   for (let count = 0; count < 2; count++) await assertRejects(async () => await ask("bad\r\nx: y"));
   await ask("good");
   assertEquals(sent.map((text) => /mcp-session-id: (.*)\r/.exec(text)?.[1]), ["good", "good"]);
+});
+
+Deno.test("JSON with status 200 is told as soon as it is whole, and nothing else", async () => {
+  const given = [
+    [200, "application/json", true],
+    [200, "application/json; charset=utf-8", true],
+    [200, "text/event-stream", false],
+    [200, "text/html", false],
+    [202, "application/json", false],
+    [404, "application/json", false],
+  ] as const;
+  for (const [status, type, isTold] of given) {
+    const fields = new Fields(["content-type", type, "mcp-session-id", "up", "keep-alive", "x"]);
+    const client = {
+      send(request: HttpRequest) {
+        const answer = { status, fields, body: heldBody(BODY) };
+        request.onWhole?.(answer);
+        return Promise.resolve(answer);
+      },
+      close: () => Promise.resolve(),
+    };
+    const upstream = streamableHttpUpstream(client, OPTIONS);
+    const told: UpstreamAnswer[] = [];
+    const answer = await upstream.exchange(call(keptFields(), {}), BODY, (whole) => {
+      told.push(whole);
+    });
+    assertEquals(told.length, isTold ? 1 : 0, `${status} ${type}`);
+    if (isTold) assertStrictEquals(told[0], answer);
+    assertEquals([answer.sessionId, answer.headers.list], ["up", ["content-type", type]]);
+  }
 });

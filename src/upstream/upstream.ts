@@ -79,6 +79,15 @@ export interface UpstreamAnswer {
 }
 
 /**
+ * Told an answer that is whole and good, JSON with status 200, as soon as it is read: its client has it sooner for
+ * that, and all that is to be noted of it is noted behind. The call resolves with the same answer afterwards, or has
+ * been given up by then. Never throws.
+ *
+ * Handed on by who would hand such an answer on as it is; whoever may do anything else with it keeps it.
+ */
+export type WholeAnswer = (answer: UpstreamAnswer) => void;
+
+/**
  * A server behind the proxy. Each call reaches it at most once.
  *
  * All methods reject with a `ProxyError` of source `upstream`, or `client_closed` when the call's
@@ -86,7 +95,11 @@ export interface UpstreamAnswer {
  */
 export interface Upstream {
   /** Sends a body that asks for answers: a request, or a batch with one. */
-  exchange(call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer>;
+  exchange(
+    call: UpstreamCall,
+    body: Uint8Array,
+    onWhole?: WholeAnswer,
+  ): Promise<UpstreamAnswer>;
   /** Sends a body that gets no answer: notifications and responses. */
   notify(call: UpstreamCall, body: Uint8Array): Promise<UpstreamAnswer>;
   /** Opens, or resumes, the stream on which the server speaks first. */

@@ -2,7 +2,8 @@
  * One HTTP/1.1 connection: a request at a time, its answer read strictly.
  *
  * A read is always pending, also while the connection is unused: so its end, or bytes that nobody asked
- * for, are noticed before it is used again (R8), and the pending read becomes the answer's first.
+ * for, are noticed before it is used again (R8), and the pending read becomes the answer's first. What it brings
+ * is dealt with at once, without a promise in between: each would be felt in every call (bench/NOTES.md).
  *
  * @module
  */
@@ -42,7 +43,32 @@ const WRITE_GRACE_MS = 1_000;
 /** Most interim answers (1xx) before a final one. */
 const MAX_INTERIM_ANSWERS = 16;
 
-/** One connection to a server. */
+/** A request whose answer has not begun. */
+interface Asked {
+  readonly call: Call;
+  readonly resolve: (answer: HttpAnswer) => void;
+  readonly reject: (error: ProxyError) => void;
+  /** Whether any byte of it may have left. */
+  requestSent: boolean;
+  /** Whether any byte of an answer has come. */
+  answerBegun: boolean;
+  interims: number;
+  /** Resolves when all of it is out, with whether it could be written. */
+  written: Promise<boolean>;
+}
+
+/** A body of which more comes. */
+interface Following {
+  readonly framing: AnswerFraming;
+  readonly decoder: BodyDecoder;
+  readonly body: AnswerBody;
+  readonly push: (data: Bytes) => void;
+  readonly written: Promise<boolean>;
+}
+
+const WRITTEN = Promise.resolve(true);
+
+/** One connection to a server. What is read is dealt with as it comes: as a head, a body, or what nobody asked for. */
 export class Connection {
   readonly #conn: Deno.Conn;
   readonly #host: string;
@@ -50,18 +76,15 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #buffer = new ReadBuffer();
   readonly #heads = new AnswerHeadReader();
-  readonly #onRead = (length: number | null) =>
-    length === null ? null : this.#buffer.taken(length, !this.#following);
-  #pending: Promise<Bytes | null> | undefined;
+  readonly #onRead = (length: number | null) => this.#took(length);
+  readonly #onBroken = (error: unknown) => this.#broke(error);
+  #reading = false;
   #closed = false;
-  #reason: ProxyError | undefined;
-  #idle = false;
   #used = false;
   #isWritten = false;
-  #resume: (() => void) | undefined;
   #paused = false;
-  /** Whether the rest of a body is read. */
-  #following = false;
+  #asked: Asked | undefined;
+  #following: Following | undefined;
 
   /** Takes a connection over; `host` is what the Host field says. */
   constructor(conn: Deno.Conn, host: string, clock: Clock, events: ConnectionEvents) {
@@ -78,18 +101,20 @@ export class Connection {
 
   /** Waits unused from now on, and closes itself when the other side does or says anything. */
   rest(): void {
-    this.#idle = true;
-    this.#read().then(() => this.#idle && this.close(), () => this.#idle && this.close());
+    this.#read();
   }
 
   /** Closes it; harmless when it is closed. An answer under way fails with `reason`, where one is given. */
-  close(reason?: ProxyError): void {
+  close(reason?: unknown): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#reason = reason;
-    this.#resume?.();
     this.#conn.close();
     this.#events.gone(this);
+    const asked = this.#asked;
+    const following = this.#following;
+    this.#asked = this.#following = undefined;
+    asked?.reject(toFailure(reason ?? closedEarly(), asked));
+    following?.body.fail(toFailure(reason ?? closedEarly(), ANSWERING));
   }
 
   /**
@@ -97,66 +122,106 @@ export class Connection {
    *
    * @throws {ProxyError} with `progress`; the connection is closed then.
    */
-  async exchange(call: Call): Promise<HttpAnswer> {
-    this.#idle = false;
-    const progress = { requestSent: false, answerBegun: false };
-    let givenUp: ProxyError | undefined;
+  exchange(call: Call): Promise<HttpAnswer> {
+    if (this.#closed) return Promise.reject(toFailure(closedEarly(), NOTHING_SENT));
+    const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
+    const asked: Asked = {
+      call,
+      resolve,
+      reject,
+      requestSent: false,
+      answerBegun: false,
+      interims: 0,
+      written: WRITTEN,
+    };
+    this.#asked = asked;
+    this.#used = true;
     try {
-      call.whenGivenUp((error) => {
-        givenUp = error;
-        // What is read or written now fails.
-        this.close();
-      });
+      call.whenGivenUp((error) => this.close(error));
       const pieces = encodeRequest(call.request, this.#host);
-      this.#pending ??= this.#read();
-      progress.requestSent = true;
-      const written = this.#write(pieces);
-      for (let interim = 0; interim <= MAX_INTERIM_ANSWERS;) {
-        const piece = await this.#next();
-        if (piece === null) throw closedEarly();
-        progress.answerBegun = true;
-        for (let rest: Bytes = piece; rest.length > 0;) {
-          const result = this.#heads.feed(rest);
-          if (result === undefined) break;
-          rest = rest.subarray(result.consumed);
-          const { status } = result.head;
-          if (status >= 200) return this.#begin(call, result.head, rest, written);
-          if (status === 101) throw new HttpSyntaxError("it switches protocols unasked");
-          interim++;
-        }
-      }
-      throw new HttpSyntaxError(`more than ${MAX_INTERIM_ANSWERS} interim answers`);
+      asked.requestSent = true;
+      asked.written = this.#write(pieces);
+      this.#read();
     } catch (error) {
-      this.close();
-      throw toFailure(givenUp ?? this.#reason ?? error, progress);
-    } finally {
-      this.#used = true;
+      this.close(error);
+    }
+    return promise;
+  }
+
+  #took(length: number | null): void {
+    this.#reading = false;
+    if (this.#closed) return;
+    if (length === null) return this.#ended();
+    const asked = this.#asked;
+    const following = this.#following;
+    const piece = this.#buffer.taken(length, following === undefined);
+    try {
+      if (asked !== undefined) this.#takeHead(asked, piece);
+      else if (following !== undefined) this.#takeBody(following, piece);
+      // Nobody has asked for it (R8).
+      else this.close();
+    } catch (error) {
+      this.close(error);
     }
   }
 
+  /** The other side says no more. */
+  #ended(): void {
+    const following = this.#following;
+    if (following?.framing.body.kind !== "close") return this.close();
+    following.body.finish();
+    this.#finish(following.framing, true, following.written);
+  }
+
+  #broke(error: unknown): void {
+    this.#reading = false;
+    this.close(error);
+  }
+
+  /** Takes bytes of the answer's head, and what comes with it of the body. */
+  #takeHead(asked: Asked, piece: Bytes): void {
+    asked.answerBegun = true;
+    for (let rest = piece; rest.length > 0;) {
+      const result = this.#heads.feed(rest);
+      if (result === undefined) break;
+      rest = rest.subarray(result.consumed);
+      const { status } = result.head;
+      if (status >= 200) return this.#begin(asked, result.head, rest);
+      if (status === 101) throw new HttpSyntaxError("it switches protocols unasked");
+      if (++asked.interims > MAX_INTERIM_ANSWERS) {
+        throw new HttpSyntaxError(`more than ${MAX_INTERIM_ANSWERS} interim answers`);
+      }
+    }
+    this.#read();
+  }
+
   /** The final head is there: hands its answer out and has the body follow. */
-  #begin(call: Call, head: AnswerHead, rest: Bytes, written: Promise<boolean>): HttpAnswer {
-    const framing = answerFraming(call.request.method, head);
-    const isStream = isEventStream(head.fields.first("content-type"));
-    const { timeouts } = call.request;
+  #begin(asked: Asked, head: AnswerHead, rest: Bytes): void {
+    const { call, written } = asked;
+    const { timeouts, method, onWhole } = call.request;
+    const { status, fields } = head;
+    const framing = answerFraming(method, head);
+    this.#asked = undefined;
+    if (framing.body.kind === "length" && framing.body.bytes === rest.length) {
+      // All of it came with the head: the usual answer.
+      const answer: HttpAnswer = { status, fields, body: new ArrivedBody(rest) };
+      onWhole?.(answer);
+      asked.resolve(answer);
+      call.settle();
+      return this.#finish(framing, false, written);
+    }
     call.settle();
+    const isStream = isEventStream(fields.first("content-type"));
     if (isStream) {
       this.#heads.forget();
       this.#events.streaming(this);
     }
-    const { status, fields } = head;
-    if (framing.body.kind === "length" && framing.body.bytes === rest.length) {
-      // All of it came with the head: the usual answer.
-      this.#finish(framing, false, written);
-      return { status, fields, body: new ArrivedBody(rest) };
-    }
-    // The answer before may have come to its end while its reader held it back.
     this.#paused = false;
     const body = new AnswerBody({
       pause: () => this.#paused = true,
       resume: () => {
         this.#paused = false;
-        this.#resume?.();
+        this.#read();
       },
       abort: () => this.close(),
     }, {
@@ -164,52 +229,31 @@ export class Connection {
       idleMs: isStream ? timeouts.streamIdleMs : timeouts.bodyIdleMs,
       untilMs: isStream ? Infinity : call.startedMs + timeouts.totalMs,
     });
-    this.#follow(framing, body, rest, written);
-    return { status, fields, body };
+    const decoder = new BodyDecoder(framing.body);
+    const push = (data: Bytes) => body.push(data);
+    this.#following = { framing, decoder, body, push, written };
+    asked.resolve({ status, fields, body });
+    this.#takeBody(this.#following, rest);
   }
 
-  /** Takes what came with the head and reads the rest of a body; never rejects. */
-  async #follow(
-    framing: AnswerFraming,
-    body: AnswerBody,
-    rest: Bytes,
-    written: Promise<boolean>,
-  ): Promise<void> {
-    try {
-      this.#following = true;
-      const decoder = new BodyDecoder(framing.body);
-      const push = (data: Bytes) => body.push(data);
-      const used = decoder.feed(rest, push);
-      if (decoder.done) {
-        body.finish();
-        return this.#finish(framing, used < rest.length, written);
-      }
-      for (;;) {
-        if (this.#paused) await new Promise<void>((resolve) => this.#resume = resolve);
-        const piece = await this.#next();
-        if (piece === null) {
-          if (framing.body.kind !== "close") throw closedEarly();
-          body.finish();
-          return this.#finish(framing, true, written);
-        }
-        const used = decoder.feed(piece, push);
-        if (decoder.done) {
-          body.finish();
-          return this.#finish(framing, used < piece.length, written);
-        }
-      }
-    } catch (error) {
-      body.fail(toFailure(this.#reason ?? error, { requestSent: true, answerBegun: true }));
-      this.close();
+  /** Takes bytes of the body, and reads on where it is not over and not held back. */
+  #takeBody({ framing, decoder, body, push, written }: Following, piece: Bytes): void {
+    const used = decoder.feed(piece, push);
+    if (decoder.done) {
+      body.finish();
+      this.#finish(framing, used < piece.length, written);
+    } else if (!this.#paused) {
+      this.#read();
     }
   }
 
   /** The body is whole: the connection rests, unless anything about it is doubtful. */
   #finish(framing: AnswerFraming, stray: boolean, written: Promise<boolean>): void {
-    this.#following = false;
+    this.#following = undefined;
     if (stray || !framing.reusable || this.#closed) return this.close();
-    if (this.#isWritten) return this.#events.free(this, framing.keepAliveSeconds);
-    this.#isOut(written).then((isOut) => {
+    // Not at once: calls that came at the same moment have asked by then, so that the place goes to who has waited,
+    // and what this call has still to ask for (a session made anew) finds the one that was left (R69).
+    (this.#isWritten ? WRITTEN : this.#isOut(written)).then((isOut) => {
       if (!isOut || this.#closed) return this.close();
       this.#events.free(this, framing.keepAliveSeconds);
     });
@@ -231,7 +275,7 @@ export class Connection {
     this.#isWritten = false;
     try {
       for (const piece of pieces) {
-        let at = 0;
+        let at = await this.#conn.write(piece);
         while (at < piece.length) at += await this.#conn.write(piece.subarray(at));
       }
       this.#isWritten = true;
@@ -241,16 +285,19 @@ export class Connection {
     }
   }
 
-  #next(): Promise<Bytes | null> {
-    const pending = this.#pending ?? this.#read();
-    this.#pending = undefined;
-    return pending;
-  }
-
-  #read(): Promise<Bytes | null> {
-    return this.#pending = this.#conn.read(this.#buffer.target()).then(this.#onRead);
+  /** Reads on, unless it does so already. */
+  #read(): void {
+    if (this.#reading || this.#closed) return;
+    this.#reading = true;
+    this.#conn.read(this.#buffer.target()).then(this.#onRead, this.#onBroken);
   }
 }
+
+/** How far an exchange has come that was not begun. */
+const NOTHING_SENT = { requestSent: false, answerBegun: false };
+
+/** How far one has come whose answer is read. */
+const ANSWERING = { requestSent: true, answerBegun: true };
 
 function closedEarly(cause?: unknown): ProxyError {
   const sentence = "The upstream server closed the connection before its answer was complete.";
@@ -266,7 +313,7 @@ function toFailure(
   return new ProxyError(error.kind, error.message, {
     cause: error.cause,
     headers: error.headers,
-    progress: { ...progress },
+    progress: { requestSent: progress.requestSent, answerBegun: progress.answerBegun },
   });
 }
 

@@ -1,8 +1,10 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { ProxyError } from "../../errors.ts";
 import { streamOf } from "../../http/mod.ts";
 import { ManualClock } from "../../testing/mod.ts";
 import { SLAB_BYTES } from "../../http1/slab.ts";
 import { HIGH_WATER_BYTES } from "../answer_body.ts";
+import type { HttpAnswer, HttpRequest } from "../http_client.ts";
 import { Call } from "./call.ts";
 import { Connection } from "./connection.ts";
 
@@ -33,8 +35,9 @@ function fakeSocket(answers: readonly string[]) {
   return socket as unknown as Deno.Conn;
 }
 
-function call(clock: ManualClock): Call {
+function call(clock: ManualClock, onWhole?: HttpRequest["onWhole"]): Call {
   return new Call({
+    onWhole,
     method: "POST",
     path: "/",
     fields: [],
@@ -94,4 +97,35 @@ Deno.test("what follows the beginning of a body has memory of its own, and a nex
   assertEquals(await memoryOf(head + "0123456789"), [SLAB_BYTES]);
   assertEquals(await memoryOf(head + "01", "23", "456789"), [SLAB_BYTES, 2, 6]);
   connection.close();
+});
+
+Deno.test("a whole answer is told before its connection is free, one that goes on is not told", async () => {
+  const head = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n";
+  const long = `HTTP/1.1 200 OK\r\ncontent-length: 4000\r\n\r\n${"x".repeat(4_000)}`;
+  const chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+  const clock = new ManualClock();
+  const order: unknown[] = [];
+  const events = { streaming: () => {}, free: () => void order.push("free"), gone: () => {} };
+  const socket = fakeSocket([`${head}{}`, long, chunked, `${head}[]`]);
+  const connection = new Connection(socket, "x", clock, events);
+  const answers: HttpAnswer[] = [];
+  for (let count = 0; count < 4; count++) {
+    const answer = await connection.exchange(call(clock, (whole) => order.push(whole)));
+    answers.push(answer);
+    await new Promise<void>((resolve) => answer.body.whenOver(() => resolve()));
+  }
+  assertEquals(order, [answers[0], "free", "free", "free", answers[3], "free"]);
+  connection.close();
+});
+
+Deno.test("a connection that is closed takes no request, and says that nothing was sent", async () => {
+  const clock = new ManualClock();
+  const events = { streaming: () => {}, free: () => {}, gone: () => {} };
+  const connection = new Connection(fakeSocket([]), "x", clock, events);
+  connection.close();
+  const error = await assertRejects(() => connection.exchange(call(clock)), ProxyError);
+  assertEquals([error.kind, error.progress], [
+    "upstream_closed",
+    { requestSent: false, answerBegun: false },
+  ]);
 });
