@@ -46,7 +46,9 @@ type First = string | ((to: ScriptedConnection) => Promise<void> | void);
 /** A server that says `first`, and takes messages unless `script` says otherwise. */
 function setup(
   first: First,
-  { script, ...options }: Partial<HttpSseOptions> & { script?: Script } = {},
+  { script, maxConnections = 8, ...options }:
+    & Partial<HttpSseOptions>
+    & { script?: Script; maxConnections?: number } = {},
 ): Setup {
   const server = scriptedUpstream(async (request, to) => {
     if (request.line.startsWith("GET")) {
@@ -60,7 +62,7 @@ function setup(
   const client = http1Client({
     target,
     connectTimeoutMs: 5_000,
-    maxConnections: 8,
+    maxConnections,
     maxStreams: 8,
     maxQueued: 8,
     queueTimeoutMs: 5_000,
@@ -289,6 +291,8 @@ Deno.test("the answer to a message is read to its end when it is small, and give
   const connections: number[] = [];
   let body = "x".repeat(1_000);
   await using test = setup(chunk(ENDPOINT), {
+    // The next message waits for the connection of the one before.
+    maxConnections: 1,
     script: async (_, to) => {
       connections.push(to.number);
       await to.write(`HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`);

@@ -42,14 +42,16 @@ export async function pass(
   send: Send,
   interceptors?: RequestInterceptors,
 ): Promise<ClientAnswer> {
-  const { session } = passage;
+  const { arrival, session } = passage;
   const release = session === undefined
     ? nothing
     : options.sessions.use(session, session.lastUsedMs);
   const call = callOf(options, passage);
   const generation = session?.record.generation;
   const sent: Sent = { options, passage, call, interceptors, generation, release };
-  const early = mayBeEarly(sent) ? new Early(sent) : undefined;
+  // To open a session may take the store its time.
+  const isEarly = arrival.deliver !== undefined && !passage.opensSession;
+  const early = isEarly ? new Early(sent) : undefined;
   let answer: UpstreamAnswer | undefined;
   try {
     answer = await send(call, early?.onWhole);
@@ -69,12 +71,6 @@ export async function pass(
     answer?.body.discard();
     throw toProxyError(error).withId(passage.idText);
   }
-}
-
-/** Whether the answer can be given from where it is read: nothing has to be waited for to make it. */
-function mayBeEarly({ passage: { arrival, expected, opensSession }, interceptors }: Sent): boolean {
-  return arrival.deliver !== undefined && expected === "message" && !opensSession &&
-    interceptors === undefined;
 }
 
 /** The answer to a request, given to the client while everything else still waits for it. */

@@ -142,7 +142,7 @@ function sendPost(
   const send = expected === "message" ? exchange : notify;
   if (passage.opensSession) {
     const opening: Passage = { ...passage, initialize: keptInitialize(bytes) };
-    return pass(options, opening, (call) => send(call, bytes), interceptors);
+    return pass(options, opening, (call, onWhole) => send(call, bytes, onWhole), interceptors);
   }
   if (session?.names?.toUpstream.isIn(bytes) !== true) {
     return pass(options, passage, (call, onWhole) => send(call, bytes, onWhole), interceptors);

@@ -1,19 +1,16 @@
 /**
- * The value of the Date field, made once a second as long as somebody asks for it.
+ * The value of the Date field, made once a second.
  *
  * @module
  */
 
-import type { Clock, Timer } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 
-/** Tells the time as HTTP does (RFC 9110 section 5.6.7), without a look at the clock for each answer. */
+/** Tells the time as HTTP does (RFC 9110 section 5.6.7). */
 export class HttpDate {
   readonly #clock: Clock;
   #text = "";
-  #isAsked = false;
-  #isClosed = false;
-  /** Runs out with the second that `#text` tells. */
-  #second: Timer | undefined;
+  #untilMs = -Infinity;
 
   /** By this clock. */
   constructor(clock: Clock) {
@@ -22,28 +19,12 @@ export class HttpDate {
 
   /** The time, at most a second old. */
   text(): string {
-    this.#isAsked = true;
-    if (this.#second === undefined) this.#look();
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs >= this.#untilMs) {
+      const now = this.#clock.now();
+      this.#text = now.toUTCString();
+      this.#untilMs = nowMs + 1_000 - now.getUTCMilliseconds();
+    }
     return this.#text;
-  }
-
-  /** Leaves no timer behind; the time is still told. */
-  close(): void {
-    this.#isClosed = true;
-    this.#second?.cancel();
-    this.#second = undefined;
-  }
-
-  #look(): void {
-    const now = this.#clock.now();
-    this.#text = now.toUTCString();
-    if (this.#isClosed) return;
-    this.#isAsked = false;
-    this.#second = this.#clock.after(1_000 - now.getUTCMilliseconds(), () => this.#passed());
-  }
-
-  #passed(): void {
-    this.#second = undefined;
-    if (this.#isAsked) this.#look();
   }
 }

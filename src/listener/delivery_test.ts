@@ -57,3 +57,23 @@ Deno.test("a handler that fails behind what it delivered costs the connection, n
   assertEquals((await client.readResponse()).text, "delivered");
   assert(await client.ended());
 });
+
+Deno.test("a client that leaves in the middle of what was delivered costs nobody anything", async () => {
+  const through = Promise.withResolvers<void>();
+  const broken = Promise.withResolvers<void>();
+  await using server = testServer(async (request, deliver) => {
+    request.signal.addEventListener("abort", () => broken.resolve());
+    const early = answer("x".repeat(20_000_000));
+    deliver!(early);
+    await through.promise;
+    return early;
+  });
+  const client = await RawClient.connect(server.origin);
+  await client.write(GET);
+  assertEquals((await client.readHead()).status, 200);
+  client.close();
+  await broken.promise;
+  // A turn in which the failed write would have been told as nobody's.
+  await new Promise((resolve) => setTimeout(resolve));
+  through.resolve();
+});

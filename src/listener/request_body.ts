@@ -137,9 +137,8 @@ export class RequestBody {
 
   #keepWhole(body: Bytes): void {
     this.#length = body.length;
-    if (this.#unwanted) return;
-    if (this.#length > this.#maxBytes) return this.#fail(this.#tooLarge());
-    this.#arrived = body;
+    // One that is too large is refused where it is asked for, by the length that was declared.
+    if (!this.#unwanted) this.#arrived = body;
     if (this.#reader !== undefined) this.#settle();
   }
 

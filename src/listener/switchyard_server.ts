@@ -82,8 +82,8 @@ export class Listener implements HttpServer {
     while (this.#connections.size + this.#turnedAway.size > 0) {
       await new Promise<void>((resolve) => this.#whenEmpty = resolve);
     }
-    const { date, heads, bodies, idle, writes, lingering } = this.#context;
-    for (const timed of [date, heads, bodies, idle, writes, lingering]) timed.close();
+    const { heads, bodies, idle, writes, lingering } = this.#context;
+    for (const deadlines of [heads, bodies, idle, writes, lingering]) deadlines.close();
   }
 
   /** See `HttpServer`. */

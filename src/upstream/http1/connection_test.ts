@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertLess, assertRejects } from "@std/assert";
 import { ProxyError } from "../../errors.ts";
 import { streamOf } from "../../http/mod.ts";
 import { ManualClock } from "../../testing/mod.ts";
@@ -128,4 +128,43 @@ Deno.test("a connection that is closed takes no request, and says that nothing w
     "upstream_closed",
     { requestSent: false, answerBegun: false },
   ]);
+});
+
+Deno.test("R8 what comes while nobody has asked closes the connection", async () => {
+  const gone = Promise.withResolvers<void>();
+  const events = { streaming: () => {}, free: () => {}, gone: () => gone.resolve() };
+  const socket = fakeSocket(["HTTP/1.1 200 OK\r\n"]);
+  const connection = new Connection(socket, "x", new ManualClock(), events);
+  connection.rest();
+  await socket.write(new Uint8Array(1));
+  await gone.promise;
+});
+
+Deno.test("R49 a body that nobody reads is read no further than it is held", async () => {
+  const length = 20 * HIGH_WATER_BYTES;
+  const head = `HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\n`;
+  const socket = fakeSocket([head + "x".repeat(length)]);
+  let taken = 0;
+  const counted = {
+    read: async (target: Uint8Array) => {
+      const read = await socket.read(target);
+      taken += read ?? 0;
+      return read;
+    },
+    write: (bytes: Uint8Array) => socket.write(bytes),
+    close: () => socket.close(),
+  } as unknown as Deno.Conn;
+  const clock = new ManualClock();
+  const events = { streaming: () => {}, free: () => {}, gone: () => {} };
+  const connection = new Connection(counted, "x", clock, events);
+  const { body } = await connection.exchange(call(clock));
+  // All that goes on by itself has gone on behind one turn of the event loop.
+  const turn = () => new Promise<void>((resolve) => setTimeout(resolve));
+  await turn();
+  assertLess(taken, 3 * HIGH_WATER_BYTES);
+  await body.next();
+  await turn();
+  assertLess(taken, 5 * HIGH_WATER_BYTES);
+  assertEquals((await new Response(streamOf(body)).text()).length > 15 * HIGH_WATER_BYTES, true);
+  connection.close();
 });
