@@ -91,6 +91,8 @@ class Early {
     try {
       const known = settledSession(options, passage, call, answer);
       this.#found = clientAnswer(this.#sent, answer, known, true);
+      // What goes wrong is told where `answered` is waited for.
+      if (this.#found instanceof Promise) this.#found.catch(() => {});
     } catch (error) {
       this.#failure = error;
     }

@@ -205,8 +205,8 @@ export class Connection {
     if (framing.body.kind === "length" && framing.body.bytes === rest.length) {
       // All of it came with the head: the usual answer.
       const answer: HttpAnswer = { status, fields, body: new ArrivedBody(rest) };
-      onWhole?.(answer);
       asked.resolve(answer);
+      onWhole?.(answer);
       call.settle();
       return this.#finish(framing, false, written);
     }
