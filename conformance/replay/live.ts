@@ -89,9 +89,14 @@ export class Live {
     this.#client?.close();
   }
 
+  /** Closes the client's connection, now that the case is over. */
+  depart(): void {
+    this.#client?.close();
+  }
+
   /** Ends what is left of it. */
   async close(): Promise<void> {
-    this.#client?.close();
+    this.depart();
     this.served.resolve();
     await this.#reading;
   }

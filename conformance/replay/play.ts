@@ -59,6 +59,9 @@ const MAX_VAIN_WAITS = 3;
 /** The patience of a replay that has waited in vain so often. */
 const LITTLE_PATIENCE_MS = 250;
 
+/** How long a proxy may take to end the stream of a client that has left. */
+const DEPARTURE_MS = 5_000;
+
 class Conductor {
   readonly #plan: Plan;
   readonly #context: Context;
@@ -152,7 +155,25 @@ class Conductor {
   /** Ends what is left. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const live of this.#lives.values()) live.depart();
+    await this.#departed();
     for (const live of this.#lives.values()) await live.close();
+  }
+
+  /**
+   * Waits a little until the streams of HTTP+SSE are gone whose clients have left. Were they ended here at the same
+   * time, a proxy might see that first, and begin them anew in the middle of the next case: for who is still there,
+   * as far as it knows. On other transports a stream may outlive its client.
+   */
+  async #departed(): Promise<void> {
+    if (!this.#plan.isHttpSse) return;
+    const streams = [...this.#lives.values()].flatMap(({ plan, reply }) =>
+      plan.isStream && reply !== undefined ? [Promise.race([reply.done, reply.gone])] : []
+    );
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, DEPARTURE_MS);
+    await Promise.race([Promise.all(streams), late.promise]);
+    clearTimeout(timer);
   }
 
   /** Waits until something holds; whether it does. The waits in vain of one replay are bounded. */
