@@ -120,17 +120,17 @@ export class Deadlines {
     this.#size--;
   }
 
+  /** A timer that has fired stays in its place until all is done: what starts meanwhile is not first. */
   #fire(): void {
-    this.#timer = undefined;
     const nowMs = this.#clock.monotonicMs();
-    for (let first = this.#first; first !== undefined; first = this.#first) {
-      if (first.atMs > nowMs) {
-        // A deadline that passed may have started another, and with it the timer.
-        this.#timer ??= this.#clock.after(Math.ceil(first.atMs - nowMs), () => this.#fire());
-        return;
+    try {
+      for (let first = this.#first; first && first.atMs <= nowMs; first = this.#first) {
+        this.#takeOut(first);
+        first.onPassed();
       }
-      this.#takeOut(first);
-      first.onPassed();
+    } finally {
+      const waitMs = Math.ceil((this.#first?.atMs ?? 0) - nowMs);
+      this.#timer = this.#first && this.#clock.after(waitMs, () => this.#fire());
     }
   }
 }

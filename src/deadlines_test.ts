@@ -1,4 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import type { Clock, Timer } from "./clock.ts";
 import { Deadlines, sharedTimers } from "./deadlines.ts";
 import { ManualClock } from "./testing/mod.ts";
 
@@ -74,6 +76,70 @@ Deno.test("a deadline may start another when it passes", () => {
   assertEquals([passed, clock.timers], [[], 1]);
   clock.advance(1_000);
   assertEquals([passed, clock.timers], [["again"], 0]);
+});
+
+Deno.test("a deadline that starts another when it passes does not put off those behind it", () => {
+  const { clock, deadlines, passed, start } = setUp();
+  deadlines.start(() => void start("again"));
+  clock.advance(1);
+  start("b");
+  clock.advance(999);
+  assertEquals([passed, clock.timers], [[], 1]);
+  clock.advance(1);
+  assertEquals(passed, ["b"]);
+  clock.advance(999);
+  assertEquals([passed, clock.timers], [["b", "again"], 0]);
+});
+
+Deno.test("a deadline whose callback throws does not put off those behind it", () => {
+  const { clock, deadlines, passed, start } = setUp();
+  deadlines.start(() => {
+    throw new RangeError("a test");
+  });
+  start("b");
+  assertThrows(() => clock.advance(1_000), RangeError, "a test");
+  clock.advance(0);
+  assertEquals([passed, clock.timers], [["b"], 0]);
+});
+
+/** A deadline that is started after a while, and starts as many more behind each other as it `repeats`. */
+interface Step {
+  readonly waitMs: number;
+  readonly repeats: number;
+  /** Which deadline is cancelled then. */
+  readonly cancels: number | null;
+}
+
+/** What passes when, each line with its name and time. */
+function played(steps: readonly Step[], timersOn: (clock: ManualClock) => Pick<Clock, "after">) {
+  const clock = new ManualClock();
+  const timers = timersOn(clock);
+  const started: Timer[] = [];
+  const passed: string[] = [];
+  const start = (name: number, repeats: number): void => {
+    started[name] = timers.after(1_000, () => {
+      passed.push(`${name} ${clock.monotonicMs()}`);
+      if (repeats > 0) start(name, repeats - 1);
+    });
+  };
+  for (const [name, { waitMs, repeats, cancels }] of steps.entries()) {
+    clock.advance(waitMs);
+    start(name, repeats);
+    if (cancels !== null) started[cancels % started.length]!.cancel();
+  }
+  clock.advance(10_000);
+  return { passed, left: clock.timers };
+}
+
+Deno.test("deadlines pass as timers of their own would, whatever is started and cancelled", () => {
+  const step: fc.Arbitrary<Step> = fc.record({
+    waitMs: fc.nat(400),
+    repeats: fc.nat(3),
+    cancels: fc.option(fc.nat()),
+  });
+  fc.assert(fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
+    assertEquals(played(steps, sharedTimers), played(steps, (clock) => clock));
+  }));
 });
 
 Deno.test("close() forgets the deadlines and their timer", () => {

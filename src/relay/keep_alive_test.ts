@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { sharedTimers } from "../deadlines.ts";
 import { ManualClock } from "../testing/mod.ts";
 import { KEEP_ALIVE, keepAlive } from "./keep_alive.ts";
 
@@ -27,6 +28,29 @@ Deno.test("R52 a stream that stays silent gets a comment in every interval, and 
   assertEquals(sentMs.length, 10);
   const silences = sentMs.map((ms, at) => ms - (sentMs[at - 1] ?? 0));
   assertEquals(Math.max(...silences), 1_000);
+});
+
+Deno.test("R52 nor is a stream silent for longer beside others that share its timer", () => {
+  const clock = new ManualClock();
+  const shared = sharedTimers(clock);
+  const sentMs: number[][] = [];
+  for (let at = 0; at < 3; at++) {
+    let quiet = false;
+    const sent: number[] = [];
+    sentMs.push(sent);
+    keepAlive(shared, 1_000, {
+      // The head of each went out when it began.
+      quiet: () => [quiet, quiet = true][0]!,
+      push: () => {
+        quiet = false;
+        sent.push(clock.monotonicMs() - at);
+      },
+    });
+    clock.advance(1);
+  }
+  clock.advance(5_500);
+  assertEquals(sentMs, [1, 2, 3].map(() => [1_000, 2_000, 3_000, 4_000, 5_000]));
+  shared.close();
 });
 
 Deno.test("R52 what passes puts the comment off, and no silence is longer than the interval", () => {
