@@ -4,8 +4,8 @@ import type { Watchdog } from "./http_client.ts";
 import { type McpClient, openClients, type Target } from "./mcp_client.ts";
 import { type Random, shuffled, type Slice } from "./stats.ts";
 
-/** Calls each target answers before anything is counted, without pauses. */
-const WARM_UP_CALLS = 1000;
+/** Calls each target answers before anything is counted, without pauses: V8 compiles until about the 4,000th. */
+const WARM_UP_CALLS = 5000;
 
 /** Rounds in the rhythm of the section that are not counted. */
 const WARM_UP_ROUNDS = 5;

@@ -8,6 +8,7 @@ import { startNginx } from "./nginx.ts";
 import { type Mode, modeConfig, MODES } from "./modes.ts";
 import { CANDIDATES, type Options } from "./options.ts";
 import { type Listener, runToEnd, startListener } from "./processes.ts";
+import { v8FlagsOf } from "./v8_flags.ts";
 
 /** Name of the upstream itself, which every ratio has below the line. */
 export const DIRECT = "direct";
@@ -30,9 +31,6 @@ export interface Started {
   readonly skipped: readonly string[];
 }
 
-/** As the README starts the proxy. */
-const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
-
 const repository = new URL("../", import.meta.url);
 const mockScript = new URL("./mock_upstream.ts", import.meta.url);
 
@@ -43,14 +41,22 @@ export function startMock(port: number, cleanup: Cleanup): Promise<Listener> {
 }
 
 /** Starts the proxy as the README does, from the folder `tree` or from here, and registers its end. */
-export function startProxy(
+export async function startProxy(
   upstream: Endpoint,
   cleanup: Cleanup,
   tree: URL = repository,
 ): Promise<Listener> {
-  const args = ["run", "-P", V8_FLAGS, "main.ts", "serve", "--listen", "127.0.0.1:0"];
+  const args = [
+    "run",
+    "-P",
+    ...await v8FlagsOf(tree),
+    "main.ts",
+    "serve",
+    "--listen",
+    "127.0.0.1:0",
+  ];
   args.push("--upstream", urlOf(upstream), "--log-level", "error");
-  return startListener("the proxy", args, tree, cleanup);
+  return await startListener("the proxy", args, tree, cleanup);
 }
 
 /** A config as a file, which is removed at the end. */
@@ -72,8 +78,8 @@ export async function startConfigured(
   cleanup: Cleanup,
 ): Promise<Listener> {
   const file = await configFile(config, cleanup);
-  const args = ["run", "-P", V8_FLAGS, "main.ts", "serve", "--config", file];
-  return startListener(`the proxy, ${name}`, args, repository, cleanup);
+  const args = ["run", "-P", ...await v8FlagsOf(repository), "main.ts", "serve", "--config", file];
+  return await startListener(`the proxy, ${name}`, args, repository, cleanup);
 }
 
 /** The modes that the proxy of this tree has, and a line for each that it has not. */
@@ -91,10 +97,14 @@ export async function availableModes(
   return { modes: modes.filter((mode) => mode !== "inspected"), skipped };
 }
 
-function startCandidate(client: string, upstream: Endpoint, cleanup: Cleanup): Promise<Listener> {
-  const args = ["run", "-P=test", V8_FLAGS, "bench/candidates/serve.ts"];
+async function startCandidate(
+  client: string,
+  upstream: Endpoint,
+  cleanup: Cleanup,
+): Promise<Listener> {
+  const args = ["run", "-P=test", ...await v8FlagsOf(repository), "bench/candidates/serve.ts"];
   args.push("--client", client, "--upstream", urlOf(upstream));
-  return startListener(`the candidate ${client}`, args, repository, cleanup);
+  return await startListener(`the candidate ${client}`, args, repository, cleanup);
 }
 
 /** The URL of an endpoint. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { v8FlagsOf } from "../bench/v8_flags.ts";
 import { Processes } from "./official_processes.ts";
 import type { Assumption, Target } from "./suite/mod.ts";
 
@@ -53,7 +54,7 @@ export async function startOwnProxy(
       args: [
         "run",
         "-P",
-        "--v8-flags=--max-semi-space-size=4",
+        ...await v8FlagsOf(ROOT),
         "main.ts",
         "serve",
         "--config",

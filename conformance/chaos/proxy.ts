@@ -4,6 +4,7 @@
  * @module
  */
 
+import { v8FlagsOf } from "../../bench/v8_flags.ts";
 import { childEnvironment } from "../official_processes.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -26,12 +27,12 @@ export class Proxy implements AsyncDisposable {
   #said = "";
   #code: number | undefined;
 
-  private constructor(readonly file: string) {
+  private constructor(readonly file: string, v8Flags: readonly string[]) {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
         "-P",
-        "--v8-flags=--max-semi-space-size=4",
+        ...v8Flags,
         "--frozen",
         "main.ts",
         "serve",
@@ -54,7 +55,7 @@ export class Proxy implements AsyncDisposable {
 
   /** Starts it with the config in a file. */
   static async open(file: string): Promise<Proxy> {
-    const proxy = new Proxy(file);
+    const proxy = new Proxy(file, await v8FlagsOf(ROOT));
     const untilMs = performance.now() + START_MS;
     while (proxy.origin === undefined) {
       if (proxy.#code !== undefined || performance.now() > untilMs) {
