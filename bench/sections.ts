@@ -4,8 +4,11 @@ import type { Watchdog } from "./http_client.ts";
 import { type McpClient, openClients, type Target } from "./mcp_client.ts";
 import { type Random, shuffled, type Slice } from "./stats.ts";
 
-/** Calls each target answers before anything is counted, without pauses: V8 compiles until about the 4,000th. */
-const WARM_UP_CALLS = 5000;
+/** Calls each target answers in its turn before anything is counted, without pauses. */
+const WARM_UP_CALLS = 1000;
+
+/** Turns of each: V8 compiles until about the 4,000th call, and no connection may wait too long for its turn. */
+const WARM_UP_TURNS = 5;
 
 /** Rounds in the rhythm of the section that are not counted. */
 const WARM_UP_ROUNDS = 5;
@@ -124,7 +127,9 @@ function measurePausing(
     }
   };
   return withParties(bench, plan.connections, async (parties) => {
-    for (const party of parties) await warmUp(party);
+    for (let turn = 0; turn < WARM_UP_TURNS; turn++) {
+      for (const party of parties) await warmUp(party);
+    }
     const blocks = async ({ clients }: Party): Promise<number[]> => {
       const elapsedMs: number[] = [];
       await Promise.all(clients.map((client) => block(client, elapsedMs)));
