@@ -1,6 +1,6 @@
 /** One large event in chunks of one byte: how long it takes, and what memory. */
 
-import { McpClient } from "./mcp_client.ts";
+import { McpClient, type Target } from "./mcp_client.ts";
 import { MEMORY_IS_TOLD, readPeakKiB } from "./memory.ts";
 import { settledKiB } from "./rss.ts";
 import type { Bench } from "./sections.ts";
@@ -48,40 +48,46 @@ export interface DrippedSummary {
 }
 
 interface Party {
-  readonly name: string;
+  readonly target: Target;
   readonly pid: number | undefined;
-  readonly client: McpClient;
   readonly beforeKiB: number;
 }
 
-async function openParty(bench: Bench, target: Bench["targets"][number]): Promise<Party> {
-  const { name } = target;
+async function warmedUp(bench: Bench, target: Target): Promise<Party> {
   const pid = MEMORY_IS_TOLD ? target.pid : undefined;
+  for (let event = 0; event < WARM_UP_EVENTS; event++) {
+    await drip(bench, target, WARM_UP_EVENT_BYTES);
+  }
+  return { target, pid, beforeKiB: pid === undefined ? 0 : await settledKiB(pid) };
+}
+
+/** One event, for a client of its own: while slow targets take theirs, the connections of others would end. */
+async function drip(bench: Bench, target: Target, eventBytes: number): Promise<number> {
   const client = await McpClient.open(target, bench.watchdog, DEADLINE_MS);
-  for (let event = 0; event < WARM_UP_EVENTS; event++) await client.drip(WARM_UP_EVENT_BYTES);
-  return { name, pid, client, beforeKiB: pid === undefined ? 0 : await settledKiB(pid) };
+  try {
+    return await client.drip(eventBytes);
+  } finally {
+    client.close();
+  }
 }
 
 /** Measures targets that were just started, the sizes in ascending order, since a peak never sinks. */
 export async function measureDripped(bench: Bench, plan: DrippedPlan): Promise<DrippedFigures[]> {
   const parties: Party[] = [];
   const figures: DrippedFigures[] = [];
-  try {
-    for (const target of bench.targets) parties.push(await openParty(bench, target));
-    for (const sizeKiB of [...plan.sizesKiB].sort((left, right) => left - right)) {
-      const elapsedMs = new Map<string, number[]>(parties.map(({ name }) => [name, []]));
-      for (let round = 0; round < plan.rounds; round++) {
-        for (const { name, client } of shuffled(parties, bench.random)) {
-          elapsedMs.get(name)?.push(await client.drip(sizeKiB * 1024));
-        }
-      }
-      for (const { name, pid, beforeKiB } of parties) {
-        const grown = pid === undefined ? {} : { grownKiB: await readPeakKiB(pid) - beforeKiB };
-        figures.push({ target: name, sizeKiB, elapsedMs: elapsedMs.get(name) ?? [], ...grown });
+  for (const target of bench.targets) parties.push(await warmedUp(bench, target));
+  for (const sizeKiB of [...plan.sizesKiB].sort((left, right) => left - right)) {
+    const elapsedMs = new Map<Target, number[]>(bench.targets.map((target) => [target, []]));
+    for (let round = 0; round < plan.rounds; round++) {
+      for (const { target } of shuffled(parties, bench.random)) {
+        elapsedMs.get(target)?.push(await drip(bench, target, sizeKiB * 1024));
       }
     }
-  } finally {
-    for (const { client } of parties) client.close();
+    for (const { target, pid, beforeKiB } of parties) {
+      const grown = pid === undefined ? {} : { grownKiB: await readPeakKiB(pid) - beforeKiB };
+      const times = elapsedMs.get(target) ?? [];
+      figures.push({ target: target.name, sizeKiB, elapsedMs: times, ...grown });
+    }
   }
   return figures;
 }

@@ -79,34 +79,34 @@ async function firstEvents(bench: Bench, options: Options): Promise<LatencySumma
   return summariseLatency(plan, measured, DIRECT, NGINX, bench.random);
 }
 
-/** The sections in which all targets run at one time, from first to last. */
+/** What a run has found. */
+type Found = Omit<Report, "facts">;
+
+/** The sections in which all targets run at one time, from first to last; `found` is told after each. */
 async function timedSections(
   bench: OwningBench,
   options: Options,
-): Promise<Omit<Report, "facts">> {
+  found: (report: Found) => void,
+): Promise<void> {
   const { sections } = options;
   const calls = { ...bench, targets: targetsOfCalls(bench.targets) };
   const ofStreams = { ...bench, targets: targetsOfStreams(bench.targets) };
-  let report: Omit<Report, "facts"> = {};
-  if (sections.includes("latency")) {
-    report = { ...report, latency: await latency(calls, options) };
-  }
+  if (sections.includes("latency")) found({ latency: await latency(calls, options) });
   if (sections.includes("throughput")) {
     note("throughput ...");
     const measured = await measureThroughput(calls, options.slices);
-    report = { ...report, throughput: summariseRates(measured, DIRECT, NGINX, bench.random) };
+    found({ throughput: summariseRates(measured, DIRECT, NGINX, bench.random) });
   }
   if (sections.includes("eras") && options.targets.includes(PROXY)) {
     note("eras ...");
     const { rounds, calls, pauseMs, erasServiceMs: serviceMs } = options;
     const plan = { serviceMs, rounds, calls, connections: 1, pauseMs };
-    report = { ...report, eras: await measureEras(bench, plan) };
+    found({ eras: await measureEras(bench, plan) });
   }
-  if (sections.includes("sse")) report = { ...report, sse: await streams(ofStreams, options) };
+  if (sections.includes("sse")) found({ sse: await streams(ofStreams, options) });
   if (sections.includes("first-event")) {
-    report = { ...report, firstEvent: await firstEvents(ofStreams, options) };
+    found({ firstEvent: await firstEvents(ofStreams, options) });
   }
-  return report;
 }
 
 /** What the timed sections need of the targets. */
@@ -133,11 +133,17 @@ async function run(given: Options, cleanup: Cleanup): Promise<void> {
   const watchdog = new Watchdog();
   await cleanup.add(() => watchdog.close());
   const bench = { targets, watchdog, random: seededRandom(options.seed), cleanup };
-  const times = await timedSections(bench, options);
-  await timedCleanup.run();
-  const report: Report = { facts, ...times, ...await memorySections(bench, options, memory) };
-  if (options.json) print(JSON.stringify(report, null, 2));
-  else reportLines(report).forEach(print);
+  let report: Report = { facts };
+  const found = (more: Found) => void (report = { ...report, ...more });
+  try {
+    await timedSections(bench, options, found);
+    await timedCleanup.run();
+    await memorySections(bench, options, memory, found);
+  } finally {
+    // What was found before a section failed has taken minutes.
+    if (options.json) print(JSON.stringify(report, null, 2));
+    else reportLines(report).forEach(print);
+  }
 }
 
 async function main(args: readonly string[]): Promise<number> {

@@ -123,21 +123,18 @@ async function stalled(bench: OwningBench, options: Options): Promise<StalledSum
   return { stalledMs, rows };
 }
 
-/** Runs those of these sections that were asked for. */
+/** Runs those of these sections that were asked for, and tells what each has found. */
 export async function memorySections(
   bench: OwningBench,
   options: Options,
   plan: MemoryPlan,
-): Promise<MemoryReport> {
-  let report: MemoryReport = {};
+  found: (report: MemoryReport) => void,
+): Promise<void> {
   if (plan.idleStreams.length > 0) {
     const tables: RssSummary[] = [];
     for (const streams of plan.idleStreams) tables.push(await rss(bench, options, streams));
-    report = { ...report, rss: tables };
+    found({ rss: tables });
   }
-  if (options.sections.includes("dripped")) {
-    report = { ...report, dripped: await dripped(bench, options) };
-  }
-  if (plan.stalled) report = { ...report, stalled: await stalled(bench, options) };
-  return report;
+  if (options.sections.includes("dripped")) found({ dripped: await dripped(bench, options) });
+  if (plan.stalled) found({ stalled: await stalled(bench, options) });
 }
