@@ -32,8 +32,8 @@ Deno.test("the recorded fixtures are small, whole, and name nothing of the machi
     assert(new TextEncoder().encode(text).length < MAX_BYTES, `${path} is too large`);
     assert(!meta.truncated, `${path} is not whole`);
     assert(meta.server.name !== "unknown" && meta.client.name !== "unknown", `${path}: who?`);
-    for (const word of ["127.0.0.1", "localhost", "/root/", "/home/", "/tmp/", "/work/", "npm:"]) {
-      assert(!text.includes(word), `${path} contains ${word}`);
-    }
+    // Names and folders of machines, and where packages come from.
+    const named = /127\.0\.0\.1|localhost|\/(?:root|home|tmp|work|Users)\/|npm:/.exec(text);
+    assertEquals(named?.[0], undefined, path);
   }
 });
