@@ -24,6 +24,8 @@ export class Live {
   headLate = false;
   /** What the server said on a stream for which the proxy, which has answered it itself, has not come yet. */
   deferred: DataEntry[] | undefined;
+  /** Whether the replay has gone on without the server's answer: the proxy has given one of its own, or none came. */
+  isPast = false;
   cutAfterLeaving: boolean | undefined;
   readonly blocksLate: number[] = [];
   /** What the mock sent so far. */

@@ -123,12 +123,14 @@ class Conductor {
     const live = this.#lives.get(place.exchange)!;
     if (place.kind === "repeat") {
       live.repeats++;
-      return await this.#answerAgain(live, reply);
+      return await this.#answerWhole(live, reply);
     }
     live.arrived = request;
     live.reply = reply;
     if (live.deferred !== undefined) await this.#makeUp(live, reply);
     this.#watch.changed();
+    // The proxy has answered it by itself, and the replay has gone on; what comes of it waits for this answer.
+    if (live.isPast) return await this.#answerWhole(live, reply);
     await live.served.promise;
   }
 
@@ -156,7 +158,7 @@ class Conductor {
   async close(): Promise<void> {
     this.#closed = true;
     for (const live of this.#lives.values()) live.depart();
-    await this.#departed();
+    await this.#departed(this.#lives.values());
     for (const live of this.#lives.values()) await live.close();
   }
 
@@ -165,9 +167,9 @@ class Conductor {
    * time, a proxy might see that first, and begin them anew in the middle of the next case: for who is still there,
    * as far as it knows. On other transports a stream may outlive its client.
    */
-  async #departed(): Promise<void> {
+  async #departed(lives: Iterable<Live>): Promise<void> {
     if (!this.#plan.isHttpSse) return;
-    const streams = [...this.#lives.values()].flatMap(({ plan, reply }) =>
+    const streams = [...lives].flatMap(({ plan, reply }) =>
       plan.isStream && reply !== undefined ? [Promise.race([reply.done, reply.gone])] : []
     );
     const late = Promise.withResolvers<void>();
@@ -221,6 +223,7 @@ class Conductor {
       // The proxy has answered by itself, or the judgements say so. It may open the server's stream of
       // HTTP+SSE when the client first has something to say.
       if (this.#plan.isHttpSse && plan.isStream && live.gotHead !== undefined) live.deferred = [];
+      live.isPast = !plan.isStream;
       return;
     }
     await this.#giveHead(live, reply);
@@ -306,6 +309,7 @@ class Conductor {
       const gone = this.#context.within(live.reply.gone, "the end of the mock's connection");
       live.cutAfterLeaving = await gone.then(() => true, () => false);
     }
+    await this.#departed([live]);
     live.reply.close();
     live.served.resolve();
   }
@@ -359,8 +363,8 @@ class Conductor {
     return [...of("session", sessionsGiven.keys()), ...of("event", eventsGiven.keys())];
   }
 
-  /** A second delivery gets the recorded answer too, so that the proxy is not broken by it. */
-  async #answerAgain({ plan }: Live, reply: Reply): Promise<void> {
+  /** What arrives late or again gets the recorded answer too, so that the proxy is not broken by it. */
+  async #answerWhole({ plan }: Live, reply: Reply): Promise<void> {
     const fill = (text: string) => this.#values.fillServer(text);
     if (plan.response === undefined) return reply.close();
     const body = joined(plan.responsePieces.map((piece) => pieceBytes(piece, fill)));

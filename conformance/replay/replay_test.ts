@@ -284,6 +284,70 @@ Deno.test("each judgement tells of its own fault, and no other does", async (t) 
   assertEquals(JUDGEMENTS.map(({ id }) => id).filter((id) => !proven.has(id)), []);
 });
 
+/**
+ * A proxy for HTTP+SSE that answers each POST itself, sends one on when the server has answered the one before,
+ * and takes its time to end the stream of a client that has left.
+ */
+function lateRelay(server: string) {
+  const origin = `http://${server}`;
+  const ends: string[] = [];
+  const over = new AbortController();
+  let sent: Promise<unknown> = Promise.resolve();
+  const relay = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    const { pathname, search } = new URL(request.url);
+    const { method, headers } = request;
+    const url = origin + pathname + search;
+    if (method === "POST") {
+      const body = await request.bytes();
+      sent = sent.then(async () => {
+        const answer = await fetch(url, { method, headers, body, signal: over.signal });
+        await answer.body?.cancel();
+      });
+      return new Response(null, { status: 202 });
+    }
+    const control = new AbortController();
+    const answer = await fetch(url, { headers, signal: control.signal });
+    const reader = answer.body!.getReader();
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        const { value } = await reader.read();
+        if (value !== undefined) return controller.enqueue(value);
+        ends.push("the server");
+      },
+      cancel() {
+        setTimeout(() => {
+          ends.push("the client");
+          control.abort();
+        }, LEAVES_LATE_MS);
+      },
+    });
+    return new Response(body, { headers: answer.headers });
+  });
+  return {
+    origin: `http://127.0.0.1:${relay.addr.port}`,
+    ends,
+    [Symbol.asyncDispose]: async () => {
+      over.abort();
+      await sent.catch(() => {});
+      await relay.shutdown();
+    },
+  };
+}
+
+/** How long that relay takes: long enough for the server's end to come first, if there is one. */
+const LEAVES_LATE_MS = 100;
+
+Deno.test("a proxy that answers HTTP+SSE by itself gets every answer of the server, and may end first", async () => {
+  await using mock = await MockUpstream.listen();
+  await using relay = lateRelay(mock.host);
+  const target = { url: new URL(`${relay.origin}/mcp`), sseUrl: new URL(`${relay.origin}/sse`) };
+  await using context = new Context({ target, mock, patienceMs: 2_000 });
+  const fixture = await readFixture(`${FIXTURES}/2024-11-05/http-sse-errors`);
+  const verdicts = judgeAll(await play(fixture, context));
+  assertEquals(failed(verdicts).filter((text) => !text.startsWith("sessions.")), []);
+  assertEquals(relay.ends, ["the client"]);
+});
+
 Deno.test("recorded times can be kept, scaled", async () => {
   await using mock = await MockUpstream.listen();
   const fixture = await readFixture(`${FIXTURES}/2025-11-25/ping`);
