@@ -24,9 +24,12 @@ const ROOT = new URL("..", import.meta.url);
 /** The route whose server speaks HTTP+SSE. */
 const HTTP_SSE_ROUTE = "/http-sse";
 
+/** The route with the short timeouts that the suite may assume. */
+const HASTY_ROUTE = "/hasty";
+
 /** A proxy that runs. */
 export interface OwnProxy extends AsyncDisposable {
-  readonly target: Target;
+  readonly target: Required<Target>;
   /** What it has written to its log. */
   log(): string;
 }
@@ -67,7 +70,11 @@ export async function startOwnProxy(
       START_DEADLINE_MS,
       () => /^listening (http:\/\/127\.0\.0\.1:\d+\/mcp)$/m.exec(process.stdout())?.[1],
     );
-    const target = { url: new URL(url), sseUrl: new URL(`${HTTP_SSE_ROUTE}/sse`, url) };
+    const target = {
+      url: new URL(url),
+      sseUrl: new URL(`${HTTP_SSE_ROUTE}/sse`, url),
+      hastyUrl: new URL(HASTY_ROUTE, url),
+    };
     return { target, log: process.stderr, [Symbol.asyncDispose]: end };
   } catch (error) {
     await end();
@@ -83,8 +90,9 @@ function configFor(url: string): OwnSettings {
     logLevel: "warn",
     limits: { maxRequestBytes: 1024 * 1024, keepAliveMs: 4_000 },
     routes: [
-      { path: "/mcp", upstream: { url, ...timeouts } },
-      { path: HTTP_SSE_ROUTE, upstream: { ...httpSse, ...timeouts } },
+      { path: "/mcp", upstream: { url } },
+      { path: HTTP_SSE_ROUTE, upstream: httpSse },
+      { path: HASTY_ROUTE, upstream: { url, ...timeouts } },
     ],
   };
 }

@@ -43,6 +43,7 @@ export class Sandwich implements AsyncDisposable {
     this.target = {
       url: through(proxy.target.url, front),
       sseUrl: through(proxy.target.sseUrl, front),
+      hastyUrl: through(proxy.target.hastyUrl, front),
     };
   }
 

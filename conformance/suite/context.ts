@@ -15,6 +15,8 @@ export interface Target {
   readonly url: URL;
   /** Where the proxy serves HTTP+SSE of 2024-11-05. */
   readonly sseUrl: URL;
+  /** The MCP endpoint of checks that assume short timeouts, where `url` has longer ones. */
+  readonly hastyUrl?: URL;
 }
 
 /** What is sent; fields given replace the usual ones, null leaves one out. */
