@@ -106,6 +106,8 @@ Deno.test("readCommandLine() tells all that is wrong, and what was meant", () =>
     "command: a known command: did you mean serve?",
     "--listen: a value: --listen VALUE",
   ]);
+  const [guess = ""] = paths("serve", "--bogus");
+  assert(guess.startsWith("--bogus: a known flag: one of --"), `a guess too far: ${guess}`);
   assertEquals(paths("serve", "http://x"), [
     "command: flags alone; an upstream is given with --upstream URL",
   ]);

@@ -40,8 +40,9 @@ export function formatProblem(problem: ConfigProblem): string {
 export function didYouMean(word: string, known: readonly string[]): string {
   if (known.length === 0) return "no such key here";
   const nearest = closestString(word, known, { caseSensitive: false });
+  const { length } = word.replace(/^-+/, "");
   const near = levenshteinDistance(word.toLowerCase(), nearest.toLowerCase()) <=
-    Math.max(2, Math.ceil(word.length / 3));
+    Math.max(2, Math.ceil(length / 3));
   return near ? `did you mean ${nearest}?` : `one of ${known.join(", ")}`;
 }
 
