@@ -8,11 +8,14 @@ import { assert, assertEquals } from "@std/assert";
 import { startHttpSseServer } from "../conformance/servers/http_sse.ts";
 import {
   balanced,
+  eventClient,
   jsonAnswer,
+  type ScriptedConnection,
   type ScriptedUpstream,
   scriptedUpstream,
   SessionCaller,
   type SessionUpstream,
+  sessionUpstream,
   sseCaller,
 } from "./testing/mod.ts";
 
@@ -182,4 +185,105 @@ Deno.test("targets are probed: one that is down loses its sessions before a call
     assertEquals([told0.state, told0.probe.ok, told0.failures], ["down", false, 0]);
     assertEquals([times(b, "initialize"), times(b, "tools/call")], [1, 1]);
   }, { health });
+});
+
+const SSE_HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n" +
+  "connection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+
+/** A server with sessions that speaks first, and leaves that stream open where it answers nothing any more. */
+function speaking() {
+  let isHung = false;
+  let stream = Promise.withResolvers<ScriptedConnection>();
+  const upstream = sessionUpstream({
+    instead: async ({ method }, to) => {
+      if (isHung) to.close();
+      if (isHung || method !== "GET") return isHung;
+      await to.write(SSE_HEAD);
+      stream.resolve(to);
+      return true;
+    },
+  });
+  return {
+    ...upstream,
+    hang: () => void (isHung = true),
+    async say(data: string) {
+      const text = `data: ${data}\n\n`;
+      await (await stream.promise).write(`${text.length.toString(16)}\r\n${text}\r\n`);
+    },
+    /** Resolves when the proxy has closed the stream. */
+    async left() {
+      await (await stream.promise).closed;
+      stream = Promise.withResolvers();
+    },
+    [Symbol.asyncDispose]: upstream.close,
+  };
+}
+
+const QUICKLY = {
+  health: { probe: "ping", intervalMs: 20, timeoutMs: 10_000, unhealthyAfter: 2 },
+  reconnect: { attempts: 3, initialDelayMs: 1 },
+};
+
+const NEWS = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}';
+
+/** The data of the next event that has some; null where the stream has ended. */
+async function nextData(stream: eventClient.ClientStream): Promise<string | null> {
+  for (;;) {
+    const next = await stream.next();
+    if (next === null || next === "cut") return null;
+    if (next.data !== undefined && next.data !== "") return next.data;
+  }
+}
+
+Deno.test("R66 a client that only listens goes on elsewhere when its target is down, and asks for nothing", async () => {
+  await using a = speaking();
+  await using b = speaking();
+  await before({ a, b }, async (proxy) => {
+    const client = await new SessionCaller(proxy).ready();
+    using stream = await eventClient.listen(proxy.origin, client.id);
+    await a.say(NEWS);
+    assertEquals(await nextData(stream), NEWS);
+    a.hang();
+    await a.left();
+    await b.say(NEWS);
+    assertEquals(await nextData(stream), NEWS);
+    assertEquals([times(a, "initialize"), times(b, "initialize")], [1, 1]);
+  }, QUICKLY);
+});
+
+Deno.test("R66 so does one of HTTP+SSE", async () => {
+  await using a = speaking();
+  await using b = speaking();
+  await before({ a, b }, async (proxy) => {
+    using caller = await sseCaller(proxy.origin);
+    await caller.start();
+    await a.say(NEWS);
+    assertEquals(await caller.next(), NEWS);
+    a.hang();
+    await a.left();
+    await b.say(NEWS);
+    assertEquals(await caller.next(), NEWS);
+  }, QUICKLY);
+});
+
+Deno.test("R59 R66 a stream that passes as bytes breaks off when its target is down; the next one is elsewhere", async () => {
+  await using a = speaking();
+  await using b = speaking();
+  await before(
+    { a, b },
+    async (proxy) => {
+      const client = await new SessionCaller(proxy).ready();
+      using stream = await eventClient.listen(proxy.origin, client.id);
+      await a.say(NEWS);
+      assertEquals(await nextData(stream), NEWS);
+      a.hang();
+      assertEquals(await stream.next(), "cut");
+      using again = await eventClient.listen(proxy.origin, client.id);
+      await b.say(NEWS);
+      assertEquals(await nextData(again), NEWS);
+    },
+    QUICKLY,
+    [],
+    { eventLog: { store: "off" } },
+  );
 });

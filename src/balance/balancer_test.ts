@@ -355,6 +355,26 @@ Deno.test("an answer that has begun is not taken back when its target goes down"
   assertEquals(signals, []);
 });
 
+Deno.test("R66 streams on which a target speaks first end when it goes down and another is there", async () => {
+  for (const hasOther of [true, false]) {
+    const one = balanceUnderTest(["a", "b"]);
+    const { server, health } = one.at.a!;
+    const over: string[] = [];
+    const open = async (name: string, opened: Promise<UpstreamAnswer>) =>
+      (await opened).body.whenOver((failure) => over.push(`${name} ${failure?.kind ?? "ended"}`));
+    server.script = () => Promise.resolve(server.events().answer);
+    const inA = { sessionId: "a\nx" };
+    await open("stream", one.balancer.listen(balancedCall(inA)));
+    await open("subscription", one.balancer.exchange(...asks("subscriptions/listen", inA)));
+    await open("answer", one.balancer.exchange(...asks(CALL, inA)));
+    if (!hasOther) one.at.b!.health.goDown();
+    health.goDown();
+    assertEquals(over, hasOther ? ["stream upstream_closed", "subscription upstream_closed"] : []);
+    assertEquals(one.balancer.targets()[0]!.underWay, hasOther ? 1 : 3);
+    assertEquals(health.outcomes.map(({ kind }) => kind), Array(3).fill("answered"));
+  }
+});
+
 Deno.test("nothing is taken back where there is nowhere to go", async () => {
   for (const also of ["goDown", "none"] as const) {
     const one = balanceUnderTest(["a", "b"], also === "none" ? { retries: 0 } : {});

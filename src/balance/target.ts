@@ -7,7 +7,13 @@
 import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { inwardId, outwardId, UNNAMED } from "../http/mod.ts";
-import type { Upstream, UpstreamAnswer, UpstreamCall, WholeAnswer } from "../upstream/mod.ts";
+import type {
+  Upstream,
+  UpstreamAnswer,
+  UpstreamBody,
+  UpstreamCall,
+  WholeAnswer,
+} from "../upstream/mod.ts";
 import type { Outcome, TargetHealth } from "./health.ts";
 import type { Interruption } from "./interruption.ts";
 import { isFailure, outcomeOfAnswer, outcomeOfEnd, outcomeOfError } from "./outcomes.ts";
@@ -83,6 +89,8 @@ export class Target implements Choice {
   readonly place: string;
   readonly #parts: TargetParts;
   readonly #waiting = new Set<Interruption>();
+  /** Streams on which the server speaks first. */
+  readonly #listening = new Set<UpstreamBody>();
   #configured: number;
   #health: TargetHealth | undefined;
   #watch: Watch | undefined;
@@ -219,6 +227,7 @@ export class Target implements Choice {
     const head = outcomeOfAnswer(answer, answeredMs - sentMs, clock);
     this.#judge(head, sentMs, answeredMs);
     const isJudged = head !== undefined && isFailure(head);
+    this.#listen(request, answer);
     answer.body.whenOver((failure) => {
       const end = isJudged ? undefined : outcomeOfEnd(failure);
       if (end !== undefined) this.#brokeOff(request, end, sentMs);
@@ -232,9 +241,14 @@ export class Target implements Choice {
     this.#watch?.hurry();
   }
 
-  /** Takes the calls back that may run elsewhere and wait here for an answer. */
+  /**
+   * Takes the calls back that may run elsewhere and wait here for an answer, and breaks off the streams on which
+   * the server would speak first: one that hangs leaves them open, and says nothing on them. Whoever reads one
+   * opens it again, and then elsewhere.
+   */
   cut(): void {
     for (const interruption of [...this.#waiting]) interruption.cut();
+    for (const body of [...this.#listening]) body.breakOff(isDownNow());
   }
 
   /** It is a target no more: nothing that comes of it counts, and nobody looks after it. */
@@ -293,10 +307,15 @@ export class Target implements Choice {
    * basic/transports, "Listening for Messages from the Server"; 2026-07-28 basic/patterns/subscriptions): it is no
    * failed call, but a reason to look.
    */
-  #brokeOff({ verb, call: { method } }: Request, outcome: Outcome, sentMs: number): void {
-    const isListening = verb === "listen" || method === "subscriptions/listen";
-    if (!isListening) return this.#judge(outcome, sentMs);
+  #brokeOff(request: Request, outcome: Outcome, sentMs: number): void {
+    if (!isListening(request)) return this.#judge(outcome, sentMs);
     if (!this.#gone) this.doubt();
+  }
+
+  #listen(request: Request, { kind, body }: UpstreamAnswer): void {
+    if (kind !== "sse" || !isListening(request)) return;
+    this.#listening.add(body);
+    body.whenOver(() => this.#listening.delete(body));
   }
 
   #unwatch(): Promise<void> | undefined {
@@ -327,9 +346,20 @@ function sendTo(
   }
 }
 
+/** Whether what is asked for is a stream on which the server speaks first. */
+function isListening({ verb, call: { method } }: Request): boolean {
+  return verb === "listen" || method === "subscriptions/listen";
+}
+
 /** Whether there was no connection for a message on a channel, whose session may go on elsewhere. */
 function isUnreached(failure: ProxyError | null | undefined): boolean {
   return failure?.kind === "upstream_unreachable" && failure.retrySafe;
+}
+
+/** What ends a stream on which the server would have spoken first. */
+function isDownNow(): ProxyError {
+  const progress = { requestSent: true, answerBegun: true };
+  return new ProxyError("upstream_closed", "The upstream server is down.", { progress });
 }
 
 /** The failure of a call that was taken back: its client has not gone. */

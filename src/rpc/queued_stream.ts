@@ -64,10 +64,10 @@ export class QueuedStream implements UpstreamBody {
     return false;
   }
 
-  /** Ends it as broken off, behind what waits. */
-  fail(error: ProxyError): void {
+  /** See `UpstreamBody`. */
+  breakOff(failure: ProxyError): void {
     if (this.#over) return;
-    this.#failure = error;
+    this.#failure = failure;
     this.#settle();
   }
 

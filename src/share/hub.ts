@@ -281,7 +281,7 @@ export class Hub {
 
   #endStreams(error: ProxyError): void {
     for (const member of [...this.#state.listeners]) {
-      for (const stream of [...member.streams]) stream.fail(error);
+      for (const stream of [...member.streams]) stream.breakOff(error);
     }
   }
 

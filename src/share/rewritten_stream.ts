@@ -80,6 +80,11 @@ export class RewrittenStream implements UpstreamBody {
   }
 
   /** See `UpstreamBody`. */
+  breakOff(failure: ProxyError): void {
+    this.#source.breakOff(failure);
+  }
+
+  /** See `UpstreamBody`. */
   whenOver(callback: (failure?: ProxyError) => void): void {
     this.#source.whenOver(callback);
   }

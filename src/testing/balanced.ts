@@ -47,9 +47,10 @@ export function before(
   test: (proxy: TestProxy) => Promise<void>,
   more: Settings = {},
   weights: number[] = [],
+  config: Settings = {},
 ): Promise<void> {
   const upstreamConfig = balanced(targetsOf(servers, weights), more);
-  return withProxy({ upstreamConfig, config: { admin: "127.0.0.1:0" } }, test);
+  return withProxy({ upstreamConfig, config: { admin: "127.0.0.1:0", ...config } }, test);
 }
 
 /** The servers are not asked what they speak. */

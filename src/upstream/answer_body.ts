@@ -148,6 +148,13 @@ export class AnswerBody implements UpstreamBody {
   }
 
   /** See `UpstreamBody`. */
+  breakOff(failure: ProxyError): void {
+    if (this.#over) return;
+    this.fail(failure);
+    this.#control.abort();
+  }
+
+  /** See `UpstreamBody`. */
   discard(): void {
     if (this.#over) return;
     this.#failure = new ProxyError("client_closed", "The answer was given up by its reader.");
@@ -208,8 +215,7 @@ export class AnswerBody implements UpstreamBody {
         return this.#watchFor(Math.min(leftMs, idleMs - silentMs));
       }
       const what = leftMs > 0 ? "fell silent in the middle of" : "took too long over";
-      this.fail(new ProxyError("upstream_timeout", `The upstream server ${what} its answer.`));
-      this.#control.abort();
+      this.breakOff(new ProxyError("upstream_timeout", `The upstream server ${what} its answer.`));
     });
   }
 }

@@ -105,6 +105,24 @@ Deno.test("end() is a clean end for the reader and drops the connection", async 
   assertEquals([await reading, calls, clock.timers], ["a", ["abort"], 0]);
 });
 
+Deno.test("breakOff() gives the reader what has come, then the failure, and drops the connection", async () => {
+  const { body, calls, clock } = setUp();
+  const failure = broken();
+  const told: unknown[] = [];
+  body.whenOver((failure) => told.push(failure));
+  body.push(bytes("a"));
+  body.breakOff(failure);
+  body.breakOff(broken());
+  assertEquals(await body.next(), [bytes("a")]);
+  const error = await assertRejects(async () => await body.next());
+  assertEquals([error === failure, told[0] === failure, calls], [true, true, ["abort"]]);
+  assertEquals([told.length, clock.timers], [1, 0]);
+  const ended = setUp();
+  ended.body.finish();
+  ended.body.breakOff(broken());
+  assertEquals([ended.body.next(), ended.calls], [null, []]);
+});
+
 Deno.test("discard() drops the connection, once", () => {
   const { body, calls } = setUp();
   body.push(bytes("a"));
@@ -119,6 +137,7 @@ Deno.test("whenOver() calls back once, however the body ends and whenever it is 
     (body) => body.fail(broken()),
     (body) => body.end(),
     (body) => body.discard(),
+    (body) => body.breakOff(broken()),
   ];
   for (const ending of endings) {
     const { body } = setUp();

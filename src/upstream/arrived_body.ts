@@ -53,6 +53,9 @@ export class ArrivedBody implements UpstreamBody {
   /** See `UpstreamBody`: it has ended, and stays to be read. */
   end(): void {}
 
+  /** See `UpstreamBody`: nothing of it can be lost any more. */
+  breakOff(): void {}
+
   /** Nobody will read it. */
   discard(): void {
     this.#bytes = undefined;

@@ -64,6 +64,8 @@ for (const [name, read] of Object.entries(READERS)) {
 Deno.test("a body that came with its head is handed out as it came, and not after it was discarded", () => {
   assertStrictEquals(new ArrivedBody(BYTES).wholeNow(3), BYTES);
   const body = new ArrivedBody(BYTES);
+  body.breakOff();
+  assertEquals(body.ended, false);
   body.discard();
   assertEquals([body.ended, body.next()], [true, null]);
 });

@@ -48,6 +48,9 @@ class HeldBody implements UpstreamBody {
     this.discard();
   }
 
+  /** Nothing of it can be lost any more. */
+  breakOff(): void {}
+
   discard(): void {
     this.#bytes = undefined;
     this.#settle();

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { ProxyError } from "../errors.ts";
 import { heldBody } from "./held_body.ts";
 
 const BYTES = new Uint8Array([1, 2, 3]);
@@ -40,6 +41,12 @@ Deno.test("heldBody() is over once, however it ends, and tells so late comers at
     assertEquals(told, ["early", "late"]);
     assertEquals(body.next(), null);
   }
+});
+
+Deno.test("heldBody() cannot break off any more", () => {
+  const body = heldBody(BYTES);
+  body.breakOff(new ProxyError("upstream_closed", "broken"));
+  assertEquals(body.next(), [BYTES]);
 });
 
 Deno.test("heldBody() shows its bytes to all who tap it before its reader has them, once", () => {

@@ -47,6 +47,8 @@ export interface UpstreamBody extends AnswerSource {
   tap(observe: (bytes: Uint8Array) => void): void;
   /** Ends the answer here: the reader sees a clean end, the upstream a closed request. */
   end(): void;
+  /** The same as if the upstream had broken it off: the reader sees this failure behind what has come. */
+  breakOff(failure: ProxyError): void;
   /**
    * Calls back once when the answer is over for whatever reason, at once if it is over already; with what
    * broke it off, where anything did, which is `client_closed` where its reader gave it up.

@@ -118,7 +118,7 @@ export class Subscription implements Listener {
 
   /** See `Listener`. */
   fail(error: ProxyError): void {
-    this.#stream.fail(error);
+    this.#stream.breakOff(error);
   }
 
   /** Ends it, and says so. */
