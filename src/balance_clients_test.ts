@@ -9,9 +9,7 @@ import { startHttpSseServer } from "../conformance/servers/http_sse.ts";
 import {
   balanced,
   eventClient,
-  jsonAnswer,
   type ScriptedConnection,
-  type ScriptedUpstream,
   scriptedUpstream,
   SessionCaller,
   type SessionUpstream,
@@ -19,7 +17,7 @@ import {
   sseCaller,
 } from "./testing/mod.ts";
 
-const { before, leavable, MODERN, modern, nobody, times, told } = balanced;
+const { before, leavable, MODERN, modern, modernServer, nobody, times, told } = balanced;
 
 Deno.test("R66 clients of HTTP+SSE stay with their target, and go on elsewhere where it is lost", async () => {
   await using a = leavable();
@@ -77,24 +75,6 @@ Deno.test("modern clients go on where the target of their bridge's session is lo
     assertEquals(isLeft(other) - already, 4);
   }, { era: "session" });
 });
-
-/** A server of 2026-07-28 with one tool. */
-function modernServer(): ScriptedUpstream {
-  return scriptedUpstream(async (request, to) => {
-    const { id, method } = JSON.parse(new TextDecoder().decode(request.body));
-    const result = method === "server/discover"
-      ? {
-        resultType: "complete",
-        supportedVersions: ["2026-07-28"],
-        capabilities: { tools: {} },
-        serverInfo: { name: "b", version: "1" },
-      }
-      : method === "tools/list"
-      ? { resultType: "complete", tools: [{ name: "t", inputSchema: { type: "object" } }] }
-      : { resultType: "complete", content: [] };
-    await to.write(jsonAnswer(JSON.stringify({ jsonrpc: "2.0", id, result })));
-  });
-}
 
 Deno.test("clients of sessions before modern servers: what refuses gets nothing, calls arrive once", async () => {
   await using b = modernServer();
@@ -251,7 +231,26 @@ Deno.test("R66 a client that only listens goes on elsewhere when its target is d
   }, QUICKLY);
 });
 
-Deno.test("R66 so does one of HTTP+SSE", async () => {
+Deno.test("a client that only listens leaves a target that was drained long enough, which is idle then", async () => {
+  await using a = speaking();
+  await using b = speaking();
+  await before({ a, b }, async (proxy) => {
+    const client = await new SessionCaller(proxy).ready();
+    using stream = await eventClient.listen(proxy.origin, client.id);
+    await a.say(NEWS);
+    assertEquals(await nextData(stream), NEWS);
+    const drain = "/targets/%2Fmcp/a/drain?moveAfterMs=0";
+    const drained = await fetch(proxy.adminOrigin + drain, { method: "POST" });
+    assertEquals([drained.status, await drained.text() !== ""], [200, true]);
+    await a.left();
+    await b.say(NEWS);
+    assertEquals(await nextData(stream), NEWS);
+    const { targets } = await told(proxy);
+    assertEquals(targets.map(({ underWay }: { underWay: number }) => underWay), [0, 1]);
+  }, QUICKLY);
+});
+
+Deno.test("R66 one of HTTP+SSE goes on elsewhere as well when its target is down", async () => {
   await using a = speaking();
   await using b = speaking();
   await before({ a, b }, async (proxy) => {

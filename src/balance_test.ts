@@ -27,6 +27,7 @@ const {
   methodOf,
   MODERN,
   modern,
+  modernServer,
   nobody,
   RESULT,
   targetsOf,
@@ -153,6 +154,56 @@ Deno.test("R60 R65 with HTTP/2 what was not sent goes elsewhere, and what may ha
     assertEquals(targets.map(({ calls }: { calls: number }) => calls), [1, 1, 0]);
   });
 });
+
+/** The targets that the log names, of the lines with this message. */
+function targetsIn({ logs }: { readonly logs: readonly string[] }, message: string) {
+  return logs.map((line) => JSON.parse(line)).filter((line) => line.message === message)
+    .map(({ rpc, http, target }) => `${rpc ?? http ?? "-"} ${target}`);
+}
+
+Deno.test("a request's line in the log names the target that was asked last", async () => {
+  await using a = leavable();
+  await using b = leavable();
+  await before({ a, b }, async (proxy) => {
+    const one = await new SessionCaller(proxy).ready();
+    const other = await new SessionCaller(proxy).open();
+    await one.ask("ping");
+    await a.close();
+    await one.ask("ping");
+    await other.end();
+    await other.ask("ping");
+    assertEquals(targetsIn(proxy, "request"), [
+      "initialize a",
+      "notifications/initialized a",
+      "initialize b",
+      "ping a",
+      "ping b",
+      "DELETE b",
+      "ping undefined",
+    ]);
+  });
+  const breaking = scriptedUpstream((_, to) => to.close());
+  await using _ = breaking;
+  await before({ c: breaking }, async (proxy) => {
+    await modern(proxy, "tools/call");
+    assertEquals(targetsIn(proxy, "request failed"), ["- c"]);
+  }, MODERN);
+});
+
+for (const era of ["session", "modern"]) {
+  Deno.test(`so does it where a bridge is between, before a server of era ${era}`, async () => {
+    const server = era === "modern" ? modernServer() : leavable();
+    await using _ = server;
+    await before({ only: server }, async (proxy) => {
+      if (era === "session") await modern(proxy, "tools/call");
+      else {
+        const client = await new SessionCaller(proxy).open();
+        await client.ask("tools/call", { name: "t" });
+      }
+      assertEquals(targetsIn(proxy, "request").at(-1), "tools/call only");
+    }, { era });
+  });
+}
 
 Deno.test("R64 R60 what was sent is not sent elsewhere, unless it only reads", async () => {
   const breaking = () => scriptedUpstream((_, to) => to.close());

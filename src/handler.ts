@@ -24,6 +24,7 @@ import {
   type FrontUse,
   preflight,
   refusal,
+  type RequestFacts,
   targetPath,
   withCors,
 } from "./front/mod.ts";
@@ -69,6 +70,8 @@ interface Story {
   era?: string;
   rpc?: string;
   origin: string | null;
+  /** Where it was sent. */
+  readonly sent: RequestFacts["sent"];
   /** What the answer works with. */
   use?: Route["use"];
 }
@@ -79,7 +82,7 @@ export function createHandler(options: HandlerOptions): Handler {
   return async (request, deliver) => {
     const isTold = logger.enabled("info");
     const startedMs = isTold ? clock.monotonicMs() : 0;
-    const story: Story = { origin: null };
+    const story: Story = { origin: null, sent: { target: undefined } };
     let found: ClientAnswer;
     exchanges.asked();
     try {
@@ -186,6 +189,7 @@ function logRequest(
     http: request.method,
     era: story.era,
     rpc: story.rpc,
+    target: story.sent.target,
     status,
     firstByteMs: Math.round((options.clock.monotonicMs() - startedMs) * 1000) / 1000,
   });
@@ -196,8 +200,8 @@ function logRequest(
  * warnings, a client's mistakes details.
  */
 function logFailure(logger: Logger, error: ProxyError, story: Story): void {
-  const { route, principal } = story;
-  const fields = { route, principal, kind: error.kind, source: error.source, error };
+  const { route, principal, sent: { target } } = story;
+  const fields = { route, principal, target, kind: error.kind, source: error.source, error };
   if (error.source === "proxy" && error.status !== 503) logger.error("request failed", fields);
   else if (error.source !== "client") logger.warn("request failed", fields);
   else logger.debug("request refused", fields);

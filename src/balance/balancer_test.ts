@@ -294,6 +294,37 @@ Deno.test("a drained target keeps its sessions until its time is over, and while
   assertEquals(await statusOf(one.balancer.exchange(...inA)), 200);
 });
 
+Deno.test("streams on which a drained target speaks first end when its time is over, while another is well", async () => {
+  const one = balanceUnderTest(["a", "b"]);
+  const { server } = one.at.a!;
+  server.script = () => Promise.resolve(server.events().answer);
+  const open = async () => {
+    const { body } = await one.balancer.listen(balancedCall({ sessionId: "a\nx" }));
+    const over: (string | undefined)[] = [];
+    body.whenOver((failure) => over.push(failure?.message));
+    return over;
+  };
+  const over = await open();
+  one.balancer.drain("a", 5_000);
+  one.balancer.resume("a");
+  one.clock.advance(5_000);
+  one.balancer.drain("a", 5_000);
+  one.balancer.drain("a", 9_000);
+  one.clock.advance(8_999);
+  assertEquals(over, []);
+  one.clock.advance(1);
+  assertEquals(over, ["The upstream server is drained."]);
+  one.balancer.resume("a");
+  const again = await open();
+  one.at.b!.health.eject();
+  one.balancer.drain("a", 1);
+  one.clock.advance(1);
+  assertEquals([again, one.clock.timers], [[], 0]);
+  one.balancer.drain("a", 9_000);
+  await one.balancer.close();
+  assertEquals(one.clock.timers, 0);
+});
+
 /** Answers nothing until its signal is aborted, as the client of HTTP does. */
 function waiting({ at }: UnderTest, name: string): void {
   at[name]!.server.script = ({ call: { signal } }) =>

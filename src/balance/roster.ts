@@ -108,6 +108,7 @@ export class Roster {
       upstream: spec.open(),
       clock: this.#options.clock,
       onIdle: () => this.#idle(target),
+      onEmptied: () => this.#emptied(target),
     });
     return target;
   }
@@ -118,7 +119,14 @@ export class Roster {
 
   /** What may as well run elsewhere does not wait for a target that is down. */
   #down(target: Target): void {
-    if (this.hasOther(target)) target.cut();
+    if (!this.hasOther(target)) return;
+    target.cut();
+    target.dismiss("is down");
+  }
+
+  /** Sessions that ask for nothing leave a drained target as well: it can be stopped then. */
+  #emptied(target: Target): void {
+    if (this.hasBetter(target)) target.dismiss("is drained");
   }
 
   #retire(target: Target): void {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Clock } from "../clock.ts";
+import type { Clock, Timer } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { inwardId, outwardId, UNNAMED } from "../http/mod.ts";
 import type {
@@ -81,6 +81,8 @@ export interface TargetParts {
   readonly clock: Clock;
   /** Told each time when nothing is under way any more. */
   readonly onIdle: () => void;
+  /** Told when it was drained so long that its sessions go elsewhere. */
+  readonly onEmptied: () => void;
 }
 
 /** A target in use. */
@@ -101,6 +103,7 @@ export class Target implements Choice {
   #failures = 0;
   /** From when on its sessions go elsewhere, on the clock's monotonic scale; undefined where it is not drained. */
   #emptyFromMs: number | undefined;
+  #emptying: Timer | undefined;
   #gone = false;
 
   /** A target that has no health yet. */
@@ -169,11 +172,15 @@ export class Target implements Choice {
 
   /** See `RouteTargets`. */
   drain(moveAfterMs = Infinity): void {
-    this.#emptyFromMs = this.#parts.clock.monotonicMs() + moveAfterMs;
+    const { clock, onEmptied } = this.#parts;
+    this.resume();
+    this.#emptyFromMs = clock.monotonicMs() + moveAfterMs;
+    if (moveAfterMs < Infinity) this.#emptying = clock.after(moveAfterMs, onEmptied);
   }
 
   /** See `RouteTargets`. */
   resume(): void {
+    this.#emptying?.cancel();
     this.#emptyFromMs = undefined;
   }
 
@@ -200,7 +207,8 @@ export class Target implements Choice {
     sentMs = this.#parts.clock.monotonicMs(),
   ): Promise<UpstreamAnswer> {
     const { clock } = this.#parts;
-    const { interruption } = request;
+    const { interruption, call: { sent } } = request;
+    if (sent !== undefined && this.name !== UNNAMED) sent.target = this.name;
     this.#calls++;
     this.#underWay++;
     if (interruption !== undefined) this.#waiting.add(interruption);
@@ -241,20 +249,24 @@ export class Target implements Choice {
     this.#watch?.hurry();
   }
 
-  /**
-   * Takes the calls back that may run elsewhere and wait here for an answer, and breaks off the streams on which
-   * the server would speak first: one that hangs leaves them open, and says nothing on them. Whoever reads one
-   * opens it again, and then elsewhere.
-   */
+  /** Takes the calls back that may run elsewhere and wait here for an answer. */
   cut(): void {
     for (const interruption of [...this.#waiting]) interruption.cut();
-    for (const body of [...this.#listening]) body.breakOff(isDownNow());
+  }
+
+  /**
+   * Breaks off the streams on which the server speaks first, because it does `why`: whoever reads one opens it
+   * again, and then elsewhere. A server that hangs would leave them open, and say nothing on them.
+   */
+  dismiss(why: "is down" | "is drained"): void {
+    for (const body of [...this.#listening]) body.breakOff(notUsed(why));
   }
 
   /** It is a target no more: nothing that comes of it counts, and nobody looks after it. */
   retire(): void {
     if (this.#gone) return;
     this.#gone = true;
+    this.#emptying?.cancel();
     void this.#unwatch();
     this.health.remove();
   }
@@ -262,6 +274,7 @@ export class Target implements Choice {
   /** Closes its connections. */
   async close(): Promise<void> {
     this.#gone = true;
+    this.#emptying?.cancel();
     await Promise.all([this.#unwatch(), this.#parts.upstream.close()]);
   }
 
@@ -356,10 +369,9 @@ function isUnreached(failure: ProxyError | null | undefined): boolean {
   return failure?.kind === "upstream_unreachable" && failure.retrySafe;
 }
 
-/** What ends a stream on which the server would have spoken first. */
-function isDownNow(): ProxyError {
+function notUsed(why: string): ProxyError {
   const progress = { requestSent: true, answerBegun: true };
-  return new ProxyError("upstream_closed", "The upstream server is down.", { progress });
+  return new ProxyError("upstream_closed", `The upstream server ${why}.`, { progress });
 }
 
 /** The failure of a call that was taken back: its client has not gone. */

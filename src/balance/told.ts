@@ -32,7 +32,8 @@ export interface RouteTargets {
   retries(): { readonly made: number; readonly refused: number };
   /**
    * Has a target get no new work. Its sessions stay for `moveAfterMs` milliseconds, then they are begun anew
-   * elsewhere with their next request; where it is left out they stay for good.
+   * elsewhere, while another target is well: with their next request, or at once where they only listen. Where it
+   * is left out they stay for good.
    *
    * @returns whether there is a target of this name
    */

@@ -9,7 +9,7 @@ import type { LimitsConfig } from "../config/mod.ts";
 import type { ClientAnswer, ClientRequest, Deliver } from "../http/mod.ts";
 import type { JsonLimits } from "../json/mod.ts";
 import type { SessionTable } from "../session/mod.ts";
-import type { Upstream } from "../upstream/mod.ts";
+import type { SentTo, Upstream } from "../upstream/mod.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { InterceptorsOptions } from "./interceptors.ts";
 import type { Recovery } from "./recovery.ts";
@@ -40,6 +40,8 @@ export interface FrontOptions {
 
 /** What is told about a request in the log; filled in as it becomes known. */
 export interface RequestFacts {
+  /** Where it was sent. */
+  readonly sent: SentTo;
   /** The era, once it is decided. */
   era?: string;
   /** The JSON-RPC method, or `batch` or `response`. */

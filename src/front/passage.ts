@@ -16,7 +16,7 @@ import { ProxyError, toProxyError } from "../errors.ts";
 import { type ClientRequest, type Deliver, type FieldReader, NEVER_ABORTED } from "../http/mod.ts";
 import { type Message, methodForLog, type ParsedBody } from "../json/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
-import type { UpstreamCall } from "../upstream/mod.ts";
+import type { SentTo, UpstreamCall } from "../upstream/mod.ts";
 import type { Expected } from "./answer.ts";
 import type { Streams } from "./streams.ts";
 
@@ -42,6 +42,8 @@ export interface Arrival {
   bytes: number;
   /** Answers it ahead of the promise; left out where that cannot be done. */
   readonly deliver?: Deliver | undefined;
+  /** Told where it is sent; left out where nobody asks. */
+  readonly sent?: SentTo | undefined;
 }
 
 /** One request on its way through the front. */
@@ -189,7 +191,8 @@ export function callOf(
   options: PassageOptions,
   passage: Passage,
 ): UpstreamCall {
-  const { arrival: { request, principal, query }, session, headers, opensSession, era } = passage;
+  const { arrival, session, headers, opensSession, era } = passage;
+  const { request, principal, query, sent } = arrival;
   const keeps = session !== undefined && options.streams.keeps;
   return {
     era,
@@ -203,6 +206,7 @@ export function callOf(
     method: requestedMethod(passage.message),
     affinity: session?.key,
     lastEventId: keeps ? null : undefined,
+    sent,
   };
 }
 

@@ -34,7 +34,8 @@ export function streamableHttpFront(options: FrontOptions): Front {
         headers: { allow: "GET, POST, DELETE" },
       });
     }
-    return answer(options, { request, principal, query, bytes: 0, deliver }, facts);
+    const { sent } = facts;
+    return answer(options, { request, principal, query, bytes: 0, deliver, sent }, facts);
   };
 }
 

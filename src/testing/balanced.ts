@@ -74,6 +74,24 @@ export function answering(): ScriptedUpstream {
   return scriptedUpstream((_, to) => to.write(jsonAnswer(RESULT)));
 }
 
+/** A server of 2026-07-28 with one tool. */
+export function modernServer(): ScriptedUpstream {
+  return scriptedUpstream(async (request, to) => {
+    const { id, method } = JSON.parse(new TextDecoder().decode(request.body));
+    const result = method === "server/discover"
+      ? {
+        resultType: "complete",
+        supportedVersions: ["2026-07-28"],
+        capabilities: { tools: {} },
+        serverInfo: { name: "b", version: "1" },
+      }
+      : method === "tools/list"
+      ? { resultType: "complete", tools: [{ name: "t", inputSchema: { type: "object" } }] }
+      : { resultType: "complete", content: [] };
+    await to.write(jsonAnswer(JSON.stringify({ jsonrpc: "2.0", id, result })));
+  });
+}
+
 /** An address where nobody listens. */
 export async function nobody(): Promise<{ url: string }> {
   const { url, close } = answering();

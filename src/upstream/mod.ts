@@ -7,6 +7,7 @@
  */
 
 export type {
+  SentTo,
   Upstream,
   UpstreamAnswer,
   UpstreamBody,

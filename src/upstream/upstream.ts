@@ -7,6 +7,12 @@
 import type { ProxyError } from "../errors.ts";
 import type { AnswerSource, CancelSignal, FieldReader, Fields } from "../http/mod.ts";
 
+/** Where a call was sent; filled in by who chooses. */
+export interface SentTo {
+  /** The name of the target that was asked last; undefined where targets have no names. */
+  target: string | undefined;
+}
+
 /** What a front asks of an upstream, whatever the transport. */
 export interface UpstreamCall {
   /**
@@ -30,6 +36,8 @@ export interface UpstreamCall {
   readonly method?: string | undefined;
   /** What calls have in common that had better go to the same target: the client's session, by its key. */
   readonly affinity?: string | undefined;
+  /** Told where it is sent; left out where nobody asks. */
+  readonly sent?: SentTo | undefined;
   /** Whether it goes out on a new connection, because one that was kept had been closed. */
   readonly fresh?: boolean | undefined;
 }

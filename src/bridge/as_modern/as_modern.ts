@@ -220,8 +220,7 @@ class Bridge implements ModernBridge {
       settings: this.#settings,
       session: lease.session,
       request,
-      principal: call.principal,
-      headers: call.headers,
+      call,
       holding: this.#holding,
       onAnswered: (method, response) => {
         if (method === "tools/list") this.#headerParams.learn(lease.session.kind, response);

@@ -8,7 +8,6 @@
  */
 
 import { ProxyError, toProxyError } from "../../errors.ts";
-import type { FieldReader } from "../../http/mod.ts";
 import { Reconnect } from "../../relay/mod.ts";
 import {
   at,
@@ -22,7 +21,7 @@ import {
   textAt,
   withTexts,
 } from "../../rpc/mod.ts";
-import type { UpstreamAnswer } from "../../upstream/mod.ts";
+import type { UpstreamAnswer, UpstreamCall } from "../../upstream/mod.ts";
 import type { ClientRequest } from "./client_request.ts";
 import { errorAnswered, readAnswer, refusedAnswer } from "./error_answers.ts";
 import { callerOf, type Holdable, type Holding } from "./holding.ts";
@@ -49,10 +48,8 @@ export interface ConversationOptions {
   readonly session: ServerSession;
   /** The request. */
   readonly request: ClientRequest;
-  /** Id of the principal who sends it. */
-  readonly principal: string;
-  /** The header fields of its POST. */
-  readonly headers: FieldReader;
+  /** The call that it came with. */
+  readonly call: Pick<UpstreamCall, "principal" | "headers" | "sent">;
   /** Where it waits for its client. */
   readonly holding: Holding<Conversation>;
   /** Told of the response that it ends with. */
@@ -219,11 +216,12 @@ export class Conversation implements Participant, Holdable {
   }
 
   async #send(): Promise<UpstreamAnswer> {
-    const { session, headers } = this.#options;
+    const { session, call: { headers, sent } } = this.#options;
     const names = { idText: this.#idText, tokenText: this.#tokenText };
     const text = towardServer(this.#request, names);
     const { method } = this.#request;
-    return await session.wire.exchange(method, text, headers, this.#abort.signal, (generation) => {
+    const call = { headers, sent, signal: this.#abort.signal };
+    return await session.wire.exchange(method, text, call, (generation) => {
       this.#generation = generation;
     });
   }
@@ -370,7 +368,7 @@ export class Conversation implements Participant, Holdable {
     const { holding } = this.#options;
     let requestState: string;
     try {
-      requestState = holding.hold(this, callerOf(this.#options), this.#request);
+      requestState = holding.hold(this, callerOf(this.#options.call), this.#request);
     } catch (error) {
       this.cancel("The proxy cannot wait for the client.");
       return reply.fail(toProxyError(error));

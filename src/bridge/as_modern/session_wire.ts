@@ -136,13 +136,12 @@ export class SessionWire {
   exchange(
     method: string,
     text: string,
-    headers: FieldReader,
-    signal: CancelSignal,
+    { headers, signal, sent }: Pick<UpstreamCall, "headers" | "signal" | "sent">,
     onSend: (generation: number) => void,
   ): Promise<UpstreamAnswer> {
     return this.#recovering(() => {
       onSend(this.#generation);
-      const call = { ...this.#call(headers, signal), method };
+      const call = { ...this.#call(headers, signal), method, sent };
       return this.#options.server.exchange(call, encode(text));
     });
   }

@@ -35,7 +35,7 @@ export interface ModernServerOptions {
 /** One request. */
 export interface ModernRequest {
   /** The call of the client that it is made for. */
-  readonly call: Pick<UpstreamCall, "principal" | "query" | "affinity">;
+  readonly call: Pick<UpstreamCall, "principal" | "query" | "affinity" | "sent">;
   /** Its header fields. */
   readonly fields: Fields;
   /** Its text. */
@@ -108,7 +108,7 @@ export class ModernServer {
 
   /** Sends a request, once, and leaves the answer to be read. */
   async open({ call, fields, text, signal }: ModernRequest): Promise<UpstreamAnswer> {
-    const { principal, query, affinity } = call;
+    const { principal, query, affinity, sent } = call;
     const modern: UpstreamCall = {
       era: "modern",
       headers: fields,
@@ -120,6 +120,7 @@ export class ModernServer {
       // Every request has it (2026-07-28 basic/transports/streamable-http, "Request Metadata").
       method: fields.get("mcp-method") ?? undefined,
       affinity,
+      sent,
     };
     return await this.#upstream.exchange(modern, encode(text));
   }
