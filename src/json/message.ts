@@ -8,6 +8,7 @@
  */
 
 import { ProxyError } from "../errors.ts";
+import { MAX_KEPT_PARSED, Parsed } from "./parsed.ts";
 import { elements, type Member, members, nestingWithin, type Span } from "./scan.ts";
 import { usualBody } from "./usual_message.ts";
 
@@ -23,8 +24,10 @@ export interface Message {
   /** The id exactly as it was written (`1`, `"1"`, `1.0`); absent for a notification. */
   readonly idText?: string;
   /** `params` as parsed; absent where the message has none. */
-  readonly params?: Readonly<Record<string, unknown>> | undefined;
+  readonly params?: Params | undefined;
 }
+
+type Params = Readonly<Record<string, unknown>>;
 
 /** A whole request body: one message, or several where it was a JSON array. */
 export interface ParsedBody {
@@ -76,8 +79,43 @@ export function parseAny(bytes: Uint8Array, limits: JsonLimits): ParsedBody {
     );
   }
   const value = parseJson(text);
-  if (!Array.isArray(value)) return { text, batch: false, messages: [toMessage(text, 0, value)] };
-  return { text, batch: true, messages: toMessages(text, value, limits) };
+  const isLong = text.length > MAX_KEPT_PARSED;
+  const kept = (message: Message, at?: number): Message =>
+    isLong ? new LongMessage(message, bytes, at) : message;
+  if (!Array.isArray(value)) {
+    return { text, batch: false, messages: [kept(toMessage(text, 0, value))] };
+  }
+  return { text, batch: true, messages: toMessages(text, value, limits).map(kept) };
+}
+
+/** A message of a long body, which keeps nothing of it but its bytes. A spread does not take its `params` along. */
+class LongMessage implements Message {
+  readonly kind: MessageKind;
+  readonly method?: string;
+  readonly idText?: string;
+  readonly #params: Parsed<Params> | undefined;
+
+  /** The same as `message`, which is the only one in `bytes`, or that number `at` of a batch. */
+  constructor({ kind, method, idText, params }: Message, bytes: Uint8Array, at?: number) {
+    this.kind = kind;
+    if (method !== undefined) this.method = detached(method);
+    if (idText !== undefined) this.idText = detached(idText);
+    if (params === undefined) return;
+    this.#params = new Parsed(params, () => {
+      const whole = JSON.parse(lenient.decode(bytes));
+      return (at === undefined ? whole : whole[at]).params;
+    });
+  }
+
+  /** See `Message`. */
+  get params(): Params | undefined {
+    return this.#params?.value;
+  }
+}
+
+/** The same text in memory of its own: a part of a text otherwise keeps the whole in memory. */
+function detached(text: string): string {
+  return JSON.parse(JSON.stringify(text));
 }
 
 function decode(bytes: Uint8Array): string {
@@ -97,12 +135,9 @@ function decode(bytes: Uint8Array): string {
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (cause) {
-    throw new ProxyError(
-      "parse_error",
-      "The body is not valid JSON; send one JSON-RPC message.",
-      { cause },
-    );
+  } catch {
+    // What the parser says quotes the body, of which nothing may stand in a log (R96).
+    throw new ProxyError("parse_error", "The body is not valid JSON; send one JSON-RPC message.");
   }
 }
 

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { parseBody } from "./message.ts";
 
@@ -182,4 +182,37 @@ Deno.test("batches are bounded and not empty", () => {
   assertEquals(kindOf(`[${one},${one},${one},${one}]`), "invalid_request");
   assertEquals(kindOf("[]"), "invalid_request");
   assertEquals(kindOf(`[${one},[${one}]]`), "invalid_request");
+});
+
+/** A request of more than `MAX_KEPT_PARSED` characters. */
+function long(id: number): string {
+  const items = Array.from({ length: 2_000 }, () => "{}").join(",");
+  const method = "tools/call-with-a-long-name";
+  return `{"jsonrpc":"2.0","id":"request-number-${id}","method":"${method}","params":{"n":${id},` +
+    `"items":[${items}]}}`;
+}
+
+Deno.test("a long message keeps nothing parsed, and has its params parsed again where they are asked for", () => {
+  const original = WeakRef;
+  // As if everything that nobody holds were gone at once.
+  globalThis.WeakRef = class {
+    deref(): undefined {}
+  } as unknown as typeof WeakRef;
+  try {
+    for (const text of [long(7), `[${long(5)},${long(6)},${long(7)}]`]) {
+      const message = parse(text).messages.at(-1)!;
+      assertEquals(message.params?.["n"], 7);
+      assert(message.params !== message.params);
+      assertEquals([message.kind, message.idText], ["request", '"request-number-7"']);
+    }
+  } finally {
+    globalThis.WeakRef = original;
+  }
+  const { params } = parse(long(1)).messages[0]!;
+  assertEquals((params?.["items"] as unknown[]).length, 2_000);
+});
+
+Deno.test("R96 what is wrong with a body is told without a word of it", () => {
+  const thrown = assertThrows(() => parse('{"jsonrpc":"2.0","k": CANARY }'), ProxyError);
+  assert(!Deno.inspect(thrown).includes("CANARY"));
 });

@@ -9,5 +9,6 @@
 export { type JsonLimits, type Message, type MessageKind, type ParsedBody } from "./message.ts";
 export { parseBody } from "./message.ts";
 export { methodForLog, ODD_METHOD } from "./method_name.ts";
+export { MAX_KEPT_PARSED, Parsed } from "./parsed.ts";
 export { elements, type Member, members, nestingWithin, type Span } from "./scan.ts";
 export { metaOf } from "./usual_message.ts";

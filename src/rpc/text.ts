@@ -6,7 +6,7 @@
  */
 
 import type { Bytes } from "../http/mod.ts";
-import { elements, type Member, members, type Span } from "../json/mod.ts";
+import { elements, MAX_KEPT_PARSED, type Member, members, Parsed, type Span } from "../json/mod.ts";
 
 /** One message: its text, and what it says. */
 export interface RpcText {
@@ -151,7 +151,26 @@ export function headerForm(text: string): string {
 }
 
 function message(text: string, value: Record<string, unknown>): RpcText {
-  return { text, value, members: members(text) };
+  return text.length > MAX_KEPT_PARSED
+    ? new LongText(text, value)
+    : { text, value, members: members(text) };
+}
+
+/** A long message: a bridge may hold it for as long as its call lasts. */
+class LongText implements RpcText {
+  readonly text: string;
+  readonly members: readonly Member[];
+  readonly #value: Parsed<RpcText["value"]>;
+
+  constructor(text: string, value: RpcText["value"]) {
+    this.text = text;
+    this.members = members(text);
+    this.#value = new Parsed(value, () => JSON.parse(text));
+  }
+
+  get value(): RpcText["value"] {
+    return this.#value.value;
+  }
 }
 
 function hasId(value: Readonly<Record<string, unknown>>): boolean {

@@ -83,3 +83,21 @@ Deno.test("R23 at() looks at own members alone", () => {
   assertEquals(at({ a: { b: [1] } }, "a", "b"), [1]);
   assertEquals(at(null, "a"), undefined);
 });
+
+Deno.test("a long message keeps nothing parsed, and is parsed again where that is asked for", () => {
+  const items = Array.from({ length: 2_000 }, () => "{}").join(",");
+  const text = `{"jsonrpc":"2.0","id":1,"method":"m","params":{"items":[${items}],"n":7}}`;
+  const original = WeakRef;
+  // As if everything that nobody holds were gone at once.
+  globalThis.WeakRef = class {
+    deref(): undefined {}
+  } as unknown as typeof WeakRef;
+  try {
+    const message = readBody(text)!.messages[0]!;
+    assertEquals([at(message.value, "params", "n"), kindOf(message)], [7, "request"]);
+    assertEquals([message.value === message.value, message.text], [false, text]);
+    assertEquals(textAt(message, ["params", "n"]), "7");
+  } finally {
+    globalThis.WeakRef = original;
+  }
+});
