@@ -149,12 +149,12 @@ Deno.test("OPTIONS of an allowed page is answered by the proxy", async () => {
       proxy.origin,
       "OPTIONS /mcp HTTP/1.1\r\nhost: localhost\r\norigin: http://localhost:1\r\n" +
         "access-control-request-method: POST\r\n" +
-        "access-control-request-headers: content-type,mcp-session-id\r\n\r\n",
+        "access-control-request-headers: content-type,mcp-session-id,mcp-param-tenant_id\r\n\r\n",
     );
     assertEquals(response.status, 204);
     assertEquals(
       response.headers.get("access-control-allow-headers"),
-      "content-type,mcp-session-id",
+      "content-type,mcp-session-id,mcp-param-tenant_id",
     );
     assertEquals(count(), 0);
   });

@@ -264,15 +264,14 @@ function baseOf({ target, path, query }: HttpSseOptions): URL {
 }
 
 function ownFields(options: HttpSseOptions, headers: FieldReader): string[] {
-  const withheld = withDashes(options.withheld);
   const configured = Object.entries(options.headers)
     .map(([name, value]) => [name.toLowerCase(), value] as const);
-  const replaced = new Set(configured.map(([name]) => name));
+  const withheld = withDashes([...options.withheld, ...configured.map(([name]) => name)]);
   const chosen = requestFields(headers, options.forwardCredentials, withheld);
   const fields: string[] = [];
   for (let at = 0; at < chosen.length; at += 2) {
     const name = chosen[at]!;
-    if (!replaced.has(name) && !isOfOneRequest(name)) fields.push(name, chosen[at + 1]!);
+    if (!isOfOneRequest(name)) fields.push(name, chosen[at + 1]!);
   }
   return [...fields, "accept-encoding", "identity", ...configured.flat()];
 }

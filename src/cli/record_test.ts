@@ -97,6 +97,10 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
         "server data",
         "server end",
       ]);
+      const modes = [out, `${out}/meta.json`, `${out}/exchange.ndjson`, `${folder}/x.har`]
+        .map((path) => (Deno.statSync(path).mode! & 0o777).toString(8));
+      // What was said is for nobody but who recorded it.
+      assertEquals(modes, ["700", "600", "600", "600"]);
       const har = await Deno.readTextFile(`${folder}/x.har`);
       assertEquals(JSON.parse(har).log.entries.length, 1);
       for (const text of [har, JSON.stringify(entries), result.err]) {

@@ -16,15 +16,21 @@ export const NAME_SOURCE: ReadonlyMap<string, "name" | "uri"> = new Map([
   ["resources/read", "uri"],
 ]);
 
+const TAB = 0x09;
+const SPACE = 0x20;
+const LAST_VISIBLE = 0x7e;
+
 const SENTINEL_PREFIX = "=?base64?";
 const SENTINEL_SUFFIX = "?=";
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /**
  * The value of a mirrored header: base64 sentinel form decoded, anything else as it stands.
- * `undefined` where the sentinel form holds no valid base64 of UTF-8 ("Value Encoding").
+ * `undefined` where the sentinel form holds no valid base64 of UTF-8, or the value other characters than ASCII
+ * ("Value Encoding").
  */
 export function decodeHeaderValue(value: string): string | undefined {
+  if (!isAscii(value)) return undefined;
   if (!value.startsWith(SENTINEL_PREFIX) || !value.endsWith(SENTINEL_SUFFIX)) return value;
   if (value.length < SENTINEL_PREFIX.length + SENTINEL_SUFFIX.length) return value;
   const encoded = value.slice(SENTINEL_PREFIX.length, -SENTINEL_SUFFIX.length);
@@ -35,6 +41,15 @@ export function decodeHeaderValue(value: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** By hand, since each modern request asks and a regular expression is dear in a cold call (bench/NOTES.md). */
+function isAscii(value: string): boolean {
+  for (let at = 0; at < value.length; at++) {
+    const code = value.charCodeAt(at);
+    if (code > LAST_VISIBLE || (code < SPACE && code !== TAB)) return false;
+  }
+  return true;
 }
 
 /** A text as the value of a mirrored header: as it is, or in base64 sentinel form ("Value Encoding"). */
@@ -80,7 +95,10 @@ function checkName(message: Message, source: "name" | "uri", nameHeader: string 
   }
   const decoded = decodeHeaderValue(nameHeader);
   if (decoded === undefined) {
-    throw mismatch("The Mcp-Name header is not valid base64 of UTF-8 text.", message);
+    throw mismatch(
+      "The Mcp-Name header is neither plain ASCII nor valid base64 of UTF-8.",
+      message,
+    );
   }
   if (decoded !== inBody) {
     throw mismatch(`The Mcp-Name header does not match params.${source} of the body.`, message);

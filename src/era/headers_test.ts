@@ -15,6 +15,10 @@ Deno.test("decodeHeaderValue() decodes the table of the specification (Value Enc
     ["=?base64?YQ?=", undefined],
     ["=?base64?Y Q=?=", undefined],
     ["=?base64?gA==?=", undefined],
+    // "A header value contains invalid characters" (Server Validation).
+    ["caf\xe9", undefined],
+    ["a\x7f", undefined],
+    ["a\tb c", "a\tb c"],
   ];
   for (const [value, decoded] of table) assertEquals(decodeHeaderValue(value), decoded, value);
 });

@@ -8,7 +8,8 @@ import { type ClientAnswer, type FieldReader, Fields } from "../http/mod.ts";
 
 const EXPOSED = "mcp-session-id, mcp-protocol-version, retry-after, www-authenticate";
 const METHODS = "GET, POST, DELETE, OPTIONS";
-const FIELD_LIST = /^[A-Za-z0-9-]+(\s*,\s*[A-Za-z0-9-]+)*$/;
+/** Names of fields (RFC 9110 section 5.6.2), as parameters of tools may be called as well (2026-07-28). */
+const FIELD_LIST = /^[\w!#$%&'*+.^`|~-]+(\s*,\s*[\w!#$%&'*+.^`|~-]+)*$/;
 
 /** How long a browser may remember the answer, in seconds. */
 const MAX_AGE_SECONDS = 7_200;

@@ -30,12 +30,12 @@ const MAX_WAITING_CHARACTERS = 1 << 20;
 
 /**
  * Adds lines to a file, in the background; lines that the disk cannot take in time are dropped and
- * counted.
+ * counted. A file that it makes is its owner's alone.
  *
  * @throws {Deno.errors.PermissionDenied} and the like, at once, where the file cannot be opened.
  */
 export function fileLines(path: string, log: Logger): LineWriter {
-  const file = Deno.openSync(path, { append: true, create: true });
+  const file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
   const encoder = new TextEncoder();
   let waiting = "";
   let dropped = 0;

@@ -155,6 +155,13 @@ Deno.test("fileLines() adds lines to a file, all of them before it closes, none 
   });
 });
 
+Deno.test("fileLines() makes a file that nobody but its owner reads", async () => {
+  await withModules({}, async (dir) => {
+    await fileLines(`${dir}/f`, keptLog()).close();
+    assertEquals(Deno.statSync(`${dir}/f`).mode! & 0o777, 0o600);
+  });
+});
+
 Deno.test("fileLines() drops what the disk does not take in time, and counts it", async () => {
   await withModules({}, async (dir) => {
     const log = keptLog();

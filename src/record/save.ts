@@ -56,7 +56,7 @@ export async function save(recording: Recording, to: Destination): Promise<Saved
     if (to.out !== undefined) await writeFixture(to.out, fixture);
     if (to.har !== undefined) {
       const har = toHar(fixture, recording.startedAt);
-      await Deno.writeTextFile(to.har, `${JSON.stringify(har, null, 2)}\n`);
+      await Deno.writeTextFile(to.har, `${JSON.stringify(har, null, 2)}\n`, { mode: 0o600 });
     }
   } catch (error) {
     throw new RecordingError(`The recording could not be written: ${messageOf(error)}`, {
@@ -76,7 +76,7 @@ export async function save(recording: Recording, to: Destination): Promise<Saved
 export async function checkFolder(path: string, setting: string): Promise<void> {
   requireWrite(path, setting);
   try {
-    await Deno.mkdir(path, { recursive: true });
+    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
     await Deno.remove(await Deno.makeTempFile({ dir: path, prefix: ".switchyard-" }));
   } catch (error) {
     throw refuse(setting, path, messageOf(error), "a folder that can be written to");

@@ -23,9 +23,24 @@ const HOP_BY_HOP: readonly string[] = [
   "upgrade",
 ];
 
+/** What says of a request where it comes from or what it is for, in words that are for what stands in front. */
+const SPOOFS: readonly string[] = [
+  "cf-connecting-ip",
+  "true-client-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
+  "x-original-url",
+  "x-real-ip",
+  "x-rewrite-url",
+];
+
 /** Request fields that the proxy answers itself or sets anew. */
 const REQUEST_DROPPED: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
+  ...SPOOFS, // R20
   "accept-encoding", // answers are relayed as they are, so none may be compressed (R56)
   "access-control-request-headers",
   "access-control-request-method",
@@ -38,7 +53,6 @@ const REQUEST_DROPPED: ReadonlySet<string> = new Set([
   "origin", // checked here; the proxy is no web page
   "referer",
   "via",
-  "x-real-ip", // R20
 ]);
 
 /** What says who the client is; passed on only where configured (R93). */
@@ -73,12 +87,18 @@ function nominated(connection: string | null): ReadonlySet<string> {
   return new Set(names.filter((name) => !NEVER_NOMINATED.test(name)));
 }
 
+/** What follows is the name of a parameter (2026-07-28 streamable-http, "Custom Headers from Tool Parameters"). */
+const PARAMETER = "mcp-param-";
+
+/** What is the proxy's to say beside `REQUEST_DROPPED`, or decides how a request is read. */
+const DECISIVE = /^(accept|content-|last-event-id$|mcp-|x-forwarded-)/;
+
 /** `mcp_session_id` and the like, which some servers take for the name with dashes (R15). */
 function shadows(name: string, withheld: ReadonlySet<string>): boolean {
-  if (!name.includes("_")) return false;
+  if (!name.includes("_") || name.startsWith(PARAMETER)) return false;
   const dashed = name.replaceAll("_", "-");
-  return dashed.startsWith("mcp-") || dashed.startsWith("x-forwarded-") ||
-    REQUEST_DROPPED.has(dashed) || CREDENTIALS.has(dashed) || withheld.has(dashed);
+  return DECISIVE.test(dashed) || REQUEST_DROPPED.has(dashed) || CREDENTIALS.has(dashed) ||
+    withheld.has(dashed);
 }
 
 /** Names as they are and with dashes for underscores, which is how `requestFields` looks them up. */

@@ -69,6 +69,25 @@ Deno.test("R15 requestFields() drops underscored doubles of fields that matter",
   assertEquals(names(requestFields(headers, true)), ["my_field"]);
 });
 
+Deno.test("R15 R20 no double of what decides on a request passes, nor what speaks for something in front", () => {
+  const doubles = [
+    "Last_Event_Id",
+    "Content_Type",
+    "X_User",
+    "x-user",
+    "mcp_param_a",
+    "Accept_Encoding",
+  ];
+  const spoofs = ["X-Client-IP", "True_Client_IP", "X-HTTP-Method-Override", "X-Original-URL"];
+  const headers = new Headers([...doubles, ...spoofs].map((name) => [name, "x"]));
+  assertEquals(requestFields(headers, true, withDashes(["x-user"])), []);
+});
+
+Deno.test("a parameter of a tool may have a name with an underscore (2026-07-28, Custom Headers from Tool Parameters)", () => {
+  const headers = new Headers({ "Mcp-Param-tenant_id": "acme", "mcp-param_tenant": "x" });
+  assertEquals(names(requestFields(headers, false)), ["mcp-param-tenant_id"]);
+});
+
 Deno.test("responseFields() drops what stays between proxy and upstream", () => {
   const received = new Fields([
     ["connection", "keep-alive, x-inner"],

@@ -104,12 +104,12 @@ function heads(
   options: StreamableHttpOptions,
 ): (method: string, call: UpstreamCall, accept: string) => SentHead {
   const fixed = fixedFields(options.headers);
-  const replaced = new Set(Object.keys(options.headers).map((name) => name.toLowerCase()));
-  const withheld = withDashes(options.withheld);
+  const replaced = Object.keys(options.headers).map((name) => name.toLowerCase());
+  const withheld = withDashes([...options.withheld, ...replaced]);
   const keeper = {};
 
   const fieldsOf = (method: string, call: UpstreamCall, accept: string) => [
-    ...clientFields(method, call, options, replaced, withheld),
+    ...clientFields(method, call, options, withheld),
     "accept",
     accept,
     ...fixed,
@@ -157,7 +157,6 @@ function clientFields(
   method: string,
   call: UpstreamCall,
   options: StreamableHttpOptions,
-  replaced: ReadonlySet<string>,
   withheld: ReadonlySet<string>,
 ): string[] {
   const fields = requestFields(call.headers, options.forwardCredentials, withheld);
@@ -165,7 +164,7 @@ function clientFields(
   const kept: string[] = [];
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at]!;
-    if (name === "accept" || replaced.has(name)) continue;
+    if (name === "accept") continue;
     if (hasOwnId && name === "last-event-id") continue;
     // A stream that answers a POST is resumed with the fields of that POST.
     if (hasOwnId && method === "GET" && name === "content-type") continue;

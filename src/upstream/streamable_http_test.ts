@@ -80,6 +80,13 @@ Deno.test("R77 fields that come again go out in the session of their call, and t
   }
 });
 
+Deno.test("R15 a configured field replaces what the client sent, under an underscored name as well", async () => {
+  const { upstream, sent } = upstreamWith({ "X-User": "proxy" });
+  const headers = new Fields(["x-user", "a", "x_user", "admin", "x-mine", "b"]);
+  await upstream.exchange({ ...call(keptFields(), {}), headers }, BODY);
+  assertEquals(sent[0]!.match(/^x.*$/gm), ["x-mine: b", "x-user: proxy"]);
+});
+
 Deno.test("R16 an id that cannot be written is refused each time, and none goes out in its place", async () => {
   const { upstream, sent } = upstreamWith({});
   const headers = keptFields();

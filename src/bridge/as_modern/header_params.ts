@@ -28,8 +28,6 @@ interface View {
 }
 
 const PREFIX = "mcp-param-";
-/** What a field value may consist of ("Value Encoding"). */
-const VALID = /^[\t\x20-\x7e]*$/;
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /** What is known of header parameters, by kinds of sessions, whose members see the same tools. */
@@ -140,7 +138,7 @@ function checkParam(
     if (isMirrored(value)) throw refuse("is missing");
     return;
   }
-  const decoded = VALID.test(told) ? decodeHeaderValue(told) : undefined;
+  const decoded = decodeHeaderValue(told);
   if (decoded === undefined) throw refuse("has invalid characters");
   if (!isSame(decoded, value, textAt(message, place))) throw refuse("does not match");
 }
