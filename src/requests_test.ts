@@ -115,6 +115,16 @@ Deno.test("R10 an absolute-form target that agrees with Host is served", async (
   });
 });
 
+Deno.test("R90 where any Host is served, a page under that name is not: the name may have been rebound", async () => {
+  await withCounted(async (proxy) => {
+    const call = (fields: Record<string, string>) =>
+      postText(proxy.origin, messages.ping(), fields);
+    const host = "rebound.test:3100";
+    assertEquals((await call({ host })).status, 200);
+    assertEquals((await call({ host, origin: `http://${host}` })).status, 403);
+  }, { allowedHosts: ["*"] });
+});
+
 Deno.test("R90 configured hosts and origins are served", async () => {
   await withCounted(async (proxy) => {
     const response = await postText(proxy.origin, messages.ping(), {

@@ -161,3 +161,16 @@ Deno.test("no web page does anything, whatever its origin (R90)", async () => {
   assertEquals((await ask("POST", "/drain", { "content-type": "application/json" })).status, 200);
   assertEquals(told.draining, true);
 });
+
+Deno.test("probes may read by address, as those of Kubernetes do; nobody may do anything so (R90)", async () => {
+  const { ask } = fakeAdmin();
+  for (const host of ["10.42.0.17:3101", "192.0.2.2", "[2001:db8::1]:3101"]) {
+    for (const path of ["/healthz", "/readyz"]) {
+      assertEquals((await ask("GET", path, { host })).status, 200, `${path} ${host}`);
+    }
+    assertEquals((await ask("POST", "/drain", { host })).status, 403, host);
+    const origin = `http://${host}`;
+    assertEquals((await ask("GET", "/healthz", { host, origin })).status, 403, origin);
+  }
+  assertEquals((await ask("GET", "/healthz", { host: "10.42.0.17.evil.test" })).status, 403);
+});

@@ -10,7 +10,14 @@
 
 import { ProxyError, toProxyError } from "../errors.ts";
 import type { ClientAnswer, ClientRequest, Handler } from "../http/mod.ts";
-import { allowedOrigin, checkHost, type DoorRules, refusal, targetPath } from "../front/mod.ts";
+import {
+  allowedOrigin,
+  checkHost,
+  checkReader,
+  type DoorRules,
+  refusal,
+  targetPath,
+} from "../front/mod.ts";
 import { refusePages } from "./caller.ts";
 import { json, namesIn, type Page } from "./page.ts";
 import { beginDrain, drainTold, reload, resume } from "./process.ts";
@@ -61,7 +68,8 @@ function answer(
   door: DoorRules,
   sources: AdminSources,
 ): ClientAnswer | Promise<ClientAnswer> {
-  const host = checkHost(request, door);
+  const isRead = request.method === "GET" || request.method === "HEAD";
+  const host = isRead ? checkReader(request, door) : checkHost(request, door);
   allowedOrigin(request.headers, host, door);
   const { path, query } = targetPath(request.target);
   const { page, names } = findPage(path);

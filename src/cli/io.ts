@@ -46,7 +46,7 @@ export interface MessagePipes {
 export interface StopSignal {
   /** Resolves with the name of the first one. */
   readonly received: Promise<string>;
-  /** Resolves when there is a second one: whoever sends it does not want to wait. */
+  /** Resolves when there is a second one, not at once behind the first: whoever sends it does not want to wait. */
   readonly repeated: Promise<void>;
   /** Stops listening. */
   dispose(): void;
@@ -81,18 +81,36 @@ const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGINT", "SIGTERM"];
 
-function stopSignal(): StopSignal {
+/**
+ * A signal that comes sooner behind another one is the same: Ctrl-C at a terminal reaches all of a group, and what
+ * has started the process, as `deno task` does, may hand it on beside that.
+ */
+const SAME_SIGNAL_MS = 500;
+
+/** Tells the first signal from one that is meant as a second; `monotonicMs` is asked when one comes. */
+export function signalCounter(monotonicMs: () => number) {
   const first = Promise.withResolvers<string>();
   const second = Promise.withResolvers<void>();
-  let count = 0;
-  const listeners = STOP_SIGNALS.map((name) => ({
-    name,
-    listener: () => ++count === 1 ? first.resolve(name) : second.resolve(),
-  }));
-  for (const { name, listener } of listeners) Deno.addSignalListener(name, listener);
+  let firstMs: number | undefined;
   return {
     received: first.promise,
     repeated: second.promise,
+    came(name: string): void {
+      const nowMs = monotonicMs();
+      firstMs ??= nowMs;
+      first.resolve(name);
+      if (nowMs - firstMs >= SAME_SIGNAL_MS) second.resolve();
+    },
+  };
+}
+
+function stopSignal(): StopSignal {
+  const { received, repeated, came } = signalCounter(() => performance.now());
+  const listeners = STOP_SIGNALS.map((name) => ({ name, listener: () => came(name) }));
+  for (const { name, listener } of listeners) Deno.addSignalListener(name, listener);
+  return {
+    received,
+    repeated,
     dispose() {
       for (const { name, listener } of listeners) Deno.removeSignalListener(name, listener);
     },

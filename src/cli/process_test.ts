@@ -42,7 +42,10 @@ Deno.test("a second signal does not wait for what is in flight", async () => {
   await upstream.received(0);
   program.child.kill("SIGINT");
   await program.logged("stopping");
-  program.child.kill("SIGINT");
+  // One that comes at once may be the same Ctrl-C, handed on by who started the process.
+  const impatient = setInterval(() => program.child.kill("SIGINT"), 100);
+  await program.child.status;
+  clearInterval(impatient);
   assertEquals((await program.end()).code, 0);
 });
 

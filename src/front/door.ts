@@ -19,6 +19,8 @@ export interface DoorRules {
 }
 
 const HOST = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;
+/** An address in place of a name. */
+const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/;
 const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
 const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
 
@@ -29,6 +31,23 @@ const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?
  * absolute-form target; `forbidden_host` where it is not one of this proxy's names.
  */
 export function checkHost(request: ClientRequest, rules: DoorRules): string {
+  return checkedHost(request, (host) => rules.hosts.has("*") || isNamed(host, rules));
+}
+
+/**
+ * The same for what is only read by operators and probes, who may call by address, as those of Kubernetes do: a web
+ * page that had a name rebound has that name in Host.
+ *
+ * @throws {ProxyError} see `checkHost`
+ */
+export function checkReader(request: ClientRequest, rules: DoorRules): string {
+  return checkedHost(
+    request,
+    (host) => ADDRESS.test(host) || rules.hosts.has("*") || isNamed(host, rules),
+  );
+}
+
+function checkedHost(request: ClientRequest, isAllowed: (host: string) => boolean): string {
   const host = request.headers.get("host");
   if (host === null || !HOST.test(host)) {
     throw new ProxyError(
@@ -39,7 +58,7 @@ export function checkHost(request: ClientRequest, rules: DoorRules): string {
   if (!agrees(request.target, host)) {
     throw new ProxyError("bad_host", "The Host header differs from the host in the request line.");
   }
-  if (!hostAllowed(host, rules)) {
+  if (!isAllowed(host)) {
     throw new ProxyError(
       "forbidden_host",
       "This host name is not one of this proxy's; add it to allowedHosts if it is meant to be.",
@@ -56,8 +75,9 @@ function agrees(target: string, host: string): boolean {
   );
 }
 
-function hostAllowed(host: string, rules: DoorRules): boolean {
-  if (LOOPBACK_HOST.test(host) || rules.hosts.has("*")) return true;
+/** Whether the config names this host; `*` names none. */
+function isNamed(host: string, rules: DoorRules): boolean {
+  if (LOOPBACK_HOST.test(host)) return true;
   const lower = host.toLowerCase();
   return rules.hosts.has(lower) || rules.hosts.has(lower.replace(/:\d{1,5}$/, ""));
 }
@@ -74,10 +94,10 @@ export function allowedOrigin(headers: FieldReader, host: string, rules: DoorRul
   if (LOOPBACK_ORIGIN.test(lower) || rules.origins.has("*") || rules.origins.has(lower)) {
     return origin;
   }
-  // A page that the same name serves; the name itself was checked before.
+  // A page that the same name serves, where it is one of this proxy's: any other may have been rebound.
   const sameHost = lower === `https://${host.toLowerCase()}` ||
     lower === `http://${host.toLowerCase()}`;
-  if (sameHost) return origin;
+  if (sameHost && isNamed(host, rules)) return origin;
   throw new ProxyError(
     "forbidden_origin",
     "Web pages of this origin may not call this proxy; add it to allowedOrigins if they are meant to.",

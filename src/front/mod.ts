@@ -8,7 +8,7 @@
  */
 
 export { AbandonedSessions, type Farewell } from "./abandoned.ts";
-export { allowedOrigin, checkHost, type DoorRules, targetPath } from "./door.ts";
+export { allowedOrigin, checkHost, checkReader, type DoorRules, targetPath } from "./door.ts";
 export { preflight, withCors } from "./cors.ts";
 export { Exchanges, type Followed } from "./exchanges.ts";
 export {
