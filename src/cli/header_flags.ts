@@ -7,11 +7,16 @@
  * @module
  */
 
-import { ConfigError, type ConfigProblem, HEADER_FLAG, type Overrides } from "../config/mod.ts";
+import {
+  ConfigError,
+  type ConfigProblem,
+  HEADER_FLAG,
+  type Overrides,
+  withVariables,
+} from "../config/mod.ts";
 
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const VALUE = /^[\t\x20-\x7e]*$/;
-const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
 /**
  * The fields that flags such as `Authorization: Bearer ${TOKEN}` give; none where there are no flags.
@@ -49,13 +54,9 @@ function expanded(
   problems: ConfigProblem[],
 ): string {
   const path = `${HEADER_FLAG} ${name}`;
-  const value = text.replaceAll(VARIABLE, (_, variable: string) => {
-    const found = env(variable);
-    if (found === undefined) {
-      const wanted = "a variable of the environment, with the value of the field or a part of it";
-      problems.push({ path, found: `no variable ${variable}`, wanted });
-    }
-    return found ?? "";
+  const value = withVariables(text, env, (variable) => {
+    const wanted = "a variable of the environment, with the value of the field or a part of it";
+    problems.push({ path, found: `no variable ${variable}`, wanted });
   });
   if (!VALUE.test(value)) {
     const found = "characters that a field cannot have";

@@ -106,6 +106,7 @@ async function load(
   const config = await loadConfig({
     ...from,
     environment,
+    variables: io.env,
     flags: { ...line.flags, ...headerOverrides(line.headers, io.env) },
     needsRoutes: options.needsRoutes,
   });

@@ -72,6 +72,7 @@ async function load(line: CommandLine, io: CommandIo): Promise<Config> {
   const config = await loadConfig({
     file,
     environment,
+    variables: io.env,
     // Nobody can connect, so it does not matter to whom an address would be open.
     flags: { ...flags, ...headerOverrides(line.headers, io.env), allowPublicBind: true },
     needsRoutes: true,

@@ -11,6 +11,7 @@ import { crossCheck } from "./cross_check.ts";
 import { ConfigError, type ConfigProblem, shown, toProblems } from "./problems.ts";
 import { configSchema } from "./schema.ts";
 import type { Config } from "./types.ts";
+import { expandVariables, type ReadVariable } from "./variables.ts";
 
 /** Settings that the environment and flags can give. */
 export interface Overrides {
@@ -50,6 +51,8 @@ export interface ConfigSources {
   readonly environment?: Overrides;
   /** What the command line says. */
   readonly flags?: Overrides;
+  /** The variables that stand in the file (see `expandVariables`); where it is left out they stay as text. */
+  readonly variables?: ReadVariable;
   /** Whether a config without any route is a problem. */
   readonly needsRoutes: boolean;
   /** Reads the file; `Deno.readTextFile` but in tests. */
@@ -102,6 +105,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const raw = await readFile(sources);
   const origin = new Map<string, string>();
   const problems: ConfigProblem[] = [];
+  if (sources.variables !== undefined) expandVariables(raw, sources.variables, problems);
   applyOverrides(raw, sources.environment ?? {}, "variable", origin, problems);
   applyOverrides(raw, sources.flags ?? {}, "flag", origin, problems);
   const result = configSchema.safeParse(raw);

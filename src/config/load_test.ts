@@ -339,3 +339,34 @@ Deno.test("a server of HTTP+SSE speaks no revision without sessions", async () =
     ]);
   }
 });
+
+Deno.test("variables of the environment stand in headers and in the environment of programs, and nowhere else", async () => {
+  const text = JSON.stringify({
+    logLevel: "${LEVEL}",
+    routes: [
+      {
+        path: "/a",
+        upstream: { url: "http://a/mcp", headers: { "x-key": "Bearer ${KEY}$${KEY}" } },
+      },
+      {
+        path: "/b",
+        upstream: { stdio: { command: "b", args: ["${KEY}"], env: { TOKEN: "${KEY}" } } },
+      },
+    ],
+  });
+  const env: Record<string, string> = { KEY: "k${KEY}" };
+  const variables = (name: string) => env[name];
+  assertEquals(await problems(text, { variables }), [
+    'logLevel: found "${LEVEL}", wanted debug, info, warn, error, silent',
+  ]);
+  const { routes } = await load(text.replace("${LEVEL}", "warn"), { variables });
+  const { upstream } = routes[0]!;
+  assertEquals(upstream.headers, { "x-key": "Bearer k${KEY}${KEY}" });
+  const program = routes[1]!.upstream.stdio!;
+  assertEquals([program.args, program.env], [["${KEY}"], { TOKEN: "k${KEY}" }]);
+  const missing = "wanted one that is set; $${NAME} stands for ${NAME} itself";
+  assertEquals(await problems(text.replace("${LEVEL}", "warn"), { variables: () => undefined }), [
+    `routes[0].upstream.headers.x-key: found no variable KEY in the environment, ${missing}`,
+    `routes[1].upstream.stdio.env.TOKEN: found no variable KEY in the environment, ${missing}`,
+  ]);
+});

@@ -20,6 +20,7 @@ export {
   OVERRIDE_NAMES,
   type Overrides,
 } from "./load.ts";
+export { type ReadVariable, withVariables } from "./variables.ts";
 export { ConfigError, type ConfigProblem, didYouMean, formatProblem } from "./problems.ts";
 export {
   type ReloadedRoutes,
