@@ -24,7 +24,7 @@ export interface Message {
   /** The id exactly as it was written (`1`, `"1"`, `1.0`); absent for a notification. */
   readonly idText?: string;
   /** `params` as parsed; absent where the message has none. */
-  readonly params?: Params | undefined;
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 
 type Params = Readonly<Record<string, unknown>>;
