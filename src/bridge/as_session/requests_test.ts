@@ -181,6 +181,33 @@ Deno.test("tools/list: what 2026-07-28 allows and earlier clients refuse is left
   await fake.bridge.close();
 });
 
+Deno.test("tools/list: boolean schemas of properties become objects (2025-11-25 schema, Tool)", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  // 2026-07-28 takes any JSON Schema 2020-12, of which true and false are two (server/tools, "Tool").
+  const properties = { any: true, none: false, list: { items: true }, own: { type: "string" } };
+  const inside = { type: "object", properties, additionalProperties: false };
+  const told = { ...inside, properties: { ...properties, any: {}, none: { not: {} } } };
+  const header = { type: "object", properties: { a: { type: "number", "x-mcp-header": "A" } } };
+  fake.answers["tools/list"] = () => ({
+    tools: [
+      { name: "both", inputSchema: inside, outputSchema: inside },
+      { name: "bad", inputSchema: header, outputSchema: inside },
+      { name: "array", inputSchema: inside, outputSchema: { type: "array", properties } },
+      { name: "odd", inputSchema: { type: "object", properties: [true] } },
+    ],
+    ttlMs: 1,
+  });
+  assertEquals((await client.request("tools/list")).result, {
+    tools: [
+      { name: "both", inputSchema: told, outputSchema: told },
+      { name: "array", inputSchema: told },
+      { name: "odd", inputSchema: { type: "object", properties: [true] } },
+    ],
+  });
+  await fake.bridge.close();
+});
+
 Deno.test("modern errors become those of the session era, with status 200", async () => {
   const fake = new ModernFake();
   const client = await fake.join();

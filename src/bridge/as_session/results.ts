@@ -8,7 +8,7 @@
  */
 
 import { errorBody, ProxyError } from "../../errors.ts";
-import { elements, type Span } from "../../json/mod.ts";
+import { elements, members, type Span } from "../../json/mod.ts";
 import {
   at,
   type Edit,
@@ -41,6 +41,12 @@ const CACHEABLE: ReadonlySet<string> = new Set([
   "resources/read",
 ]);
 const CACHE_MEMBERS: ReadonlySet<string> = new Set(["ttlMs", "cacheScope"]);
+
+/** Boolean schemas, and the objects that mean the same (JSON Schema 2020-12 core, 4.3.2). */
+const OBJECT_SCHEMAS: ReadonlyMap<string, string> = new Map([
+  ["true", "{}"],
+  ["false", '{"not":{}}'],
+]);
 
 const HEADER_MISMATCH = -32020;
 const MISSING_CAPABILITY = -32021;
@@ -151,7 +157,10 @@ function metaToDrop(
   return { whole: false, edits: objectEdits(message.text, span, (key) => MODERN_META.has(key)) };
 }
 
-/** Tools that are not valid go (streamable-http, "Schema Extension"), and so do schemas of what is no object. */
+/**
+ * Tools that are not valid go (streamable-http, "Schema Extension"), and so do schemas of what is no object;
+ * the other schemas are written as earlier revisions have them.
+ */
 function toolEdits(message: RpcText, { onRejectedTool }: Answered): Edit[] {
   const path = ["result", "tools"];
   const list = at(message.value, ...path);
@@ -165,9 +174,35 @@ function toolEdits(message: RpcText, { onRejectedTool }: Answered): Edit[] {
   });
   const edits = arrayEdits(spans, (index) => rejected[index]!);
   list.forEach((tool, index) => {
+    if (rejected[index]) return;
+    const { text } = message;
+    const span = spans[index]!;
     const schema = at(tool, "outputSchema");
-    if (rejected[index] || schema === undefined || at(schema, "type") === "object") return;
-    edits.push(...objectEdits(message.text, spans[index]!, (key) => key === "outputSchema"));
+    edits.push(...propertyEdits(text, span, tool, "inputSchema"));
+    if (schema === undefined) return;
+    edits.push(
+      ...(at(schema, "type") === "object"
+        ? propertyEdits(text, span, tool, "outputSchema")
+        : objectEdits(text, span, (key) => key === "outputSchema")),
+    );
   });
   return edits;
+}
+
+/**
+ * Boolean schemas of the properties in a schema of the tool at `span` become objects that mean the same:
+ * before 2026-07-28 properties are objects (`Tool` of the schemas), and clients refuse the whole list else.
+ */
+function propertyEdits(text: string, span: Span, tool: unknown, schema: string): Edit[] {
+  const properties = at(tool, schema, "properties");
+  if (!isRecord(properties)) return [];
+  if (!Object.values(properties).some((one) => typeof one === "boolean")) return [];
+  const inside = (from: Span, key: string): Span =>
+    members(text, from.start).findLast((member) => member.key === key)!;
+  return members(text, inside(inside(span, schema), "properties").start).flatMap(
+    ({ start, end }): Edit[] => {
+      const put = OBJECT_SCHEMAS.get(text.slice(start, end));
+      return put === undefined ? [] : [{ span: { start, end }, text: put }];
+    },
+  );
 }
