@@ -39,6 +39,7 @@ import {
   URL_ELICITATION_REQUIRED,
 } from "./toward_client.ts";
 import { towardServer } from "./toward_server.ts";
+import { disagreement, ELICITATION_COMPLETE, UrlElicitations } from "./url_elicitations.ts";
 
 /** What a conversation is about, and what it works with. */
 export interface ConversationOptions {
@@ -66,7 +67,7 @@ const TOKEN_PATH = ["params", "progressToken"] as const;
  * (client/elicitation), and tasks of sessions are not offered to them.
  */
 const NOT_TOLD: ReadonlySet<unknown> = new Set([
-  "notifications/elicitation/complete",
+  ELICITATION_COMPLETE,
   "notifications/tasks/status",
 ]);
 
@@ -78,6 +79,7 @@ export class Conversation implements Participant, Holdable {
   #tokenText: string | undefined;
   readonly #abort = new AbortController();
   readonly #questions = new Questions();
+  readonly #urls = new UrlElicitations();
   /** The newest POST about it. */
   #request: ClientRequest;
   #reply: Reply | undefined;
@@ -137,7 +139,7 @@ export class Conversation implements Participant, Holdable {
   ): Promise<void> {
     this.#request = request;
     this.#reply = reply;
-    if (this.#repeats) return await this.#repeat(reply);
+    if (this.#repeats) return await this.#opened(answers, reply);
     if (this.#source?.isStream) reply.streams();
     void this.#wantLog();
     const waiting = this.#waiting;
@@ -193,6 +195,11 @@ export class Conversation implements Participant, Holdable {
     if (kind === "request") this.#asked(message);
     else if (kind === "notification") this.#told(message);
     else if (isResponseTo(message, this.#id)) this.#answered(message);
+  }
+
+  /** See `Participant`. */
+  completed(elicitation: Key): boolean {
+    return this.#urls.completed(elicitation);
   }
 
   /** See `Participant`. */
@@ -346,7 +353,10 @@ export class Conversation implements Participant, Holdable {
     const urls = this.#urlsIn(message);
     if (urls !== undefined) {
       this.#refuseQuestions();
-      for (const url of urls) this.#questions.addUrl(url);
+      for (const url of urls) {
+        this.#questions.addUrl(url);
+        this.#urls.add(url);
+      }
       this.#repeats = true;
       this.#source?.discard();
       return;
@@ -386,10 +396,24 @@ export class Conversation implements Participant, Holdable {
     throw new ProxyError("upstream_closed", sentence);
   }
 
+  /** Goes on behind -32042: sends the request again once all is done to which the user has agreed. */
+  async #opened(answers: ReadonlyMap<string, string>, reply: Reply): Promise<void> {
+    const { clock, firstMessageMs, bounds: { elicitationMs } } = this.#options.settings;
+    const given = this.#questions.answeredBy(answers).map(([, answer]) => answer);
+    const told = disagreement(reply.idText, given);
+    if (told !== undefined) {
+      this.#end();
+      return reply.respond(told);
+    }
+    if (this.#questions.size > 0) return this.received();
+    // The answer needs its time too.
+    await this.#urls.done(clock, Math.min(elicitationMs, firstMessageMs / 2));
+    if (!this.#over) await this.#repeat(reply);
+  }
+
   /** Sends the request again, as a new one, in the same session. */
   async #repeat(reply: Reply): Promise<void> {
     this.#options.session.leave(this, this.#id, keyOf(this.#tokenText));
-    this.#questions.takeAll();
     this.#repeats = false;
     this.#generation = 0;
     this.#source = undefined;
@@ -444,6 +468,7 @@ export class Conversation implements Participant, Holdable {
     const { session, onOver } = this.#options;
     this.#over = true;
     this.#source?.discard();
+    this.#urls.forget();
     this.#goOn();
     session.leave(this, this.#id, keyOf(this.#tokenText));
     onOver();

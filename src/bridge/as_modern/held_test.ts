@@ -11,6 +11,8 @@ function retryOf({ result }: modern.ModernRpc, inputResponses: object = { q1: {}
   return { inputResponses, requestState: result!.requestState };
 }
 
+const ACCEPTED = { q1: { action: "accept" } };
+
 Deno.test("a question that the server sends twice is one", async () => {
   const { setup, streams, ask } = asking();
   const question = { jsonrpc: "2.0", id: 1, method: "elicitation/create", params: FORM };
@@ -90,12 +92,12 @@ Deno.test("requestState means nothing on requests during which nobody is asked",
 
 Deno.test("a call that is repeated behind -32042 asks its own questions alone", async () => {
   const { setup, server, ask, say, question } = asking();
-  const elicitations = [{ mode: "url", message: "m", url: "https://a", elicitationId: "e" }];
+  const elicitations = [{ mode: "url", message: "m", url: "https://a" }];
   const first = await ask(() => {
     const { id } = server.of("tools/call")[0]!.message;
     say({ id, error: { code: -32042, message: "x", data: { elicitations } } });
   });
-  const second = await ask(() => question(1, undefined, undefined, 1), retryOf(first));
+  const second = await ask(() => question(1, undefined, undefined, 1), retryOf(first, ACCEPTED));
   assertEquals(second.result!.inputRequests, {
     q2: { method: "elicitation/create", params: FORM },
   });

@@ -308,6 +308,9 @@ Deno.test("-32042 becomes a question in URL mode, and the retry repeats the call
     inputResponses: { q1: { action: "accept" } },
     requestState: first.result!.requestState,
   };
+  const params = { elicitationId: "e" };
+  server.say({ jsonrpc: "2.0", method: "notifications/elicitation/complete", params });
+  await settled();
   const again = await ask(() => answer({ done: 1 }, 1), retry, { principal: ANONYMOUS, id: 9 });
   assertEquals([again.id, again.result!.done], [9, 1]);
   const calls = server.of("tools/call");

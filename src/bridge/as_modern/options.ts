@@ -81,6 +81,8 @@ export interface AsModernBounds {
   readonly maxToolPages: number;
   /** The head of a session's GET stream is waited for so long before its first request, in milliseconds. */
   readonly listenHeadMs: number;
+  /** What the user was to open (-32042) is waited for so long before the request is sent again, in milliseconds. */
+  readonly elicitationMs: number;
   /** `close` waits so long for sessions to be ended at the server, in milliseconds. */
   readonly closeMs: number;
 }
@@ -110,6 +112,7 @@ export const DEFAULT_BOUNDS: AsModernBounds = {
   maxTools: 10_000,
   maxToolPages: 100,
   listenHeadMs: 500,
+  elicitationMs: 30_000,
   closeMs: 5_000,
 };
 

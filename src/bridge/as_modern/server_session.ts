@@ -22,6 +22,7 @@ import { SessionLevels } from "./session_levels.ts";
 import { type SessionSubject, SessionWire, type SessionWireOptions } from "./session_wire.ts";
 import { StandingStream } from "./standing_stream.ts";
 import { memberOf } from "./text_edits.ts";
+import { ELICITATION_COMPLETE } from "./url_elicitations.ts";
 
 /** A request of a client, as its session sees it. */
 export interface Participant {
@@ -31,6 +32,8 @@ export interface Participant {
   readonly logLevel: string | undefined;
   /** A message of the server that belongs to it. */
   receive(message: RpcText): void;
+  /** An elicitation is complete; false where it is none of this request's. */
+  completed(elicitation: Key): boolean;
   /** All messages that came together have been received. */
   received(): void;
 }
@@ -167,9 +170,13 @@ export class ServerSession {
     for (const participant of told) participant.received();
   }
 
-  /** A change that the server tells of, wherever it does; false for another notification. */
+  /**
+   * A change that the server tells of, or the end of an elicitation that a request waits for, wherever it does;
+   * false for another notification.
+   */
   announce(message: RpcText): boolean {
     const { method } = message.value;
+    if (method === ELICITATION_COMPLETE) return this.#completed(message);
     if (method === RESOURCE_UPDATED) {
       const uri = at(message.value, "params", "uri");
       if (typeof uri !== "string") return true;
@@ -218,6 +225,13 @@ export class ServerSession {
   /** Ends it, at the server too once all is said. Never rejects. */
   end(): Promise<void> {
     return this.#ended ??= this.#end();
+  }
+
+  #completed(message: RpcText): boolean {
+    const id = keyOf(textAt(message, ["params", "elicitationId"]));
+    if (id === undefined) return false;
+    // Several may wait for the same one.
+    return this.#byId.values().filter((one) => one.completed(id)).toArray().length > 0;
   }
 
   async #end(): Promise<void> {
