@@ -10,17 +10,7 @@
 
 import { PROTOCOL_VERSION_KEY } from "../era/mod.ts";
 import { ProxyError } from "../errors.ts";
-import {
-  again,
-  at,
-  decode,
-  encode,
-  type KeptAnswer,
-  noMember,
-  readBody,
-  textAt,
-  withTexts,
-} from "../rpc/mod.ts";
+import { again, at, decode, type KeptAnswer, noMember, readBody, textAt } from "../rpc/mod.ts";
 import {
   heldBody,
   lookInto,
@@ -296,11 +286,7 @@ function refusalFor(
 ): UpstreamAnswer {
   const idText = body && idOf(body);
   if (refusal instanceof ProxyError) throw refusal.withId(idText);
-  const message = refusal.kind === "json"
-    ? readBody(decode(refusal.bytes))?.messages[0]
-    : undefined;
-  if (message === undefined || idText === undefined) return again(clock, refusal);
-  return again(clock, { ...refusal, bytes: encode(withTexts(message, [["id"], idText])) });
+  return again(clock, refusal, idText);
 }
 
 /** An answer, as if nobody had looked, and the message in it. */

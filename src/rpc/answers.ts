@@ -8,7 +8,7 @@ import type { Clock } from "../clock.ts";
 import { errorBody, ProxyError } from "../errors.ts";
 import { type Bytes, type CancelSignal, Fields } from "../http/mod.ts";
 import { AnswerBody, type UpstreamAnswer, type UpstreamBody } from "../upstream/mod.ts";
-import { encode } from "./text.ts";
+import { at, decode, encode, readBody, spanOf, splice, withTexts } from "./text.ts";
 
 /** A server's answer with its whole body, to be given to any number of callers. */
 export interface KeptAnswer {
@@ -61,9 +61,17 @@ export function noMember(clock: Clock, idText?: string): UpstreamAnswer {
   return errorAnswer(clock, new ProxyError("session_not_found", sentence, { idText }));
 }
 
-/** An answer that was kept, once more. */
-export function again(clock: Clock, { status, fields, kind, bytes }: KeptAnswer): UpstreamAnswer {
-  const body = wholeBody(clock, bytes);
+/**
+ * An answer that was kept, once more. Where it is a JSON-RPC error, `idText` is the id of whoever gets it, which
+ * may be another than that of the request that was refused (JSON-RPC 2.0, 5 "Response object").
+ */
+export function again(
+  clock: Clock,
+  { status, fields, kind, bytes }: KeptAnswer,
+  idText?: string,
+): UpstreamAnswer {
+  const isToldAnew = idText !== undefined && kind === "json";
+  const body = wholeBody(clock, isToldAnew ? withId(bytes, idText) : bytes);
   return { status, headers: new Fields([...fields]), sessionId: undefined, kind, body };
 }
 
@@ -95,6 +103,19 @@ export async function readWithin(
   } finally {
     signal?.removeEventListener("abort", giveUp);
   }
+}
+
+/** A JSON-RPC error with another id; what is none stays as it is. */
+function withId(bytes: Bytes, idText: string): Bytes {
+  const body = readBody(decode(bytes));
+  const message = body?.batch === false ? body.messages[0] : undefined;
+  if (message === undefined || typeof at(message.value, "error", "code") !== "number") return bytes;
+  if (spanOf(message, ["id"]) !== undefined) {
+    return encode(withTexts(message, [["id"], idText]));
+  }
+  const inside = message.text.indexOf("{") + 1;
+  const span = { start: inside, end: inside };
+  return encode(splice(message.text, [{ span, text: `"id":${idText},` }]));
 }
 
 async function readAll(body: UpstreamBody, maxBytes: number): Promise<Bytes | null> {

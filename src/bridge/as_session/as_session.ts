@@ -192,7 +192,7 @@ class Bridge implements SessionBridge {
     this.#beginning++;
     try {
       const { response, refusal } = await this.#discovery.ask(call);
-      if (refusal !== undefined) return again(clock, refusal);
+      if (refusal !== undefined) return again(clock, refusal, textAt(message, ["id"]));
       if (!isRecord(at(response.value, "result", "capabilities"))) throw noCapabilities();
       if (this.#closed) throw new ProxyError("upstream_unreachable", "The proxy is stopping.");
       const revision = revisionFor(message);

@@ -94,7 +94,7 @@ export class Forwarding {
     for (let round = 0;; round++) {
       const outcome = await this.#send(forwarded, idText, retry);
       if (outcome.refusal !== undefined) {
-        if (exchange.pass(again(clock, outcome.refusal))) return;
+        if (exchange.pass(again(clock, outcome.refusal, exchange.idText(key)))) return;
         throw refusedWith(outcome.refusal.status);
       }
       const { response } = outcome;

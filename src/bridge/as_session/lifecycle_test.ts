@@ -53,6 +53,23 @@ Deno.test("2025-11-25 lifecycle Version Negotiation: known revisions are kept, f
   await fake.bridge.close();
 });
 
+Deno.test("a refused server/discover has the ids of the clients that wait for it (JSON-RPC 2.0, 5 Response object)", async () => {
+  const fake = new ModernFake();
+  const error = { code: -32603, message: "maintenance" };
+  fake.answers["server/discover"] = ({ message: { id } }) =>
+    fake.server.json({ jsonrpc: "2.0", id, error }, 503);
+  const ids = [42, "i"];
+  const answers = await Promise.all(
+    ids.map((id) => new SharedClient(fake.bridge).initialize(id)),
+  );
+  assertEquals(fake.of("server/discover").length, 1);
+  for (const [at, { status, body }] of answers.entries()) {
+    assertEquals(status, 503);
+    assertEquals(JSON.parse(await textOf(body)), { jsonrpc: "2.0", id: ids[at], error });
+  }
+  await fake.bridge.close();
+});
+
 Deno.test("capabilities and serverInfo are what the revision knows, without extensions", async () => {
   const fake = new ModernFake({
     offers: {

@@ -419,3 +419,28 @@ Deno.test("a refusal in a later round, when the stream has begun, is an error on
   assertEquals([last(reader).id, last(reader).error!.code], [7, -31502]);
   await fake.bridge.close();
 });
+
+Deno.test("a refusal in a later round has the id of the client's request (JSON-RPC 2.0, 5 Response object)", async () => {
+  const error = { code: -32603, message: "m" };
+  const array = [{ jsonrpc: "2.0", id: "b", error }];
+  const cases: [sent: (id: unknown) => unknown, told: unknown][] = [
+    [(id) => ({ jsonrpc: "2.0", id, error }), { jsonrpc: "2.0", id: 7, error }],
+    [() => ({ jsonrpc: "2.0", id: null, error }), { jsonrpc: "2.0", id: 7, error }],
+    [() => ({ jsonrpc: "2.0", error }), { jsonrpc: "2.0", id: 7, error }],
+    // What is no JSON-RPC error has ids of its own.
+    [() => ({ id: "trace", error: "no" }), { id: "trace", error: "no" }],
+    [() => array, array],
+  ];
+  for (const [sent, told] of cases) {
+    const fake = asking([{ requestState: "s" }]);
+    const client = await fake.join();
+    const asked = client.exchange(CALL);
+    await settled();
+    fake.answers["tools/call"] = ({ message: { id } }) => fake.server.json(sent(id), 503);
+    fake.clock.advance(5_000);
+    const { status, body } = await asked;
+    assertEquals([status, JSON.parse(await textOf(body))], [503, told]);
+    assert(fake.of("tools/call").at(-1)!.message.id !== 7);
+    await fake.bridge.close();
+  }
+});
