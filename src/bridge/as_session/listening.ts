@@ -10,7 +10,7 @@
 import type { Clock, Timer } from "../../clock.ts";
 import { ProxyError, toProxyError } from "../../errors.ts";
 import { type BackOff, delayBefore } from "../../relay/mod.ts";
-import { at, type RpcText } from "../../rpc/mod.ts";
+import type { RpcText } from "../../rpc/mod.ts";
 import type { ModernServer } from "./modern_call.ts";
 import { Overlap } from "./overlap.ts";
 import { legacyNotification } from "./results.ts";
@@ -34,6 +34,8 @@ export interface ListeningOptions {
   readonly subscriber: () => Subscriber;
   /** Gets each message, in the words of the session era. */
   readonly deliver: (text: string, message: RpcText) => void;
+  /** Told of each message that nobody has asked for, by its name. */
+  readonly drop: (name: string) => void;
   /** Told when it cannot be had any more. */
   readonly onBroken: (error: ProxyError) => void;
 }
@@ -121,13 +123,14 @@ export class Listening {
     if (filter === undefined) return this.#closeAll();
     if (this.#unsupported) throw new NoSubscriptions();
     this.#endOverlap();
-    const { clock, server, firstMessageMs, subscriber } = this.#options;
+    const { clock, server, firstMessageMs, subscriber, drop } = this.#options;
     if (this.#current !== undefined) this.#overlap = new Overlap();
     const opening = new Subscription(filter, ++this.#serial, subscriber(), {
       clock,
       server,
       firstMessageMs,
       receive: (message, from) => this.#receive(message, from),
+      drop,
       onOver: (from) => this.#over(from),
     });
     this.#opening = opening;
@@ -178,10 +181,8 @@ export class Listening {
     this.#attempt = 0;
     const text = legacyNotification(message);
     if (this.#overlap?.passes(isOlder ? "older" : "newer", text) === false) return;
-    // Given back meanwhile; what is below a resource has a name that is in neither filter.
-    const uri = at(message.value, "params", "uri");
-    const isGivenBack = isOlder && this.#replaced !== undefined && typeof uri === "string" &&
-      from.honours(uri) && !this.honours(uri);
+    const isGivenBack = isOlder && this.#replaced !== undefined &&
+      this.#current?.wants(message) === false;
     if (!isGivenBack) this.#options.deliver(text, message);
   }
 

@@ -9,6 +9,7 @@ type Client = SharedClient<SessionBridge>;
 
 const LISTS = { promptsListChanged: true, resourcesListChanged: true, toolsListChanged: true };
 const UPDATED = "notifications/resources/updated";
+const CHANGED = "notifications/prompts/list_changed";
 const TOOLS_CHANGED = "notifications/tools/list_changed";
 
 async function joined(options: ModernFakeOptions = {}) {
@@ -20,10 +21,10 @@ async function subscribe(client: Client, uri: string, id = 7) {
   return await client.request("resources/subscribe", { uri }, id);
 }
 
-/** What a reader has been told, as method and URI. */
+/** What a reader has been told: the URI, number or method of each. */
 async function told(reader: SourceReader): Promise<unknown[]> {
   await reader.readAll();
-  return messagesIn(reader).map(({ method, params }) => params?.["uri"] ?? method);
+  return messagesIn(reader).map(({ method, params }) => params?.["uri"] ?? params?.["n"] ?? method);
 }
 
 /** Reads what has come so far without waiting for more. */
@@ -41,11 +42,11 @@ Deno.test("ERAS GET opens one subscriptions/listen for all lists, and passes wha
     "subscriptions/listen",
   );
   fake.tell(TOOLS_CHANGED);
-  fake.tell(UPDATED, { uri: "a:", n: 1 });
+  fake.tell(CHANGED, { n: 1 });
   await reader.readAll();
   assertEquals(messagesIn(reader), [
     { jsonrpc: "2.0", method: TOOLS_CHANGED, params: {} },
-    { jsonrpc: "2.0", method: UPDATED, params: { uri: "a:", n: 1 } },
+    { jsonrpc: "2.0", method: CHANGED, params: { n: 1 } },
   ]);
   assertEquals(fake.bridge.stats().listening, 1);
   await fake.bridge.close();
@@ -135,24 +136,24 @@ Deno.test("the newer subscription is acknowledged before the older is closed, an
   await settled();
   const newer = fake.subscription;
   // Ahead of the newer one, on the older alone.
-  fake.tell(UPDATED, { uri: "1" }, older);
+  fake.tell(CHANGED, { n: "1" }, older);
   // On both, the older first.
-  fake.tell(UPDATED, { uri: "2" }, older);
+  fake.tell(CHANGED, { n: "2" }, older);
   await settled();
   assertEquals(older.filled.aborted, false);
   await fake.acknowledge(newer);
-  fake.tell(UPDATED, { uri: "2" }, newer);
+  fake.tell(CHANGED, { n: "2" }, newer);
   // On both, the newer first, and twice.
-  for (const one of [newer, newer, older, older]) fake.tell(UPDATED, { uri: "3" }, one);
+  for (const one of [newer, newer, older, older]) fake.tell(CHANGED, { n: "3" }, one);
   // What was still on its way on the older.
-  fake.tell(UPDATED, { uri: "4" }, older);
+  fake.tell(CHANGED, { n: "4" }, older);
   assertEquals((await subscribing).result, {});
   assertEquals(await told(reader), ["1", "2", "3", "3", "4"]);
   assertEquals(older.filled.aborted, false);
   fake.clock.advance(250);
   await settled();
   assertEquals([older.filled.aborted, newer.filled.aborted], [true, false]);
-  fake.tell(UPDATED, { uri: "3" }, newer);
+  fake.tell(CHANGED, { n: "3" }, newer);
   assertEquals(await told(reader), ["1", "2", "3", "3", "4", "3"]);
   await fake.bridge.close();
 });
@@ -167,6 +168,7 @@ Deno.test("what was given back does not come any more, what is beside it does", 
   await client.request("resources/unsubscribe", { uri: "a:" });
   fake.tell(UPDATED, { uri: "a:" }, older);
   fake.tell(UPDATED, { uri: "b:" }, older);
+  fake.tell(UPDATED, { uri: "a:/part" }, older);
   fake.tell(UPDATED, { uri: "b:/part" }, older);
   assertEquals(await told(reader), ["b:", "b:/part"]);
   await fake.bridge.close();
@@ -193,7 +195,7 @@ Deno.test("a change that the server refuses leaves what there was", async () => 
   fake.answers["subscriptions/listen"] = ({ message: { id } }) =>
     fake.server.json({ jsonrpc: "2.0", id, error: { code: -32603, message: "limit" } });
   assertEquals((await subscribe(client, "a:")).error!.code, -31502);
-  fake.tell(UPDATED, { uri: "1" }, first);
+  fake.tell(CHANGED, { n: "1" }, first);
   assertEquals(await told(reader), ["1"]);
   assertEquals(first.filled.aborted, false);
   delete fake.answers["subscriptions/listen"];
@@ -230,7 +232,7 @@ Deno.test("GET does not wait for the acknowledgment for long, and what comes ahe
   fake.clock.advance(2_000);
   const reader = await listening;
   await fake.acknowledge();
-  fake.tell(UPDATED, { uri: "1" });
+  fake.tell(CHANGED, { n: "1" });
   assertEquals(await told(reader), ["1"]);
   await fake.bridge.close();
 });
@@ -259,7 +261,7 @@ Deno.test("R69 one that cannot be opened at first is tried again, without the cl
   delete fake.answers["subscriptions/listen"];
   fake.clock.advance(10);
   await settled();
-  fake.tell(UPDATED, { uri: "1" });
+  fake.tell(CHANGED, { n: "1" });
   assertEquals(await told(reader), ["1"]);
   await fake.bridge.close();
 });
@@ -268,7 +270,7 @@ Deno.test("R69 one that breaks behind a message is opened again as often as that
   const { fake, client } = await joined();
   const reader = await client.listen();
   for (let times = 0; times < 5; times++) {
-    fake.tell(UPDATED, { uri: `${times}` });
+    fake.tell(CHANGED, { n: `${times}` });
     fake.subscription.filled.body.finish();
     await settled();
     fake.clock.advance(20);
@@ -348,10 +350,10 @@ Deno.test("R69 one that breaks again and again ends the GET stream, and whoever 
 Deno.test("what comes while no GET stream is open waits, within bounds, the oldest goes first", async () => {
   const { fake, client } = await joined({ limits: { maxWaitingMessages: 2 } });
   await subscribe(client, "a:");
-  for (const uri of ["1", "2", "3"]) fake.tell(UPDATED, { uri });
+  for (const n of ["1", "2", "3"]) fake.tell(CHANGED, { n });
   await settled();
   const { waiting, dropped } = fake.bridge.stats();
-  assertEquals([waiting, dropped], [2, { [UPDATED]: 1 }]);
+  assertEquals([waiting, dropped], [2, { [CHANGED]: 1 }]);
   assertEquals(await toldNow(client), ["2", "3"]);
   assertEquals(fake.bridge.stats().waiting, 0);
   await fake.bridge.close();
@@ -361,9 +363,9 @@ Deno.test("R49 what comes while the GET stream is not read waits within the same
   const { fake, client } = await joined({ limits: { maxWaitingMessages: 2 } });
   const { body } = await fake.bridge.listen(client.call());
   const text = "x".repeat(40_000);
-  for (const uri of ["1", "2", "3", "4", "5"]) fake.tell(UPDATED, { uri, text });
+  for (const n of ["1", "2", "3", "4", "5"]) fake.tell(CHANGED, { n, text });
   await settled();
-  assertEquals([fake.bridge.stats().waiting, fake.bridge.stats().dropped], [2, { [UPDATED]: 1 }]);
+  assertEquals([fake.bridge.stats().waiting, fake.bridge.stats().dropped], [2, { [CHANGED]: 1 }]);
   assertEquals(await told(sourceReader(body)), ["1", "2", "4", "5"]);
   body.discard();
   await fake.bridge.close();
@@ -374,7 +376,7 @@ Deno.test("2025-11-25 Multiple Connections: each message comes on one GET stream
   const one = await client.listen();
   const two = await client.listen();
   assertEquals((await fake.bridge.listen(client.call())).status, 409);
-  fake.tell(UPDATED, { uri: "1" });
+  fake.tell(CHANGED, { n: "1" });
   assertEquals([await told(one), await told(two)], [[], ["1"]]);
   await fake.bridge.close();
 });

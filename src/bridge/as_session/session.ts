@@ -113,6 +113,7 @@ export class BridgedSession {
     this.#listening = new Listening({
       ...settings,
       server,
+      drop: (name) => drops.count(name),
       overlapMs: limits.overlapMs,
       wanted: () => this.#wanted(),
       subscriber: () => this.#subscriber(),

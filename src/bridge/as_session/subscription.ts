@@ -9,7 +9,7 @@
 import type { Clock } from "../../clock.ts";
 import { ProxyError, toProxyError } from "../../errors.ts";
 import type { Fields } from "../../http/mod.ts";
-import { at, type RpcText } from "../../rpc/mod.ts";
+import { at, covers, keyOf, kindOf, type RpcText, textAt } from "../../rpc/mod.ts";
 import type { UpstreamCall } from "../../upstream/mod.ts";
 import type { ListName } from "./capabilities.ts";
 import type { ModernServer, Outcome } from "./modern_call.ts";
@@ -42,8 +42,10 @@ export interface SubscriptionOptions {
   readonly server: ModernServer;
   /** Longest wait for the acknowledgment, in milliseconds. */
   readonly firstMessageMs: number;
-  /** Gets each message behind the acknowledgment. */
+  /** Gets each message behind the acknowledgment that was asked for. */
   readonly receive: (message: RpcText, from: Subscription) => void;
+  /** Told of each other message, by its name. */
+  readonly drop: (name: string) => void;
   /** Told once when it is over after it was acknowledged, but not by `close`. */
   readonly onOver: (from: Subscription) => void;
 }
@@ -52,6 +54,8 @@ export interface SubscriptionOptions {
 export const LISTEN = "subscriptions/listen";
 
 const ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
+const CANCELLED = "notifications/cancelled";
+const UPDATED = "notifications/resources/updated";
 
 /** The server has refused it for good: it does not have subscriptions. */
 export class NoSubscriptions extends ProxyError {
@@ -66,9 +70,12 @@ export class Subscription {
   readonly #options: SubscriptionOptions;
   readonly #control = new AbortController();
   readonly #acknowledged = Promise.withResolvers<void>();
+  readonly #filter: Filter;
+  readonly #idText: string;
   #uris: ReadonlySet<unknown> | undefined;
   #openedMs = Infinity;
   #closed = false;
+  #cancelled = false;
 
   /** Asks for one. */
   constructor(
@@ -78,9 +85,11 @@ export class Subscription {
     options: SubscriptionOptions,
   ) {
     this.#options = options;
+    this.#filter = filter;
+    this.#idText = `"switchyard-listen-${serial}"`;
     // Whoever waits hears of it.
     this.#acknowledged.promise.catch(() => {});
-    this.#run(filter, `"switchyard-listen-${serial}"`, subscriber);
+    this.#run(subscriber);
   }
 
   /**
@@ -97,6 +106,18 @@ export class Subscription {
     return this.#uris?.has(uri) ?? false;
   }
 
+  /** Whether a message is one that was asked for ("Notification Filter"). */
+  wants(message: RpcText): boolean {
+    if (kindOf(message) !== "notification") return false;
+    const { lists, uris } = this.#filter;
+    const { method, params } = message.value;
+    if (method !== UPDATED) {
+      return lists.some((name) => method === `notifications/${name}/list_changed`);
+    }
+    const uri = at(params, "uri");
+    return typeof uri === "string" && uris.some((subscribed) => covers(subscribed, uri));
+  }
+
   /** Since when it is there, on the clock's monotonic scale; infinite where it is not yet. */
   get openedMs(): number {
     return this.#openedMs;
@@ -108,7 +129,7 @@ export class Subscription {
     this.#control.abort();
   }
 
-  async #run(filter: Filter, idText: string, { call, fields, speaker }: Subscriber): Promise<void> {
+  async #run({ call, fields, speaker }: Subscriber): Promise<void> {
     const { clock, server, firstMessageMs, onOver } = this.#options;
     const timer = clock.after(firstMessageMs, () => this.#control.abort());
     let failure: ProxyError;
@@ -116,27 +137,47 @@ export class Subscription {
       const outcome = await server.ask({
         call,
         fields,
-        text: ownRequest(LISTEN, idText, speaker, [["notifications", textOf(filter)]]),
+        text: ownRequest(LISTEN, this.#idText, speaker, [
+          ["notifications", textOf(this.#filter)],
+        ]),
         signal: this.#control.signal,
         onMessage: (message) => {
-          if (this.#uris !== undefined) return this.#options.receive(message, this);
-          if (message.value.method !== ACKNOWLEDGED) return;
-          timer.cancel();
-          this.#acknowledge(message);
+          this.#take(message);
+          if (this.#uris !== undefined) timer.cancel();
         },
       });
       failure = failureOf(outcome);
     } catch (error) {
-      failure = toProxyError(error);
+      failure = this.#cancelled ? endedEarly() : toProxyError(error);
     }
     timer.cancel();
     if (this.#uris === undefined) {
-      const isLate = this.#control.signal.aborted && !this.#closed;
+      const isLate = this.#control.signal.aborted && !this.#closed && !this.#cancelled;
       const sentence = "The upstream server took too long to acknowledge a subscription.";
       this.#acknowledged.reject(isLate ? new ProxyError("upstream_timeout", sentence) : failure);
     } else if (!this.#closed) {
       onOver(this);
     }
+  }
+
+  #take(message: RpcText): void {
+    const { method } = message.value;
+    // What is still there of a stream that was given up is for nobody.
+    if (this.#control.signal.aborted) return;
+    if (method === CANCELLED && this.#isOwn(textAt(message, ["params", "requestId"]))) {
+      this.#cancelled = true;
+      return this.#control.abort();
+    }
+    if (this.#uris === undefined) {
+      return method === ACKNOWLEDGED ? this.#acknowledge(message) : undefined;
+    }
+    if (this.wants(message)) return this.#options.receive(message, this);
+    const isRequest = kindOf(message) === "request";
+    this.#options.drop(isRequest ? "(request on a modern stream)" : `${method}`);
+  }
+
+  #isOwn(idText: string | undefined): boolean {
+    return keyOf(idText) === keyOf(this.#idText);
   }
 
   #acknowledge(message: RpcText): void {
@@ -160,6 +201,10 @@ function failureOf({ response, refusal }: Outcome): ProxyError {
     return new ProxyError("upstream_status", sentence);
   }
   if (errorCode(response) === -32601) return new NoSubscriptions();
+  return endedEarly();
+}
+
+function endedEarly(): ProxyError {
   const sentence = "The upstream server ended a subscription before it had acknowledged it.";
   return new ProxyError("upstream_protocol", sentence);
 }
