@@ -217,6 +217,11 @@ export class Conversation implements Participant, Holdable {
     this.#tokenText = keyOf(token) && likeType(token!, wire.serial());
   }
 
+  /** Whether the server is known to have the method: of a tool it may say the same, as of one that is a task. */
+  get #hasMethod(): boolean {
+    return this.#request.method === "tools/call" && this.#options.session.has("tools");
+  }
+
   /** Whether the server has nothing more to say about it. */
   get #isDone(): boolean {
     return this.#over || this.#repeats || this.#outcome !== undefined;
@@ -254,7 +259,7 @@ export class Conversation implements Participant, Holdable {
       return this.received();
     }
     if (read.error !== undefined && isModern(read.error)) settings.onDoubt();
-    this.#pass(errorAnswered(read, this.#request, settings));
+    this.#pass(errorAnswered(read, this.#request, settings, this.#hasMethod));
   }
 
   /** Reads to the response, no faster than the client does. */
@@ -434,7 +439,7 @@ export class Conversation implements Participant, Holdable {
     const { idText, method, declared } = this.#request;
     this.#options.onAnswered(method, outcome);
     const result = textAt(outcome, ["result"]);
-    if (result === undefined) return errorTold(outcome, idText, declared);
+    if (result === undefined) return errorTold(outcome, idText, declared, this.#hasMethod);
     return { status: 200, text: resultText(idText, result, method, session.serverInfo, list) };
   }
 

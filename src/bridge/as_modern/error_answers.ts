@@ -22,7 +22,7 @@ import type { UpstreamAnswer } from "../../upstream/mod.ts";
 import type { ClientRequest } from "./client_request.ts";
 import type { Settings } from "./options.ts";
 import { refusalIn, type SessionRefused } from "./session_wire.ts";
-import { errorTold } from "./toward_client.ts";
+import { errorTold, saysNoMethod } from "./toward_client.ts";
 
 const METHOD_NOT_FOUND = -32601;
 
@@ -57,18 +57,24 @@ export async function readAnswer(
   return { answer: { ...answer, body: wholeBody(clock, bytes) }, error };
 }
 
-/** An error answer with its error as the client is to be told it; its status and header fields stay. */
+/**
+ * An error answer with its error as the client is to be told it; its status and header fields stay.
+ *
+ * @param has whether the server has the method: an error that says otherwise has no status of its own then
+ */
 export function errorAnswered(
   { answer, error }: ReadAnswer,
   { idText, declared }: ClientRequest,
   { clock }: Settings,
+  has = false,
 ): UpstreamAnswer {
   if (error === undefined) return answer;
-  const told = errorTold(error, idText, declared);
+  const told = errorTold(error, idText, declared, has);
+  const keepsStatus = told.status === 200 && !saysNoMethod(error);
   answer.body.discard();
   return {
     ...answer,
-    status: told.status === 200 ? answer.status : told.status,
+    status: keepsStatus ? answer.status : told.status,
     body: wholeBody(clock, encode(told.text)),
   };
 }

@@ -9,6 +9,7 @@
 
 import { PROTOCOL_VERSION_KEY } from "../../era/mod.ts";
 import { errorBody, ProxyError } from "../../errors.ts";
+import { elements } from "../../json/mod.ts";
 import { at, isRecord, type RpcText, withTexts } from "../../rpc/mod.ts";
 import type { Declared } from "./client_request.ts";
 import { MODERN_REVISION, SERVER_INFO_KEY } from "./meta_keys.ts";
@@ -33,6 +34,9 @@ const CACHEABLE: ReadonlySet<string> = new Set([
   "resources/read",
 ]);
 
+/** The member of a tool that says how it is run (2025-11-25 schema). */
+const EXECUTION = "execution";
+
 const METHOD_NOT_FOUND = -32601;
 const INVALID_PARAMS = -32602;
 /** Of 2025-11-25 and before: resource not found. */
@@ -54,15 +58,49 @@ export function resultText(
   const cached = CACHEABLE.has(method)
     ? [["ttlMs", `${hints.ttlMs}`], ["cacheScope", `"${hints.cacheScope}"`]] as const
     : [];
-  const complete = withMembers(isObjectText(result) ? result : "{}", [
+  const own = method === "tools/list" ? withoutTasks(result) : result;
+  const complete = withMembers(isObjectText(own) ? own : "{}", [
     ["resultType", '"complete"'],
     ...cached,
   ]);
   return response(idText, isObjectText(serverInfo) ? identified(complete, serverInfo) : complete);
 }
 
-/** The text of a response with the error of a server. */
-export function errorTold(message: RpcText, idText: string, { capabilities }: Declared): Told {
+/**
+ * A list of tools without those that can only be called as tasks, which 2026-07-28 does not have, and without
+ * what the others say of tasks (changelog 6; 2025-11-25 basic/utilities/tasks "Tool-Level Negotiation").
+ */
+function withoutTasks(result: string): string {
+  const list = isObjectText(result) ? memberOf(result, "tools") : undefined;
+  if (!list?.startsWith("[")) return result;
+  const tools = elements(list).map(({ start, end }) => list.slice(start, end));
+  const told = tools.filter((tool) => !isTaskAlone(tool))
+    .map((tool) => isObjectText(tool) ? withoutMembers(tool, [EXECUTION]) : tool);
+  const isSame = told.length === tools.length && told.every((tool, index) => tool === tools[index]);
+  return isSame ? result : withMembers(result, [["tools", `[${told.join(",")}]`]]);
+}
+
+function isTaskAlone(tool: string): boolean {
+  const execution = isObjectText(tool) ? memberOf(tool, EXECUTION) : undefined;
+  return isObjectText(execution) && memberOf(execution, "taskSupport") === '"required"';
+}
+
+/** Whether an error says that a server does not have a method. */
+export function saysNoMethod({ value }: RpcText): boolean {
+  return at(value, "error", "code") === METHOD_NOT_FOUND;
+}
+
+/**
+ * The text of a response with the error of a server.
+ *
+ * @param has whether the server has the method: an error that says otherwise is about what was called then
+ */
+export function errorTold(
+  message: RpcText,
+  idText: string,
+  { capabilities }: Declared,
+  has: boolean,
+): Told {
   const code = at(message.value, "error", "code");
   const missing = missingCapability(message, capabilities);
   if (missing !== undefined) {
@@ -85,7 +123,7 @@ export function errorTold(message: RpcText, idText: string, { capabilities }: De
     ? withTexts(message, [["error", "code"], `${INVALID_PARAMS}`])
     : message.text;
   const text = `{"jsonrpc":"2.0","id":${idText},"error":${memberOf(said, "error")}}`;
-  return { status: code === METHOD_NOT_FOUND ? 404 : 200, text };
+  return { status: saysNoMethod(message) && !has ? 404 : 200, text };
 }
 
 /** Whether an error is one with which a server of 2026-07-28 or later refuses what a session sends. */
