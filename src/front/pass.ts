@@ -211,6 +211,7 @@ function recovered(
   if (expected === "termination") {
     return recovery.ended(session!, generation, answer, call, send);
   }
+  if (expected === "stream") return recovery.listenAgain(session!, generation, answer, call, send);
   return recovery.again(session!, generation, answer, call, onlyResponses ? forNobody : send);
 }
 

@@ -66,12 +66,22 @@ const MAX_ATTEMPTS = 2;
 /** The time in which renewals of a session are counted, in milliseconds. */
 export const RENEWALS_WINDOW_MS = 10_000;
 
+/** A request that is sent once more. */
+interface Repeated {
+  readonly call: UpstreamCall;
+  readonly send: (call: UpstreamCall) => Promise<UpstreamAnswer>;
+  /** Whether it is a GET, which a server may have no stream for. */
+  readonly listens: boolean;
+}
+
 /** Makes sessions of one route anew. */
 export class Recovery {
   readonly #options: RecoveryOptions;
   readonly #underWay = new Map<Session, Promise<boolean>>();
   /** When sessions were made anew, on the clock's monotonic scale. */
   readonly #renewedMs = new WeakMap<Session, number[]>();
+  /** Sessions in which GET was answered 404 where it cannot mean that they are lost. */
+  readonly #withoutStream = new WeakSet<Session>();
 
   /** For one route. */
   constructor(options: RecoveryOptions) {
@@ -92,12 +102,43 @@ export class Recovery {
    * @throws {ProxyError} `session_not_found` where the session cannot go on; what kept the upstream from
    * beginning a new one, where a later request may succeed
    */
-  async again(
+  again(
     session: Session,
     generation: number,
     answer: UpstreamAnswer,
     call: UpstreamCall,
     send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
+  ): Promise<UpstreamAnswer> {
+    return this.#again(session, generation, answer, { call, send, listens: false });
+  }
+
+  /**
+   * The same for a GET that asks for a stream. A server without one says 404 to it where it has no such route,
+   * in place of 405 (2025-11-25 basic/transports, "Listening for Messages from the Server"): what is answered so
+   * in a session that was just made anew is taken for that, and the session stays. It is made anew for this
+   * once: from then on 404 to GET is 405, and whether the session is lost is found out by what is posted (R89).
+   *
+   * @throws {ProxyError} as `again` does
+   */
+  async listenAgain(
+    session: Session,
+    generation: number,
+    answer: UpstreamAnswer,
+    call: UpstreamCall,
+    send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
+  ): Promise<UpstreamAnswer> {
+    if (answer.status === 404 && !answer.hasMoved && this.#withoutStream.has(session)) {
+      answer.body.discard();
+      return noStream();
+    }
+    return await this.#again(session, generation, answer, { call, send, listens: true });
+  }
+
+  async #again(
+    session: Session,
+    generation: number,
+    answer: UpstreamAnswer,
+    { call, send, listens }: Repeated,
   ): Promise<UpstreamAnswer> {
     let [last, known] = [answer, generation];
     for (let renewals = 0;; renewals++) {
@@ -106,6 +147,10 @@ export class Recovery {
       looked.answer.body.discard();
       // What another request has made anew since then may be in order, and so may another of several servers.
       const isNews = renewals === 0 || last.hasMoved || session.record.generation > known;
+      if (!isNews && listens && last.status === 404) {
+        this.#withoutStream.add(session);
+        return noStream();
+      }
       if (!isNews) this.#giveUp(session, "it does not know the one made anew either");
       if (renewals === MAX_MOVES) throw lostAgain();
       if (!isNews || !await this.#renew(session, known, call, last)) throw gone();
@@ -285,6 +330,13 @@ export function forNobody(): Promise<UpstreamAnswer> {
     kind: "other",
     body,
   });
+}
+
+/** As of a server that says by the book that it offers no such stream. */
+function noStream(): UpstreamAnswer {
+  const headers = new Fields(["allow", "POST, DELETE"]);
+  const body = heldBody(new Uint8Array());
+  return { status: 405, headers, sessionId: undefined, kind: "other", body };
 }
 
 /** What the client is told: to start over, whatever the upstream's words were (R81). */

@@ -270,7 +270,7 @@ function listen(client: SseSession, { headers, message }: UnderWay): void {
       begun = { generation: session.record.generation, staleIds: ids };
       return upstream.listen(made);
     };
-    return await recovery.again(session, generation, answer, anew, listenAnew);
+    return await recovery.listenAgain(session, generation, answer, anew, listenAnew);
   };
   const follow = async () => {
     const call = client.callOf(headers, signal);

@@ -261,7 +261,7 @@ export class Streams {
     // For nobody no session is made anew: whoever comes back has that done.
     const settled = answersRequests || !attended || !Recovery.isSuspect(answer)
       ? answer
-      : await recovery.again(
+      : await recovery.listenAgain(
         session,
         generation,
         answer,

@@ -37,6 +37,8 @@ export class Listening {
   #control: AbortController | undefined;
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
+  /** Whether the session was made anew for this stream, which has not been open since. */
+  #madeAnew = false;
 
   /** Not open yet. */
   constructor(options: ListeningOptions) {
@@ -71,9 +73,9 @@ export class Listening {
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
         const answer = await this.#open(place, signal);
-        if (saysLost(answer, session)) {
+        if (saysLost(answer, session) && !this.#madeAnew) {
           discard(answer);
-          await session.renew(generation);
+          await this.#renew(generation);
           // The stream of the new session was begun with it.
           return;
         }
@@ -86,6 +88,16 @@ export class Listening {
       const random = clock.randomBytes(1)[0]! / 256;
       const doublings = Math.min(attempt, MAX_DOUBLINGS);
       await this.#wait(delayBefore(doublings, place.retryMs, random, backOff), signal);
+    }
+  }
+
+  async #renew(generation: number): Promise<void> {
+    this.#madeAnew = true;
+    try {
+      await this.#options.session.renew(generation);
+    } catch (error) {
+      this.#madeAnew = false;
+      throw error;
     }
   }
 
@@ -104,6 +116,7 @@ export class Listening {
       const sentence = `The server answers ${answer.status} when asked for its stream.`;
       throw new ProxyError("upstream_status", sentence);
     }
+    this.#madeAnew = false;
     let hasSpoken = false;
     for await (const text of messagesOf(answer, place, this.#options.maxMessageBytes)) {
       hasSpoken = true;
@@ -125,7 +138,10 @@ export class Listening {
   }
 }
 
-/** Whether the server offers no such stream: 405, or 404 from one without sessions. */
+/**
+ * Whether the server offers no such stream: 405, or 404 where no session is lost, as there is none or it was
+ * made anew for this stream (R89).
+ */
 function isFinal({ status }: ClientAnswer): boolean {
   return status === 405 || status === 404;
 }

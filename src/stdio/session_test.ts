@@ -286,6 +286,48 @@ Deno.test("R81 a GET stream that finds its session lost has it made anew, and go
   await finish(client);
 });
 
+Deno.test("R89 2025-11-25 transports, Listening: 404 to GET in a session made anew for it means no stream, as 405 does", async () => {
+  let made = 0;
+  const client = new StdioClient();
+  const server = (seen: stdioClient.Seen) => {
+    if (seen.request.method === "GET") return json({}, 404);
+    if (seen.message.method !== "initialize") return seen.message.id ? resultFor(seen) : undefined;
+    // More are begun only in a loop.
+    if (++made > 5) return json({}, 500);
+    const result = { protocolVersion: "2025-11-25" };
+    return json({ jsonrpc: "2.0", id: 0, result }, 200, { "mcp-session-id": `s${made}` });
+  };
+  client.script = server;
+  await client.ask(0, "initialize");
+  await client.say({ jsonrpc: "2.0", method: "notifications/initialized" });
+  await settled();
+  client.clock.advance(60_000);
+  await client.ask(1);
+  assertEquals(client.sent, [
+    "POST initialize",
+    "POST notifications/initialized",
+    "GET",
+    "POST initialize",
+    "POST notifications/initialized",
+    "GET",
+    "POST tools/call",
+  ]);
+  // What a POST finds lost is made anew, and asked for the stream once.
+  const before = client.seen.length;
+  client.script = (seen) =>
+    seen.request.headers.get("mcp-session-id") === "s2" ? json({}, 404) : server(seen);
+  await client.ask(2);
+  assertEquals(client.sent.slice(before), [
+    "POST tools/call",
+    "POST initialize",
+    "POST notifications/initialized",
+    "GET",
+    "POST tools/call",
+  ]);
+  assertEquals(client.messages.map(({ id }) => id), [0, 1, 2]);
+  await finish(client);
+});
+
 Deno.test("no stream is opened for a client that has gone while its session was made anew", async () => {
   let answer = () => {};
   const client = new StdioClient();
