@@ -137,14 +137,14 @@ Deno.test("an answer is an event stream where progress comes first, by its token
   assertEquals(messagesIn(listening), [progress("7")]);
 });
 
-Deno.test("what the server says by itself goes to GET, else to the oldest request, else it waits", async () => {
+Deno.test("what the server tells by itself goes to GET, else to the oldest request, else it waits", async () => {
   const fake = new FakeChannels();
   const { client, channel } = await fake.join();
   channel.say(logLine(1));
   assertEquals(fake.upstream.stats().waiting, 1);
   const first = sourceReader((await client.ask(1)).body);
   const second = client.ask(2);
-  channel.say({ jsonrpc: "2.0", id: "s", method: "roots/list" });
+  channel.say({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
   await first.readAll();
   assertEquals(messagesIn(first).length, 2);
   const listening = sourceReader((await client.listen()).body);
@@ -157,26 +157,9 @@ Deno.test("what the server says by itself goes to GET, else to the oldest reques
   assertEquals(messagesIn(listening), [logLine(2)]);
   assertEquals(messagesIn(first).map(({ id, method }) => method ?? id), [
     "notifications/message",
-    "roots/list",
+    "notifications/tools/list_changed",
     1,
   ]);
-});
-
-Deno.test("a shared session: a request of the server goes to the only request in flight", async () => {
-  const fake = new FakeChannels({ shared: true });
-  const { client, channel } = await fake.join();
-  const listening = sourceReader((await client.listen()).body);
-  const ask = { jsonrpc: "2.0", id: 9, method: "sampling/createMessage" };
-  const first = client.ask(1);
-  channel.say(ask);
-  const reader = sourceReader((await first).body);
-  const second = client.ask(2);
-  channel.say(ask);
-  channel.answer("tools/call");
-  await second;
-  await reader.readAll();
-  await listening.readAll();
-  assertEquals([messagesIn(reader), messagesIn(listening)], [[ask], [ask]]);
 });
 
 Deno.test("what waits is bounded: the oldest goes and is counted", async () => {

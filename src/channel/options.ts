@@ -16,9 +16,8 @@ export interface ChannelUpstreamOptions {
   /** Bounds. */
   readonly limits: ChannelLimits;
   /**
-   * Whether many clients share a session. A request of the server then goes to the only request in flight
-   * ahead of the GET stream, because the stream does not tell which client caused it; and what has waited
-   * goes to the GET stream alone, because it was caused by none of the requests that come later.
+   * Whether many clients share a session. What has waited then goes to the GET stream alone, because it was
+   * caused by none of the requests that come later.
    */
   readonly shared?: boolean;
   /** Whether requests of 2026-07-28, which have no session, go to a channel for each principal. */

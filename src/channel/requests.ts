@@ -66,6 +66,11 @@ export class Requests {
     return undefined;
   }
 
+  /** The newest for which somebody waits. */
+  newest(): Exchange | undefined {
+    return [...this.#byId.values()].findLast(({ exchange }) => exchange.attended)?.exchange;
+  }
+
   /** The only one for which somebody waits; undefined where there are none or more. */
   only(): Exchange | undefined {
     let found: Exchange | undefined;

@@ -324,17 +324,26 @@ export class ChannelSession implements ChannelEvents {
     only.respond(its!, `{"jsonrpc":"2.0","id":${id},"error":${error}}`);
   }
 
-  /** Who is told what the server says by itself; undefined where it has to wait. */
+  /**
+   * Who is told what the server says by itself; undefined where it has to wait.
+   *
+   * Progress is for the request of its token. A request of the server should relate to one of the client's
+   * (2025-11-25 basic/transports, "Sending Messages to the Server", 6), so it goes to the only one in flight:
+   * of a GET stream it is not known here whether its client still reads it. Where several are in flight nothing
+   * tells which of them caused it: it goes to the newest GET stream, whose client is that of them all, and
+   * without one to the newest in flight, since who waits for an older one may have gone. Notifications go to the
+   * newest GET stream, and without one to the oldest in flight.
+   */
   #takerOf(message: RpcText, isRequest: boolean): Pick<Exchange, "tell"> | undefined {
     if (message.value.method === PROGRESS) {
       const exchange = this.#requests.byToken(keyOf(textAt(message, TOKEN_PATH)));
       if (exchange?.attended) return exchange;
     }
-    const caller = isRequest && this.#options.shared ? this.#requests.only() : undefined;
+    const caller = isRequest ? this.#requests.only() : undefined;
     if (caller !== undefined) return caller;
     const stream = this.#streams.at(-1);
     if (stream !== undefined) return { tell: (text) => stream.push(text) };
-    return this.#requests.oldest();
+    return isRequest ? this.#requests.newest() : this.#requests.oldest();
   }
 
   #tellWaiting(taker: Pick<Exchange, "tell">): void {
