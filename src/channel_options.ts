@@ -38,6 +38,7 @@ export function channelOptions(
       firstMessageMs: upstream.headersTimeoutMs,
       streamIdleMs: upstream.streamIdleTimeoutMs,
       sessionIdleMs: limits.sessionIdleTimeoutMs,
+      sessionEvictIdleMs: limits.sessionEvictIdleMs,
     },
   };
 }

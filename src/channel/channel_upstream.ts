@@ -17,7 +17,7 @@ import {
 } from "../rpc/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import type { OpenChannel } from "./channel.ts";
-import { ModernChannels } from "./modern_channels.ts";
+import { LATER, ModernChannels } from "./modern_channels.ts";
 import type { ChannelStats, ChannelUpstreamOptions } from "./options.ts";
 import { ChannelSession } from "./session.ts";
 import { unlessAborted } from "./unless_aborted.ts";
@@ -120,9 +120,10 @@ class Channels implements ChannelUpstream {
   /** Opens a session with its `initialize`; one that the server refuses is none. */
   async #begin(call: UpstreamCall, body: RpcBody): Promise<UpstreamAnswer> {
     const { maxSessions } = this.#options.limits;
+    const gone = this.#hasRoom ? undefined : this.#evict();
     if (!this.#hasRoom) {
       const sentence = `The upstream server has ${maxSessions} sessions, which is the limit here.`;
-      throw new ProxyError("upstream_saturated", sentence);
+      throw new ProxyError("upstream_saturated", sentence, LATER);
     }
     const id = this.#options.clock.randomBytes(SESSION_ID_BYTES).toHex();
     const session = new ChannelSession({
@@ -133,7 +134,7 @@ class Channels implements ChannelUpstream {
     // From before it is open: it counts, and `close` finds it.
     this.#sessions.set(id, session);
     try {
-      await unlessAborted(this.#follow(this.#connect(session, call)), call.signal);
+      await unlessAborted(this.#follow(this.#connect(session, call, gone)), call.signal);
       const answer = await session.exchange(call, body);
       if (answer.kind === "sse" || session.isAccepted) return { ...answer, sessionId: id };
       this.#endInBackground(session);
@@ -150,18 +151,40 @@ class Channels implements ChannelUpstream {
     return this.#sessions.size + this.#modern.size < this.#options.limits.maxSessions;
   }
 
+  /** The longest idle session gives way; resolves when nothing of it is left. Undefined where none may go. */
+  #evict(): Promise<void> | undefined {
+    const { limits: { sessionEvictIdleMs }, logger } = this.#options;
+    let [longest, idleMs]: [ChannelSession | undefined, number] = [undefined, -1];
+    for (const session of this.#sessions.values()) {
+      const itsMs = session.idleMs ?? -1;
+      if (itsMs > idleMs) [longest, idleMs] = [session, itsMs];
+    }
+    if (longest === undefined || idleMs < sessionEvictIdleMs) return undefined;
+    logger.info("the longest idle session with an upstream server gives way to a new one", {
+      idleMs,
+    });
+    return this.#endInBackground(longest);
+  }
+
   #isModern({ era, sessionId }: UpstreamCall): boolean {
     return this.#options.modern === true && era === "modern" && sessionId === undefined;
   }
 
-  async #connect(session: ChannelSession, { headers }: UpstreamCall): Promise<void> {
+  /** Opens the channel of a session, when `gone` says that there is room for it. */
+  async #connect(
+    session: ChannelSession,
+    { headers }: UpstreamCall,
+    gone: Promise<void> | undefined,
+  ): Promise<void> {
+    await gone;
     session.use(await this.#open(session, headers));
     // It was closed meanwhile, and could not close what was not there yet.
     if (session.isOver) await session.close();
   }
 
-  #endInBackground(session: ChannelSession): void {
-    this.#follow(session.close()).catch((error) => {
+  /** Resolves when nothing of it is left; never rejects. */
+  #endInBackground(session: ChannelSession): Promise<void> {
+    return this.#follow(session.close()).catch((error) => {
       this.#options.logger.error("a session with an upstream server did not close", { error });
     });
   }

@@ -107,8 +107,55 @@ Deno.test("sessions over the cap are refused with upstream_saturated", async () 
     ProxyError,
   );
   assertEquals([error.kind, error.retrySafe], ["upstream_saturated", true]);
+  assertEquals(error.headers, { "retry-after": "10" });
   await client.terminate();
   await fake.join();
+});
+
+Deno.test("R82 at the cap the longest idle session gives way, none that is in use or was lately", async () => {
+  const fake = new FakeChannels({ limits: { sessionEvictIdleMs: 1_000 } });
+  const listens = await fake.join();
+  const stream = (await listens.client.listen()).body;
+  const waits = await fake.join();
+  const answering = waits.client.ask(1);
+  const idle = await fake.join();
+  fake.clock.advance(999);
+  const refused = () =>
+    assertRejects(() => new ChannelClient(fake.upstream).ask(0, "initialize"), ProxyError);
+  assertEquals((await refused()).kind, "upstream_saturated");
+  fake.clock.advance(1);
+  const { channel } = await fake.join();
+  assertEquals(fake.channels.map(({ closed }) => closed), [false, false, true, false]);
+  assertEquals((await idle.client.ask(1)).status, 404);
+  assertEquals(fake.upstream.stats().sessions, 3);
+  // Of several that may go, the one that was unused for longest.
+  fake.clock.advance(1);
+  waits.channel.answer("tools/call");
+  assertEquals((await answering).status, 200);
+  stream.discard();
+  channel.say(LOG);
+  fake.clock.advance(500);
+  await waits.client.notify({ jsonrpc: "2.0", method: "notifications/roots/list_changed" });
+  fake.clock.advance(1_000);
+  await fake.join();
+  assertEquals(fake.channels.map(({ closed }) => closed), [false, false, true, true, false]);
+});
+
+Deno.test("a new session begins when nothing is left of the one that gave way", async () => {
+  const fake = new FakeChannels({ limits: { maxSessions: 1, sessionEvictIdleMs: 0 } });
+  const { channel } = await fake.join();
+  const gone = Promise.withResolvers<void>();
+  channel.close = () => gone.promise;
+  const joining = fake.upstream.exchange(
+    new ChannelClient(fake.upstream).call(),
+    new TextEncoder().encode('{"jsonrpc":"2.0","id":0,"method":"initialize"}'),
+  );
+  await settled();
+  assertEquals(fake.channels.length, 1);
+  gone.resolve();
+  await settled();
+  fake.channels[1]!.answer("initialize", { protocolVersion: "2025-11-25" });
+  assertEquals((await joining).status, 200);
 });
 
 Deno.test("an answer is an event stream where progress comes first, by its token", async () => {

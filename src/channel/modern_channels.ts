@@ -14,6 +14,9 @@ import { ModernChannel } from "./modern_channel.ts";
 import type { ChannelUpstreamOptions } from "./options.ts";
 import { unlessAborted } from "./unless_aborted.ts";
 
+/** When a refusal for want of room may be worth another try, in seconds. */
+export const LATER = { headers: { "retry-after": "10" } };
+
 /** What they work with. */
 export interface ModernChannelsOptions extends ChannelUpstreamOptions {
   /** Opens a channel. */
@@ -95,7 +98,7 @@ export class ModernChannels {
     if (!hasRoom()) {
       const sentence =
         `The upstream server runs for ${limits.maxSessions} callers, which is the limit here.`;
-      throw new ProxyError("upstream_saturated", sentence);
+      throw new ProxyError("upstream_saturated", sentence, LATER);
     }
     const forget = (gone: ModernChannel) => {
       if (this.#places.get(principal)?.channel === gone) this.#places.delete(principal);

@@ -44,6 +44,8 @@ export interface ChannelLimits {
   readonly streamIdleMs: number;
   /** A session without a call, stream or request under way for so long is closed, in milliseconds. */
   readonly sessionIdleMs: number;
+  /** How long the longest idle session must have been idle to give way to a new one, in milliseconds. */
+  readonly sessionEvictIdleMs: number;
   /** How long others wait behind a reader whose queue is full, in milliseconds. */
   readonly patienceMs: number;
 }

@@ -95,6 +95,13 @@ export class ChannelSession implements ChannelEvents {
     return this.#waiting.size;
   }
 
+  /** How long nobody has used it, in milliseconds; undefined while it opens, or is in use. */
+  get idleMs(): number | undefined {
+    const isBusy = this.#channel === undefined || this.#streams.length > 0 ||
+      this.#callsUnderWay > 0 || this.#requests.oldest() !== undefined;
+    return isBusy ? undefined : this.#options.clock.monotonicMs() - this.#lastUsedMs;
+  }
+
   /** Whether the server has answered anything with a result. */
   get isAccepted(): boolean {
     return this.#accepted;
@@ -373,11 +380,7 @@ export class ChannelSession implements ChannelEvents {
     if (this.#failure !== undefined) return;
     const { clock, limits: { sessionIdleMs }, logger } = this.#options;
     this.#idle = clock.after(sessionIdleMs, () => {
-      const isBusy = this.#streams.length > 0 || this.#callsUnderWay > 0 ||
-        this.#requests.oldest() !== undefined;
-      if (isBusy || clock.monotonicMs() - this.#lastUsedMs < sessionIdleMs) {
-        return this.#watchIdle();
-      }
+      if ((this.idleMs ?? 0) < sessionIdleMs) return this.#watchIdle();
       this.close().catch((error) => logger.error("an idle session did not close", { error }));
     });
   }

@@ -73,7 +73,7 @@ class Processes {
     const { clock, maxProcesses } = this.#options;
     if (this.#running.size >= maxProcesses) {
       const sentence = `The upstream server runs ${maxProcesses} times, which is the limit here.`;
-      throw new ProxyError("upstream_saturated", sentence);
+      throw new ProxyError("upstream_saturated", sentence, { headers: { "retry-after": "10" } });
     }
     const waitMs = Math.ceil(this.#notBeforeMs - clock.monotonicMs());
     if (waitMs > 0) {

@@ -85,6 +85,7 @@ export const CHANNEL_LIMITS: ChannelLimits = {
   firstMessageMs: 10_000,
   streamIdleMs: 60_000,
   sessionIdleMs: 100_000,
+  sessionEvictIdleMs: 1_000,
   patienceMs: 1_000,
 };
 
