@@ -208,6 +208,40 @@ Deno.test("R80 what is no longer held is told as a gap, and what is held follows
   });
 });
 
+for (const how of ["is larger than a stream may hold", "was pushed out by those of others"]) {
+  Deno.test(`R58 R80 an answer that ${how} is an error behind the gap, at each return`, async () => {
+    await using upstream = eventServer();
+    const isLarge = how.startsWith("is larger");
+    const eventLog = isLarge ? { maxStreamBytes: 65_536 } : { maxEvents: 4 };
+    const setting = streams.reconnecting(upstream.url, { config: { eventLog } });
+    await withProxy(setting, async ({ origin }) => {
+      const session = await openSession(origin);
+      const stream = await call(origin, session, 7);
+      const { id } = await stream.next() as { id: string };
+      const server = await upstream.stream(0);
+      stream[Symbol.dispose]();
+      const text = isLarge ? "x".repeat(65_536) : "x";
+      await server.send(event(null, JSON.stringify({ jsonrpc: "2.0", id: 7, result: { text } })));
+      await server.end();
+      await server.closed;
+      using other = await call(origin, await openSession(origin), 8);
+      const others = await upstream.stream(1);
+      for (let step = 1; step <= 4; step++) await others.send(event(null, progress(step)));
+      await others.send(event(null, result(8)));
+      await others.end();
+      await other.rest();
+      for (let times = 0; times < 2; times++) {
+        using resumed = await listen(origin, session, id);
+        const [gap, answer, ...rest] = await resumed.rest();
+        assertMatch(gap!.comments[0]!, /gap/);
+        const { id: answered, error } = JSON.parse(answer?.data ?? "{}");
+        assertEquals([answered, error?.code, rest], [7, -31502, []]);
+        assertMatch(error.message, /not kept; the request may have run/);
+      }
+    });
+  });
+}
+
 Deno.test("a client that comes back to the server's stream without an event id gets what it missed", async () => {
   await using upstream = eventServer();
   await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {

@@ -100,6 +100,7 @@ const MARK: StreamMark = {
   upstreamId: 'id "1"\u0000\ud83d\ude00',
   retryMs: 1_500,
   pending: ['"a"', "1.0"],
+  answered: [['"\u00e9"', 1], ["2", 2 ** 53 - 1]],
   finished: true,
 };
 

@@ -36,8 +36,9 @@ export function keptStream(entry: StreamEntry, owner: string): KeptStream {
 }
 
 /** A mark as it is kept. */
-export function markText({ seq, upstreamId, retryMs, pending, finished }: StreamMark): string {
-  return JSON.stringify({ seq, upstreamId, retryMs, pending, finished });
+export function markText(mark: StreamMark): string {
+  const { seq, upstreamId, retryMs, pending, answered, finished } = mark;
+  return JSON.stringify({ seq, upstreamId, retryMs, pending, answered, finished });
 }
 
 /** What was kept of the stream `name`; undefined for what this version does not write. */
@@ -63,10 +64,19 @@ function isTexts(value: unknown): value is readonly string[] {
 
 function isMark(value: unknown): value is StreamMark {
   if (typeof value !== "object" || value === null) return false;
-  const { seq, upstreamId, retryMs, pending, finished } = value as Record<string, unknown>;
+  const { seq, upstreamId, retryMs, pending, answered, finished } = value as Record<
+    string,
+    unknown
+  >;
   return isSeq(seq) && isTexts(pending) && typeof finished === "boolean" &&
     (upstreamId === undefined || typeof upstreamId === "string") &&
-    (retryMs === undefined || typeof retryMs === "number");
+    (retryMs === undefined || typeof retryMs === "number") &&
+    (answered === undefined || (Array.isArray(answered) && answered.every(isPlace)));
+}
+
+function isPlace(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 2 && typeof value[0] === "string" &&
+    isSeq(value[1]);
 }
 
 /** Whether this can be the number of an event, or 0. */

@@ -15,19 +15,21 @@ import { EVENT_OVERHEAD_BYTES, type EventLog } from "../event_log/mod.ts";
 import type { Bytes } from "../http/mod.ts";
 import { encodeEvents, EventParser, EventTooLargeError, type SseEvent } from "../sse/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
-import { Attachment, HIGH_WATER_BYTES, type Reader, type ReaderEvents } from "./attachment.ts";
+import { Answers } from "./answers.ts";
+import { Attachment, type Reader, type ReaderEvents } from "./attachment.ts";
+import { catchUp } from "./catch_up.ts";
 import { ended, type Ending, errorsFor, noAnswer } from "./failure.ts";
 import { Keeper } from "./keeper.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { type Inspect, inspectAll, tooLarge } from "./inspect.ts";
-import { gapComment, primingEvent } from "./notices.ts";
-import { Pending } from "./pending.ts";
+import { primingEvent } from "./notices.ts";
 import { type Framed, Framer, type Outgoing } from "./framing.ts";
 import type { Reconnect } from "./reconnect.ts";
 import type { RelayLimits } from "./limits.ts";
 import { renamed, type SessionNames } from "./session_names.ts";
 import type { StreamDirectory, StreamEntry, StreamMark } from "./stream_directory.ts";
 import type { StreamTraffic } from "./traffic.ts";
+import { Waiting } from "./waiting.ts";
 
 /** What a stream works with. */
 export interface EventStreamOptions extends StreamEntry {
@@ -58,7 +60,7 @@ export interface EventStreamOptions extends StreamEntry {
 /** A stream, from its first byte to the end of the time in which it may be resumed. */
 export class EventStream {
   readonly #options: EventStreamOptions;
-  readonly #pending: Pending;
+  readonly #answers: Answers;
   readonly #keeper: Keeper;
   #attached: Reader | undefined;
   /** Whether the attached client is still given what is in the log. */
@@ -82,13 +84,13 @@ export class EventStream {
   /** Nothing more will come from upstream. */
   #finished = false;
   #over = false;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Waiting();
 
   /** A stream that nothing has come on. */
   constructor(options: EventStreamOptions) {
     this.#options = options;
     const { mark, requestIds } = options;
-    this.#pending = new Pending(mark?.pending ?? requestIds);
+    this.#answers = new Answers(requestIds, mark);
     this.#framer = new Framer(options.name);
     const { log, directory } = options;
     const onLost = (error: RangeError) => this.#lost(error);
@@ -112,7 +114,7 @@ export class EventStream {
 
   /** Whether it answers requests, and has. */
   get #isAnswered(): boolean {
-    return !this.isSubscription && this.#pending.size === 0;
+    return !this.isSubscription && this.#answers.complete;
   }
 
   /** Whether nothing more will come from upstream. */
@@ -213,7 +215,7 @@ export class EventStream {
   end(failure?: ProxyError): void {
     if (this.#over) return;
     if (failure === undefined) {
-      this.#attached?.push(encodeEvents(errorsFor(this.#pending.takeAll(), ended())));
+      this.#attached?.push(encodeEvents(errorsFor(this.#answers.takeAll(this.#seq), ended())));
     }
     this.#let(failure);
     this.#keeper.forget();
@@ -226,7 +228,7 @@ export class EventStream {
     this.#detach()?.finish(failure);
     this.#body?.discard();
     this.#options.reconnect.stop();
-    this.#stir();
+    this.#waiting.stir();
     this.#options.onOver(this);
   }
 
@@ -248,7 +250,7 @@ export class EventStream {
     this.#aheadBytes = 0;
     this.#keepAlive = keepAlive(clock, keepAliveMs, reader);
     this.#options.onAttended(this, true);
-    this.#stir();
+    this.#waiting.stir();
   }
 
   #detach(): Reader | undefined {
@@ -269,55 +271,43 @@ export class EventStream {
     const { clock, resumeWindowMs } = this.#options.limits;
     this.#window = clock.after(resumeWindowMs, () => this.end());
     this.#options.onAttended(this, false);
-    this.#stir();
+    this.#waiting.stir();
   }
 
   /** Also one that is over may have had something left to take. */
   #drained(attachment: Reader): void {
     this.#taken = Math.max(this.#taken, attachment.taken);
-    if (attachment === this.#attached) this.#stir();
+    if (attachment === this.#attached) this.#waiting.stir();
   }
 
-  /** Has who waits look again. */
-  #stir(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
-  }
-
-  async #until(condition: () => boolean): Promise<void> {
-    while (!this.#over && !condition()) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+  #until(condition: () => boolean): Promise<void> {
+    return this.#waiting.until(() => this.#over || condition());
   }
 
   /** Gives a client what is in the log behind `seq`; never rejects. */
   async #catchUp(attachment: Attachment, seq: number): Promise<void> {
     const isCurrent = () => attachment === this.#attached;
     try {
-      for (let at = seq; isCurrent() && (at < this.#seq || this.#keeper.keeping !== undefined);) {
-        if (this.#keeper.keeping !== undefined) {
-          await this.#keeper.keeping;
-          continue;
-        }
-        const newest = this.#seq;
-        const { events } = await this.#keeper.after(at, HIGH_WATER_BYTES);
-        if (!isCurrent()) return;
-        const last = events.at(-1)?.seq ?? newest;
-        // The log knows nothing of an event that it could not take.
-        if (last - at !== events.length) attachment.push(gapComment(at, last));
-        for (const { seq, bytes } of events) attachment.push(bytes, seq, 1);
-        at = last;
-        await this.#until(() => !attachment.full || !isCurrent());
-      }
+      await catchUp(seq, {
+        attachment,
+        isCurrent,
+        newest: () => this.#seq,
+        keeper: this.#keeper,
+        lost: (after, upTo, held) => this.#answers.lost(after, upTo, held),
+        room: () => this.#until(() => !attachment.full || !isCurrent()),
+        done: () => this.#caughtUp(),
+      });
     } catch (error) {
       // What the log holds cannot be read now; the client may try again.
       if (isCurrent()) return this.#closeClient(toProxyError(error));
     }
-    if (!isCurrent()) return;
+  }
+
+  /** The client is given what comes as it comes. */
+  #caughtUp(): void {
     this.#behind = false;
     if (this.#finished) this.#closeClient();
-    this.#stir();
+    this.#waiting.stir();
   }
 
   /** Relays one upstream connection after the other; never rejects. */
@@ -410,11 +400,11 @@ export class EventStream {
     passing: readonly Outgoing[],
     oneLine: boolean,
   ): void | Promise<void> {
-    for (const { id, retry, data } of events) {
+    for (const { id, retry } of events) {
       if (id !== undefined) this.#upstreamId = id === "" ? undefined : id;
       if (retry !== undefined) this.#retryMs = retry;
-      if (data !== undefined) this.#pending.settle(data);
     }
+    this.#answers.take(events, passing, this.#seq);
     return this.#emit(passing, oneLine);
   }
 
@@ -438,7 +428,7 @@ export class EventStream {
       seq: this.#seq,
       upstreamId: this.#upstreamId,
       retryMs: this.#retryMs,
-      pending: this.#pending.all(),
+      ...this.#answers.mark,
       finished: this.#finished,
     };
   }
@@ -459,7 +449,7 @@ export class EventStream {
   /** The upstream connection of a stream that an earlier holder has left. */
   async #regain(): Promise<UpstreamBody | undefined> {
     if (!this.isSubscription) {
-      if (this.#pending.size === 0) return undefined;
+      if (this.#answers.complete) return undefined;
       if (this.#upstreamId === undefined) throw noAnswer();
     }
     this.#isRest = true;
@@ -495,6 +485,6 @@ export class EventStream {
       this.#attached?.finish(error);
       return this.end();
     }
-    await this.#emit(errorsFor(this.#pending.takeAll(), error));
+    await this.#emit(errorsFor(this.#answers.takeAll(this.#seq), error));
   }
 }

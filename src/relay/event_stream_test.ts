@@ -226,6 +226,17 @@ Deno.test("R57 live events that come during a replay follow it, once each", asyn
   }
 });
 
+Deno.test("R57 an event that is on its way when the client comes back reaches it", async () => {
+  const { upstream, stream, attachment } = setUp();
+  await relay.settled();
+  attachment.discard();
+  upstream.send(large(1, 1));
+  const reader = relay.sourceReader(stream.resume(0)!);
+  await reader.readAll();
+  assertEquals(numbers(reader), [1]);
+  stream.end();
+});
+
 /** A log that does not take the event `seq`. */
 function without(seq: number, log: EventLog): EventLog {
   return {

@@ -25,6 +25,13 @@ export function ended(): ProxyError {
   return new ProxyError("upstream_closed", sentence);
 }
 
+/** The answer has come, while nobody could take it. */
+export function notKept(): ProxyError {
+  const sentence =
+    "The answer to this request came while its client was away, and was not kept; the request may have run.";
+  return new ProxyError("upstream_closed", sentence);
+}
+
 /** A JSON-RPC error response as an event. */
 export function errorEvent(error: ProxyError, idText: string): Bytes {
   return encoder.encode(`event: message\ndata: ${errorText(error, idText)}\n\n`);

@@ -8,12 +8,13 @@
 import type { Timer } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
 import type { EventLog } from "../event_log/mod.ts";
+import { lostAnswers } from "./answers.ts";
 import { Attachment, HIGH_WATER_BYTES } from "./attachment.ts";
 import { keepAlive } from "./keep_alive.ts";
-import { gapComment } from "./notices.ts";
+import { gapNotice } from "./notices.ts";
 import type { RelayLimits } from "./limits.ts";
 import type { LiveStream } from "./live_streams.ts";
-import type { PeerWord } from "./stream_directory.ts";
+import type { PeerWord, StreamMark } from "./stream_directory.ts";
 import type { StreamTraffic } from "./traffic.ts";
 
 /** How often the holder is told that the client is still there, in milliseconds. */
@@ -29,6 +30,8 @@ export interface FollowedStreamOptions {
   readonly limits: RelayLimits;
   /** Counts what the client takes, as long as there is no heir, which counts by itself. */
   readonly traffic: StreamTraffic;
+  /** Where the answers on it are, as its mark says. */
+  readonly answered: () => Promise<StreamMark["answered"]>;
   /** Tells the holder. */
   readonly say: (word: PeerWord) => void;
   /**
@@ -192,7 +195,10 @@ export class FollowedStream implements LiveStream {
     const vouched = events.filter(({ seq }) => seq <= upTo);
     const last = vouched.at(-1)?.seq ?? upTo;
     if (last - this.#at !== vouched.length) {
-      this.#attachment.push(gapComment(this.#at, last));
+      const answered = await this.#options.answered() ?? [];
+      if (this.#over || this.#heir !== undefined) return;
+      const lost = lostAnswers(answered, this.#at, last, vouched);
+      this.#attachment.push(gapNotice(this.#at, last, lost));
     }
     for (const { seq, bytes } of vouched) this.#attachment.push(bytes, seq, 1);
     this.#at = last;

@@ -53,6 +53,7 @@ function setUp(
           maxAheadEvents: 100,
         },
         traffic: tally.begin("followed"),
+        answered: () => Promise.resolve([["7", 2]]),
         say: (word) => said.push(word),
         goOn,
         onOver: () => over++,
@@ -92,6 +93,22 @@ Deno.test("it gives what the holder vouches for, and nothing behind it", async (
   followed.end();
   await reader.readAll();
   assertEquals([reader.ending, over(), clock.timers], [null, 1, 0]);
+});
+
+Deno.test("R58 behind a gap stands an error for each request whose answer is in it", async () => {
+  for (const seq of [1, 2]) {
+    const { append, begin } = setUp({ seq, upTo: 3 });
+    append(1);
+    const followed = begin();
+    const reader = relay.sourceReader(followed.attachment);
+    await reader.readAll();
+    assertEquals(reader.events[0]!.comments[0]!.includes("gap"), true);
+    const errors = reader.events.flatMap(({ data }) =>
+      data === undefined ? [] : [JSON.parse(data)]
+    );
+    assertEquals(errors.map(({ id, error }) => [id, error.code]), seq === 1 ? [[7, -31502]] : []);
+    followed.end();
+  }
 });
 
 Deno.test("what the log does not have is told as a gap, and passed over", async () => {

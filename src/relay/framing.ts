@@ -204,6 +204,7 @@ function hasLineBreak(data: Uint8Array): boolean {
   return data.indexOf(LF) !== -1 || data.indexOf(CR) !== -1;
 }
 
-function isNumbered({ data, id, event }: Outgoing): boolean {
+/** Whether an event gets a number. */
+export function isNumbered({ data, id, event }: Outgoing): boolean {
   return data !== undefined || id !== undefined || event !== undefined;
 }

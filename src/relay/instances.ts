@@ -232,6 +232,7 @@ export class Instances {
         log,
         limits,
         traffic: how.tally.begin("followed"),
+        answered: async () => (await directory.find(session, name))?.mark.answered,
         say: (said) => directory.peers?.send(owner, name, { follower, ...said }),
         goOn: async (seq) => {
           if (await directory.isAlive(owner)) return "running";

@@ -6,7 +6,8 @@
 
 import { eventId } from "../event_log/mod.ts";
 import type { Bytes } from "../http/mod.ts";
-import { encodeEvent } from "../sse/mod.ts";
+import { encodeEvent, encodeEvents } from "../sse/mod.ts";
+import { errorsFor, notKept } from "./failure.ts";
 
 const SUBSCRIPTION_ID_KEY = "io.modelcontextprotocol/subscriptionId";
 
@@ -25,8 +26,8 @@ export function subscriptionOver(idText: string): Bytes {
   return encodeEvent({ event: "message", data });
 }
 
-/** A comment where events are missing (R80). */
-export function gapComment(after: number, upTo: number): Bytes {
+/** A comment where events are missing (R80), and an error for each request whose answer is among them (R58). */
+export function gapNotice(after: number, upTo: number, lost: readonly string[]): Bytes {
   const text = ` gap: of the events ${after + 1} to ${upTo} some are no longer held`;
-  return encodeEvent({ comments: [text] });
+  return encodeEvents([{ comments: [text] }, ...errorsFor(lost, notKept())]);
 }

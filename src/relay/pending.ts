@@ -8,6 +8,8 @@ import type { Bytes } from "../http/mod.ts";
 
 const decoder = new TextDecoder();
 
+const NONE: readonly string[] = [];
+
 /** How requests and notifications of the SDKs begin; what begins so is no response. */
 const METHOD = new TextEncoder().encode('{"method"');
 const VERSION_AND_METHOD = new TextEncoder().encode('{"jsonrpc":"2.0","method"');
@@ -26,11 +28,15 @@ export class Pending {
     return this.#idTexts.size;
   }
 
-  /** Takes the data of an event: if it holds answers, those requests have theirs. */
-  settle(data: Bytes): void {
-    if (this.#idTexts.size === 0 || data.length === 0) return;
-    if (beginsWith(data, data[2] === METHOD[2] ? METHOD : VERSION_AND_METHOD)) return;
-    for (const id of answeredIds(decoder.decode(data))) this.#settle(id);
+  /**
+   * Takes the data of an event: if it holds answers, those requests have theirs.
+   *
+   * @returns which
+   */
+  settle(data: Bytes): readonly string[] {
+    if (this.#idTexts.size === 0 || data.length === 0) return NONE;
+    if (beginsWith(data, data[2] === METHOD[2] ? METHOD : VERSION_AND_METHOD)) return NONE;
+    return answeredIds(decoder.decode(data)).flatMap((id) => this.#settle(id));
   }
 
   /** All that have no answer. */
@@ -45,12 +51,15 @@ export class Pending {
     return all;
   }
 
-  #settle(id: unknown): void {
+  #settle(id: unknown): readonly string[] {
     // Where there is one request the answer is to it, however the server spells the id.
-    if (this.#idTexts.size === 1) return this.#idTexts.clear();
+    if (this.#idTexts.size === 1) return this.takeAll();
     for (const idText of this.#idTexts) {
-      if (JSON.parse(idText) === id) return void this.#idTexts.delete(idText);
+      if (JSON.parse(idText) !== id) continue;
+      this.#idTexts.delete(idText);
+      return [idText];
     }
+    return NONE;
   }
 }
 

@@ -27,6 +27,8 @@ export interface StreamMark {
   readonly retryMs?: number | undefined;
   /** The exact texts of the ids of the requests that have no answer yet. */
   readonly pending: readonly string[];
+  /** The numbers of the events with the answers to the others; left out for none. */
+  readonly answered?: readonly (readonly [idText: string, seq: number])[] | undefined;
   /** Whether nothing more will come from upstream. */
   readonly finished: boolean;
 }

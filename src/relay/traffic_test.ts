@@ -64,6 +64,7 @@ function following() {
       log,
       limits,
       traffic,
+      answered: () => Promise.resolve(undefined),
       say: () => {},
       goOn: () => Promise.resolve(heirs.shift() ?? "running" as const),
       onOver: () => {},
