@@ -207,7 +207,7 @@ function wireRoute(
 
 /** The same route for clients of HTTP+SSE. */
 function wireHttpSse(
-  { abandoned, sseClients, timers, logger }: Parts,
+  { abandoned, book, sseClients, timers, logger }: Parts,
   { name, path, backOff }: Pick<RouteConfig, "name" | "path"> & {
     readonly backOff: RouteConfig["upstream"]["reconnect"];
   },
@@ -223,6 +223,7 @@ function wireHttpSse(
     ...common,
     messagesPath: paths.messages,
     abandoned,
+    book,
     backOff,
     logger,
     clock: timers,

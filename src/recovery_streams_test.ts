@@ -11,6 +11,7 @@ import {
   SessionCaller,
   type SessionUpstream,
   sessionUpstream,
+  sseCaller,
   streams,
   UNKNOWN,
   withProxy,
@@ -39,6 +40,7 @@ interface Speaker {
   readonly lastEventId: string | undefined;
   say(text: string): Promise<void>;
   breakOff(): void;
+  readonly closed: Promise<void>;
 }
 
 /** An upstream whose GET streams, and those of calls, a test writes; they break when it restarts. */
@@ -69,6 +71,7 @@ function speakingUpstream({ unknown = UNKNOWN, isDown = () => false }: {
         lastEventId: field("last-event-id"),
         say: (text) => to.write(`${text.length.toString(16)}\r\n${text}\r\n`),
         breakOff: () => to.close(),
+        closed: to.closed,
       };
       speakers.push(speaker);
       waiting.get(speakers.length - 1)?.(speaker);
@@ -76,6 +79,11 @@ function speakingUpstream({ unknown = UNKNOWN, isDown = () => false }: {
     },
   });
   const forgotten = new Set<string>();
+  const lose = () => {
+    upstream.forget();
+    for (const session of known) forgotten.add(session);
+    known.clear();
+  };
   return {
     ...upstream,
     [Symbol.asyncDispose]: upstream.close,
@@ -85,11 +93,11 @@ function speakingUpstream({ unknown = UNKNOWN, isDown = () => false }: {
       if (here !== undefined) return Promise.resolve(here);
       return new Promise((resolve) => waiting.set(index, resolve));
     },
+    /** Forgets all sessions; their streams stay open, as those of a server that lost its power do. */
+    lose,
     /** Forgets all sessions and breaks all streams. */
     restart() {
-      upstream.forget();
-      for (const session of known) forgotten.add(session);
-      known.clear();
+      lose();
       for (const { breakOff } of speakers) breakOff();
     },
   };
@@ -122,6 +130,55 @@ for (const [name, unknown] of [["404", UNKNOWN], ["400", LOST_400]] as const) {
     });
   });
 }
+
+Deno.test("R66 a GET stream that the lost session has left open goes on in the one made anew", async () => {
+  await using upstream = speakingUpstream();
+  await withProxy(reconnecting(upstream.url), async (proxy) => {
+    const client = await new SessionCaller(proxy).ready();
+    using stream = await listen(proxy.origin, client.id);
+    const before = await upstream.speaker(0);
+    upstream.lose();
+    assertEquals((await client.ask("ping")).status, 200);
+    await before.closed;
+    const after = await upstream.speaker(1);
+    assertEquals(after.session, "inner-2");
+    await after.say(event(null, progress(2)));
+    assertEquals(await nextData(stream), progress(2));
+  });
+});
+
+Deno.test("R66 so does the stream for a client of HTTP+SSE", async () => {
+  await using upstream = speakingUpstream();
+  await withProxy(reconnecting(upstream.url), async ({ origin }) => {
+    using caller = await sseCaller(origin);
+    await caller.start();
+    const before = await upstream.speaker(0);
+    upstream.lose();
+    await caller.post('{"jsonrpc":"2.0","id":5,"method":"ping"}');
+    assert((await caller.next()).includes('"id":5'));
+    await before.closed;
+    const after = await upstream.speaker(1);
+    assertEquals(after.session, "inner-2");
+    await after.say(event(null, progress(2)));
+    assertEquals(await caller.next(), progress(2));
+  });
+});
+
+Deno.test("R66 where nothing is kept the client's stream breaks off, and the next one is in the session made anew", async () => {
+  await using upstream = speakingUpstream();
+  const config = { eventLog: { store: "off" } };
+  await withProxy(reconnecting(upstream.url, { config }), async (proxy) => {
+    const client = await new SessionCaller(proxy).ready();
+    using stream = await listen(proxy.origin, client.id);
+    const before = await upstream.speaker(0);
+    upstream.lose();
+    assertEquals((await client.ask("ping")).status, 200);
+    await before.closed;
+    assertEquals(await stream.next(), "cut");
+    using again = await listen(proxy.origin, client.id);
+    assertEquals([again.status, (await upstream.speaker(1)).session], [200, "inner-2"]);
+  });
+});
 
 Deno.test("R66 a GET stream waits for an upstream that is away and goes on in a session made anew", async () => {
   let isDown = false;

@@ -102,7 +102,7 @@ function openServer(parts: Parts, config: Config, basis: ServerBasis): RouteServ
     httpClient: parts.httpClient,
   });
   const { upstream } = server;
-  const onRenewed = (session: Session) => book.renewed(session, upstream);
+  const onRenewed = (session: Session) => book.renewed(session);
   return {
     held: new Held(server, () => upstream.close(), () => server.whenIdle()),
     recovery: new Recovery({ upstream, sessions, logger, clock, onRenewed }),

@@ -23,6 +23,6 @@ export { refusal } from "./refusal.ts";
 export type { Front, FrontOptions, RequestFacts } from "./front.ts";
 export { streamableHttpFront } from "./streamable_http.ts";
 export type { InterceptorsOptions } from "./interceptors.ts";
-export { type ListenedTo, SessionStreamBook } from "./stream_book.ts";
+export { SessionStreamBook } from "./stream_book.ts";
 export { type ServedRoute, type StreamContext, Streams, type StreamsOptions } from "./streams.ts";
 export type { FrontUse } from "./use.ts";

@@ -286,6 +286,7 @@ function listen(client: SseSession, { headers, message }: UnderWay): void {
         const answer = await ask(lastEventId, ids);
         // R89: a server that offers no such stream says so once.
         hasNone = answer.status === 405;
+        route.book.listening(session, answer.body, begun.generation);
         return answer;
       },
       signal,

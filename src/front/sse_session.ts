@@ -20,6 +20,7 @@ import type { Followed } from "./exchanges.ts";
 import type { InterceptorsOptions } from "./interceptors.ts";
 import type { Recovery } from "./recovery.ts";
 import { Turns } from "./sse_relay.ts";
+import type { SessionStreamBook } from "./stream_book.ts";
 import type { SseStream } from "./sse_stream.ts";
 import { withRevision } from "./sse_fields.ts";
 import type { FrontUse } from "./use.ts";
@@ -34,6 +35,8 @@ export interface SseRouteOptions {
   readonly sessions: SessionTable;
   /** Makes sessions anew that the upstream has lost. */
   readonly recovery: Recovery;
+  /** What is known of the streams of all sessions. */
+  readonly book: SessionStreamBook;
   /** Tells the upstream of sessions that are over. */
   readonly abandoned: AbandonedSessions;
   /** What looks at messages; left out where nothing does. */

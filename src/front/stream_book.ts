@@ -6,25 +6,17 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { targetOfId } from "../http/mod.ts";
+import { ProxyError } from "../errors.ts";
 import { type SessionStreams, StreamTally, type StreamTraffic } from "../relay/mod.ts";
 import type { Session } from "../session/mod.ts";
-import type { Upstream, UpstreamBody } from "../upstream/mod.ts";
-
-/** Where a server speaks first. */
-export interface ListenedTo {
-  /** The server, or all of a route that are the same to clients. */
-  readonly at: Upstream;
-  /** The generation of the session there. */
-  readonly generation: number;
-}
+import type { UpstreamBody } from "../upstream/mod.ts";
 
 /** The streams of all sessions by their sessions. */
 export class SessionStreamBook {
   readonly #streams = new WeakMap<Session, SessionStreams>();
   readonly #tallies = new WeakMap<Session, StreamTally>();
-  /** What servers speak first on, and where that is. */
-  readonly #listening = new WeakMap<Session, Map<UpstreamBody, { at: Upstream; target: string }>>();
+  /** What servers speak first on, and the generations of the sessions that it was opened in. */
+  readonly #listening = new WeakMap<Session, Map<UpstreamBody, number>>();
 
   /** The streams of a session that are held here, the oldest first, and what has passed on them. */
   told(session: Session): Iterable<StreamTraffic> {
@@ -51,30 +43,29 @@ export class SessionStreamBook {
     return made;
   }
 
-  /** The server `at` speaks first on this body, in the upstream session of this generation. */
-  listening(session: Session, body: UpstreamBody, { at, generation }: ListenedTo): void {
+  /** The server speaks first on this body, in the upstream session of this generation. */
+  listening(session: Session, body: UpstreamBody, generation: number): void {
     // It was made anew while this stream was being opened.
-    if (generation < session.record.generation) return body.discard();
-    const bodies = this.#listening.get(session) ??
-      new Map<UpstreamBody, { at: Upstream; target: string }>();
-    this.#listening.set(session, bodies.set(body, { at, target: targetOf(session) }));
+    if (generation < session.record.generation) return body.breakOff(lost());
+    const bodies = this.#listening.get(session) ?? new Map<UpstreamBody, number>();
+    this.#listening.set(session, bodies.set(body, generation));
     body.whenOver(() => void bodies.delete(body));
   }
 
   /**
-   * The upstream session was made anew at the server `at`. Where that is another one than before, or another
-   * target, the one before may hold its streams open all the same, being drained or hung: they are taken for
-   * broken, and so go on at the new one.
+   * The upstream session was made anew. The server before, or the same one that has lost the session, may hold
+   * its streams open all the same, being drained, hung, or cut from the network: they are taken for broken, and
+   * so go on in the new session.
    */
-  renewed(session: Session, at: Upstream): void {
-    const target = targetOf(session);
+  renewed(session: Session): void {
+    const { generation } = session.record;
     for (const [body, from] of [...this.#listening.get(session) ?? []]) {
-      if (from.at !== at || from.target !== target) body.discard();
+      if (from < generation) body.breakOff(lost());
     }
   }
 }
 
-/** The target that a session is at. */
-function targetOf({ record }: Session): string {
-  return targetOfId(record.upstreamId);
+function lost(): ProxyError {
+  const sentence = "The upstream server has lost the session of this stream.";
+  return new ProxyError("upstream_closed", sentence);
 }

@@ -139,6 +139,9 @@ export class Streams {
   begin(body: UpstreamBody, context: StreamContext): AnswerSource {
     const { session, idText, requestIds, isSubscription, inspect, first } = context;
     const streams = session && this.#of(session);
+    const generation = context.generation ?? session?.record.generation;
+    const speaksFirst = session !== undefined && requestIds.length === 0;
+    if (speaksFirst) this.#book.listening(session, body, generation!);
     if (streams === undefined) {
       const { clock, keepAliveMs, maxEventBytes } = this.#options.limits;
       const source = inspect === undefined
@@ -158,8 +161,7 @@ export class Streams {
         traffic,
       });
     }
-    const generation = context.generation ?? session!.record.generation;
-    if (requestIds.length === 0) this.#follow(session!, body, this.#options, generation);
+    if (speaksFirst) holdFor(body, this.#options);
     return streams.open({
       body,
       requestIds,
@@ -201,18 +203,6 @@ export class Streams {
   listenRefused(session: Session): void {
     const streams = this.#of(session);
     if (streams !== undefined) streams.listenRefused = true;
-  }
-
-  /** Keeps the upstream open for a body on which the server speaks first, and lets the book end it. */
-  #follow(
-    session: Session,
-    body: UpstreamBody,
-    { use, upstream }: ServedRoute,
-    generation: number,
-  ): void {
-    this.#book.listening(session, body, { at: upstream, generation });
-    const release = use?.hold();
-    if (release !== undefined) body.whenOver(release);
   }
 
   /** How a stream of a session reaches the upstream again, and what it keeps open until it is over. */
@@ -271,7 +261,10 @@ export class Streams {
           return upstream.listen(again);
         },
       );
-    if (!answersRequests) this.#follow(session, settled.body, served, begun.generation);
+    if (!answersRequests) {
+      this.#book.listening(session, settled.body, begun.generation);
+      holdFor(settled.body, served);
+    }
     return settled;
   }
 
@@ -310,6 +303,12 @@ export class Streams {
         instances,
       }));
   }
+}
+
+/** Keeps the upstream open for a body on which the server speaks first. */
+function holdFor(body: UpstreamBody, { use }: ServedRoute): void {
+  const release = use?.hold();
+  if (release !== undefined) body.whenOver(release);
 }
 
 function begunAnew(begun: Begun, generation: number, ids: number): void {
