@@ -53,6 +53,8 @@ export interface EventStreamOptions extends StreamEntry {
   readonly traffic?: StreamTraffic | undefined;
   /** Told when nobody reads it any more, or when somebody does again. */
   readonly onAttended: (stream: EventStream, attended: boolean) => void;
+  /** Told once when nothing more will come from upstream. */
+  readonly onFinished: (stream: EventStream) => void;
   /** Told once when it is gone for good. */
   readonly onOver: (stream: EventStream) => void;
 }
@@ -329,7 +331,10 @@ export class EventStream {
     }
     (body ?? this.#body)?.discard();
     this.#finished = true;
-    if (!this.#over) this.#keeper.mark(this.#mark());
+    if (!this.#over) {
+      this.#keeper.mark(this.#mark());
+      this.#options.onFinished(this);
+    }
     if (this.#attached !== undefined && !this.#behind) this.#closeClient();
     this.#options.reconnect.failed();
   }

@@ -55,6 +55,7 @@ function setUp(
       onSessionGone: () => told.push("gone"),
     }),
     onAttended: (_, attended) => told.push(attended ? "attended" : "unattended"),
+    onFinished: () => {},
     onOver: () => told.push("over"),
   });
   const attachment = stream.start(upstreams[0]!.body);

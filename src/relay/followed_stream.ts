@@ -83,6 +83,11 @@ export class FollowedStream implements LiveStream {
     return this.#options.name;
   }
 
+  /** See `LiveStream`. */
+  get finished(): boolean {
+    return this.#close !== undefined;
+  }
+
   /** The holder says something. */
   hear(word: PeerWord): void {
     if (word.say === "more") this.#upTo = Math.max(this.#upTo, word.upTo);

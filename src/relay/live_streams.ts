@@ -8,20 +8,24 @@ import type { ProxyError } from "../errors.ts";
 
 /** What is known of a stream here. */
 export interface LiveStream {
+  /** Whether nothing more will come on it. */
+  readonly finished: boolean;
   /** Ends it for good. */
   end(): void;
   /** Lets go of it here, as broken off: who reads it may come back for the rest, perhaps elsewhere. */
   release(failure: ProxyError): void;
 }
 
-/** Most streams that nobody reads, over all sessions; the oldest gives way. */
+/** Most streams that nobody reads, over all sessions; the oldest with nothing more to come gives way. */
 export const MAX_UNATTENDED_IN_ALL = 10_000;
 
 /** All streams of an app. */
 export class LiveStreams {
   readonly #all = new Set<LiveStream>();
-  /** Those that nobody reads, the longest first. */
-  readonly #unattended = new Set<LiveStream>();
+  /** Those that nobody reads and on which more may come, the longest unattended first. */
+  readonly #awaited = new Set<LiveStream>();
+  /** Those that nobody reads and on which nothing more will come, the longest so first. */
+  readonly #finished = new Set<LiveStream>();
   readonly #maxUnattended: number;
 
   /** None yet. */
@@ -36,7 +40,7 @@ export class LiveStreams {
 
   /** How many of them nobody reads. */
   get unattended(): number {
-    return this.#unattended.size;
+    return this.#awaited.size + this.#finished.size;
   }
 
   /** There is one more. */
@@ -47,15 +51,28 @@ export class LiveStreams {
   /** There is one less. */
   remove(stream: LiveStream): void {
     this.#all.delete(stream);
-    this.#unattended.delete(stream);
+    this.#read(stream);
   }
 
   /** Nobody reads it any more, or somebody does again. */
   attended(stream: LiveStream, attended: boolean): void {
-    this.#unattended.delete(stream);
+    this.#read(stream);
     if (attended) return;
-    this.#unattended.add(stream);
-    if (this.#unattended.size > this.#maxUnattended) this.#unattended.values().next().value?.end();
+    (stream.finished ? this.#finished : this.#awaited).add(stream);
+    if (this.unattended <= this.#maxUnattended) return;
+    const [givesWay = this.#awaited.values().next().value] = this.#finished;
+    givesWay?.end();
+  }
+
+  /** Nothing more will come on it. */
+  finished(stream: LiveStream): void {
+    if (this.#awaited.delete(stream)) this.#finished.add(stream);
+  }
+
+  /** It is not among those that nobody reads. */
+  #read(stream: LiveStream): void {
+    this.#awaited.delete(stream);
+    this.#finished.delete(stream);
   }
 
   /** Lets go of all of them, as broken off: who reads one may come back for the rest. */

@@ -132,6 +132,7 @@ export class SessionStreams {
         traffic.attended = attended;
         this.#attended(which, attended);
       },
+      onFinished: (which) => live.finished(which),
       onOver: (which) => {
         traffic.close();
         this.#streams.delete(which.name);

@@ -115,6 +115,35 @@ Deno.test("R86 all sessions together hold so many, and the oldest of all gives w
   other.close();
 });
 
+Deno.test("R54 R86 finished streams of other sessions give way before one that is still to be answered", async () => {
+  for (const isAway of [true, false]) {
+    const { session, newSession, open, live } = setUp(4);
+    const other = newSession();
+    const going = open();
+    await going.reader.readAll();
+    const { id } = going.reader.events[0]!;
+    going.attachment.discard();
+    for (let number = 0; number < 3; number++) {
+      const one = open(other);
+      // Its client may leave before the answer, or read it to its end.
+      if (isAway) one.attachment.discard();
+      one.upstream.send(event(null, result(7)));
+      one.upstream.body.finish();
+      await relay.settled();
+      await one.reader.readAll();
+    }
+    for (let number = 0; number < 4; number++) await answered(open(other));
+    assertEquals([session.size, live.unattended], [1, 4]);
+    going.upstream.send(event(null, result(7)));
+    going.upstream.body.finish();
+    await relay.settled();
+    assertEquals([session.size, live.unattended], [1, 4]);
+    assertEquals(await read(relay.resume(session, id!)), [result(7)]);
+    session.close();
+    other.close();
+  }
+});
+
 Deno.test("R86 20,000 calls of one session leave log and streams within their bounds", async () => {
   const { session, open, live, log, clock, sum, tally } = setUp();
   for (let number = 0; number < 20_000; number++) {
