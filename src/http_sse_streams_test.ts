@@ -67,3 +67,16 @@ Deno.test("the server's own stream is asked for until it is there, also where th
     assertEquals(refused.size, 0);
   });
 });
+
+Deno.test("the server's own stream is opened again however often the server ends it in silence", async () => {
+  await using upstream = eventServer({ sessionId: INNER });
+  const reconnect = { attempts: 2, initialDelayMs: 1, maxDelayMs: 60_000 };
+  const upstreamConfig = { reconnect, era: "both" };
+  await withProxy({ upstream: upstream.url, upstreamConfig }, async ({ origin }) => {
+    using caller = await sseCaller(origin);
+    await caller.start();
+    for (let number = 0; number < 5; number++) await (await upstream.stream(number)).end();
+    await (await upstream.stream(5)).send(event(null, progress(1)));
+    assertEquals(await caller.next(), progress(1));
+  });
+});

@@ -242,6 +242,50 @@ for (const how of ["is larger than a stream may hold", "was pushed out by those 
   });
 }
 
+Deno.test("R80 a GET stream that was given up is opened anew, behind a gap, for its own session alone", async () => {
+  let isDown = false;
+  await using upstream = eventServer({
+    otherwise: async ({ line }, to) => {
+      if (!isDown || !line.startsWith("GET")) return false;
+      await to.write("HTTP/1.1 503 Later\r\ncontent-length: 0\r\n\r\n");
+      return true;
+    },
+  });
+  await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {
+    const [session, another] = [await openSession(origin), await openSession(origin)];
+    using stream = await listen(origin, session);
+    const server = await upstream.stream(0);
+    await server.send(event("up-1", progress(1)));
+    await stream.next();
+    const { id } = await stream.next() as { id: string };
+    isDown = true;
+    server.breakOff();
+    assertEquals(await stream.next(), "cut");
+    isDown = false;
+    for (
+      const [whose, forged] of [
+        [another, id],
+        [session, id.replace(/1$/, "2")],
+        [session, `${"A".repeat(22)}.0`],
+      ] as const
+    ) {
+      using refused = await listen(origin, whose, forged);
+      assertEquals(refused.status, 400, forged);
+    }
+    for (const number of [1, 2]) {
+      using again = await listen(origin, session, id);
+      assertEquals(again.status, 200);
+      const { request, send } = await upstream.stream(number);
+      assertEquals(request.field("last-event-id"), undefined);
+      await send(event("up-1", progress(2)));
+      const [priming, gap, next] = [await again.next(), await again.next(), await again.next()];
+      assertEquals((priming as { data: string }).data, "");
+      assertMatch((gap as { comments: string[] }).comments[0]!, /^ gap: /);
+      assertEquals((next as { data: string }).data, progress(2));
+    }
+  });
+});
+
 Deno.test("a client that comes back to the server's stream without an event id gets what it missed", async () => {
   await using upstream = eventServer();
   await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {

@@ -135,6 +135,8 @@ function clientAnswer(
         call,
         inspect: interceptors?.inspect(call),
         first: interceptors?.first(),
+        isBehindGap: passage.expected === "stream" &&
+          passage.arrival.request.headers.get("last-event-id") !== null,
       });
       if (passing instanceof Attachment) followed = passing;
       if (passing instanceof PassingStream) followed = endingWith(passing, body);

@@ -185,6 +185,7 @@ export class SseExchange {
         lastEventId !== undefined && session.record.generation === generation,
       listen: (lastEventId) => upstream.listen({ ...call, lastEventId: fieldOf(lastEventId) }),
       signal: this.#one.control.signal,
+      standing: false,
     };
     const end = await followStream(this.#client, answer.body, follow);
     if (pending.size > 0) throw end ?? noAnswer();
@@ -209,6 +210,8 @@ interface Follow {
   readonly mayGoOn: (lastEventId: string | undefined) => boolean;
   readonly listen: (lastEventId: string | undefined, ids: number) => Promise<UpstreamAnswer>;
   readonly signal: CancelSignal;
+  /** See `Reconnect`. */
+  readonly standing: boolean;
 }
 
 /**
@@ -224,8 +227,8 @@ async function followStream(
   follow: Follow,
 ): Promise<unknown> {
   const { clock, backOff } = client.route;
-  const { listen, signal } = follow;
-  const reconnect = new Reconnect({ clock, backOff, listen, onSessionGone: () => {} });
+  const { listen, signal, standing } = follow;
+  const reconnect = new Reconnect({ clock, backOff, listen, standing, onSessionGone: () => {} });
   const relay = follow.relay((withIds) => reconnect.delivered(withIds));
   const stop = () => reconnect.stop();
   signal.addEventListener("abort", stop);
@@ -290,6 +293,7 @@ function listen(client: SseSession, { headers, message }: UnderWay): void {
         return answer;
       },
       signal,
+      standing: true,
     });
     if (failure !== undefined) throw failure;
   };

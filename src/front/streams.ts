@@ -17,6 +17,7 @@ import {
   InspectedStream,
   type Instances,
   type LiveStreams,
+  NEW_STREAM_NOTICE,
   type NewStream,
   type Outgoing,
   PassingStream,
@@ -92,6 +93,8 @@ export interface StreamContext {
   readonly inspect?: Inspect | undefined;
   /** Events ahead of all others. */
   readonly first?: readonly Outgoing[] | undefined;
+  /** Whether its client comes from a stream that is gone. */
+  readonly isBehindGap?: boolean | undefined;
 }
 
 /** A stream that is to be opened again. */
@@ -166,7 +169,7 @@ export class Streams {
       body,
       requestIds,
       inspect,
-      first,
+      first: context.isBehindGap ? [NEW_STREAM_NOTICE, ...first ?? []] : first,
       clientPolls: (session?.revision ?? "") >= POLLING_REVISION,
       ...this.#upstreamOf(session!, context),
     });

@@ -15,6 +15,7 @@ export { type Inspect, type InspectedOptions, InspectedStream } from "./inspect.
 export { type LiveStream, LiveStreams } from "./live_streams.ts";
 export { keepAlive, type Silent } from "./keep_alive.ts";
 export type { RelayLimits } from "./limits.ts";
+export { NEW_STREAM_NOTICE } from "./notices.ts";
 export { Pending } from "./pending.ts";
 export { type PassingOptions, PassingStream, type Pieces } from "./passing_stream.ts";
 export { Reconnect, type ReconnectOptions } from "./reconnect.ts";

@@ -8,6 +8,7 @@ import { eventId } from "../event_log/mod.ts";
 import type { Bytes } from "../http/mod.ts";
 import { encodeEvent, encodeEvents } from "../sse/mod.ts";
 import { errorsFor, notKept } from "./failure.ts";
+import type { Outgoing } from "./framing.ts";
 
 const SUBSCRIPTION_ID_KEY = "io.modelcontextprotocol/subscriptionId";
 
@@ -31,3 +32,8 @@ export function gapNotice(after: number, upTo: number, lost: readonly string[]):
   const text = ` gap: of the events ${after + 1} to ${upTo} some are no longer held`;
   return encodeEvents([{ comments: [text] }, ...errorsFor(lost, notKept())]);
 }
+
+/** A comment ahead of a stream that takes the place of one which is gone (R80). */
+export const NEW_STREAM_NOTICE: Outgoing = {
+  comments: [" gap: the stream of the last event is no longer held; this is a new one"],
+};

@@ -22,6 +22,11 @@ export interface ReconnectOptions {
    * by their letters may be of two sessions, in each of which a server counts anew.
    */
   readonly listen: (lastEventId: string | undefined, ids: number) => Promise<UpstreamAnswer>;
+  /**
+   * Whether the stream has no end of its own, so that the server, or who stands before it, may close it
+   * whenever it is silent: attempts are counted anew once it was opened, and only the waits grow.
+   */
+  readonly standing?: boolean | undefined;
   /** Told when the upstream does not know the session any more. */
   readonly onSessionGone: () => void;
 }
@@ -32,7 +37,10 @@ const LATER: ReadonlySet<number> = new Set([409, 425, 429, 500, 502, 503, 504]);
 /** The attempts for one stream. */
 export class Reconnect {
   readonly #options: ReconnectOptions;
+  /** Attempts without an event in between: each may wait longer than the one before. */
   #attempt = 0;
+  /** Those of them that count against the most there may be. */
+  #counted = 0;
   #ids = 0;
   #openedMs = Infinity;
   #stop: (() => void) | undefined;
@@ -45,7 +53,7 @@ export class Reconnect {
 
   /** Something came, event ids among it or not: the next break is a new one. */
   delivered(withIds = false): void {
-    this.#attempt = 0;
+    this.#attempt = this.#counted = 0;
     if (withIds) this.#ids++;
   }
 
@@ -72,12 +80,15 @@ export class Reconnect {
   ): Promise<UpstreamBody | undefined> {
     const { clock, backOff } = this.#options;
     // One that was open for long may have had nothing to say.
-    if (clock.monotonicMs() - this.#openedMs >= backOff.maxDelayMs) this.#attempt = 0;
+    if (clock.monotonicMs() - this.#openedMs >= backOff.maxDelayMs) {
+      this.#attempt = this.#counted = 0;
+    }
     let failure: ProxyError | undefined;
-    while (this.#attempt < backOff.attempts) {
+    while (this.#counted < backOff.attempts) {
       // It may have been stopped while it was opened.
       if (isOver()) return undefined;
       const random = clock.randomBytes(1)[0]! / 256;
+      this.#counted++;
       await this.#wait(delayBefore(this.#attempt++, retryMs, random, backOff));
       if (isOver()) return undefined;
       const opened = await this.#open(lastEventId);
@@ -111,6 +122,7 @@ export class Reconnect {
     const { status, kind, body } = answer;
     if (status === 200 && kind === "sse") {
       this.#openedMs = this.#options.clock.monotonicMs();
+      if (this.#options.standing) this.#counted = 0;
       return body;
     }
     body.discard();

@@ -16,7 +16,7 @@ class FixedRandomClock extends ManualClock {
   }
 }
 
-function setUp(answers: Answer[], backOff: Partial<BackOff> = {}) {
+function setUp(answers: Answer[], backOff: Partial<BackOff> = {}, standing = false) {
   const clock = new FixedRandomClock();
   const asked: (string | undefined)[] = [];
   const askedMs: number[] = [];
@@ -39,6 +39,7 @@ function setUp(answers: Answer[], backOff: Partial<BackOff> = {}) {
       return Promise.resolve(relay.answerWith(filled.body, answer === "json" ? 200 : answer, kind));
     },
     onSessionGone: () => gone++,
+    standing,
   });
   return {
     clock,
@@ -183,4 +184,20 @@ Deno.test("R57 a stream that was open for long before it broke begins its attemp
     await pass(1);
     assertEquals(await second, given);
   }
+});
+
+Deno.test("R69 a standing stream that is closed in silence is opened however often, after longer and longer waits", async () => {
+  const silent: Answer[] = Array(8).fill(200);
+  const { after, asked, askedMs, pass, clock } = setUp([...silent, 503, 503, 503], {}, true);
+  clock.byte = 128;
+  for (let times = 0; times < 8; times++) {
+    const opening = after();
+    await pass(500);
+    await opening;
+  }
+  assertEquals([asked.length, askedMs.at(-1)! - askedMs.at(-2)!], [8, 500]);
+  const failing = assertRejects(() => after(), ProxyError, "503");
+  for (let times = 0; times < 3; times++) await pass(500);
+  await failing;
+  assertEquals([asked.length, clock.timers], [11, 0]);
 });

@@ -6,7 +6,7 @@
 
 import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
-import { type EventLog, newStreamId, parseEventId } from "../event_log/mod.ts";
+import { type EventId, type EventLog, newStreamId, parseEventId } from "../event_log/mod.ts";
 import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
 import type { Attachment } from "./attachment.ts";
 import type { BackOff } from "./back_off.ts";
@@ -23,6 +23,9 @@ import type { StreamTally } from "./traffic.ts";
 
 /** Streams of a session that nobody reads, kept so that they can be resumed; the oldest gives way. */
 export const MAX_UNATTENDED_STREAMS = 64;
+
+/** Streams of a session that are gone and on which the server spoke first, of which is known that they were. */
+export const MAX_GONE_STREAMS = 64;
 
 /** What the streams of a session share. */
 export interface SessionStreamsOptions {
@@ -88,6 +91,8 @@ export class SessionStreams {
   readonly #streams = new Map<string, EventStream>();
   /** Those that nobody reads, the longest first. */
   readonly #unattended = new Set<EventStream>();
+  /** The newest events of streams that are gone and on which the server spoke first, the oldest first. */
+  readonly #gone = new Map<string, number>();
   #closed = false;
   /** Whether the upstream said that it offers no stream on which it speaks first (R89). */
   listenRefused = false;
@@ -126,6 +131,7 @@ export class SessionStreams {
         backOff: backOff ?? this.#options.backOff,
         listen: (lastEventId, ids) => listen(lastEventId, made.attended, ids),
         onSessionGone,
+        standing: stream.requestIds.length === 0,
       }),
       traffic,
       onAttended: (which, attended) => {
@@ -137,6 +143,7 @@ export class SessionStreams {
         traffic.close();
         this.#streams.delete(which.name);
         this.#unattended.delete(which);
+        if (which.isSubscription) this.#hasGone(which);
         live.remove(which);
         instances?.drop(which);
         onOver?.();
@@ -157,20 +164,40 @@ export class SessionStreams {
     return { restore, tally: this.#options.tally };
   }
 
+  #hasGone({ name, newest }: EventStream): void {
+    this.#gone.delete(name);
+    this.#gone.set(name, newest);
+    const [oldest] = this.#gone.keys();
+    if (this.#gone.size > MAX_GONE_STREAMS) this.#gone.delete(oldest!);
+  }
+
   /**
    * What came behind the event that a client names in `Last-Event-ID`, and what comes, on that event's
-   * stream and no other, whichever instance holds it.
+   * stream and no other, whichever instance holds it. Undefined where the server spoke first on that stream
+   * and it is gone: another one is to be opened, behind a gap (R80).
    *
    * @throws {ProxyError} `event_not_found` where the session has no such event (R79, R80)
    */
-  resume(lastEventId: string, how: RestoredStream): Attachment | Promise<Attachment> {
+  resume(
+    lastEventId: string,
+    how: RestoredStream,
+  ): Attachment | undefined | Promise<Attachment | undefined> {
     const { session, instances } = this.#options;
     const id = parseEventId(lastEventId);
     if (id === undefined) throw notFound();
     const here = this.#streams.get(id.stream);
-    if (here !== undefined || instances === undefined) return here?.resume(id.seq) ?? refuse();
+    if (here !== undefined || instances === undefined) {
+      return here?.resume(id.seq) ?? this.#refuseUnlessGone(id);
+    }
     return this.#unlessClosed(instances.resume(session, id.stream, id.seq, this.#restored(how)))
-      .then((attachment) => attachment ?? refuse());
+      .then((attachment) => attachment ?? this.#refuseUnlessGone(id));
+  }
+
+  #refuseUnlessGone({ stream, seq }: EventId): undefined {
+    const newest = this.#gone.get(stream);
+    if (newest === undefined || seq > newest || this.#closed || this.listenRefused) {
+      throw notFound();
+    }
   }
 
   /** What was restored for a session that has ended meanwhile ends too. */
@@ -213,10 +240,6 @@ export class SessionStreams {
       this.#givesWay()?.end();
     }
   }
-}
-
-function refuse(): never {
-  throw notFound();
 }
 
 function notFound(): ProxyError {

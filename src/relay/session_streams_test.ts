@@ -5,7 +5,7 @@ import { ManualClock, relay, streams } from "../testing/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 import type { Attachment } from "./attachment.ts";
 import { LiveStreams } from "./live_streams.ts";
-import { MAX_UNATTENDED_STREAMS, SessionStreams } from "./session_streams.ts";
+import { MAX_GONE_STREAMS, MAX_UNATTENDED_STREAMS, SessionStreams } from "./session_streams.ts";
 import { StreamTally } from "./traffic.ts";
 
 const { event, progress, result } = streams;
@@ -215,6 +215,29 @@ Deno.test("R79 R80 resume() knows the events of its session alone, and none that
   assertThrows(() => relay.resume(newSession(), id), ProxyError);
   assertEquals(reader.ending, undefined);
   session.close();
+});
+
+Deno.test("R80 resume() has another stream opened for a subscription that is gone, of so many and no more", async () => {
+  const { session, open, clock, newSession } = setUp();
+  const ids: string[] = [];
+  for (let number = 0; number <= MAX_GONE_STREAMS; number++) {
+    const { reader, attachment } = open(session, []);
+    await reader.readAll();
+    ids.push(reader.events[0]!.id!);
+    attachment.discard();
+    clock.advance(1_000);
+  }
+  assertEquals(session.size, 0);
+  assertEquals(relay.resume(session, ids[1]!), undefined);
+  assertEquals(relay.resume(session, ids.at(-1)!), undefined);
+  // A call is not sent again.
+  const call = await answered(open());
+  clock.advance(1_000);
+  const unknown = [ids[0]!, ids[1]!.replace(/0$/, "1"), call];
+  for (const text of unknown) assertThrows(() => relay.resume(session, text), ProxyError);
+  assertThrows(() => relay.resume(newSession(), ids[1]!), ProxyError);
+  session.listenRefused = true;
+  assertThrows(() => relay.resume(session, ids[1]!), ProxyError);
 });
 
 Deno.test("comeBack() gives the server's own stream behind what was taken, the longest unattended first", async () => {
