@@ -8,6 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import {
   exchange,
   ManualClock,
+  type RawResponse,
   sessionUpstream,
   sse,
   sseCaller,
@@ -119,6 +120,42 @@ Deno.test("R49 R53 a client that does not read pauses the upstream, and is dropp
       await sending;
     },
   );
+});
+
+Deno.test("R49 R53 errors wait for a client that does not read within the bounds of what is under way", async () => {
+  const MAX_POSTS = 60;
+  const clock = new ManualClock();
+  const config = { limits: { clientWriteTimeoutMs: 1_000, keepAliveMs: 0 } };
+  // Nobody listens there: each request fails, and its error names an id of a megabyte.
+  const upstream = "http://127.0.0.1:1/mcp";
+  await withProxy(streams.reconnecting(upstream, { clock, config }), async ({ origin, logs }) => {
+    using reader = await sseCaller(origin);
+    using caller = await sseCaller(origin);
+    const ping = (id: number) =>
+      `{"jsonrpc":"2.0","id":"${id}${"x".repeat(1_000_000)}","method":"ping"}`;
+    let accepted = 0;
+    let refused: RawResponse | undefined;
+    while (refused === undefined && accepted < MAX_POSTS) {
+      const response = await caller.post(ping(accepted));
+      if (response.status === 202) accepted++;
+      else refused = response;
+    }
+    assertEquals([refused?.status, refused?.headers.get("retry-after")], [429, "1"]);
+    // Others are not kept from anything.
+    assertEquals((await reader.post(ping(0))).status, 202);
+    assertEquals(JSON.parse(await reader.next()).error.code, -31502);
+    const answered = new Set<number>();
+    for (let at = 0; at < accepted; at++) {
+      answered.add(parseInt(JSON.parse(await caller.next()).id));
+    }
+    assertEquals(answered.size, accepted, "an error was lost or came twice");
+    for (let at = 0; (await caller.post(ping(at))).status === 202; at++) assert(at < MAX_POSTS);
+    for (let at = 0; (await caller.post(call(at))).status !== 404; at++) {
+      assert(at < 200, "its stream goes on");
+      clock.advance(100);
+    }
+    assert(logs.some((line) => line.includes("took nothing of its answer")));
+  });
 });
 
 Deno.test("R68 a stopping proxy lets calls finish and then ends the stream", async () => {

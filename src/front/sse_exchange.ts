@@ -54,7 +54,7 @@ export class SseExchange {
       if (sent !== undefined && !this.#client.over) await this.#send(sent, ready);
     } catch (error) {
       if (this.#opens) this.#client.notOpened();
-      this.#fail(error);
+      await this.#fail(error);
     }
     // Also where the server could not hear it: a client says that once, and this transport tells it nothing.
     if (sent?.message.method === "notifications/initialized") listen(this.#client, this.#one);
@@ -191,13 +191,23 @@ export class SseExchange {
     if (pending.size > 0) throw end ?? noAnswer();
   }
 
-  #fail(thrown: unknown): void {
-    const { route, principal, stream, over } = this.#client;
-    const { idText } = this.#one.message;
-    if (this.#one.cancelled || this.#one.unwanted || over) return;
+  /**
+   * Tells the client. Until that has room the message stays under way: nothing else bounds what waits for one
+   * that does not read (R49).
+   */
+  async #fail(thrown: unknown): Promise<void> {
+    const { route, principal, stream } = this.#client;
+    const { idText, kind } = this.#one.message;
+    if (this.#isForNobody) return;
     const error = logFailure(route, principal, thrown);
-    if (this.#one.message.kind !== "request" || idText === undefined) return;
-    stream.sendNow({ event: "message", data: errorBody(error.withId(idText)) });
+    if (kind !== "request" || idText === undefined) return;
+    await stream.room();
+    if (this.#isForNobody) return;
+    await stream.send([{ event: "message", data: errorBody(error.withId(idText)) }]);
+  }
+
+  get #isForNobody(): boolean {
+    return this.#one.cancelled || this.#one.unwanted || this.#client.over;
   }
 }
 

@@ -49,9 +49,7 @@ export class SseStream {
 
   /** Resolves when the client has room, or has gone. Whoever reads for it reads nothing before. */
   async room(): Promise<void> {
-    while (this.body.full && !this.#over) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+    while (this.#isFull) await this.#wakened();
   }
 
   /** Writes events, in one piece, once there is room. */
@@ -61,7 +59,8 @@ export class SseStream {
 
   /** Writes events that are encoded already. */
   async write(bytes: Bytes, events: number): Promise<void> {
-    await this.room();
+    // Looked at and filled in one go: several may have waited for the same room.
+    while (this.#isFull) await this.#wakened();
     this.body.push(bytes, undefined, events);
   }
 
@@ -75,8 +74,16 @@ export class SseStream {
     this.body.finish();
   }
 
+  get #isFull(): boolean {
+    return this.body.full && !this.#over;
+  }
+
+  #wakened(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
   #wake(): void {
-    if (this.body.full && !this.#over) return;
+    if (this.#isFull) return;
     for (const wake of this.#waiting.splice(0)) wake();
   }
 }
