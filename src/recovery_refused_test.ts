@@ -16,6 +16,7 @@ import {
   rpcError,
   SessionCaller,
   sessionUpstream,
+  sseCaller,
   withProxy,
 } from "./testing/mod.ts";
 
@@ -138,6 +139,40 @@ Deno.test("R66 an upstream that goes in the middle of a recovery: 502, and a lat
       }
       assertEquals(told.at(-1), "ping@inner-4");
     });
+  }
+});
+
+Deno.test("R60 R64 a 404 that answers the request by its id is the client's answer: sent once, and the session stays", async () => {
+  const error = rpcError(-32602, "Unknown resource for this tool");
+  for (const from of ["dedicated", "shared", "http+sse"]) {
+    await using upstream = sessionUpstream({
+      instead: async ({ method, message: { id } }, to) => {
+        if (method !== "tools/call") return false;
+        await to.write(jsonAnswer(JSON.stringify({ ...JSON.parse(error), id }), {}, "404 N"));
+        return true;
+      },
+    });
+    if (from === "http+sse") {
+      await withProxy({ upstream: upstream.url }, async ({ origin }) => {
+        using client = await sseCaller(origin);
+        await client.start();
+        await client.post('{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}');
+        assertEquals(JSON.parse(await client.next()), JSON.parse(error));
+      });
+    } else {
+      await withProxy(
+        { upstream: upstream.url, upstreamConfig: { sessions: from } },
+        async (proxy) => {
+          const client = await new SessionCaller(proxy).ready();
+          const { status, text } = await client.ask("tools/call", { name: "t" });
+          assertEquals([status, JSON.parse(text)], [404, JSON.parse(error)]);
+          assertEquals((await client.ask("ping")).status, 200);
+        },
+      );
+    }
+    const told = upstream.told();
+    assertEquals(told.filter((what) => what.startsWith("tools/call")), ["tools/call@inner-1"]);
+    assertEquals(told.filter((what) => what === "initialize").length, 1);
   }
 });
 

@@ -204,7 +204,7 @@ function endedMeanwhile(): ProxyError {
 /** What follows where the upstream may have lost the session: the same request in one made anew. */
 function recovered(
   { recovery }: FrontOptions,
-  { session, expected, onlyResponses }: Passage,
+  { session, expected, onlyResponses, idText }: Passage,
   generation: number,
   answer: UpstreamAnswer,
   call: UpstreamCall,
@@ -214,7 +214,8 @@ function recovered(
     return recovery.ended(session!, generation, answer, call, send);
   }
   if (expected === "stream") return recovery.listenAgain(session!, generation, answer, call, send);
-  return recovery.again(session!, generation, answer, call, onlyResponses ? forNobody : send);
+  const again = onlyResponses ? forNobody : send;
+  return recovery.again(session!, generation, answer, call, again, idText);
 }
 
 /** The interceptors that look at a request, if there are any. */

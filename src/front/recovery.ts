@@ -72,6 +72,8 @@ interface Repeated {
   readonly send: (call: UpstreamCall) => Promise<UpstreamAnswer>;
   /** Whether it is a GET, which a server may have no stream for. */
   readonly listens: boolean;
+  /** The exact text of the id of the one request in it, if there is one. */
+  readonly idText?: string | undefined;
 }
 
 /** Makes sessions of one route anew. */
@@ -99,6 +101,7 @@ export class Recovery {
    * does not know a session does not look at its requests.
    *
    * @param generation that of the session when the request went out
+   * @param idText the exact text of the id of the one request in it; left out where there is none
    * @throws {ProxyError} `session_not_found` where the session cannot go on; what kept the upstream from
    * beginning a new one, where a later request may succeed
    */
@@ -108,8 +111,9 @@ export class Recovery {
     answer: UpstreamAnswer,
     call: UpstreamCall,
     send: (call: UpstreamCall) => Promise<UpstreamAnswer>,
+    idText?: string,
   ): Promise<UpstreamAnswer> {
-    return this.#again(session, generation, answer, { call, send, listens: false });
+    return this.#again(session, generation, answer, { call, send, listens: false, idText });
   }
 
   /**
@@ -138,11 +142,11 @@ export class Recovery {
     session: Session,
     generation: number,
     answer: UpstreamAnswer,
-    { call, send, listens }: Repeated,
+    { call, send, listens, idText }: Repeated,
   ): Promise<UpstreamAnswer> {
     let [last, known] = [answer, generation];
     for (let renewals = 0;; renewals++) {
-      const looked = await lookInto(last);
+      const looked = await lookInto(last, idText);
       if (!looked.lost) return looked.answer;
       looked.answer.body.discard();
       // What another request has made anew since then may be in order, and so may another of several servers.

@@ -55,8 +55,8 @@ async function lostSession(answering: Answering, more: Partial<SessionRecord> = 
     ...table,
     session,
     told,
-    again: (generation = session.record.generation) =>
-      recovery.again(session, generation, lost(), CALL, send),
+    again: (generation = session.record.generation, answer = lost(), idText?: string) =>
+      recovery.again(session, generation, answer, CALL, send, idText),
     ended: (generation = session.record.generation) =>
       recovery.ended(session, generation, lost(), CALL, (call) => answer("DELETE", call)),
   };
@@ -205,6 +205,16 @@ Deno.test("R66 Recovery.again() goes on without what takes too long to be set ag
   assertEquals((await answering).status, 200);
   assertEquals(all.told.slice(-2), ["resources/subscribe@new", "ping@new"]);
   assert(never.isGivenUp);
+});
+
+Deno.test("R64 Recovery.again() gives the client what a server says in 404 of its request, which may have run", async () => {
+  using all = await lostSession(usual);
+  const text = '{"jsonrpc":"2.0","id":"a","error":{"code":-32602,"message":"Unknown tool"}}';
+  const said = wholeAnswer({ status: 404 }, text);
+  const answer = await all.again(0, said, '"a"');
+  assertEquals(new TextDecoder().decode(answer.body.wholeNow(1_000)!), text);
+  assertEquals([answer.status, all.told, all.session.ended], [404, [], false]);
+  assertEquals((await all.again(0, wholeAnswer({ status: 404 }, text), '"b"')).status, 200);
 });
 
 Deno.test("R66 Recovery.ended() ends the session that was made anew in the meantime", async () => {

@@ -26,7 +26,8 @@ export function settledSession(
   const { sessions, upstream } = options;
   if (message?.method === "initialize") letGoOfSecond(upstream, session, call, answer);
   if (answer.status === 405 && expected === "stream") options.streams.listenRefused(session);
-  if (answer.status === 404) sessions.close(session);
+  // Any other one answers its request: what else says 404 of a session was seen to before (R64).
+  if (answer.status === 404 && expected === "termination") sessions.close(session);
   if (session.ended) return undefined;
   learn(sessions, session, message, answer);
   return session;

@@ -129,7 +129,8 @@ export class SseExchange {
       return { answer, call, generation };
     }
     const again = message.kind === "response" ? forNobody : send;
-    const recovered = await recovery.again(session, generation, answer, call, again);
+    const { idText } = message;
+    const recovered = await recovery.again(session, generation, answer, call, again, idText);
     return { answer: recovered, call, generation: session.record.generation };
   }
 

@@ -185,7 +185,7 @@ export class Hub {
       }
       const answer = await session.exchange(call, encode(asks), () => {
         exchange.generation = session.generation;
-      });
+      }, exchange.onlyId);
       if (!member.gone) return await incoming(this.#state, out, answer, call.signal);
       answer.body.discard();
       throw new ProxyError("session_not_found", "This session has ended.");

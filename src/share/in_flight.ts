@@ -49,6 +49,12 @@ export class Exchange {
     this.member = member;
   }
 
+  /** The id under which its one request went up; undefined where there are several. */
+  get onlyId(): string | undefined {
+    const [only, another] = this.requests.values();
+    return another === undefined ? only?.upstreamId : undefined;
+  }
+
   /** Whether all its requests have their answers. */
   get answered(): boolean {
     return this.requests.values().every(({ answered }) => answered);

@@ -98,12 +98,21 @@ export class UpstreamSession {
     return this.#opening ??= this.#initialize();
   }
 
-  /** Sends requests of a member; `onSend` is called before each time they go up. */
-  exchange(call: UpstreamCall, body: Uint8Array, onSend: () => void): Promise<UpstreamAnswer> {
+  /**
+   * Sends requests of a member; `onSend` is called before each time they go up.
+   *
+   * @param idText the id of the one request in it; undefined for several
+   */
+  exchange(
+    call: UpstreamCall,
+    body: Uint8Array,
+    onSend: () => void,
+    idText: string | undefined,
+  ): Promise<UpstreamAnswer> {
     return this.#recovering((sessionId) => {
       onSend();
       return this.#options.upstream.exchange({ ...call, sessionId, lastEventId: null }, body);
-    });
+    }, idText);
   }
 
   /**
@@ -155,7 +164,7 @@ export class UpstreamSession {
     const body = encode(messageFor(idText));
     const send = (sessionId: string | undefined) =>
       this.#options.upstream.exchange(this.#call(sessionId), body);
-    const answer = await (recovers ? this.#recovering(send) : send(this.#id));
+    const answer = await (recovers ? this.#recovering(send, idText) : send(this.#id));
     return await readReply(answer, keyOf(idText)!, this.#reading());
   }
 
@@ -227,19 +236,23 @@ export class UpstreamSession {
   /** Sends something, and once more in a new session where the server has lost the old one: it cannot have run. */
   async #recovering(
     send: (sessionId: string | undefined) => Promise<UpstreamAnswer>,
+    idText?: string,
   ): Promise<UpstreamAnswer> {
     await this.#renewing?.catch(() => {});
     const generation = this.#generation;
-    const { gone, answer } = await this.#look(await send(this.#id));
+    const { gone, answer } = await this.#look(await send(this.#id), idText);
     if (!gone || !await this.#renew(generation)) return answer;
     answer.body.discard();
     return await send(this.#id);
   }
 
   /** Whether an answer says that the server does not know the session. */
-  async #look(answer: UpstreamAnswer): Promise<{ gone: boolean; answer: UpstreamAnswer }> {
+  async #look(
+    answer: UpstreamAnswer,
+    idText?: string,
+  ): Promise<{ gone: boolean; answer: UpstreamAnswer }> {
     if (this.#id === undefined || !mayBeLost(answer)) return { gone: false, answer };
-    const { lost, answer: looked } = await lookInto(answer);
+    const { lost, answer: looked } = await lookInto(answer, idText);
     return { gone: lost, answer: looked };
   }
 

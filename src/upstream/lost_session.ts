@@ -5,7 +5,10 @@
  * not know. Many answer 400 instead, with the error -32000 or a line of text; what they say is in
  * `lost_session_test.ts`.
  *
- * A request that is answered so has not run: the session is looked up before the request is looked at. So no
+ * A 404 may also be the answer to a request: a JSON-RPC error which names its id, of a code that is not used
+ * for sessions. Such a request was looked at, and may have run (R64).
+ *
+ * A request whose session is lost has not run: the session is looked up before the request is looked at. So no
  * other sentence may pass for one of these, least of all one that a tool or a client can choose (R64).
  *
  * @module
@@ -31,6 +34,12 @@ const SENTENCE = new RegExp(
   "i",
 );
 
+/**
+ * Codes with which servers say in a 404 that they do not know a session: those of the SDKs for TypeScript
+ * (-32000, -32001) and Python (-32600), -32002 (typescript-sdk#2125), and that of this proxy.
+ */
+const SESSION_CODES: ReadonlySet<unknown> = new Set([-32000, -32001, -32002, -32600, -31404]);
+
 /** What was found out about an answer. */
 export interface LookedInto {
   /** Whether it says that the session is not known. */
@@ -44,15 +53,41 @@ export function mayBeLost({ status }: UpstreamAnswer): boolean {
   return status === 404 || status === 400;
 }
 
-/** Whether an answer says that the session is not known. */
-export async function lookInto(answer: UpstreamAnswer): Promise<LookedInto> {
-  if (answer.status === 404) return { lost: true, answer };
+/**
+ * Whether an answer says that the session is not known.
+ *
+ * @param idText the exact text of the id of the one request that it answers; left out where there is none
+ */
+export async function lookInto(answer: UpstreamAnswer, idText?: string): Promise<LookedInto> {
+  if (answer.status === 404) {
+    if (idText === undefined || answer.kind !== "json") return { lost: true, answer };
+    return await lookIntoNotFound(answer, idText);
+  }
   if (answer.status !== 400 || answer.kind === "sse") return { lost: false, answer };
   const body = await answer.body.bytesWithin(MAX_ERROR_BYTES);
   if (body === null) return { lost: false, answer };
   const text = new TextDecoder().decode(body);
   const said = answer.kind === "json" ? messageOf(text) : text.trim();
   return { lost: speaksOfSession(said), answer: { ...answer, body: heldBody(body) } };
+}
+
+async function lookIntoNotFound(answer: UpstreamAnswer, idText: string): Promise<LookedInto> {
+  const body = await answer.body.bytesWithin(MAX_ERROR_BYTES);
+  // Nobody says so much of a session.
+  if (body === null) return { lost: false, answer };
+  const lost = !answersRequest(new TextDecoder().decode(body), idText);
+  return { lost, answer: { ...answer, body: heldBody(body) } };
+}
+
+/** Whether it is an error that names the request, and not one about its session. */
+function answersRequest(text: string, idText: string): boolean {
+  try {
+    const { id, error } = JSON.parse(text) as { id?: unknown; error?: { code?: unknown } };
+    if (id !== JSON.parse(idText)) return false;
+    return typeof error?.code === "number" && !SESSION_CODES.has(error.code);
+  } catch {
+    return false;
+  }
 }
 
 function speaksOfSession(said: string | undefined): boolean {

@@ -85,7 +85,50 @@ for (const [kind, text] of OTHER) {
   });
 }
 
-Deno.test("R66 lookInto() takes any 404 for a lost session, unread", async () => {
+/** A 404 about request 7: what it says, the kind of body, and whether the session is lost. */
+const NOT_FOUND: readonly (readonly [string, "json" | "other" | "sse", boolean])[] = [
+  ['{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"Method not found"}}', "json", false],
+  ['{"jsonrpc":"2.0","id":7.0,"error":{"code":-32602,"message":"Unknown tool"}}', "json", false],
+  ['{"jsonrpc":"2.0","id":7,"error":{"code":-32603,"message":"Failed"}}', "json", false],
+  ['{"jsonrpc":"2.0","id":7,"error":{"code":-32050,"message":"Half done"}}', "json", false],
+  ['{"jsonrpc":"2.0","id":7,"error":{"code":404,"message":"No such thing"}}', "json", false],
+  // Servers say these of sessions; -32002 in place of -32001: typescript-sdk#2125.
+  ['{"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"Bad session"}}', "json", true],
+  ['{"jsonrpc":"2.0","id":7,"error":{"code":-32001,"message":"Session not found"}}', "json", true],
+  ['{"jsonrpc":"2.0","id":7,"error":{"code":-32002,"message":"Server not init"}}', "json", true],
+  ['{"jsonrpc":"2.0","id":7,"error":{"code":-32600,"message":"Session not found"}}', "json", true],
+  ['{"jsonrpc":"2.0","id":7,"error":{"code":-31404,"message":"This session"}}', "json", true],
+  // None of these is about the request.
+  ['{"jsonrpc":"2.0","id":"7","error":{"code":-32602,"message":"Unknown tool"}}', "json", true],
+  ['{"jsonrpc":"2.0","id":8,"error":{"code":-32602,"message":"Unknown tool"}}', "json", true],
+  ['{"jsonrpc":"2.0","id":null,"error":{"code":-32601,"message":"Not found"}}', "json", true],
+  ['{"jsonrpc":"2.0","error":{"code":-32601,"message":"Not found"}}', "json", true],
+  ['{"jsonrpc":"2.0","id":7,"error":{"code":"-32601","message":"Not found"}}', "json", true],
+  ['{"jsonrpc":"2.0","id":7,"error":"Not found"}', "json", true],
+  ['{"id":7,"status":404}', "json", true],
+  ["null", "json", true],
+  ["", "json", true],
+  ['{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"Not found"}}', "other", true],
+  ['{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"Not found"}}', "sse", true],
+  ["", "other", true],
+];
+
+for (const [text, kind, isLost] of NOT_FOUND) {
+  Deno.test(`R64 lookInto() of 404 for request 7, lost ${isLost}, ${kind}: ${text}`, async () => {
+    const { lost, answer } = await lookInto(wholeAnswer({ status: 404, kind }, text), "7");
+    assertEquals(lost, isLost);
+    assertEquals(new TextDecoder().decode(answer.body.wholeNow(1_000)!), text);
+  });
+}
+
+Deno.test("R64 lookInto() does not take a 404 over 64 KiB for a lost session where a request may have run", async () => {
+  const text = error(-32050, "x".repeat(65_536));
+  const { lost, answer } = await lookInto(wholeAnswer({ status: 404 }, text), "7");
+  assertEquals(lost, false);
+  assertEquals(new TextDecoder().decode((await answer.body.next())![0]), text);
+});
+
+Deno.test("R66 lookInto() takes any 404 for a lost session, unread, where no request is known", async () => {
   for (const kind of ["json", "sse", "other"] as const) {
     const { answer } = openAnswer({ status: 404, kind });
     assertEquals(await lookInto(answer), { lost: true, answer });

@@ -230,10 +230,10 @@ export class Conversation implements Participant, Holdable {
   async #send(): Promise<UpstreamAnswer> {
     const { session, call: { headers, sent } } = this.#options;
     const names = { idText: this.#idText, tokenText: this.#tokenText };
-    const text = towardServer(this.#request, names);
+    const message = { text: towardServer(this.#request, names), idText: this.#idText };
     const { method } = this.#request;
     const call = { headers, sent, signal: this.#abort.signal };
-    return await session.wire.exchange(method, text, call, (generation) => {
+    return await session.wire.exchange(method, message, call, (generation) => {
       this.#generation = generation;
     });
   }

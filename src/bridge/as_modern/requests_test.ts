@@ -314,6 +314,19 @@ const ERRORS: readonly (readonly [given: object, status: number, told: object])[
   ],
 ];
 
+Deno.test("R64 a 404 that answers the request by its id is no lost session: it is sent once", async () => {
+  const setup = new ModernSetup();
+  const { server } = setup;
+  server.script = ({ message: { method, id } }) =>
+    method === "tools/call"
+      ? server.json({ jsonrpc: "2.0", id, error: { code: -32050, message: "Half done" } }, 404)
+      : undefined;
+  const { message } = await setup.ask("tools/call", { name: "t" });
+  assertEquals(message.error, { code: -32050, message: "Half done" });
+  assertEquals([server.of("tools/call").length, server.of("initialize").length], [1, 1]);
+  await setup.close();
+});
+
 Deno.test("errors of the session era are told with the codes and statuses of 2026-07-28 (basic/index)", async () => {
   for (const httpStatus of [200, 400]) {
     for (const [given, status, told] of ERRORS) {

@@ -135,7 +135,7 @@ export class SessionWire {
    */
   exchange(
     method: string,
-    text: string,
+    { text, idText }: { readonly text: string; readonly idText: string },
     { headers, signal, sent }: Pick<UpstreamCall, "headers" | "signal" | "sent">,
     onSend: (generation: number) => void,
   ): Promise<UpstreamAnswer> {
@@ -143,7 +143,7 @@ export class SessionWire {
       onSend(this.#generation);
       const call = { ...this.#call(headers, signal), method, sent };
       return this.#options.server.exchange(call, encode(text));
-    });
+    }, idText);
   }
 
   /** Sends what gets no answer, in the session of this generation; false where the server does not take it. */
@@ -183,7 +183,7 @@ export class SessionWire {
     const id = this.serial();
     const text = JSON.stringify({ jsonrpc: "2.0", id, method, params });
     const send = () => this.#options.server.exchange({ ...this.#call(), method }, encode(text));
-    const answer = await (recovers ? this.#recovering(send) : send());
+    const answer = await (recovers ? this.#recovering(send, `${id}`) : send());
     return await this.#responseIn(answer, `${id}`);
   }
 
@@ -287,26 +287,32 @@ export class SessionWire {
     throw new ProxyError("upstream_protocol", sentence);
   }
 
-  async #recovering(send: () => Promise<UpstreamAnswer>): Promise<UpstreamAnswer> {
+  async #recovering(
+    send: () => Promise<UpstreamAnswer>,
+    idText?: string,
+  ): Promise<UpstreamAnswer> {
     // How that went is told to whoever found the session lost.
     await this.#renewing?.catch(() => {});
     const generation = this.#generation;
-    const { lost, answer } = await this.#look(await send());
+    const { lost, answer } = await this.#look(await send(), idText);
     if (!lost) return answer;
     answer.body.discard();
     await this.#renew(generation);
-    const again = await this.#look(await send());
+    const again = await this.#look(await send(), idText);
     if (!again.lost) return again.answer;
     again.answer.body.discard();
     const sentence = "The upstream server forgets its sessions as soon as they are opened.";
     throw new ProxyError("upstream_protocol", sentence);
   }
 
-  async #look(answer: UpstreamAnswer): Promise<{ lost: boolean; answer: UpstreamAnswer }> {
+  async #look(
+    answer: UpstreamAnswer,
+    idText?: string,
+  ): Promise<{ lost: boolean; answer: UpstreamAnswer }> {
     // A server that has given no id may want one by now, and says so; its 404 is about something else.
     const isSuspect = mayBeLost(answer) && (this.#id !== undefined || answer.status === 400);
     if (!isSuspect) return { lost: false, answer };
-    return await lookInto(answer);
+    return await lookInto(answer, idText);
   }
 
   /** Makes the session anew, once for all who have found it lost. */
