@@ -12,6 +12,7 @@ import type { Deadlines } from "../deadlines.ts";
 import { ProxyError } from "../errors.ts";
 import type { Bytes } from "../http/mod.ts";
 import { BodyDecoder, type BodyFraming, HttpSyntaxError } from "../http1/mod.ts";
+import { Gathered } from "./gathered.ts";
 
 /** Bytes of a body that are read before anybody asks for it. */
 const UNASKED_BYTES = 65_536;
@@ -28,7 +29,8 @@ export class RequestBody {
   readonly #maxBytes: number;
   /** The body that came in one piece. */
   #arrived: Bytes | undefined;
-  #pieces: Bytes[] = [];
+  /** What has come of one in several; left out while nothing has. */
+  #gathered: Gathered | undefined;
   #length = 0;
   #begun = false;
   #asked = false;
@@ -113,7 +115,7 @@ export class RequestBody {
   drop(): void {
     this.#unwanted = true;
     this.#arrived = undefined;
-    this.#pieces = [];
+    this.#gathered = undefined;
   }
 
   /** It will not become whole, unless it is so already. */
@@ -124,7 +126,7 @@ export class RequestBody {
   #fail(error: ProxyError): void {
     this.#failure ??= error;
     this.#arrived = undefined;
-    this.#pieces = [];
+    this.#gathered = undefined;
     this.#settle();
   }
 
@@ -132,7 +134,8 @@ export class RequestBody {
     this.#length += data.length;
     if (this.#unwanted || this.#failure !== undefined) return;
     if (this.#length > this.#maxBytes) return this.#fail(this.#tooLarge());
-    this.#pieces.push(data);
+    this.#gathered ??= new Gathered(Math.min(this.#declared ?? Infinity, this.#maxBytes));
+    this.#gathered.add(data);
   }
 
   #keepWhole(body: Bytes): void {
@@ -154,16 +157,9 @@ export class RequestBody {
     const arrived = this.#arrived;
     this.#arrived = undefined;
     if (arrived !== undefined) return arrived;
-    const pieces = this.#pieces;
-    this.#pieces = [];
-    if (pieces.length === 1) return pieces[0]!;
-    const whole = new Uint8Array(this.#length);
-    let at = 0;
-    for (const piece of pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    return whole;
+    const gathered = this.#gathered;
+    this.#gathered = undefined;
+    return gathered?.take() ?? new Uint8Array();
   }
 
   #tooLarge(): ProxyError {
