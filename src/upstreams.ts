@@ -221,6 +221,7 @@ function openServer(route: RouteConfig, deps: UpstreamDeps): OpenedServer {
     maxEventBytes: limits.maxEventBytes,
     memberIdleMs: limits.sessionIdleTimeoutMs,
     maxMembers: limits.maxSessions,
+    anonymous: deps.anonymous,
   });
   return {
     ...server,

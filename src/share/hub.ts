@@ -94,6 +94,17 @@ export class Hub {
     });
   }
 
+  /** Whose calls it takes. */
+  get principal(): string {
+    return this.#options.principal;
+  }
+
+  /** Whether no member has used it since then, on the clock's monotonic scale, nor does now. */
+  isUnusedSince(sinceMs: number): boolean {
+    const members = this.#state.members.values();
+    return members.every(({ busy, lastUsedMs }) => !busy && lastUsedMs <= sinceMs);
+  }
+
   /** How many members it has. */
   get size(): number {
     return this.#state.members.size;

@@ -227,25 +227,80 @@ Deno.test("R85 members and upstream sessions are capped; the longest idle member
   await third.listen();
   // Said before anything goes upstream: nobody could reach that session.
   const asked = server.calls.length;
-  const another = () => SharedClient.join(shared, { query: "?0" });
+  const another = () => SharedClient.join(shared, { principal: "q0" });
   await assertRejects(another, ProxyError, "as many sessions");
   assertEquals(server.calls.length, asked);
   await third.terminate();
-  await SharedClient.join(shared, { query: "?1" });
+  await SharedClient.join(shared, { principal: "q1" });
   await first.terminate();
   // The hub of the first is without members now, and gives way.
-  await SharedClient.join(shared, { query: "?2" });
+  await SharedClient.join(shared, { principal: "q2" });
   assertEquals(shared.stats().hubs, 2);
   assertEquals(server.calls.filter(({ kind }) => kind === "terminate").length, 1);
 });
 
-Deno.test("R85 upstream sessions with members do not give way", async () => {
-  const { server, shared } = setup({ maxHubs: 1 });
-  await SharedClient.join(shared);
+Deno.test("R85 upstream sessions whose members were used a short time ago do not give way", async () => {
+  const { server, shared, clock } = setup({ maxHubs: 1, idleMs: 60_000 });
+  const client = await SharedClient.join(shared);
   const asked = server.calls.length;
-  const another = () => SharedClient.join(shared, { query: "?1" });
+  const another = () => SharedClient.join(shared, { principal: "q" });
+  clock.advance(59_999);
   await assertRejects(another, ProxyError, "as many sessions");
   assertEquals(server.calls.length, asked);
+  await client.request("ping");
+  clock.advance(1);
+  await assertRejects(another, ProxyError, "as many sessions");
+  await client.listen();
+  clock.advance(60_000);
+  await assertRejects(another, ProxyError, "as many sessions");
+});
+
+Deno.test("R85 an upstream session whose members all were idle gives way to another principal's", async () => {
+  const { server, shared, clock } = setup({ maxHubs: 2, idleMs: 60_000 });
+  const idle = [await SharedClient.join(shared), await SharedClient.join(shared)];
+  const used = await SharedClient.join(shared, { principal: "q" });
+  await SharedClient.join(shared, { principal: "q" });
+  clock.advance(60_000);
+  await used.request("ping");
+  await SharedClient.join(shared, { principal: "r" });
+  assertEquals(shared.stats().hubs, 2);
+  assertEquals(server.calls.filter(({ kind }) => kind === "terminate").length, 1);
+  // Their front has the session made anew.
+  for (const client of idle) {
+    assertEquals((await client.exchange({ jsonrpc: "2.0", id: 1, method: "x" })).status, 404);
+  }
+  assertEquals((await used.request("ping")).error, undefined);
+});
+
+Deno.test("R85 one principal has a part of the upstream sessions, however many queries it thinks of", async () => {
+  const { server, shared, clock } = setup({ maxHubs: 16, idleMs: 60_000 });
+  const queries = ["?0", "?1"];
+  for (const query of queries) await SharedClient.join(shared, { query });
+  const asked = server.calls.length;
+  const another = () => SharedClient.join(shared, { query: "?2" });
+  const error = await assertRejects(another, ProxyError);
+  assertEquals([error.kind, error.status], ["principal_exhausted", 429]);
+  assertEquals(error.headers["retry-after"], "10");
+  assertEquals(server.calls.length, asked);
+  // Those that it has it may share, and others have theirs.
+  const shares = await SharedClient.join(shared, { query: "?0" });
+  await SharedClient.join(shared, { principal: "q", query: "?2" });
+  clock.advance(60_000);
+  await shares.request("ping");
+  // Its own gives way, and nobody else's.
+  await another();
+  assertEquals(shared.stats().hubs, 3);
+  assertEquals((await shares.request("ping")).error, undefined);
+});
+
+Deno.test("R85 callers without a name are no one principal, and have all upstream sessions", async () => {
+  const { shared } = setup({ maxHubs: 4 });
+  const principal = sharedOptions(new ManualClock()).anonymous;
+  for (const query of ["?0", "?1", "?2", "?3"]) {
+    await SharedClient.join(shared, { principal, query });
+  }
+  const another = () => SharedClient.join(shared, { principal, query: "?4" });
+  await assertRejects(another, ProxyError, "as many sessions");
 });
 
 Deno.test("a proxy that stops while initialize is under way lets nobody in", async () => {

@@ -19,15 +19,20 @@ export interface SharedOptions {
   readonly memberIdleMs: number;
   /** Members of all hubs at one time. */
   readonly maxMembers: number;
+  /** The principal's id of callers without a name, who may be many. */
+  readonly anonymous: string;
   /** Bounds that have a default. */
   readonly bounds?: Partial<SharedBounds>;
 }
 
 /** Bounds that hardly anybody needs to change. */
 export interface SharedBounds {
-  /** How long an upstream session without members is kept, in milliseconds. */
+  /**
+   * How long an upstream session without members is kept, in milliseconds; one whose members all were unused
+   * for so long gives way where another is wanted.
+   */
   readonly idleMs: number;
-  /** Upstream sessions at one time. */
+  /** Upstream sessions at one time; `PRINCIPAL_SHARE` says how many one principal may have of them. */
   readonly maxHubs: number;
   /** Requests of one member that wait for their answers. */
   readonly maxMemberRequests: number;
@@ -60,6 +65,12 @@ export const DEFAULT_BOUNDS: SharedBounds = {
   maxOwnMessages: 256,
   maxBrokenStreams: 64,
 };
+
+/**
+ * One principal has at most one in so many of `maxHubs`, and at least one: it chooses the query and the revision,
+ * and so how many it asks for. Callers without a name are bounded by `maxHubs` alone.
+ */
+export const PRINCIPAL_SHARE = 8;
 
 /** Options with every bound filled in. */
 export interface Settings extends SharedOptions {

@@ -24,7 +24,7 @@ import {
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import { Hub } from "./hub.ts";
 import { Member } from "./member.ts";
-import { type Settings, settings, type SharedOptions } from "./options.ts";
+import { PRINCIPAL_SHARE, type Settings, settings, type SharedOptions } from "./options.ts";
 
 /** How long servers may take to be told that sessions are over, before their connections are closed, in milliseconds. */
 const FAREWELL_MS = 2_000;
@@ -193,7 +193,7 @@ class Sharing {
     const key = JSON.stringify([principal, revision, query]);
     const found = this.#hubs.get(key);
     if (found !== undefined) return found;
-    if (this.#hubs.size >= this.#settings.bounds.maxHubs) this.#dropIdleHub();
+    this.#ensureHubRoom(principal);
     const hub = new Hub({
       settings: this.#settings,
       upstream: this.#upstream,
@@ -230,10 +230,30 @@ class Sharing {
     this.#leave(idle);
   }
 
-  #dropIdleHub(): void {
-    const idle = this.#hubs.values().find((hub) => hub.size === 0);
-    if (idle === undefined) throw exhausted();
-    void idle.retire();
+  /**
+   * Has an idle hub give way where there are as many as there may be, for the principal or in all.
+   *
+   * @throws {ProxyError} `principal_exhausted` or `sessions_exhausted` where none is idle
+   */
+  #ensureHubRoom(principal: string): void {
+    const { anonymous, bounds: { maxHubs } } = this.#settings;
+    if (principal !== anonymous) {
+      const own = [...this.#hubs.values()].filter((hub) => hub.principal === principal);
+      const maxOwn = Math.max(1, Math.floor(maxHubs / PRINCIPAL_SHARE));
+      if (own.length >= maxOwn && !this.#dropIdleOf(own)) throw principalExhausted();
+    }
+    if (this.#hubs.size < maxHubs) return;
+    if (!this.#dropIdleOf([...this.#hubs.values()])) throw exhausted();
+  }
+
+  /** Ends a hub without members, or else one whose members were all idle; false where there is none. */
+  #dropIdleOf(hubs: readonly Hub[]): boolean {
+    const { clock, bounds: { idleMs } } = this.#settings;
+    const sinceMs = clock.monotonicMs() - idleMs;
+    const idle = hubs.find(({ size }) => size === 0) ??
+      hubs.find((hub) => hub.isUnusedSince(sinceMs));
+    void idle?.retire();
+    return idle !== undefined;
   }
 
   /** Looks after members that were forgotten by who has their ids: nobody tells of that. */
@@ -279,6 +299,14 @@ function renamed(bytes: Uint8Array<ArrayBuffer>, idText: string): Uint8Array<Arr
 
 function ended(): ProxyError {
   return new ProxyError("upstream_closed", "The shared upstream session has ended.");
+}
+
+function principalExhausted(): ProxyError {
+  return new ProxyError(
+    "principal_exhausted",
+    "You have as many shared upstream sessions as you may; use fewer queries, or try again later.",
+    { headers: { "retry-after": "10" } },
+  );
 }
 
 function exhausted(): ProxyError {

@@ -167,6 +167,7 @@ export function sharedOptions(clock: Clock, bounds: Partial<SharedBounds> = {}):
     maxEventBytes: 1_048_576,
     memberIdleMs: 3_600_000,
     maxMembers: 1_000,
+    anonymous: "anonymous",
     bounds,
   };
 }
