@@ -5,6 +5,7 @@
  * @module
  */
 
+import { maySpeak } from "../era/mod.ts";
 import { ProxyError } from "../errors.ts";
 import {
   decode,
@@ -64,7 +65,7 @@ class Channels implements ChannelUpstream {
   exchange = async (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> => {
     const body = read(bytes);
     if (call.sessionId !== undefined) {
-      return await this.#sessions.get(call.sessionId)?.exchange(call, body) ?? this.#unknown(body);
+      return await this.#in(call, (session) => session.exchange(call, body), body);
     }
     if (this.#isModern(call)) return await this.#modern.exchange(call, body);
     const isInitialize = !body.batch && body.messages[0]!.value.method === "initialize";
@@ -75,28 +76,23 @@ class Channels implements ChannelUpstream {
     const text = decode(bytes);
     const body = read(bytes);
     if (this.#isModern(call)) return await this.#modern.notify(call, body);
-    if (call.sessionId === undefined) return this.#sessionless();
-    return await this.#sessions.get(call.sessionId)?.notify(call, text, body) ?? this.#unknown();
+    return await this.#in(call, (session) => session.notify(call, text, body));
   };
 
-  listen = (call: UpstreamCall): Promise<UpstreamAnswer> => {
-    if (call.sessionId === undefined) return Promise.resolve(this.#sessionless());
-    const session = this.#sessions.get(call.sessionId);
-    if (session === undefined) return Promise.resolve(this.#unknown());
-    const named = call.lastEventId === undefined
-      ? call.headers.get("last-event-id")
-      : call.lastEventId;
-    return Promise.resolve(named === null ? session.listen() : this.#nothingToResume());
-  };
+  listen = (call: UpstreamCall): Promise<UpstreamAnswer> =>
+    this.#in(call, (session) => {
+      const named = call.lastEventId === undefined
+        ? call.headers.get("last-event-id")
+        : call.lastEventId;
+      return named === null ? session.listen() : this.#nothingToResume();
+    });
 
-  terminate = (call: UpstreamCall): Promise<UpstreamAnswer> => {
-    if (call.sessionId === undefined) return Promise.resolve(this.#sessionless());
-    const session = this.#sessions.get(call.sessionId);
-    if (session === undefined) return Promise.resolve(this.#unknown());
-    // Its channel may take its time; nobody has to wait for that.
-    this.#endInBackground(session);
-    return Promise.resolve({ ...emptyAnswer(this.#options.clock, 200), failure: null });
-  };
+  terminate = (call: UpstreamCall): Promise<UpstreamAnswer> =>
+    this.#in(call, (session) => {
+      // Its channel may take its time; nobody has to wait for that.
+      this.#endInBackground(session);
+      return { ...emptyAnswer(this.#options.clock, 200), failure: null };
+    });
 
   async close(): Promise<void> {
     this.#closed = true;
@@ -115,6 +111,20 @@ class Channels implements ChannelUpstream {
       waiting: sessions.reduce((sum, { waiting }) => sum + waiting, 0),
       dropped: this.#drops.counts,
     };
+  }
+
+  /** Does something in the session that a call names, if there is one and it speaks a revision of it. */
+  async #in(
+    { sessionId, headers }: UpstreamCall,
+    act: (session: ChannelSession) => UpstreamAnswer | Promise<UpstreamAnswer>,
+    body?: RpcBody,
+  ): Promise<UpstreamAnswer> {
+    if (sessionId === undefined) return this.#sessionless();
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) return this.#unknown(body);
+    if (maySpeak(headers.get("mcp-protocol-version"), session.revision)) return await act(session);
+    const sentence = "MCP-Protocol-Version names no revision that can be spoken in this session.";
+    return this.#refusal(new ProxyError("bad_request", sentence), body);
   }
 
   /** Opens a session with its `initialize`; one that the server refuses is none. */

@@ -10,6 +10,7 @@
 import type { Timer } from "../clock.ts";
 import { errorBody, ProxyError, toProxyError } from "../errors.ts";
 import {
+  at,
   type Drops,
   emptyAnswer,
   errorAnswer,
@@ -68,6 +69,7 @@ export class ChannelSession implements ChannelEvents {
   #callsUnderWay = 0;
   #paused = false;
   #accepted = false;
+  #revision: string | undefined;
 
   /** A session without a channel. */
   constructor(options: SessionOptions) {
@@ -105,6 +107,11 @@ export class ChannelSession implements ChannelEvents {
   /** Whether the server has answered anything with a result. */
   get isAccepted(): boolean {
     return this.#accepted;
+  }
+
+  /** The revision that its `initialize` settled, once that is answered. */
+  get revision(): string | undefined {
+    return this.#revision;
   }
 
   /** Whether nothing can be sent or come any more. */
@@ -314,7 +321,7 @@ export class ChannelSession implements ChannelEvents {
   }
 
   #respond(message: RpcText): void {
-    if (Object.hasOwn(message.value, "result")) this.#accepted = true;
+    if (Object.hasOwn(message.value, "result")) this.#accept(message);
     const idText = textAt(message, ["id"]);
     const key = keyOf(idText);
     const exchange = this.#requests.take(key);
@@ -329,6 +336,13 @@ export class ChannelSession implements ChannelEvents {
     const error = textAt(message, ["error"])!;
     const id = only.idText(its!);
     only.respond(its!, `{"jsonrpc":"2.0","id":${id},"error":${error}}`);
+  }
+
+  /** The first result is that of `initialize`. */
+  #accept({ value }: RpcText): void {
+    const revision = this.#accepted ? undefined : at(value, "result", "protocolVersion");
+    if (typeof revision === "string") this.#revision = revision;
+    this.#accepted = true;
   }
 
   /**

@@ -14,6 +14,7 @@ export {
   BATCH_REVISION,
   FIRST_MODERN_REVISION,
   isModernRevision,
+  maySpeak,
   PROTOCOL_VERSION_KEY,
   SESSION_REVISIONS,
 } from "./revisions.ts";

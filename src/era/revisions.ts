@@ -30,3 +30,12 @@ const REVISION_DATE = /^\d{4}-\d{2}-\d{2}$/;
 export function isModernRevision(version: string): boolean {
   return version >= FIRST_MODERN_REVISION && REVISION_DATE.test(version);
 }
+
+/**
+ * Whether `MCP-Protocol-Version` may say this in a session; where it does not, the answer has to be 400
+ * (2025-06-18 and later, basic/transports, "Protocol Version Header"). A request without it passes, and so does
+ * the revision that was settled with `initialize`, whichever that is.
+ */
+export function maySpeak(version: string | null, settled: string | undefined): boolean {
+  return version === null || version === settled || SESSION_REVISIONS.includes(version);
+}

@@ -46,6 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   channel: [
     "clock.ts",
+    "era",
     "errors.ts",
     "http",
     "relay",

@@ -7,7 +7,7 @@
  */
 
 import type { Timer } from "../../clock.ts";
-import { SESSION_REVISIONS } from "../../era/mod.ts";
+import { maySpeak, SESSION_REVISIONS } from "../../era/mod.ts";
 import { ProxyError } from "../../errors.ts";
 import { detached } from "../../http/mod.ts";
 import type { Verb } from "../../peers/mod.ts";
@@ -121,8 +121,7 @@ class Bridge implements SessionBridge {
   #exchange = async (call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> => {
     const body = read(bytes);
     if (call.sessionId !== undefined) {
-      const session = this.#sessionOf(call);
-      return session === undefined ? this.#unknown(body) : await session.exchange(call, body);
+      return await this.#inSession(call, (session) => session.exchange(call, body), body);
     }
     const first = body.messages[0]!;
     const isInitialize = !body.batch && first.value.method === "initialize";
@@ -165,14 +164,19 @@ class Bridge implements SessionBridge {
       .then((answer) => answer ?? this.#unknown(bytes && read(bytes)));
   }
 
-  /** Does something in the session that a call names. */
+  /** Does something in the session that a call names, if there is one and it speaks a revision of it. */
   async #inSession(
     call: UpstreamCall,
     act: (session: BridgedSession) => UpstreamAnswer | Promise<UpstreamAnswer>,
+    body?: RpcBody,
   ): Promise<UpstreamAnswer> {
     if (call.sessionId === undefined) return this.#sessionless();
     const session = this.#sessionOf(call);
-    return session === undefined ? this.#unknown() : await act(session);
+    if (session === undefined) return this.#unknown(body);
+    if (maySpeak(call.headers.get("mcp-protocol-version"), undefined)) return await act(session);
+    const sentence = "MCP-Protocol-Version names no revision that can be spoken in this session.";
+    const error = new ProxyError("bad_request", sentence, { idText: onlyId(body) });
+    return errorAnswer(this.#settings.clock, error);
   }
 
   /** The session that a call names; undefined where there is none, or it is somebody else's (R72). */
