@@ -280,7 +280,7 @@ Deno.test("R80 a GET stream that was given up is opened anew, behind a gap, for 
       await send(event("up-1", progress(2)));
       const [priming, gap, next] = [await again.next(), await again.next(), await again.next()];
       assertEquals((priming as { data: string }).data, "");
-      assertMatch((gap as { comments: string[] }).comments[0]!, /^ gap: /);
+      assertMatch((gap as { comments: readonly string[] }).comments[0]!, /^ gap: /);
       assertEquals((next as { data: string }).data, progress(2));
     }
   });
