@@ -112,7 +112,7 @@ export const DEFAULT_BOUNDS: AsModernBounds = {
   maxTools: 10_000,
   maxToolPages: 100,
   listenHeadMs: 500,
-  elicitationMs: 30_000,
+  elicitationMs: 5_000,
   closeMs: 5_000,
 };
 
