@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { ProxyError } from "../errors.ts";
 import { type EventLog, MemoryEventLog } from "../event_log/mod.ts";
 import { ManualClock, relay } from "../testing/mod.ts";
-import { LiveStreams, SessionStreams, StreamTally } from "./mod.ts";
+import { type Attachment, LiveStreams, SessionStreams, StreamTally } from "./mod.ts";
 
 /** What may happen. */
 type Step =
@@ -203,7 +203,13 @@ class Run {
 
   #resume(lastId: string): void {
     try {
-      this.#attachment = relay.resume(this.#streams, lastId);
+      const known: Attachment | undefined = relay.resume(this.#streams, lastId);
+      if (known === undefined) {
+        assert(!this.#setting.isCall);
+        this.told = "another stream is to be opened, behind a gap";
+        return;
+      }
+      this.#attachment = known;
     } catch (error) {
       this.told = (error as ProxyError).kind;
       assertEquals(this.told, "event_not_found");
