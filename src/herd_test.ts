@@ -116,5 +116,6 @@ Deno.test("R69 5,000 clients come back at once: connects upstream are bounded an
       await phase(all);
       assert(all.server.mostCalls <= LIMITS.maxConnections, `${all.server.mostCalls} at a time`);
     }
-    assertEquals(all.server.counts.get("GET") ?? 0, 0);
+    // The streams of the sessions that were made anew are opened there, each once.
+    assert((all.server.counts.get("GET") ?? 0) <= CALLERS);
   }));

@@ -63,7 +63,10 @@ export async function probe(
       { ...asked, method: "server/discover", sessionId: undefined, signal: over.signal },
       DISCOVER,
     );
-    over.signal.addEventListener("abort", () => answer.body.discard(), { once: true });
+    const giveUp = () => answer.body.discard();
+    // The caller may have left when the head had just come.
+    if (over.signal.aborted) giveUp();
+    over.signal.addEventListener("abort", giveUp, { once: true });
     return await judge(answer, options);
   } catch (error) {
     if (timedOut && options.isStdio) return { era: "session" };
