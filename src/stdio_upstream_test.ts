@@ -145,7 +145,7 @@ Deno.test("a proxy that ends in a hurry leaves no program behind at all", async 
   const { running, marker, remove } = await program("nested", "stubborn");
   running.child.kill("SIGTERM");
   await running.logged("stopping");
-  running.child.kill("SIGTERM");
+  await running.hurry("SIGTERM");
   assertEquals((await running.end()).code, 0);
   await processes.noneLeft(() => processes.marked(marker));
   await remove();

@@ -9,6 +9,9 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 /** The folder of the project. */
 export const PROJECT = new URL("../../", import.meta.url);
 
+/** Longer than signals count as one. */
+const LATER_SIGNAL_MS = 600;
+
 /** Starts the program with some arguments; its output is read to the end. */
 export function startProgram(
   args: readonly string[],
@@ -55,6 +58,11 @@ export function startProgram(
       err.includes(text)
         ? Promise.resolve()
         : new Promise<void>((resolve) => waiting.push({ text, resolve })),
+    /** Sends a signal that counts as a second one: what comes at once behind the first is the same Ctrl-C. */
+    async hurry(signal: Deno.Signal) {
+      await new Promise((resolve) => setTimeout(resolve, LATER_SIGNAL_MS));
+      child.kill(signal);
+    },
     /** The end: exit code, all of stdout, all of stderr. */
     async end() {
       const [{ code }] = await Promise.all([child.status, reading, logging]);
