@@ -52,9 +52,12 @@ function latencyGoals(report: Report): Goal[] {
     bound: Bound,
     what: string,
     digits: number,
+    ofApart: boolean,
     pick: (row: LatencyRow) => Estimate | undefined,
   ): void => {
-    const tables = (report.latency ?? []).filter(({ plan }) => plan.serviceMs === serviceMs);
+    const tables = (report.latency ?? []).filter(({ plan }) =>
+      plan.serviceMs === serviceMs && (plan.spreadMs === undefined || ofApart)
+    );
     if (tables.length === 0) goals.push({ what, bound, digits, of: () => undefined });
     for (const { plan, rows } of tables) {
       const of = (target: string): Figure | undefined => {
@@ -62,13 +65,15 @@ function latencyGoals(report: Report): Goal[] {
         return row === undefined ? undefined : pick(row);
       };
       const connections = plan.connections === 1 ? "connection" : "connections";
-      goals.push({ what: `${what}, ${plan.connections} ${connections}`, bound, digits, of });
+      const pace = plan.spreadMs === undefined ? "" : " apart";
+      goals.push({ what: `${what}, ${plan.connections} ${connections}${pace}`, bound, digits, of });
     }
   };
   const added = `added p50 to nginx's, ${ADDED_AT_SERVICE_MS} ms`;
-  add(ADDED_AT_SERVICE_MS, ADDED_TO_NGINX, added, 2, (row) => row.addedToScale);
+  // Apart, what nginx adds to the median is too little to be a scale.
+  add(ADDED_AT_SERVICE_MS, ADDED_TO_NGINX, added, 2, false, (row) => row.addedToScale);
   for (const [serviceMs, bound] of Object.entries(P95_TO_DIRECT)) {
-    add(Number(serviceMs), bound, `p95 to direct, ${serviceMs} ms`, 3, (row) => row.p95Ratio);
+    add(Number(serviceMs), bound, `p95 to direct, ${serviceMs} ms`, 3, true, (row) => row.p95Ratio);
   }
   return goals;
 }

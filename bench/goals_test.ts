@@ -84,3 +84,15 @@ Deno.test("goalLines() tells met, not met and uncertain apart, candidates beside
   assertMatch(lineOf(lines, "upstream requests a call"), /<= 1\s+1\.100\s+NOT MET\s+-$/);
   assertMatch(lineOf(lines, "KiB an idle stream, logged, of 10"), /<= 32\s+33\.0\s+NOT MET\s+-$/);
 });
+
+Deno.test("goalLines() holds the tail to its bound in step and apart, the median in step alone", () => {
+  const plan = { serviceMs: 5, rounds: 50, calls: 2, connections: 8, pauseMs: 2 };
+  const row = latencyRow("proxy", estimate(1, 1.2, 1.4), estimate(1.05, 1.07, 1.09));
+  const late = latencyRow("proxy", estimate(1, 1.2, 1.4), estimate(1.14, 1.16, 1.18));
+  const latency = [{ plan, rows: [late] }, { plan: { ...plan, spreadMs: 7 }, rows: [row] }];
+  const lines = goalLines({ facts, latency }, []).filter((line) => line.includes("8 connections"));
+  assertEquals(lines.length, 3);
+  assertMatch(lineOf(lines, "added p50 to nginx's, 5 ms, 8 connections "), /<= 2\.2 .* met$/);
+  assertMatch(lineOf(lines, "p95 to direct, 5 ms, 8 connections  "), /1\.160 .* NOT MET$/);
+  assertMatch(lineOf(lines, "p95 to direct, 5 ms, 8 connections apart"), /1\.070 .* met$/);
+});

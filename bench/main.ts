@@ -13,11 +13,11 @@ import { note, print } from "./print.ts";
 import { type Report, reportLines, type RunFacts, type StreamSummary } from "./report.ts";
 import {
   type Bench,
+  latencyPlans,
   measureFirstEvents,
   measureLatency,
   measureStreams,
   measureThroughput,
-  roundsFor,
 } from "./sections.ts";
 import { seededRandom } from "./stats.ts";
 import { type LatencySummary, summariseLatency, summariseRates } from "./summary.ts";
@@ -45,15 +45,15 @@ function factsOf(options: Options, skipped: readonly string[]): RunFacts {
 }
 
 async function latency(bench: Bench, options: Options): Promise<LatencySummary[]> {
-  const { calls, pauseMs } = options;
   const summaries: LatencySummary[] = [];
   for (const connections of options.connections) {
     for (const serviceMs of options.serviceMs) {
-      note(`latency, upstream ${serviceMs} ms, --connections=${connections} ...`);
-      const rounds = roundsFor(options.rounds, connections);
-      const plan = { serviceMs, rounds, calls, connections, pauseMs };
-      const measured = await measureLatency(bench, plan);
-      summaries.push(summariseLatency(plan, measured, DIRECT, NGINX, bench.random));
+      for (const plan of latencyPlans({ ...options, connections, serviceMs })) {
+        const pace = plan.spreadMs === undefined ? "" : ", apart";
+        note(`latency, upstream ${serviceMs} ms, --connections=${connections}${pace} ...`);
+        const measured = await measureLatency(bench, plan);
+        summaries.push(summariseLatency(plan, measured, DIRECT, NGINX, bench.random));
+      }
     }
   }
   return summaries;

@@ -4,7 +4,7 @@ import { goalLines } from "./goals.ts";
 import type { DrippedSummary } from "./dripped.ts";
 import { type EraSummary, requestsPerCall } from "./era_summary.ts";
 import type { RssSummary } from "./rss.ts";
-import { type StreamPlan, THROUGHPUT_CONNECTIONS } from "./sections.ts";
+import { type LatencyPlan, type StreamPlan, THROUGHPUT_CONNECTIONS } from "./sections.ts";
 import type { StalledSummary } from "./stalled.ts";
 import type { Estimate, LatencySummary, RateRow } from "./summary.ts";
 import { alignedTable } from "./table.ts";
@@ -48,13 +48,19 @@ function estimate(figure: Estimate | undefined, digits: number, sign = ""): stri
   return `${text(figure.value)} [${text(low)}, ${text(high)}]`;
 }
 
+/** How long the clients pause; several keep step where their pauses are alike. */
+function pauseText({ connections, pauseMs, spreadMs }: LatencyPlan): string {
+  if (spreadMs !== undefined) return `apart, pauses of ${pauseMs} to ${pauseMs + spreadMs} ms`;
+  return `${connections === 1 ? "" : "in step, "}pause ${pauseMs} ms`;
+}
+
 /** One latency table, with its heading. */
 export function latencyLines({ plan, rows }: LatencySummary): string[] {
   const connections = plan.connections === 1 ? "1 connection" : `${plan.connections} connections`;
   const header = ["target", "calls", "p50 ms", "p95 ms", "p99 ms"];
   header.push("added p50 us", "p95 to direct", "added to nginx's");
   return [
-    `latency: upstream ${plan.serviceMs} ms, ${connections}, pause ${plan.pauseMs} ms, ` +
+    `latency: upstream ${plan.serviceMs} ms, ${connections}, ${pauseText(plan)}, ` +
     `${plan.rounds} rounds of ${plan.calls} calls`,
     ...alignedTable([
       header,

@@ -50,6 +50,8 @@ export interface LatencyPlan {
   readonly calls: number;
   readonly connections: number;
   readonly pauseMs: number;
+  /** By how much a pause may be longer; without it all clients keep step. */
+  readonly spreadMs?: number;
 }
 
 /** What is done on both sides of the rounds that count. */
@@ -59,8 +61,23 @@ export interface Around {
 }
 
 /** Rounds for a number of connections: more of them bring more calls in each. */
-export function roundsFor(rounds: number, connections: number): number {
+function roundsFor(rounds: number, connections: number): number {
   return Math.max(10, Math.ceil(rounds / Math.sqrt(connections)));
+}
+
+/**
+ * The plans for so many connections: in step, and where there are several, apart too. Clients in step ask at one
+ * moment, and each waits for those ahead of it; clients apart ask when they please, as users do.
+ */
+export function latencyPlans(
+  { rounds, ...rhythm }: Omit<LatencyPlan, "spreadMs">,
+): readonly LatencyPlan[] {
+  const { serviceMs, calls, connections, pauseMs } = rhythm;
+  const inStep = { serviceMs, calls, connections, pauseMs, rounds: roundsFor(rounds, connections) };
+  const spreadMs = serviceMs + pauseMs;
+  if (connections === 1 || spreadMs === 0) return [inStep];
+  // Up to as long again as a call and its pause take: none keeps its place behind another.
+  return [inStep, { ...inStep, spreadMs }];
 }
 
 function sleep(durationMs: number): Promise<void> {
@@ -112,6 +129,11 @@ async function warmUp(party: Party): Promise<void> {
   }));
 }
 
+/** The pauses of one client's block, drawn before it begins: the order of targets then hangs on the seed alone. */
+export function pausesMs({ calls, pauseMs, spreadMs = 0 }: LatencyPlan, random: Random): number[] {
+  return Array.from({ length: calls }, () => pauseMs + (spreadMs > 0 ? spreadMs * random() : 0));
+}
+
 /** Times what pausing clients do, in blocks: for every target, for every round, milliseconds of each. */
 function measurePausing(
   bench: Bench,
@@ -121,8 +143,8 @@ function measurePausing(
   around: Around = {},
 ): Promise<Measured<number[]>[]> {
   const block = async (client: McpClient, elapsedMs: number[]): Promise<void> => {
-    for (let call = 0; call < plan.calls; call++) {
-      if (plan.pauseMs > 0) await sleep(plan.pauseMs);
+    for (const pauseMs of pausesMs(plan, bench.random)) {
+      if (pauseMs > 0) await sleep(pauseMs);
       elapsedMs.push(await once(client));
     }
   };
