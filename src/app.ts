@@ -6,6 +6,7 @@
 
 import { adminHandler, SessionPages, type Snapshot } from "./admin/mod.ts";
 import { closeParts, createParts, type Parts, stopParts, takeLimits } from "./app_parts.ts";
+import type { RouteTargets } from "./balance/mod.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config, ReloadedRoutes, ReloadOutcome } from "./config/mod.ts";
 import { httpSseSessions } from "./front/mod.ts";
@@ -14,6 +15,7 @@ import { createHandler } from "./handler.ts";
 import type { Handler } from "./http/mod.ts";
 import type { Pipelines } from "./interceptors.ts";
 import { storeCheck } from "./store_check.ts";
+import type { Metrics } from "./metrics/mod.ts";
 import { memoryStores, type Stores } from "./stores.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 import type { HttpClientFactory } from "./upstream/mod.ts";
@@ -36,6 +38,8 @@ export interface AppOptions {
   readonly pipelines?: Pipelines;
   /** Loads the config anew, for the admin address; left out where it came from no file. */
   readonly reload?: (() => Promise<ReloadOutcome>) | undefined;
+  /** Counts requests, for the admin address; left out where there is none. */
+  readonly metrics?: Metrics | undefined;
 }
 
 /** A wired proxy that does not listen yet. */
@@ -68,7 +72,7 @@ export interface App {
  * @throws {ConfigError} where certificates cannot be used, or a program may not be run
  */
 export function createApp(options: AppOptions): App {
-  const { config, clock = systemClock, logger = nullLogger, httpClient } = options;
+  const { config, clock = systemClock, logger = nullLogger, httpClient, metrics } = options;
   const stores = options.stores ?? memoryStores(config, { clock, logger });
   const clientConnections = options.clientConnections ?? (() => null);
   const parts = createParts({ config, clock, logger, httpClient, stores, clientConnections });
@@ -77,6 +81,7 @@ export function createApp(options: AppOptions): App {
   const current = () => generations.current;
   const startedMs = clock.monotonicMs();
   const uptimeMs = () => Math.round(clock.monotonicMs() - startedMs);
+  const snapshot = () => ({ uptimeMs: uptimeMs(), ...snapshotOf(parts, current()) });
   const door = {
     get hosts() {
       return current().door.hosts;
@@ -86,10 +91,18 @@ export function createApp(options: AppOptions): App {
     },
   };
   return {
-    handler: createHandler({ current, logger, clock, exchanges: parts.exchanges }),
+    handler: createHandler({ current, logger, clock, exchanges: parts.exchanges, meter: metrics }),
     admin: adminHandler(door, {
       uptimeMs,
-      snapshot: () => ({ uptimeMs: uptimeMs(), ...snapshotOf(parts, current()) }),
+      snapshot,
+      ...(metrics && {
+        metrics: () =>
+          metrics.page({
+            snapshot: snapshot(),
+            routes: targetsOf(current()),
+            memory: Deno.memoryUsage(),
+          }),
+      }),
       sessions: new SessionPages({
         sessions: parts.sessions,
         streamsOf: (session) => (parts.sseClients.get(session.route) ?? parts.book).told(session),
@@ -111,6 +124,10 @@ export function createApp(options: AppOptions): App {
     reload: (next, pipelines) => generations.reload(next, pipelines),
     close: () => generations.close(),
   };
+}
+
+function targetsOf({ running }: Generation): readonly RouteTargets[] {
+  return [...running.values()].flatMap(({ server }) => server.held.value.targets ?? []);
 }
 
 function snapshotOf(

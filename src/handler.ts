@@ -28,6 +28,7 @@ import {
   targetPath,
   withCors,
 } from "./front/mod.ts";
+import type { RequestMeter } from "./metrics/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 
 /** What answers under one path. */
@@ -60,6 +61,8 @@ export interface HandlerOptions {
   readonly clock: Clock;
   /** Where requests are counted that wait for their answer. */
   readonly exchanges: Pick<Exchanges, "asked" | "answered">;
+  /** Where requests are counted by what they were; left out where nobody can ask. */
+  readonly meter?: RequestMeter | undefined;
 }
 
 /** What becomes known of a request on its way. */
@@ -78,9 +81,9 @@ interface Story {
 
 /** The handler of the address that clients use. One promise for all of it: each more is felt in every call. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { logger, clock, exchanges } = options;
+  const { logger, clock, exchanges, meter } = options;
   return async (request, deliver) => {
-    const isTold = logger.enabled("info");
+    const isTold = meter !== undefined || logger.enabled("info");
     const startedMs = isTold ? clock.monotonicMs() : 0;
     const story: Story = { origin: null, sent: { target: undefined } };
     let found: ClientAnswer;
@@ -90,13 +93,16 @@ export function createHandler(options: HandlerOptions): Handler {
     } catch (thrown) {
       const error = toProxyError(thrown);
       logFailure(logger, error, story);
+      meter?.failed({ route: story.route, kind: error.kind, source: error.source });
       found = refusal(error);
     } finally {
       exchanges.answered();
       story.use?.leave();
     }
     const answer = withCors(found, story.origin);
-    if (isTold) logRequest(options, request, answer.status, story, startedMs);
+    if (isTold) {
+      tellRequest(options, request, answer.status, story, clock.monotonicMs() - startedMs);
+    }
     return answer;
   };
 }
@@ -176,22 +182,24 @@ export function enter(request: ClientRequest, door: DoorRules): string | null {
   return allowedOrigin(request.headers, host, door);
 }
 
-function logRequest(
-  options: HandlerOptions,
-  request: ClientRequest,
+function tellRequest(
+  { logger, meter }: HandlerOptions,
+  { method: http }: ClientRequest,
   status: number,
-  story: Story,
-  startedMs: number,
+  { route, principal, era, rpc, sent }: Story,
+  tookMs: number,
 ): void {
-  options.logger.info("request", {
-    route: story.route,
-    principal: story.principal,
-    http: request.method,
-    era: story.era,
-    rpc: story.rpc,
-    target: story.sent.target,
+  meter?.answered({ route, http, era, rpc, status, seconds: tookMs / 1000 });
+  if (!logger.enabled("info")) return;
+  logger.info("request", {
+    route,
+    principal,
+    http,
+    era,
+    rpc,
+    target: sent.target,
     status,
-    firstByteMs: Math.round((options.clock.monotonicMs() - startedMs) * 1000) / 1000,
+    firstByteMs: Math.round(tookMs * 1000) / 1000,
   });
 }
 

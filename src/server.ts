@@ -9,6 +9,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { type Config, parseAddress, type ReloadOutcome } from "./config/mod.ts";
 import { loadPipelines, type Pipelines } from "./interceptors.ts";
 import type { Handler } from "./http/mod.ts";
+import { Metrics } from "./metrics/mod.ts";
 import {
   denoServer,
   type HttpServer,
@@ -91,10 +92,11 @@ export async function openApp(
   const recording = config.record && await recordRun(config.record, { config, clock, logger });
   const pipelines = await loadPipelines(config, { clock, logger });
   const stores = await openOrClose(pipelines, () => openStores(config, { clock, logger }));
+  const metrics = config.admin === "off" ? undefined : new Metrics();
   const reload = options.load && (() => reloads.reload());
   const app = await openOrClose(
     pipelines,
-    () => createApp({ ...options, pipelines, stores, clientConnections, reload }),
+    () => createApp({ ...options, pipelines, stores, clientConnections, reload, metrics }),
     () => stores.close(),
   );
   const reloads: Reloads = new Reloads({

@@ -20,6 +20,7 @@ import {
 } from "../front/mod.ts";
 import { refusePages } from "./caller.ts";
 import { json, namesIn, type Page } from "./page.ts";
+import { metrics } from "./metrics.ts";
 import { beginDrain, drainTold, reload, resume } from "./process.ts";
 import { healthz, readyz, readyzOf } from "./readiness.ts";
 import type { AdminSources } from "./sources.ts";
@@ -41,6 +42,7 @@ const PAGES: readonly (readonly [path: string, page: Page])[] = [
   ["/readyz", { GET: readyz }],
   ["/readyz/ROUTE", { GET: readyzOf }],
   ["/status", { GET: (sources) => json(200, sources.snapshot()) }],
+  ["/metrics", { GET: metrics }],
   ["/sessions", { GET: ({ sessions }, { query }) => json(200, sessions.list(query)) }],
   ["/sessions/KEY", { GET: ({ sessions }, { names: [key] }) => json(200, sessions.one(key!)) }],
   ["/targets", { GET: allTargets }],

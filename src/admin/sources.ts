@@ -85,6 +85,8 @@ export interface AdminSources {
   uptimeMs(): number;
   /** What the status page tells, now. */
   snapshot(): Snapshot;
+  /** All figures, for whoever gathers them; left out where nothing is counted. */
+  metrics?(): { readonly contentType: string; readonly text: string };
   /** The pages about sessions. */
   readonly sessions: SessionPages;
   /** The routes, as the config in force has them. */

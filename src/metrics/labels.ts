@@ -1,0 +1,51 @@
+/**
+ * What clients write, as labels: only what is known is told by its name.
+ *
+ * @module
+ */
+
+const HTTP_METHODS = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST"]);
+
+/** Methods that clients send in any revision, 2024-11-05 to 2026-07-28, and what stands in place of one. */
+const RPC_METHODS = new Set([
+  "batch",
+  "completion/complete",
+  "initialize",
+  "logging/setLevel",
+  "notifications/cancelled",
+  "notifications/initialized",
+  "notifications/progress",
+  "notifications/roots/list_changed",
+  "ping",
+  "prompts/get",
+  "prompts/list",
+  "resources/list",
+  "resources/read",
+  "resources/subscribe",
+  "resources/templates/list",
+  "resources/unsubscribe",
+  "response",
+  "server/discover",
+  "subscriptions/listen",
+  "tasks/cancel",
+  "tasks/get",
+  "tasks/list",
+  "tasks/result",
+  "tasks/update",
+  "tools/call",
+  "tools/list",
+]);
+
+/** What has another name: anybody may send any, and each new label costs memory here and at whoever gathers. */
+export const OTHER = "other";
+
+/** An HTTP method as a label. */
+export function httpLabel(method: string): string {
+  return HTTP_METHODS.has(method) ? method : OTHER;
+}
+
+/** What a message is, as a label; empty where there is none. */
+export function rpcLabel(rpc: string | undefined): string {
+  if (rpc === undefined) return "";
+  return RPC_METHODS.has(rpc) ? rpc : OTHER;
+}
