@@ -6,12 +6,13 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { type Clock, systemClock } from "./clock.ts";
-import { type Config, ConfigError } from "./config/mod.ts";
+import { type Config, ConfigError, type ConfigProblem } from "./config/mod.ts";
 import {
   buildEntries,
+  type BuildOptions,
   createPipeline,
   fileLines,
-  InterceptorLoadError,
+  InterceptorsLoadError,
   moduleVersion,
   type Pipeline,
 } from "./intercept/mod.ts";
@@ -43,7 +44,7 @@ export interface RunningInterceptors {
 /**
  * Makes the interceptors of all routes: first those of the whole proxy, then the route's own.
  *
- * @throws {ConfigError} for the first one that cannot be made; none is left open then that was not before.
+ * @throws {ConfigError} with all that cannot be made; none is left open then that was not before.
  */
 export async function loadPipelines(
   { interceptors, routes }: Config,
@@ -51,28 +52,52 @@ export async function loadPipelines(
 ): Promise<Pipelines> {
   const pipelines = new Map<string, Pipeline>();
   const options = { clock, log: logger, openLines: fileLines, baseDir: Deno.cwd() };
+  /** By their paths: an interceptor of all routes is told once. */
+  const problems = new Map<string, ConfigProblem>();
   try {
-    for (const route of routes) {
+    for (const [index, route] of routes.entries()) {
       const configs = [...interceptors, ...route.interceptors];
       if (configs.length === 0) continue;
       // Read ahead of the modules: one that changes meanwhile is taken for changed the next time.
       const versions = await versionsOf(configs, options.baseDir);
       const kept = running && keptPipeline(route.path, configs, versions, running);
-      const pipeline = kept ??
-        createPipeline(await buildEntries(configs, options), { clock, log: logger });
+      const pipeline = kept ?? await built(configs, options, (at, error) => {
+        const path = at < interceptors.length
+          ? `interceptors[${at}]`
+          : `routes[${index}].interceptors[${at - interceptors.length}]`;
+        problems.set(path, interceptorProblem(path, error));
+      });
+      if (pipeline === undefined) continue;
       versionsIn.set(pipeline, versions);
       pipelines.set(route.path, pipeline);
     }
+    if (problems.size > 0) throw new ConfigError([...problems.values()]);
   } catch (error) {
     await closeMade(pipelines, running?.pipelines);
-    if (!(error instanceof InterceptorLoadError)) throw error;
-    throw new ConfigError([{
-      path: "interceptors",
-      found: error.message,
-      wanted: "interceptors that can be made",
-    }]);
+    throw error;
   }
   return pipelines;
+}
+
+/** The pipeline of one route; undefined where any of it cannot be made, which is told. */
+async function built(
+  configs: Config["interceptors"],
+  options: BuildOptions,
+  onFailure: (at: number, error: Error) => void,
+): Promise<Pipeline | undefined> {
+  const { clock, log } = options;
+  try {
+    return createPipeline(await buildEntries(configs, options), { clock, log });
+  } catch (error) {
+    if (!(error instanceof InterceptorsLoadError)) throw error;
+    for (const failure of error.failures) onFailure(failure.at, failure.error);
+    return undefined;
+  }
+}
+
+/** What is wrong with the interceptor that stands at `path` in the config. */
+export function interceptorProblem(path: string, { message }: Error): ConfigProblem {
+  return { path, found: message.replace(/\.$/, ""), wanted: "an interceptor that can be made" };
 }
 
 /** The versions of the modules that a pipeline was made of. */

@@ -192,18 +192,18 @@ Deno.test("a config that cannot run changes nothing, and every problem is told",
     const bad: [unknown[], RegExp][] = [
       [
         [changed, routeTo("tls", other.url, { tls: { caFile: "/no/such.pem" } })],
-        /^upstream\.tls\.caFile of the route tls: found \/no\/such\.pem, which cannot be read/,
+        /^routes\[1\]\.upstream\.tls\.caFile: found \/no\/such\.pem, which cannot be read/,
       ],
       [
         [changed, routeTo("x", other.url, {}, { interceptors: [{ module: "/no/such.ts" }] })],
-        /^interceptors: found .*no\/such\.ts cannot be imported/,
+        /^routes\[1\]\.interceptors\[0\]: found .*no\/such\.ts cannot be imported/,
       ],
       [
         [
           changed,
           routeTo("x", other.url, {}, { interceptors: [{ module: TAGGING, options: {} }] }),
         ],
-        /^interceptors: found .*no tag/,
+        /^routes\[1\]\.interceptors\[0\]: found .*no tag/,
       ],
     ];
     for (const [routes, problem] of bad) {

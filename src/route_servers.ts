@@ -8,7 +8,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Parts } from "./app_parts.ts";
 import { ANONYMOUS, type Authenticator } from "./auth/mod.ts";
-import type { Config, RouteConfig, UpstreamConfig } from "./config/mod.ts";
+import { certificateProblems } from "./certificates.ts";
+import { type Config, ConfigError, type RouteConfig, type UpstreamConfig } from "./config/mod.ts";
 import { Recovery } from "./front/mod.ts";
 import { Held } from "./holds.ts";
 import type { Session } from "./session/mod.ts";
@@ -47,6 +48,8 @@ export function serversOf(
   authenticator: Authenticator,
   before: ReadonlyMap<string, RouteServer>,
 ): ReadonlyMap<string, RouteServer> {
+  const problems = certificateProblems(config);
+  if (problems.length > 0) throw new ConfigError(problems);
   const byRoute = new Map<string, RouteServer>();
   /** Closes what was opened, and puts targets as they were. */
   const undo: (() => void)[] = [];

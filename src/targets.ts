@@ -19,6 +19,7 @@ import {
   channelUpstream,
   httpSseChannel,
 } from "./channel/mod.ts";
+import { readCertificates } from "./certificates.ts";
 import { channelOptions } from "./channel_options.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, ConfigError, type RouteConfig, type TargetConfig } from "./config/mod.ts";
@@ -30,7 +31,6 @@ import {
   type HttpClientFactory,
   parseTarget,
   streamableHttpUpstream,
-  type TlsOptions,
   type Upstream,
   type UpstreamAddress,
 } from "./upstream/mod.ts";
@@ -93,8 +93,6 @@ export function openTargets(route: RouteConfig, deps: TargetDeps): OpenedTargets
       ),
     update(config) {
       balancer.update(specsOf(config), config.upstream.balance);
-      const named = new Set(balancer.targets().map(({ name }) => name));
-      for (const name of channels.keys()) if (!named.has(name)) channels.delete(name);
       fleet.update(config.upstream.health);
       const names = new Set(balancer.targets().map(({ name }) => name));
       for (const name of channels.keys()) if (!names.has(name)) channels.delete(name);
@@ -108,7 +106,8 @@ function targetSpecs(
   deps: TargetDeps,
   channels: Map<string, ChannelUpstream>,
 ): readonly TargetSpec[] {
-  const tls = readTls(route);
+  // Told with the path of the setting ahead of this (`certificateProblems`), unless it has changed since.
+  const tls = readCertificates(route.upstream.tls, `upstream.tls of the route ${route.name}`);
   const listed = listedTargets(route);
   return listed.map(({ name, url, weight }) => {
     const address = parseTarget(url, tls);
@@ -219,49 +218,4 @@ function noUpstream({ name }: RouteConfig): ConfigError {
     found: "nothing",
     wanted: "the URL of the server, or stdio with the command that starts it",
   }]);
-}
-
-function readTls({ name, upstream: { tls } }: RouteConfig): TlsOptions {
-  const read = (key: "caFile" | "certFile" | "keyFile") => {
-    const file = tls[key];
-    if (file === undefined) return undefined;
-    const refuse = (why: string) =>
-      new ConfigError([{
-        path: `upstream.tls.${key} of the route ${name}`,
-        found: `${file}, which ${why}`,
-        wanted: "a readable PEM file",
-      }]);
-    let text: string;
-    try {
-      text = Deno.readTextFileSync(file);
-    } catch (error) {
-      throw refuse(`cannot be read (${error instanceof Error ? error.message : error})`);
-    }
-    if (!/-----BEGIN [A-Z ]+-----/.test(text)) throw refuse("holds no PEM block");
-    return text;
-  };
-  const ca = read("caFile");
-  const certificates = {
-    caCerts: ca === undefined ? [] : [ca],
-    cert: read("certFile"),
-    key: read("keyFile"),
-  };
-  checkTls(name, certificates);
-  return certificates;
-}
-
-/** Has the runtime read the certificates once, so that what is wrong with them is told at the start. */
-function checkTls(name: string, { caCerts, cert, key }: TlsOptions): void {
-  if (caCerts.length === 0 && cert === undefined) return;
-  const pair = cert !== undefined && key !== undefined ? { cert, key } : {};
-  try {
-    Deno.createHttpClient({ caCerts: [...caCerts], ...pair }).close();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError([{
-      path: `upstream.tls of the route ${name}`,
-      found: `certificates that cannot be used (${reason})`,
-      wanted: "certificates in PEM, and a key that belongs to the client's",
-    }]);
-  }
 }

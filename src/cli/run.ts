@@ -16,9 +16,9 @@ import {
   loadConfig,
   type Overrides,
 } from "../config/mod.ts";
+import { checkNamed } from "../check.ts";
 import { RecordingError } from "../record/mod.ts";
 import { ListenError } from "../server.ts";
-import { checkSecrets } from "../stores.ts";
 import { type CommandLine, type CommandName, readCommandLine, USAGE } from "./args.ts";
 import { headerOverrides } from "./header_flags.ts";
 import { ConfigSource } from "./config_source.ts";
@@ -63,7 +63,7 @@ const COMMANDS: Readonly<
   record: recordTraffic,
   "check-config": async (line, io) => {
     const config = await sourceOf(line, io, { needsRoutes: true }).load();
-    checkSecrets(config);
+    await checkNamed(config);
     return say(io, `The config is sound: ${config.routes.length} route(s).`);
   },
   "new-key": printNewKey,

@@ -22,8 +22,11 @@ export {
 } from "./pipeline.ts";
 export {
   buildEntries,
+  buildEntry,
   type BuildOptions,
+  type InterceptorFailure,
   InterceptorLoadError,
+  InterceptorsLoadError,
   loadUserModule,
   moduleVersion,
 } from "./registry.ts";

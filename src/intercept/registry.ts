@@ -32,26 +32,64 @@ export interface BuildOptions extends BuiltinDeps {
   readonly baseDir: string;
 }
 
+/** All interceptors of a list that could not be made. */
+export class InterceptorsLoadError extends AggregateError {
+  /** Their places in the list, and what is wrong with each. */
+  readonly failures: readonly InterceptorFailure[];
+
+  /** Told in the order of the list. */
+  constructor(failures: readonly InterceptorFailure[]) {
+    super(
+      failures.map(({ error }) => error),
+      failures.map(({ error }) => error.message).join("\n"),
+    );
+    this.name = "InterceptorsLoadError";
+    this.failures = failures;
+  }
+}
+
+/** An interceptor that could not be made. */
+export interface InterceptorFailure {
+  /** Its place in the list, from 0. */
+  readonly at: number;
+  /** What is wrong with it. */
+  readonly error: InterceptorLoadError;
+}
+
 /**
  * Makes the interceptors of a config, in their order, each anew.
  *
- * @throws {InterceptorLoadError} for the first one that cannot be made; those before it are closed.
+ * @throws {InterceptorsLoadError} with all that cannot be made; the others are closed.
  */
 export async function buildEntries(
   configs: readonly ConfigInterceptor[],
   options: BuildOptions,
 ): Promise<PipelineEntry[]> {
   const entries: PipelineEntry[] = [];
-  try {
-    for (const config of configs) {
-      const { timeoutMs, onError } = config;
-      entries.push({ interceptor: await build(config, options), timeoutMs, onError });
+  const failures: InterceptorFailure[] = [];
+  for (const [at, config] of configs.entries()) {
+    try {
+      entries.push(await buildEntry(config, options));
+    } catch (error) {
+      failures.push({ at, error: asLoadError(error) });
     }
-  } catch (error) {
-    await Promise.allSettled(entries.map(async ({ interceptor }) => await interceptor.close?.()));
-    throw error;
   }
-  return entries;
+  if (failures.length === 0) return entries;
+  await Promise.allSettled(entries.map(async ({ interceptor }) => await interceptor.close?.()));
+  throw new InterceptorsLoadError(failures);
+}
+
+/**
+ * Makes one interceptor.
+ *
+ * @throws {InterceptorLoadError} where it cannot be made.
+ */
+export async function buildEntry(
+  config: ConfigInterceptor,
+  options: BuildOptions,
+): Promise<PipelineEntry> {
+  const { timeoutMs, onError } = config;
+  return { interceptor: await build(config, options), timeoutMs, onError };
 }
 
 async function build(config: ConfigInterceptor, deps: BuildOptions): Promise<Interceptor> {
@@ -179,6 +217,22 @@ function whatIsWrong(made: unknown): string | undefined {
   return undefined;
 }
 
+/** Whatever goes wrong with a user's module is about that module. */
+function asLoadError(error: unknown): InterceptorLoadError {
+  if (error instanceof InterceptorLoadError) return error;
+  return new InterceptorLoadError(`The interceptor cannot be made: ${reasonOf(error)}.`, error);
+}
+
+/** Why something failed, in one line of words also where what was thrown has none. */
 function reasonOf(cause: unknown): string {
-  return (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, "");
+  if (!(cause instanceof Error)) {
+    return typeof cause === "string" ? oneLine(cause) : `${String(cause)} was thrown`;
+  }
+  return cause.message === "" ? `a ${cause.name} without a message` : oneLine(cause.message);
+}
+
+/** A sentence without its full stop, and without the lines of code that a syntax error quotes. */
+function oneLine(text: string): string {
+  const lines = text.split("\n").filter((line) => !/^\s*\d*\s*\|/.test(line));
+  return lines.map((line) => line.trim()).join(" ").trim().replace(/\.$/, "");
 }

@@ -1,7 +1,12 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { keptLog, ManualClock } from "../testing/mod.ts";
 import { fileLines } from "./deps.ts";
-import { buildEntries, InterceptorLoadError, loadUserModule } from "./registry.ts";
+import {
+  buildEntries,
+  InterceptorLoadError,
+  InterceptorsLoadError,
+  loadUserModule,
+} from "./registry.ts";
 import { type ConfigInterceptor, configSchemas } from "./schema.ts";
 
 async function withModules(
@@ -95,7 +100,8 @@ Deno.test("buildEntries() makes all in their order, and closes what it made wher
       ],
     );
     const bad = parse(own, { use: "record", options: { file: `${dir}/no/such` } });
-    const error = await assertRejects(() => buildEntries(bad, options(dir)), InterceptorLoadError);
+    const error = await assertRejects(() => buildEntries(bad, options(dir)), InterceptorsLoadError);
+    assertEquals(error.failures.map(({ at }) => at), [1]);
     assertStringIncludes(error.message, "The interceptor record cannot start: ");
     assertEquals(log, ["closed"]);
   });

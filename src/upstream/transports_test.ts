@@ -100,7 +100,7 @@ Deno.test("a certificate file that is missing, no PEM or broken is a config prob
     const upstreamConfig = { http2, tls: { caFile: broken } };
     await testProxy({ upstream: "https://localhost:1/mcp", upstreamConfig })
       .catch((error) => message = error.message);
-    assertStringIncludes(message, "certificates that cannot be used");
+    assertStringIncludes(message, ", which cannot be used");
   }
   await Deno.remove(broken);
   await testProxy({
