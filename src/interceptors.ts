@@ -6,7 +6,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { type Clock, systemClock } from "./clock.ts";
-import { type Config, ConfigError, type ConfigProblem } from "./config/mod.ts";
+import { type Config, ConfigError, type ConfigProblem, type RouteConfig } from "./config/mod.ts";
 import {
   buildEntries,
   type BuildOptions,
@@ -60,8 +60,8 @@ export async function loadPipelines(
       if (configs.length === 0) continue;
       // Read ahead of the modules: one that changes meanwhile is taken for changed the next time.
       const versions = await versionsOf(configs, options.baseDir);
-      const kept = running && keptPipeline(route.path, configs, versions, running);
-      const pipeline = kept ?? await built(configs, options, (at, error) => {
+      const kept = running && keptPipeline(route, configs, versions, running);
+      const pipeline = kept ?? await built(route.name, configs, options, (at, error) => {
         const path = at < interceptors.length
           ? `interceptors[${at}]`
           : `routes[${index}].interceptors[${at - interceptors.length}]`;
@@ -81,13 +81,14 @@ export async function loadPipelines(
 
 /** The pipeline of one route; undefined where any of it cannot be made, which is told. */
 async function built(
+  route: string,
   configs: Config["interceptors"],
   options: BuildOptions,
   onFailure: (at: number, error: Error) => void,
 ): Promise<Pipeline | undefined> {
   const { clock, log } = options;
   try {
-    return createPipeline(await buildEntries(configs, options), { clock, log });
+    return createPipeline(await buildEntries(configs, options), { clock, log, route });
   } catch (error) {
     if (!(error instanceof InterceptorsLoadError)) throw error;
     for (const failure of error.failures) onFailure(failure.at, failure.error);
@@ -108,14 +109,14 @@ function versionsOf(configs: Config["interceptors"], baseDir: string): Promise<s
   return Promise.all(modules.map((module) => moduleVersion(module, baseDir)));
 }
 
-/** The pipeline of a path where its interceptors are as they were, and the texts of their modules. */
+/** The pipeline of a route where its interceptors are as they were, and the texts of their modules. */
 function keptPipeline(
-  path: string,
+  { path, name }: RouteConfig,
   configs: Config["interceptors"],
   versions: readonly string[],
   { config: { interceptors, routes }, pipelines }: RunningInterceptors,
 ): Pipeline | undefined {
-  const before = routes.find((route) => route.path === path);
+  const before = routes.find((route) => route.path === path && route.name === name);
   const pipeline = pipelines.get(path);
   if (before === undefined || pipeline === undefined) return undefined;
   const isSame = isDeepStrictEqual([...interceptors, ...before.interceptors], configs) &&

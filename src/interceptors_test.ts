@@ -380,3 +380,45 @@ Deno.test("the path of a module begins at the folder of the config file", async 
   const modules = config.routes[0]!.interceptors.map(({ module }) => module);
   assertEquals(modules, ["/etc/switchyard/m.ts", "/abs.ts"]);
 });
+
+Deno.test("R96 what an interceptor throws is told by its kind and place, however little it says", async () => {
+  await using upstream = lister("json");
+  const folder = await Deno.makeTempDir();
+  const module = `${folder}/thrower.ts`;
+  await Deno.writeTextFile(
+    module,
+    `class Odd extends Error { override name = "OddError"; }
+    const THROWN = [undefined, null, "secret-canary", 7, { a: "secret-canary" }, new Map(),
+      new TypeError(), new Odd("secret-canary"), Object.create(null)];
+    let calls = 0;
+    export default { name: "thrower", clientMessage() { throw THROWN[calls++]; } };`,
+  );
+  const wanted = [
+    ["threw undefined"],
+    ["threw null"],
+    ["threw a string of 13 characters, no Error"],
+    ["threw a number, no Error"],
+    ["threw an object of Object, no Error"],
+    ["threw an object of Map, no Error"],
+    ["threw TypeError without a message", "thrower.ts:3:7"],
+    ["threw OddError", "thrower.ts:3:24"],
+    ["threw an object, no Error"],
+  ];
+  await withProxy(using(upstream.url, { module }), async ({ origin, logs }) => {
+    for (const _ of wanted) {
+      const { text } = await postText(origin, LIST);
+      assertEquals(JSON.parse(text).id !== undefined, true);
+    }
+    const told = logs.map((line) => JSON.parse(line))
+      .filter(({ message }) => message === "interceptor failed");
+    assertEquals(
+      told.map(({ why, at }) => [why, ...(at === undefined ? [] : [at.split("/").at(-1)])]),
+      wanted,
+    );
+    for (const { route, interceptor, hook } of told) {
+      assertEquals([route, interceptor, hook], ["/mcp", "thrower", "clientMessage"]);
+    }
+    assertEquals(logs.join().includes("canary"), false);
+  });
+  await Deno.remove(folder, { recursive: true });
+});

@@ -32,6 +32,8 @@ export interface GuardOptions {
   readonly clock: Clock;
   /** Told of every failure, without contents of messages (R96). */
   readonly log: Logger;
+  /** Name of the route that the interceptors are of, for the log. */
+  readonly route?: string | undefined;
 }
 
 /** A value, or a promise of it. */
@@ -115,9 +117,9 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     typeof (value as { then?: unknown }).then === "function";
 }
 
-function late({ log }: GuardOptions, entry: PipelineEntry, hook: string): Failed {
+function late({ log, route }: GuardOptions, entry: PipelineEntry, hook: string): Failed {
   const { interceptor: { name }, timeoutMs, onError } = entry;
-  log.warn("interceptor too slow", { interceptor: name, hook, timeoutMs, onError });
+  log.warn("interceptor too slow", { route, interceptor: name, hook, timeoutMs, onError });
   return {
     kind: "failed",
     error: new ProxyError(
@@ -129,13 +131,14 @@ function late({ log }: GuardOptions, entry: PipelineEntry, hook: string): Failed
 
 /** The failure of a hook, told in the log; what a user's module says may quote the message (R96). */
 export function failure(
-  { log }: GuardOptions,
+  { log, route }: GuardOptions,
   { interceptor: { name }, onError }: PipelineEntry,
   hook: string,
   cause: unknown,
 ): Failed {
   const why = cause instanceof RubbishError ? cause.message : `threw ${thrownName(cause)}`;
-  log.warn("interceptor failed", { interceptor: name, hook, why, at: placeOf(cause), onError });
+  const at = placeOf(cause);
+  log.warn("interceptor failed", { route, interceptor: name, hook, why, at, onError });
   return {
     kind: "failed",
     error: new ProxyError(
@@ -146,22 +149,40 @@ export function failure(
   };
 }
 
+/** What was thrown, in words that hold nothing of it but its kind. */
 function thrownName(cause: unknown): string {
-  if (!(cause instanceof Error)) return "something that is no Error";
+  if (cause === undefined || cause === null) return String(cause);
+  if (typeof cause === "string") return `a string of ${cause.length} characters, no Error`;
+  if (typeof cause !== "object") return `a ${typeof cause}, no Error`;
   try {
-    return /^\w{1,64}$/.test(cause.name) ? cause.name : "an Error";
+    if (!(cause instanceof Error)) return `${kindName(cause)}, no Error`;
+    const name = /^\w{1,64}$/.test(cause.name) ? cause.name : "an Error";
+    return cause.message === "" ? `${name} without a message` : name;
   } catch {
-    return "an Error";
+    return "an object that cannot be looked at";
   }
 }
 
-/** Where an error was thrown: its first stack frame, which follows the name and the message. */
+/** The class of an object, unless its name may have been made of something else. */
+function kindName(thrown: object): string {
+  const name: unknown = thrown.constructor?.name;
+  return typeof name === "string" && /^\w{1,64}$/.test(name) ? `an object of ${name}` : "an object";
+}
+
+/**
+ * Where an error was thrown: its first stack frame, which follows the name and the message. The name is the one
+ * that it had when it was made, which the constructor of a subclass may have changed since.
+ */
 function placeOf(cause: unknown): string | undefined {
-  if (!(cause instanceof Error) || cause instanceof RubbishError) return undefined;
   try {
-    const head = `${cause.name}: ${cause.message}\n`;
-    if (typeof cause.stack !== "string" || !cause.stack.startsWith(head)) return undefined;
-    const [frame] = cause.stack.slice(head.length).split("\n", 1);
+    if (!(cause instanceof Error) || cause instanceof RubbishError) return undefined;
+    const { message, stack } = cause;
+    if (typeof stack !== "string") return undefined;
+    const name = /^[\w.$]{1,64}/.exec(stack)?.[0];
+    const head = message === "" ? `${name}\n` : `${name}: ${message}\n`;
+    // Where the message is another one now, nothing tells it from the frames.
+    if (!stack.startsWith(head)) return undefined;
+    const [frame] = stack.slice(head.length).split("\n", 1);
     return /\(?(\S+:\d+:\d+)\)?$/.exec(frame!)?.[1]?.replace(/^\(/, "");
   } catch {
     return undefined;
