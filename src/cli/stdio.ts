@@ -18,6 +18,7 @@ import { openApp } from "../server.ts";
 import { StdioFront } from "../stdio/mod.ts";
 import { createLogger, stderrSink } from "../telemetry/mod.ts";
 import type { CommandLine } from "./args.ts";
+import { consoleOnStderr } from "./console_on_stderr.ts";
 import { headerOverrides } from "./header_flags.ts";
 import type { CommandIo, StopSignal } from "./io.ts";
 import { surviving } from "./survive.ts";
@@ -25,6 +26,8 @@ import { surviving } from "./survive.ts";
 /** Serves the client on stdin and stdout, and resolves with the exit code. */
 export async function serveStdio(line: CommandLine, io: CommandIo): Promise<number> {
   const config = await load(line, io);
+  // Stdout has the messages; what an interceptor's module writes there would be no message to the client.
+  using _console = consoleOnStderr();
   const logger = createLogger({
     level: config.logLevel,
     format: io.stderrIsTerminal && config.logFormat !== "json" ? "pretty" : "json",

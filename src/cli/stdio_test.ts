@@ -4,8 +4,9 @@
  * @module
  */
 
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { jsonAnswer, messages, PROJECT, scriptedUpstream } from "../testing/mod.ts";
+import { consoleOnStderr } from "./console_on_stderr.ts";
 import type { CommandIo } from "./io.ts";
 import { run } from "./run.ts";
 
@@ -135,3 +136,54 @@ for (const way of ["the end of stdin", "SIGTERM"] as const) {
     assertEquals(methods, ["POST", "DELETE"]);
   });
 }
+
+Deno.test("what an interceptor writes with the console goes to stderr, and stdout keeps to messages", async () => {
+  await using upstream = scriptedUpstream((_, to) => to.write(ANSWER));
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(
+    `${folder}/talks.ts`,
+    `import nodeConsole from "node:console";
+    console.log("at import %d", 1);
+    export default () => {
+      console.info("made");
+      console.group("group");
+      console.debug("inside");
+      console.groupEnd();
+      return { name: "talks", clientMessage() {
+        console.table([{ a: 1 }]); console.dir({ dir: 2 }); nodeConsole.log("by node");
+        console.count("calls"); console.time("t"); console.timeEnd("t");
+      } };
+    };`,
+  );
+  const route = { path: "/mcp", upstream: { url: upstream.url } };
+  const config = { routes: [{ ...route, interceptors: [{ module: "./talks.ts" }] }] };
+  await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-P", "--frozen", "main.ts", "stdio", "--config", `${folder}/config.json`],
+    cwd: PROJECT,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(INITIALIZE));
+  await writer.close();
+  const { code, stdout, stderr } = await child.output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assertEquals(code, 0, err);
+  assertEquals(out!.trim().split("\n").map((line) => JSON.parse(line).id), [1]);
+  for (const said of ["at import 1", "made", "  inside", "dir: 2", "by node", "calls: 1", "t: "]) {
+    assertStringIncludes(err!, said);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("consoleOnStderr() gives the console back as it was", () => {
+  const { console } = globalThis;
+  const before = { ...console };
+  {
+    using _quiet = consoleOnStderr();
+    assertNotEquals({ ...console }, before);
+  }
+  assertEquals({ ...console }, before);
+});
