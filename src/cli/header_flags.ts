@@ -11,11 +11,13 @@ import {
   ConfigError,
   type ConfigProblem,
   HEADER_FLAG,
+  HEADER_NAME,
+  HEADER_NAME_WANTED,
   type Overrides,
+  shownName,
   withVariables,
 } from "../config/mod.ts";
 
-const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const VALUE = /^[\t\x20-\x7e]*$/;
 
 /**
@@ -33,18 +35,25 @@ export function headerOverrides(
   for (const flag of flags) {
     const colon = flag.indexOf(":");
     const name = flag.slice(0, Math.max(colon, 0)).trim();
-    if (!NAME.test(name)) {
-      problems.push({
-        path: HEADER_FLAG,
-        found: "a value without the name of a field ahead of a colon",
-        wanted: `a field such as ${HEADER_FLAG} "X-Api-Key: \${API_KEY}"`,
-      });
+    if (!HEADER_NAME.test(name)) {
+      problems.push(nameProblem(name));
       continue;
     }
     headers[name] = expanded(name, flag.slice(colon + 1).trim(), env, problems);
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return { headers };
+}
+
+function nameProblem(name: string): ConfigProblem {
+  if (name !== "") {
+    return { path: HEADER_FLAG, found: `the name ${shownName(name)}`, wanted: HEADER_NAME_WANTED };
+  }
+  return {
+    path: HEADER_FLAG,
+    found: "a value without the name of a field ahead of a colon",
+    wanted: `a field such as ${HEADER_FLAG} "X-Api-Key: \${API_KEY}"`,
+  };
 }
 
 function expanded(

@@ -18,6 +18,11 @@ Deno.test("R96 headerOverrides() tells all that is wrong, and no value", () => {
   const error = assertThrows(() => headerOverrides(wrong, env), ConfigError);
   const told = error.problems.map(formatProblem);
   assertEquals(told.length, 5);
+  assertEquals(
+    told[2],
+    '--header: found the name "a b", wanted a field name such as X-Api-Key: letters, digits and any of ' +
+      "! # $ % & ' * + - . ^ _ ` | ~, without spaces (RFC 9110 section 5.1)",
+  );
   assert(told[3]!.includes("NO_SUCH"));
   assert(!told.join().includes("s3cret"), told.join());
 });

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type ConfigSources, environmentOverrides, loadConfig } from "./load.ts";
-import { ConfigError } from "./problems.ts";
+import { ConfigError, formatProblem } from "./problems.ts";
 
 function load(text: string | undefined, sources: Partial<ConfigSources> = {}) {
   return loadConfig({
@@ -369,4 +369,36 @@ Deno.test("variables of the environment stand in headers and in the environment 
     `routes[0].upstream.headers.x-key: found no variable KEY in the environment, ${missing}`,
     `routes[1].upstream.stdio.env.TOKEN: found no variable KEY in the environment, ${missing}`,
   ]);
+});
+
+Deno.test("a name that no header field or variable can have is told with its place and what a name is", async () => {
+  const [header, env] = [
+    { "x y": "secret", "": "secret", "X-Ok": "1", "Authorization: Bearer secret": "", "é": "1" },
+    { "A=secret": "1" },
+  ];
+  const error = await assertRejects(() =>
+    loadConfig({
+      file: "c.json",
+      needsRoutes: true,
+      readTextFile: () =>
+        Promise.resolve(JSON.stringify({
+          auth: { header: "a b" },
+          routes: [
+            { path: "/a", upstream: { url: "http://a/mcp", headers: header } },
+            { path: "/b", upstream: { stdio: { command: "x", env } } },
+          ],
+        })),
+    }), ConfigError);
+  const wanted = "wanted a field name such as X-Api-Key: letters, digits and any of " +
+    "! # $ % & ' * + - . ^ _ ` | ~, without spaces (RFC 9110 section 5.1)";
+  const at = "routes[0].upstream.headers: found the name";
+  assertEquals(error.problems.map(formatProblem).slice(0, 6), [
+    `auth.header: found "a b", ${wanted}`,
+    `${at} "x y", ${wanted}`,
+    `${at} "", ${wanted}`,
+    `${at} "Authorization:…", ${wanted}`,
+    `${at} "é", ${wanted}`,
+    'routes[1].upstream.stdio.env: found the name "A=…", wanted a name without = and NUL',
+  ]);
+  assertEquals(error.message.includes("secret"), false);
 });

@@ -8,6 +8,7 @@
  */
 
 export { isLoopback } from "./cross_check.ts";
+export { HEADER_NAME, HEADER_NAME_WANTED } from "./header_name.ts";
 export { type HttpSsePaths, httpSsePaths } from "./http_sse_paths.ts";
 export { configJsonSchema, JSON_SCHEMA_FILE } from "./json_schema.ts";
 export {
@@ -21,7 +22,13 @@ export {
   type Overrides,
 } from "./load.ts";
 export { type ReadVariable, withVariables } from "./variables.ts";
-export { ConfigError, type ConfigProblem, didYouMean, formatProblem } from "./problems.ts";
+export {
+  ConfigError,
+  type ConfigProblem,
+  didYouMean,
+  formatProblem,
+  shownName,
+} from "./problems.ts";
 export {
   type ReloadedRoutes,
   type ReloadOutcome,

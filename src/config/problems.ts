@@ -63,8 +63,23 @@ export function toProblems(
         wanted: `a known key: ${didYouMean(key, knownKeys(schema, issue.path))}`,
       }));
     }
+    if (issue.code === "invalid_key") return [nameProblem(issue)];
     return [{ path: where, found: foundText(input, issue.path), wanted: wantedText(issue) }];
   });
+}
+
+/** A name in a map that cannot be one, such as that of a header field. */
+function nameProblem({ path, issues, message }: z.core.$ZodIssueInvalidKey): ConfigProblem {
+  return {
+    path: pathText(path.slice(0, -1)),
+    found: `the name ${shownName(String(path.at(-1)))}`,
+    wanted: issues[0]?.message ?? message,
+  };
+}
+
+/** A name as a problem may show it: what stands behind a colon or an equals sign may be a secret (R96). */
+export function shownName(name: string): string {
+  return shown(name.replace(/([:=]).+$/s, "$1…"));
 }
 
 function pathText(path: readonly PropertyKey[]): string {

@@ -11,6 +11,7 @@ import { configSchemas } from "../intercept/mod.ts";
 import { LOG_LEVELS } from "../telemetry/mod.ts";
 import { parseTarget } from "../upstream/mod.ts";
 import { balanceSchema, healthSchema, targetSchema } from "./balance_schema.ts";
+import { HEADER_NAME, HEADER_NAME_WANTED } from "./header_name.ts";
 import { count, milliseconds } from "./numbers.ts";
 import { stdioSchema } from "./stdio_schema.ts";
 import { authSchema, redisSchema, sessionsSchema } from "./sessions_schema.ts";
@@ -71,9 +72,7 @@ function isOrigin(value: string): boolean {
   return value === "*" || (URL.canParse(value) && new URL(value).origin === value.toLowerCase());
 }
 
-const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, {
-  error: "a header name of RFC 9110",
-});
+const headerName = z.string().regex(HEADER_NAME, { error: HEADER_NAME_WANTED });
 
 const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, {
   error: "printable ASCII without line breaks",

@@ -5,6 +5,7 @@
  */
 
 import { z } from "zod";
+import { HEADER_NAME, HEADER_NAME_WANTED } from "./header_name.ts";
 import { milliseconds } from "./numbers.ts";
 
 /** Shortest text of a key: 32 characters, enough for 128 random bits in hex. */
@@ -27,9 +28,7 @@ const apiKeySchema = z.strictObject({
 
 /** Schema of `auth`. */
 export const authSchema = z.strictObject({
-  header: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, {
-    error: "a header name of RFC 9110",
-  }).optional().describe(
+  header: z.string().regex(HEADER_NAME, { error: HEADER_NAME_WANTED }).optional().describe(
     "Header field that holds the key alone, such as x-api-key; left out, Authorization: Bearer KEY.",
   ),
   keys: z.array(apiKeySchema).max(1_000, { error: "at most 1000 keys" }).default([])
