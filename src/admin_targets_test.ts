@@ -8,10 +8,12 @@ import { assert, assertEquals } from "@std/assert";
 import {
   admin,
   eventClient,
+  exchange,
   messages,
   postText,
   type ScriptedUpstream,
   sessionUpstream,
+  sseCaller,
   type TestProxy,
   withProxy,
 } from "./testing/mod.ts";
@@ -124,5 +126,47 @@ Deno.test("readiness stays while one target is there, is lost with the last one,
     const told = text + (await page(proxy, "GET", "/targets")).text +
       (await page(proxy, "GET", "/status")).text;
     assert(![a, b].some(({ url }) => told.includes(new URL(url).host)), told);
+  });
+});
+
+/** How many sessions /targets tells: of the route, and of each target. */
+async function sessionsTold(proxy: TestProxy): Promise<unknown> {
+  const { value: { routes: [route] } } = await page(proxy, "GET", "/targets");
+  const targets = route.targets.map((
+    one: { name: string; sessions: number },
+  ) => [one.name, one.sessions]);
+  return [route.sessions, Object.fromEntries(targets)];
+}
+
+Deno.test("/targets tells the sessions of each target: as they come, of either transport, move and end", async () => {
+  await withTargets(async (proxy) => {
+    assertEquals(await sessionsTold(proxy), [0, { a: 0, b: 0 }]);
+    const sessions: string[] = [];
+    for (let times = 0; times < 3; times++) {
+      sessions.push(await eventClient.openSession(proxy.origin));
+    }
+    assertEquals(await sessionsTold(proxy), [3, { a: 2, b: 1 }]);
+    using caller = await sseCaller(proxy.origin);
+    await caller.start();
+    assertEquals(await sessionsTold(proxy), [4, { a: 2, b: 2 }]);
+    const drained = await page(proxy, "POST", "/targets/%2Fmcp/a/drain?moveAfterMs=0");
+    assertEquals(drained.value.targets.map((one: { sessions: number }) => one.sessions), [2, 2]);
+    for (const session of [sessions[0], sessions[2]]) {
+      const fields = { "mcp-session-id": session! };
+      assertEquals((await postText(proxy.origin, messages.ping(), fields)).status, 200);
+    }
+    assertEquals(await sessionsTold(proxy), [4, { a: 0, b: 4 }]);
+    const end = `DELETE /mcp HTTP/1.1\r\nhost: localhost\r\nmcp-session-id: ${sessions[1]}\r\n\r\n`;
+    assertEquals((await exchange(proxy.origin, end)).status, 202);
+    assertEquals(await sessionsTold(proxy), [3, { a: 0, b: 3 }]);
+  });
+});
+
+Deno.test("/targets tells the sessions of a server without targets under its one target", async () => {
+  await using upstream = sessionUpstream();
+  const options = { upstream: upstream.url, config: { admin: "127.0.0.1:0" } };
+  await withProxy(options, async (proxy) => {
+    await eventClient.openSession(proxy.origin);
+    assertEquals(await sessionsTold(proxy), [1, { "": 1 }]);
   });
 });

@@ -109,6 +109,7 @@ export function createApp(options: AppOptions): App {
         nameOf: (principal) => current().authenticator.nameOf(principal),
         clock,
       }),
+      sessionsHere: () => parts.sessions.all(),
       routes: () =>
         [...current().running].map(([name, { server }]) => ({
           name,

@@ -34,6 +34,7 @@ export {
   type ToldSessions,
   type ToldStream,
 } from "./sessions.ts";
+export type { ToldTarget, ToldTargets } from "./targets.ts";
 export type { AdminRoute, AdminSources, ProcessDrain, Snapshot, ToldDrain } from "./sources.ts";
 
 /** The pages. A part of a path in capitals stands for a name. */

@@ -6,6 +6,7 @@
 
 import type { RouteTargets } from "../balance/mod.ts";
 import type { ReloadOutcome } from "../config/mod.ts";
+import type { Session } from "../session/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import type { SessionPages } from "./sessions.ts";
 
@@ -89,6 +90,8 @@ export interface AdminSources {
   metrics?(): { readonly contentType: string; readonly text: string };
   /** The pages about sessions. */
   readonly sessions: SessionPages;
+  /** The sessions of clients that are held here, by the names of the routes that sessions have. */
+  sessionsHere(): Iterable<Pick<Session, "route" | "upstreamId">>;
   /** The routes, as the config in force has them. */
   routes(): readonly AdminRoute[];
   /** Stores that requests need and that do not work now, a sentence for each; in bounded time, never rejects. */

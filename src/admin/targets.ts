@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { RouteTargets } from "../balance/mod.ts";
+import type { RouteTargets, TargetTold } from "../balance/mod.ts";
 import { ProxyError } from "../errors.ts";
-import type { ClientAnswer } from "../http/mod.ts";
+import { httpSseSessions } from "../front/mod.ts";
+import { type ClientAnswer, targetOfId } from "../http/mod.ts";
 import { type Asked, json } from "./page.ts";
 import { routeNamed } from "./readiness.ts";
 import type { AdminSources } from "./sources.ts";
@@ -16,7 +17,8 @@ export const MAX_MOVE_AFTER_MS = 604_800_000;
 
 /** The targets of all routes that have any. */
 export function allTargets(sources: AdminSources): ClientAnswer {
-  const routes = sources.routes().flatMap(({ targets }) => targets ? [tell(targets)] : []);
+  const here = placesOf(sources);
+  const routes = sources.routes().flatMap(({ targets }) => targets ? [tell(targets, here)] : []);
   return json(200, { routes });
 }
 
@@ -26,7 +28,7 @@ export function allTargets(sources: AdminSources): ClientAnswer {
  * @throws {ProxyError} `route_not_found`
  */
 export function targetsOf(sources: AdminSources, { names: [route] }: Asked): ClientAnswer {
-  return json(200, tell(targetsNamed(sources, route!)));
+  return json(200, tell(targetsNamed(sources, route!), placesOf(sources)));
 }
 
 /**
@@ -60,15 +62,57 @@ function change(
   act: (targets: RouteTargets, name: string) => boolean,
 ): ClientAnswer {
   const targets = targetsNamed(sources, route!);
-  if (act(targets, target!)) return json(200, tell(targets));
+  if (act(targets, target!)) return json(200, tell(targets, placesOf(sources)));
   throw new ProxyError(
     "route_not_found",
     "The route has no target of this name; /targets lists them.",
   );
 }
 
-function tell(targets: RouteTargets) {
-  return { route: targets.route, retries: targets.retries(), targets: targets.targets() };
+/** A target, and how many sessions of clients at this instance stay with it. */
+export interface ToldTarget extends TargetTold {
+  /** Those with a session of their own there; what is shared or translated is not any target's. */
+  readonly sessions: number;
+}
+
+/** The targets of one route. */
+export interface ToldTargets {
+  /** The name of the route. */
+  readonly route: string;
+  /** Sessions of clients at this instance, those without a target of their own included. */
+  readonly sessions: number;
+  /** What was retried since the start, and what the budget kept from it. */
+  readonly retries: ReturnType<RouteTargets["retries"]>;
+  /** The targets, in the order of the config. */
+  readonly targets: readonly ToldTarget[];
+}
+
+/** How many sessions there are of each route, by the name of the target that they are at. */
+type Places = ReadonlyMap<string, ReadonlyMap<string, number>>;
+
+/** Looks at every session there is here, of which `limits.maxSessions` bounds the number. */
+function placesOf(sources: AdminSources): Places {
+  const places = new Map<string, Map<string, number>>();
+  for (const { route, upstreamId } of sources.sessionsHere()) {
+    let ofRoute = places.get(route);
+    if (ofRoute === undefined) places.set(route, ofRoute = new Map());
+    const target = targetOfId(upstreamId);
+    ofRoute.set(target, (ofRoute.get(target) ?? 0) + 1);
+  }
+  return places;
+}
+
+function tell(targets: RouteTargets, places: Places): ToldTargets {
+  const { route } = targets;
+  // Clients of HTTP+SSE have their sessions under a name of their own.
+  const counts = [route, httpSseSessions(route)].flatMap((name) => places.get(name) ?? []);
+  const at = (target: string) => counts.reduce((sum, count) => sum + (count.get(target) ?? 0), 0);
+  return {
+    route,
+    sessions: counts.flatMap((count) => [...count.values()]).reduce((sum, n) => sum + n, 0),
+    retries: targets.retries(),
+    targets: targets.targets().map((target) => ({ ...target, sessions: at(target.name) })),
+  };
 }
 
 function targetsNamed(sources: AdminSources, route: string): RouteTargets {

@@ -8,5 +8,6 @@
 export const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** The same in words. */
-export const HEADER_NAME_WANTED = "a field name such as X-Api-Key: letters, digits and any of " +
+export const HEADER_NAME_WANTED: string =
+  "a field name such as X-Api-Key: letters, digits and any of " +
   "! # $ % & ' * + - . ^ _ ` | ~, without spaces (RFC 9110 section 5.1)";

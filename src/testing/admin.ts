@@ -90,6 +90,7 @@ export function fakeAdmin(sources: Partial<AdminSources> = {}) {
     get sessions() {
       return nowhere();
     },
+    sessionsHere: () => [],
     routes: () => [],
     failingStores: () => Promise.resolve([]),
     drain: {
