@@ -4,6 +4,11 @@
  * @module
  */
 
-import { run, systemIo } from "./src/cli/mod.ts";
+import { holdHangup } from "./src/cli/hangup.ts";
 
-if (import.meta.main) Deno.exit(await run(Deno.args, systemIo()));
+if (import.meta.main) {
+  holdHangup();
+  // Loading all the rest takes a while, in which SIGHUP would end the process.
+  const { run, systemIo } = await import("./src/cli/mod.ts");
+  Deno.exit(await run(Deno.args, systemIo()));
+}

@@ -51,6 +51,17 @@ export class ConfigSource {
   }
 }
 
+/**
+ * The text of a config file that is read but once.
+ *
+ * @throws {Error} where it is no file, or too large
+ */
+export async function readConfigText(path: string): Promise<string> {
+  const text = await readWithin(path);
+  if (text === TOO_LARGE) throw new Error(`it has more than ${MAX_CONFIG_BYTES} bytes`);
+  return text;
+}
+
 /** Stands for the text of a file that is too large, so that it is told once. */
 const TOO_LARGE = Symbol("too large");
 
@@ -59,6 +70,9 @@ const CHUNK_BYTES = 65_536;
 
 /** The text of a file, of which no more is read than a config may have. */
 async function readWithin(path: string): Promise<string | typeof TOO_LARGE> {
+  const { isFile, isDirectory } = await Deno.stat(path);
+  // A pipe holds the start up until somebody writes to it, and cannot be read again.
+  if (!isFile) throw new Error(isDirectory ? "it is a folder" : "it is a pipe or a device");
   using file = await Deno.open(path);
   const decoder = new TextDecoder();
   const chunk = new Uint8Array(CHUNK_BYTES);

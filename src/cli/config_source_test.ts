@@ -4,8 +4,9 @@
  * @module
  */
 
+import { dirname } from "node:path";
 import { assertEquals, assertRejects } from "@std/assert";
-import { loadConfig } from "../config/mod.ts";
+import { ConfigError, loadConfig } from "../config/mod.ts";
 import { ConfigSource, MAX_CONFIG_BYTES } from "./config_source.ts";
 
 /** Of three bytes each, so that they lie across the places at which a file is read. */
@@ -50,12 +51,19 @@ Deno.test("ConfigSource reads a file of the largest size to its end, and none th
   }));
 
 Deno.test({
-  name: "ConfigSource reads no device without an end",
+  name: "ConfigSource waits for no pipe and reads no device or folder, and says what it found",
   ignore: Deno.build.os === "windows",
   fn: () =>
     withFile(async (file, source) => {
       await Deno.symlink("/dev/zero", file);
-      await assertRejects(() => source.load(), Error, `more than ${MAX_CONFIG_BYTES} bytes`);
+      const odd = (file: string) =>
+        `${file}: found a file that cannot be read (it is a pipe or a device)`;
+      await assertRejects(() => source.load(), ConfigError, odd(file));
+      const pipe = `${file}.pipe`;
+      assertEquals((await new Deno.Command("mkfifo", { args: [pipe] }).output()).code, 0);
+      await assertRejects(() => sourceOf(pipe).load(), ConfigError, odd(pipe));
+      const folder = dirname(file);
+      await assertRejects(() => sourceOf(folder).load(), ConfigError, "(it is a folder)");
     }),
 });
 

@@ -5,6 +5,7 @@
  */
 
 import type { LineWriter } from "../stdio/mod.ts";
+import { type Hangup, onHangup } from "./hangup.ts";
 
 /** The surroundings of a command. */
 export interface CommandIo {
@@ -30,9 +31,6 @@ export interface CommandIo {
    */
   onHangup(hangup: (how: Hangup) => void): () => void;
 }
-
-/** What SIGHUP means: read the config again; or, as of old, that nobody is at the terminal any more. */
-export type Hangup = "reload" | "terminal gone";
 
 /** Stdin and stdout where they carry messages. */
 export interface MessagePipes {
@@ -115,14 +113,4 @@ function stopSignal(): StopSignal {
       for (const { name, listener } of listeners) Deno.removeSignalListener(name, listener);
     },
   };
-}
-
-function onHangup(hangup: (how: Hangup) => void): () => void {
-  if (Deno.build.os === "windows") return () => {};
-  const hadTerminal = Deno.stderr.isTerminal();
-  // A terminal that was closed is one no longer; without it nobody could stop the proxy as it was started.
-  const listener = () =>
-    hangup(hadTerminal && !Deno.stderr.isTerminal() ? "terminal gone" : "reload");
-  Deno.addSignalListener("SIGHUP", listener);
-  return () => Deno.removeSignalListener("SIGHUP", listener);
 }

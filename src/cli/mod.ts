@@ -7,4 +7,5 @@
  */
 
 export { run } from "./run.ts";
-export { type CommandIo, type Hangup, type MessagePipes, type StopSignal, systemIo } from "./io.ts";
+export type { Hangup } from "./hangup.ts";
+export { type CommandIo, type MessagePipes, type StopSignal, systemIo } from "./io.ts";

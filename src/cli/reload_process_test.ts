@@ -210,3 +210,42 @@ Deno.test({
     assert(err.includes('"stopped"'));
   },
 });
+
+Deno.test({
+  name:
+    "SIGHUP that comes before the start is done has the file read again behind it, and ends nothing",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using upstream = scriptedUpstream((_, to) =>
+      to.write(jsonAnswer('{"jsonrpc":"2.0","id":1,"result":{}}'))
+    );
+    const folder = await Deno.makeTempDir();
+    const file = `${folder}/switchyard.json`;
+    // The module has the start wait for this server.
+    const asked = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    await using gate = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async () => {
+      asked.resolve();
+      await goOn.promise;
+      return new Response();
+    });
+    await Deno.writeTextFile(
+      `${folder}/slow.ts`,
+      `await (await fetch("http://127.0.0.1:${gate.addr.port}/")).text();
+      export default { name: "slow", clientMessage() {} };`,
+    );
+    const more = { interceptors: [{ module: "./slow.ts" }], watchConfig: false };
+    await Deno.writeTextFile(file, configText(upstream.url, "a", more));
+    const program = startProgram(["serve", "--config", file]);
+    await asked.promise;
+    await Deno.writeTextFile(file, configText(upstream.url, "b", more));
+    program.child.kill("SIGHUP");
+    goOn.resolve();
+    const { origin } = new URL((await program.first).slice("listening ".length));
+    await times(program, RELOADED, 1);
+    assertEquals([await status(origin, "a"), await status(origin, "b")], [404, 200]);
+    program.child.kill("SIGTERM");
+    assertEquals((await program.end()).code, 0);
+    await Deno.remove(folder, { recursive: true });
+  },
+});

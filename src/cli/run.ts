@@ -20,6 +20,7 @@ import { checkNamed } from "../check.ts";
 import { RecordingError } from "../record/mod.ts";
 import { ListenError } from "../server.ts";
 import { type CommandLine, type CommandName, readCommandLine, USAGE } from "./args.ts";
+import { letHangupEnd } from "./hangup.ts";
 import { headerOverrides } from "./header_flags.ts";
 import { ConfigSource } from "./config_source.ts";
 import type { CommandIo } from "./io.ts";
@@ -44,12 +45,16 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
   }
   if (line.help) return say(io, USAGE);
   if (line.version) return say(io, VERSION);
+  if (!RELOADING.includes(line.command)) letHangupEnd();
   try {
     return await COMMANDS[line.command](line, io);
   } catch (error) {
     return explain(error, io);
   }
 }
+
+/** The commands that read their config again at SIGHUP. */
+const RELOADING: readonly CommandName[] = ["start", "serve"];
 
 const COMMANDS: Readonly<
   Record<CommandName, (line: CommandLine, io: CommandIo) => Promise<number>>

@@ -18,6 +18,7 @@ import { openApp } from "../server.ts";
 import { StdioFront } from "../stdio/mod.ts";
 import { createLogger, stderrSink } from "../telemetry/mod.ts";
 import type { CommandLine } from "./args.ts";
+import { readConfigText } from "./config_source.ts";
 import { consoleOnStderr } from "./console_on_stderr.ts";
 import { headerOverrides } from "./header_flags.ts";
 import type { CommandIo, StopSignal } from "./io.ts";
@@ -74,6 +75,7 @@ async function load(line: CommandLine, io: CommandIo): Promise<Config> {
   const file = line.file ?? io.env(CONFIG_FILE_VARIABLE);
   const config = await loadConfig({
     file,
+    readTextFile: readConfigText,
     environment,
     variables: io.env,
     // Nobody can connect, so it does not matter to whom an address would be open.

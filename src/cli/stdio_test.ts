@@ -99,6 +99,7 @@ Deno.test("stdio tells what is wrong with its flags", async () => {
     [[...url, "--transport", "smoke"], /^--transport: found "smoke"/],
     [[...url, "--header", "nothing"], /^--header: found a value without the name/],
     [["--stdio", "x", "--header", "A: b"], /^--header: found a setting of HTTP beside stdio/],
+    [["--config", "/dev/null"], /^\/dev\/null: found .*\(it is a pipe or a device\), wanted a/],
   ];
   for (const [args, message] of cases) {
     const { code, err, out } = await stdio(args);
