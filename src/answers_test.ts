@@ -184,24 +184,40 @@ Deno.test("the head of a silent stream reaches the client before any event", asy
   });
 });
 
+/** R54: a client that leaves behind `head`, which is what the server has said until then, is gone for the server. */
+async function leaveBehind(head: string, era: "auto" | "both", asked: string): Promise<void> {
+  const there = Promise.withResolvers<{ closed: Promise<void> }>();
+  await using upstream = scriptedUpstream(async (_, connection) => {
+    await connection.write(head);
+    there.resolve(connection);
+  });
+  await withProxy({ upstream: upstream.url, upstreamConfig: { era } }, async (proxy) => {
+    const client = await RawClient.connect(proxy.origin);
+    await client.write(jsonPost(modernList, modernFields));
+    const { closed } = await there.promise;
+    if (head.startsWith(SSE_HEAD)) {
+      assertEquals((await client.readHead()).status, 200);
+      if (head !== SSE_HEAD) assertEquals(await client.readChunk(), "data: 1\n\n");
+    }
+    client.close();
+    await closed;
+    const methods = upstream.requests.map(({ body }) =>
+      JSON.parse(new TextDecoder().decode(body)).method
+    );
+    assertEquals(methods, [asked]);
+  });
+}
+
 Deno.test("R54 a client that goes away is gone for the upstream, before and after the head", async () => {
   const json = jsonAnswer(RESULT).slice(0, -5);
   for (const head of ["", json, SSE_HEAD, SSE_HEAD + chunk("data: 1\n\n")]) {
-    const there = Promise.withResolvers<{ closed: Promise<void> }>();
-    await using upstream = scriptedUpstream(async (_, connection) => {
-      await connection.write(head);
-      there.resolve(connection);
-    });
-    await withProxy({ upstream: upstream.url }, async (proxy) => {
-      const client = await RawClient.connect(proxy.origin);
-      await client.write(jsonPost(modernList, modernFields));
-      const { closed } = await there.promise;
-      if (head.startsWith(SSE_HEAD)) await client.readHead();
-      client.close();
-      await closed;
-      assertEquals(upstream.requests.length, 1);
-    });
+    await leaveBehind(head, "both", "tools/list");
   }
+});
+
+Deno.test("R54 a client that goes away while its server is asked what it speaks is gone as well", async () => {
+  const json = jsonAnswer(RESULT).slice(0, -5);
+  for (const head of ["", json]) await leaveBehind(head, "auto", "server/discover");
 });
 
 Deno.test("R49 a client that does not read stops the upstream", async () => {
