@@ -21,6 +21,7 @@ import {
   type Destination,
   listenAndRecord,
   type ListenOptions,
+  RecordingWriter,
   refuseFixture,
   type RunningRecorder,
   save,
@@ -34,7 +35,7 @@ import { surviving } from "./survive.ts";
 /** The most that a fixture may hold, and what is held unless told otherwise. */
 const MAX_BYTES = 524_288;
 
-/** Records until a stop signal, writes once, and resolves with the exit code. */
+/** Records until a stop signal and resolves with the exit code. */
 export async function recordTraffic(line: CommandLine, io: CommandIo): Promise<number> {
   const { recording: flags } = line;
   const destination = destinationOf(flags);
@@ -51,6 +52,10 @@ export async function recordTraffic(line: CommandLine, io: CommandIo): Promise<n
   try {
     // No request may end the process, also not through a mistake of the recorder's own.
     return await surviving(logger, async () => {
+      const { out, name, title } = destination;
+      const writer = out === undefined
+        ? undefined
+        : new RecordingWriter({ out, name, title, clock: systemClock, logger });
       const recorder = start({
         // This command has no other way to name one.
         upstream: config.routes[0]!.upstream.url!,
@@ -58,12 +63,13 @@ export async function recordTraffic(line: CommandLine, io: CommandIo): Promise<n
         maxBytes: Number(flags.maxBytes ?? MAX_BYTES),
         clock: systemClock,
         logger,
+        watch: writer,
       }, config.listen);
       // The one line on stdout: what started this process can read the address from it.
       io.out(`listening ${recorder.endpoint}`);
       const reason = await signal.received;
       logger.info("stopping", { reason });
-      await finish(recorder, destination, logger);
+      await finish(recorder, writer, destination, logger);
       return 0;
     });
   } finally {
@@ -150,11 +156,13 @@ function start(options: ListenOptions, listen: string): RunningRecorder {
 
 async function finish(
   recorder: RunningRecorder,
+  writer: RecordingWriter | undefined,
   destination: Destination,
   logger: Logger,
 ): Promise<void> {
   // What the stop itself cuts is no part of the recording.
   const recording = recorder.stop();
+  await writer?.stop();
   const { doubts, ...saved } = await save(recording, destination)
     .finally(() => recorder.close());
   for (const doubt of doubts) logger.warn(doubt);

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { readFixture } from "../../fixtures/format/mod.ts";
-import { jsonAnswer, messages, postText, scriptedUpstream } from "../testing/mod.ts";
+import { jsonAnswer, messages, postText, RawClient, scriptedUpstream } from "../testing/mod.ts";
 import type { CommandIo } from "./io.ts";
 import { run } from "./run.ts";
 
@@ -139,6 +139,59 @@ Deno.test("serve --record writes the run in a folder of its own", () =>
     const [run] = await Array.fromAsync(Deno.readDir(folder));
     assertEquals((await readFixture(`${folder}/${run!.name}`)).meta.client.name, "test");
   }));
+
+for (const command of ["record", "serve"] as const) {
+  Deno.test(`${command} that is killed leaves what it has recorded, up to the last event`, () =>
+    withFolder(async (folder) => {
+      const head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+      await using upstream = scriptedUpstream((request, to) =>
+        to.write(request.line.startsWith("GET") ? `${head}data: 1\n\ndata: half` : ANSWER)
+      );
+      const out = `${folder}/case`;
+      const more = command === "record" ? ["--out", out] : ["--record", folder];
+      const args = ["--upstream", upstream.url, ...more];
+      let where = out;
+      const { code } = await recordProcess(args, async (endpoint) => {
+        const { origin } = new URL(endpoint);
+        const fields = { host: new URL(origin).host, authorization: "Bearer canary-123456" };
+        const answer = await postText(origin, messages.initialize(), fields);
+        const session = answer.headers.get("mcp-session-id")!;
+        const client = await RawClient.connect(origin);
+        await client.write(
+          `GET /mcp HTTP/1.1\r\nhost: ${fields.host}\r\naccept: text/event-stream\r\n` +
+            `mcp-session-id: ${session}\r\n\r\n`,
+        );
+        await client.readHead();
+        // Nothing tells when the file has grown but the file.
+        for (let tries = 0; tries < 500; tries++) {
+          const [run] = [...Deno.readDirSync(folder)];
+          where = `${folder}/${run?.name}`;
+          const text = await Deno.readTextFile(`${where}/exchange.ndjson`).catch(() => "");
+          if (text.includes("data: 1")) break;
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        client.close();
+      }, { signal: "SIGKILL", first: command });
+      assertEquals(code, 137);
+      const { meta, entries } = await readFixture(where);
+      assertEquals([meta.truncated, meta.revision, meta.client.name], [true, "2025-11-25", "test"]);
+      const told = entries.map(({ from, type }) => `${from} ${type}`);
+      assertEquals(told.slice(0, 6), [
+        "client request",
+        "client data",
+        "client end",
+        "server response",
+        "server data",
+        "server end",
+      ]);
+      assert(told.includes("server data"), told.join());
+      const texts = [JSON.stringify(entries), await Deno.readTextFile(`${where}/meta.json`)].join();
+      assert(!/canary|secret-session/.test(texts), texts);
+      const modes = [where, `${where}/meta.json`, `${where}/exchange.ndjson`]
+        .map((path) => (Deno.statSync(path).mode! & 0o777).toString(8));
+      assertEquals(modes, ["700", "600", "600"]);
+    }));
+}
 
 Deno.test("record tells everything that is wrong with its flags", () =>
   withFolder(async (folder) => {

@@ -257,7 +257,7 @@ const eventLogSchema = z.strictObject({
 
 const recordSchema = z.strictObject({
   dir: z.string().min(1, { error: "a folder" }).describe(
-    "Folder in which each run of the proxy makes a fixture of its own when it stops; needs the " +
+    "Folder in which each run of the proxy writes a fixture of its own while it runs; needs the " +
       "permission to write there (-P=record).",
   ),
   maxBytes: count(524_288, 524_288).describe(

@@ -46,19 +46,27 @@ export function bodiesOf(entries: readonly RawEntry[]): Bodies {
     body.bytes.push(entry.bytes);
   }
   return new Map([...pieces].map(([key, { exchange, from, bytes }]) => {
-    const fields = heads.get(key) ?? [];
-    const coding = valueOf(fields, "content-encoding")?.trim().toLowerCase();
     let at = 0;
     return [key, {
       exchange,
       from,
       text: bytes.map(toBinary).join(""),
       pieces: bytes.map(({ length }) => ({ start: at, end: at += length })),
-      contentType: valueOf(fields, "content-type"),
-      contentCoding: coding === undefined || coding === "identity" ? undefined : coding,
+      ...contentOf(heads.get(key) ?? []),
       whole: ended.has(key),
     }];
   }));
+}
+
+/** What a body is, by the head before it. */
+export function contentOf(
+  fields: readonly Field[],
+): Pick<Body, "contentType" | "contentCoding"> {
+  const coding = valueOf(fields, "content-encoding")?.trim().toLowerCase();
+  return {
+    contentType: valueOf(fields, "content-type"),
+    contentCoding: coding === undefined || coding === "identity" ? undefined : coding,
+  };
 }
 
 /** The value of a field. */

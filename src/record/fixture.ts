@@ -37,11 +37,23 @@ const MAX_TITLE_LENGTH = 120;
 const MAX_FEATURES = 20;
 
 /** The fixture of a recording. */
-export function toFixture(recording: Recording, { name, title }: FixtureName): BuiltFixture {
+export function toFixture(recording: Recording, named: FixtureName): BuiltFixture {
   const { entries, clean } = normalise(recording);
-  const { doubts, ...facts } = cleaned(factsOf(recording), clean);
+  const facts = factsOf(recording);
   const kept = withinLimit(entries);
-  const meta: FixtureMeta = {
+  const meta = metaOf(facts, clean, named, recording.truncated || kept.length < entries.length);
+  return { fixture: { meta, entries: kept }, doubts: facts.doubts };
+}
+
+/** The head of a fixture; `clean` takes out of names what is no part of a fixture. */
+export function metaOf(
+  told: Facts,
+  clean: (text: string) => string,
+  { name, title }: FixtureName,
+  truncated: boolean,
+): FixtureMeta {
+  const facts = cleaned(told, clean);
+  return {
     format: FORMAT_VERSION,
     name,
     title: title ?? titleOf(facts),
@@ -51,9 +63,8 @@ export function toFixture(recording: Recording, { name, title }: FixtureName): B
     client: facts.client,
     recorder: RECORDER,
     features: facts.features.slice(0, MAX_FEATURES),
-    ...(recording.truncated || kept.length < entries.length ? { truncated: true } : {}),
+    ...(truncated ? { truncated } : {}),
   };
-  return { fixture: { meta, entries: kept }, doubts };
 }
 
 /** The facts, with names that hold no secret and change with no recording. */

@@ -12,7 +12,7 @@ import { switchyardServer } from "../listener/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import { http1Client, parseTarget } from "../upstream/mod.ts";
 import { forward } from "./forward.ts";
-import { Recorder, type Recording } from "./recorder.ts";
+import { Recorder, type Recording, type RecordingWatch } from "./recorder.ts";
 import { tap } from "./tap.ts";
 
 /** What to record, and how. */
@@ -27,6 +27,8 @@ export interface ListenOptions {
   readonly clock: Clock;
   /** Where it is told that the limit is reached. */
   readonly logger: Logger;
+  /** Told of all that is recorded, as it is; nobody by default. */
+  readonly watch?: RecordingWatch | undefined;
 }
 
 /** A recorder that listens. */
@@ -75,6 +77,7 @@ export function listenAndRecord(options: ListenOptions): RunningRecorder {
     maxBytes: options.maxBytes,
     hosts: address.target.kind === "tcp" ? [address.target.host] : [],
     onLimit: () => warnOfLimit(logger, options.maxBytes),
+    watch: options.watch,
   });
   const handler = door(tap(forward({ client, address }), recorder));
   const server = switchyardServer({

@@ -11,8 +11,17 @@ export { type FixtureName, RECORDER } from "./fixture.ts";
 export { listenAndRecord, type ListenOptions, type RunningRecorder } from "./listen.ts";
 export { recordRun, type RunRecording } from "./proxy.ts";
 export { type RawEntry, type RecordedExchange, Recorder, type Recording } from "./recorder.ts";
-export type { EntryCommon, RecorderOptions, RequestHead, Side } from "./recorder.ts";
+export type {
+  DataEntry,
+  EntryCommon,
+  GrowingRecording,
+  RecorderOptions,
+  RecordingWatch,
+  RequestHead,
+  Side,
+} from "./recorder.ts";
 export type { Field } from "./redact.ts";
 export { checkFile, checkFolder, type Destination, RecordingError } from "./save.ts";
 export { refuseFixture, save, type Saved } from "./save.ts";
 export { tap } from "./tap.ts";
+export { RecordingWriter, type WriterOptions } from "./writer.ts";

@@ -13,6 +13,7 @@ import { warnOfLimit } from "./listen.ts";
 import { Recorder } from "./recorder.ts";
 import { checkFolder, save } from "./save.ts";
 import { tap } from "./tap.ts";
+import { RecordingWriter } from "./writer.ts";
 
 /** The recording of one run of the proxy. */
 export interface RunRecording {
@@ -32,6 +33,9 @@ export async function recordRun(
   { config, clock, logger }: { config: Config; clock: Clock; logger: Logger },
 ): Promise<RunRecording> {
   await checkFolder(dir, "record.dir");
+  const name = nameOf(clock.now(), clock.randomBytes(4));
+  const out = `${dir.replace(/\/$/, "")}/${name}`;
+  const writer = new RecordingWriter({ name, out, clock, logger });
   const recorder = new Recorder({
     clock,
     maxBytes,
@@ -40,16 +44,15 @@ export async function recordRun(
     ),
     hosts: config.routes.flatMap(({ upstream: { url } }) => url === undefined ? [] : hostOf(url)),
     onLimit: () => warnOfLimit(logger, maxBytes),
+    watch: writer,
   });
   return {
     tap: (handler) => tap(handler, recorder),
     async finish() {
       recorder.stop();
-      const recording = recorder.recording();
-      const name = nameOf(recording.startedAt, clock.randomBytes(4));
-      const out = `${dir.replace(/\/$/, "")}/${name}`;
+      await writer.stop();
       try {
-        const { doubts, ...saved } = await save(recording, { name, out });
+        const { doubts, ...saved } = await save(recorder.recording(), { name, out });
         for (const doubt of doubts) logger.warn("recording", { doubt });
         logger.info("recorded", { out, ...saved });
       } catch (error) {

@@ -2,7 +2,7 @@
  * Holds a recording in bounded memory: what was said, by whom, and when.
  *
  * Heads are redacted here, before they are kept. Bodies are redacted when they are whole
- * (`normalise.ts`), because a secret may be split over pieces; nothing is written before that.
+ * (`normalise.ts`, `growing.ts`), because a secret may be split over pieces; nothing is written before that.
  *
  * @module
  */
@@ -23,6 +23,13 @@ export interface EntryCommon {
   readonly exchange: number;
 }
 
+/** A piece of a body, as it came. */
+export type DataEntry = EntryCommon & {
+  readonly from: Side;
+  readonly type: "data";
+  readonly bytes: Uint8Array;
+};
+
 /** One thing that happened; bodies as they came. */
 export type RawEntry =
   | EntryCommon & {
@@ -38,7 +45,7 @@ export type RawEntry =
     readonly status: number;
     readonly fields: readonly Field[];
   }
-  | EntryCommon & { readonly from: Side; readonly type: "data"; readonly bytes: Uint8Array }
+  | DataEntry
   | EntryCommon & { readonly from: Side; readonly type: "end" | "abort" };
 
 /** What was recorded. */
@@ -67,6 +74,28 @@ export interface RecorderOptions {
   readonly secretFields?: ReadonlySet<string>;
   /** Called once when the limit is reached. */
   readonly onLimit: () => void;
+  /** Told of all that is recorded, as it is; nobody by default. */
+  readonly watch?: RecordingWatch | undefined;
+}
+
+/** Whoever sees a recording grow. */
+export interface RecordingWatch {
+  /** Called once, ahead of all else. */
+  begin(growing: GrowingRecording): void;
+  /** An entry was added at the end. */
+  kept(entry: RawEntry): void;
+  /** An entry is none any more. */
+  dropped(entry: RawEntry): void;
+}
+
+/** What may be read of a recording at any time. */
+export interface GrowingRecording {
+  /** As `Recording.hosts`, growing. */
+  readonly hosts: ReadonlySet<string>;
+  /** As `Recording.secrets`, growing. */
+  readonly secrets: ReadonlySet<string>;
+  /** All of it up to now. */
+  recording(): Recording;
 }
 
 /** The head of a request. */
@@ -120,6 +149,8 @@ export class Recorder {
     this.#startedMs = options.clock.monotonicMs();
     this.#startedAt = options.clock.now();
     this.#hosts = new Set(options.hosts);
+    const [hosts, secrets] = [this.#hosts, this.#secrets];
+    options.watch?.begin({ hosts, secrets, recording: () => this.recording() });
   }
 
   /** Begins an exchange; undefined where nothing is recorded any more. */
@@ -196,7 +227,9 @@ export class Recorder {
   }
 
   #drop(entry: RawEntry): void {
-    if (!this.#stopped) this.#entries = this.#entries.filter((other) => other !== entry);
+    if (this.#stopped) return;
+    this.#entries = this.#entries.filter((other) => other !== entry);
+    this.#options.watch?.dropped(entry);
   }
 
   #now(): number {
@@ -218,6 +251,7 @@ export class Recorder {
     }
     this.#bytes += bytes + ENTRY_BYTES;
     this.#entries.push(entry);
+    this.#options.watch?.kept(entry);
   }
 
   #redact(fields: readonly Field[]): Field[] {
