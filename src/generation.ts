@@ -8,7 +8,13 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Parts } from "./app_parts.ts";
 import { anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
-import { type Config, httpSsePaths, type LimitsConfig, type RouteConfig } from "./config/mod.ts";
+import {
+  backOffOf,
+  type Config,
+  httpSsePaths,
+  type LimitsConfig,
+  type RouteConfig,
+} from "./config/mod.ts";
 import {
   type DoorRules,
   type FrontOptions,
@@ -164,12 +170,13 @@ function useOf(
 /** What answers for a route, by the paths under which it does. */
 function wireRoute(
   { parts, current }: GenerationOptions,
-  { config: { name, path, upstream: { reconnect: backOff } }, pipeline, limits }: Wiring,
+  { config: { name, path, upstream: server }, pipeline, limits }: Wiring,
   served: Required<ServedRoute>,
 ): [path: string, wired: Route][] {
   const { clock, live, book, instances, relayLimits, sessions, exchanges } = parts;
   const { upstream, recovery } = served;
   const use = served.use!;
+  const backOff = backOffOf(server);
   const streams = new Streams({
     log: parts.stores.log,
     limits: relayLimits,
@@ -209,7 +216,7 @@ function wireRoute(
 function wireHttpSse(
   { abandoned, book, sseClients, timers, logger }: Parts,
   { name, path, backOff }: Pick<RouteConfig, "name" | "path"> & {
-    readonly backOff: RouteConfig["upstream"]["reconnect"];
+    readonly backOff: ReturnType<typeof backOffOf>;
   },
   common: Omit<FrontOptions, "streams"> & { readonly use: FrontUse },
 ): [path: string, wired: Route][] {

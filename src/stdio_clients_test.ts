@@ -63,7 +63,7 @@ for (const era of ["session", "modern"]) {
         maxLineBytes: 65_536,
         maxMessageBytes: 65_536,
         json: { maxDepth: 32, maxBatchMessages: 8 },
-        backOff: { attempts: 1, initialDelayMs: 1, maxDelayMs: 1 },
+        backOff: { attempts: 1, initialDelayMs: 1, maxDelayMs: 1, maxSilentMs: 60_000 },
         clock: systemClock,
         logger: nullLogger,
         limits: { graceMs: 10 },

@@ -19,6 +19,7 @@ import type { RouteTargets } from "./balance/mod.ts";
 import { type ChannelUpstream, channelUpstream, stdioChannel } from "./channel/mod.ts";
 import { channelOptions } from "./channel_options.ts";
 import {
+  backOffOf,
   ConfigError,
   type RouteConfig,
   type StdioConfig,
@@ -154,13 +155,13 @@ function openBridges(
   { timers, logger, sealer, anonymous, withheld, peerCalls, config: { limits } }: UpstreamDeps,
   onDoubt: () => void,
 ): OpenedBridges {
-  const { stdio, transport, sessions, reconnect, headersTimeoutMs, streamIdleTimeoutMs } = upstream;
+  const { stdio, transport, sessions, headersTimeoutMs, streamIdleTimeoutMs } = upstream;
   const kept = withDashes(withheld);
   const common = {
     clock: timers,
     logger,
     maxEventBytes: limits.maxEventBytes,
-    backOff: reconnect,
+    backOff: backOffOf(upstream),
     streamIdleMs: streamIdleTimeoutMs,
     firstMessageMs: headersTimeoutMs,
     onDoubt,
@@ -209,7 +210,7 @@ interface OpenedServer {
 
 /** The server as clients of its own era see it: each in a session of its own, or together in one. */
 function openServer(route: RouteConfig, deps: UpstreamDeps): OpenedServer {
-  const { stdio, sessions, reconnect } = route.upstream;
+  const { stdio, sessions } = route.upstream;
   const server = stdio === undefined
     ? httpServer(route, deps)
     : stdioServer(stdioUpstream(route, stdio, deps));
@@ -217,7 +218,7 @@ function openServer(route: RouteConfig, deps: UpstreamDeps): OpenedServer {
   const { clock, config: { limits } } = deps;
   const upstream = sharedUpstream(server.upstream, {
     clock,
-    backOff: reconnect,
+    backOff: backOffOf(route.upstream),
     maxEventBytes: limits.maxEventBytes,
     memberIdleMs: limits.sessionIdleTimeoutMs,
     maxMembers: limits.maxSessions,

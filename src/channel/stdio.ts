@@ -31,8 +31,8 @@ export interface StdioOptions {
   readonly maxProcesses: number;
   /** How long it may take to end at each step, in milliseconds. */
   readonly closeMs: number;
-  /** How long nothing is started after starts that failed; `attempts` is not looked at. */
-  readonly backOff: BackOff;
+  /** How long nothing is started after starts that failed. */
+  readonly backOff: Pick<BackOff, "initialDelayMs" | "maxDelayMs">;
   /** Time and randomness. */
   readonly clock: Clock;
   /** Where stderr goes, and what goes wrong. */

@@ -50,7 +50,7 @@ function setUp(stdio: ReturnType<typeof processes.stdioServer>, more: Partial<St
     maxPendingBytes: 1_000_000,
     maxProcesses: 2,
     closeMs: 10_000,
-    backOff: { attempts: 1, initialDelayMs: 1_000, maxDelayMs: 8_000 },
+    backOff: { initialDelayMs: 1_000, maxDelayMs: 8_000 },
     clock: systemClock,
     logger,
     name: "scripted",
@@ -199,7 +199,7 @@ Deno.test("starts that fail are upstream_unreachable, and are not tried again at
 
 Deno.test("a program that ends before its first message has failed to start", async () => {
   const { start } = setUp(processes.stdioServer("gone"), {
-    backOff: { attempts: 1, initialDelayMs: 1_000_000, maxDelayMs: 1_000_000 },
+    backOff: { initialDelayMs: 1_000_000, maxDelayMs: 1_000_000 },
   });
   const opened = await start();
   assertStringIncludes((await opened.ended.promise)!.message, "code 4");

@@ -6,6 +6,7 @@
 
 import { systemClock } from "../clock.ts";
 import {
+  backOffOf,
   type Config,
   CONFIG_FILE_VARIABLE,
   ConfigError,
@@ -48,7 +49,7 @@ export async function serveStdio(line: CommandLine, io: CommandIo): Promise<numb
           maxLineBytes: limits.maxRequestBytes,
           maxMessageBytes: limits.maxEventBytes,
           json: { maxDepth: limits.maxJsonDepth, maxBatchMessages: limits.maxBatchMessages },
-          backOff: config.routes[0]!.upstream.reconnect,
+          backOff: backOffOf(config.routes[0]!.upstream),
           clock: systemClock,
           logger,
         }, output);

@@ -7,6 +7,7 @@
  * @module
  */
 
+export { backOffOf } from "./back_off.ts";
 export { isLoopback } from "./cross_check.ts";
 export { HEADER_NAME, HEADER_NAME_WANTED } from "./header_name.ts";
 export { type HttpSsePaths, httpSsePaths } from "./http_sse_paths.ts";

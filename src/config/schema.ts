@@ -120,7 +120,10 @@ const upstreamSchema = z.strictObject({
   bodyIdleTimeoutMs: milliseconds(60_000)
     .describe("Longest silence inside a JSON answer, in milliseconds."),
   streamIdleTimeoutMs: milliseconds(3_600_000)
-    .describe("Longest silence inside an SSE stream, in milliseconds."),
+    .describe(
+      "Longest silence inside an SSE stream, in milliseconds; also how long a server is polled that has its " +
+        "stream polled and says nothing.",
+    ),
   totalTimeoutMs: milliseconds(600_000)
     .describe("Longest time from a call to the end of its JSON answer, in milliseconds."),
   maxConnections: count(256, 65_536)
@@ -145,7 +148,8 @@ const upstreamSchema = z.strictObject({
       "The first wait is random up to this many milliseconds, each further one up to twice as long.",
     ),
     maxDelayMs: milliseconds(30_000).describe(
-      "The longest random wait, and the longest that the server may ask for with retry, in milliseconds.",
+      "The longest random wait, in milliseconds; what the server asks for with retry comes on top, up to " +
+        "300000.",
     ),
   }).prefault({}).describe("Opening an event stream of a session again that broke off."),
   sessions: z.enum(["dedicated", "shared"], { error: "dedicated or shared" }).default("dedicated")

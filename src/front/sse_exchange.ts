@@ -255,7 +255,7 @@ async function followStream(
       isRest = true;
       if (isOver() || follow.isDone()) return undefined;
       if (!follow.mayGoOn(lastEventId)) return failure;
-      body = await reconnect.after(lastEventId, retryMs, isOver);
+      body = await reconnect.after(lastEventId, retryMs, isOver, failure === undefined);
     }
     return undefined;
   } finally {

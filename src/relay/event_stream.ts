@@ -477,7 +477,8 @@ export class EventStream {
       if (this.#over) return undefined;
       return await reconnect.again(this.#upstreamId, undefined, () => this.#over);
     }
-    return await reconnect.after(this.#upstreamId, this.#retryMs, () => this.#over);
+    const isOver = () => this.#over;
+    return await reconnect.after(this.#upstreamId, this.#retryMs, isOver, broken === undefined);
   }
 
   /** The upstream cannot go on: whoever waits for an answer is told (R58). */

@@ -142,7 +142,7 @@ class Run {
         maxAheadEvents: Infinity,
       },
       clock: this.clock,
-      backOff: { attempts: 3, initialDelayMs: 10, maxDelayMs: 20 },
+      backOff: { attempts: 3, initialDelayMs: 10, maxDelayMs: 20, maxSilentMs: 60_000 },
       live: this.#live,
     });
     this.#attachment = this.#streams.open({

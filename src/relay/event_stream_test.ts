@@ -47,7 +47,7 @@ function setUp(
     },
     reconnect: new Reconnect({
       clock,
-      backOff: { attempts: 2, initialDelayMs: 1, maxDelayMs: 1 },
+      backOff: { attempts: 2, initialDelayMs: 1, maxDelayMs: 1, maxSilentMs: 60_000 },
       listen: (): Promise<UpstreamAnswer> => {
         upstreams.push(relay.filledBody(clock));
         return Promise.resolve(relay.answerWith(upstreams.at(-1)!.body));

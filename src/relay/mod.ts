@@ -8,7 +8,7 @@
  */
 
 export { Attachment, type Reader, type ReaderEvents } from "./attachment.ts";
-export { type BackOff, delayBefore } from "./back_off.ts";
+export { type BackOff, delayBefore, Polls } from "./back_off.ts";
 export { EventStream } from "./event_stream.ts";
 export type { Outgoing } from "./framing.ts";
 export { type Inspect, type InspectedOptions, InspectedStream } from "./inspect.ts";

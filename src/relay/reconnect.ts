@@ -9,7 +9,7 @@
 import type { Clock } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
 import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
-import { type BackOff, delayBefore } from "./back_off.ts";
+import { type BackOff, delayBefore, Polls } from "./back_off.ts";
 
 /** What reconnecting needs. */
 export interface ReconnectOptions {
@@ -43,17 +43,20 @@ export class Reconnect {
   #counted = 0;
   #ids = 0;
   #openedMs = Infinity;
+  readonly #polls: Polls;
   #stop: (() => void) | undefined;
   #sessionGone = false;
 
   /** No attempt was made yet. */
   constructor(options: ReconnectOptions) {
     this.#options = options;
+    this.#polls = new Polls(options.backOff);
   }
 
   /** Something came, event ids among it or not: the next break is a new one. */
   delivered(withIds = false): void {
     this.#attempt = this.#counted = 0;
+    this.#polls.delivered();
     if (withIds) this.#ids++;
   }
 
@@ -71,19 +74,36 @@ export class Reconnect {
    * The body of the stream that goes on behind `lastEventId`, after a wait; undefined where it is not
    * wanted any more.
    *
-   * @throws {ProxyError} when the upstream does not take it up again
+   * @param endedWell whether the server has ended its connection as it should. Where it has said behind which
+   * event it goes on, it wants to be polled, and was: attempts are counted anew, and time is the bound.
+   * @throws {ProxyError} when the upstream does not take it up again; `upstream_timeout` when it was polled for
+   * too long
    */
   async after(
     lastEventId: string | undefined,
     retryMs: number | undefined,
     isOver: () => boolean,
+    endedWell = false,
   ): Promise<UpstreamBody | undefined> {
-    const { clock, backOff } = this.#options;
+    const { clock, backOff, standing } = this.#options;
+    // One that may be closed whenever it is silent is not polled for an answer.
+    const isPoll = endedWell && lastEventId !== undefined && standing !== true;
+    if (isPoll && backOff.attempts > 0) return await this.#poll(lastEventId, retryMs, isOver);
     // One that was open for long may have had nothing to say.
     if (clock.monotonicMs() - this.#openedMs >= backOff.maxDelayMs) {
       this.#attempt = this.#counted = 0;
     }
-    let failure: ProxyError | undefined;
+    return await this.#tryOn(lastEventId, retryMs, isOver);
+  }
+
+  /** Makes the attempts that are left, behind one that has failed where there was one. */
+  async #tryOn(
+    lastEventId: string | undefined,
+    retryMs: number | undefined,
+    isOver: () => boolean,
+    failure?: ProxyError,
+  ): Promise<UpstreamBody | undefined> {
+    const { clock, backOff } = this.#options;
     while (this.#counted < backOff.attempts) {
       // It may have been stopped while it was opened.
       if (isOver()) return undefined;
@@ -109,6 +129,24 @@ export class Reconnect {
     if (!(opened instanceof ProxyError)) return opened;
     if (!opened.retrySafe) throw opened;
     return await this.after(lastEventId, retryMs, isOver);
+  }
+
+  async #poll(
+    lastEventId: string,
+    retryMs: number | undefined,
+    isOver: () => boolean,
+  ): Promise<UpstreamBody | undefined> {
+    const { clock } = this.#options;
+    this.#attempt = this.#counted = 0;
+    const random = clock.randomBytes(1)[0]! / 256;
+    if (isOver()) return undefined;
+    await this.#wait(this.#polls.delay(clock.monotonicMs(), retryMs, random));
+    if (isOver()) return undefined;
+    const opened = await this.#open(lastEventId);
+    if (!(opened instanceof ProxyError)) return opened;
+    if (!opened.retrySafe) throw opened;
+    this.#attempt = this.#counted = 1;
+    return await this.#tryOn(lastEventId, retryMs, isOver, opened);
   }
 
   async #open(lastEventId: string | undefined): Promise<UpstreamBody | ProxyError> {

@@ -25,7 +25,13 @@ function setUp(answers: Answer[], backOff: Partial<BackOff> = {}, standing = fal
   let isOver = false;
   const reconnect = new Reconnect({
     clock,
-    backOff: { attempts: 3, initialDelayMs: 100, maxDelayMs: 1_000, ...backOff },
+    backOff: {
+      attempts: 3,
+      initialDelayMs: 100,
+      maxDelayMs: 1_000,
+      maxSilentMs: 60_000,
+      ...backOff,
+    },
     listen: (lastEventId): Promise<UpstreamAnswer> => {
       asked.push(lastEventId);
       askedMs.push(clock.monotonicMs());
@@ -48,6 +54,7 @@ function setUp(answers: Answer[], backOff: Partial<BackOff> = {}, standing = fal
     bodies,
     reconnect,
     after: (retryMs?: number) => reconnect.after("up-1", retryMs, () => isOver),
+    poll: (retryMs?: number) => reconnect.after("up-1", retryMs, () => isOver, true),
     again: () => reconnect.again("up-1", undefined, () => isOver),
     over: () => isOver = true,
     gone: () => gone,
@@ -79,8 +86,9 @@ Deno.test("R69 each wait in a row may be twice as long as the one before, and it
   assertEquals(askedMs, [99, 99 + 199, 99 + 199 + 398]);
 });
 
-Deno.test("R57 the retry of the server is waited for, up to the longest wait", async () => {
-  for (const [retryMs, waitedMs] of [[700, 700], [60_000, 1_000]] as const) {
+// 2025-11-25 basic/transports: "The client MUST respect the retry field".
+Deno.test("R57 the retry of the server is waited for, up to five minutes", async () => {
+  for (const [retryMs, waitedMs] of [[700, 700], [60_000, 60_000], [1e12, 300_000]] as const) {
     const { after, asked, pass } = setUp([200]);
     const opening = after(retryMs);
     await pass(waitedMs - 1);
@@ -200,4 +208,57 @@ Deno.test("R69 a standing stream that is closed in silence is opened however oft
   for (let times = 0; times < 3; times++) await pass(500);
   await failing;
   assertEquals([asked.length, clock.timers], [11, 0]);
+});
+
+// 2025-11-25 basic/transports, "Sending Messages to the Server" 6: the client polls such a stream.
+Deno.test("R57 a stream that the server ended well is polled however often, and failures in between count anew", async () => {
+  const refused: Answer[] = [503, 503, 200];
+  const { poll, asked, pass, clock } = setUp([200, 200, 200, 200, ...refused, ...refused]);
+  for (let times = 0; times < 6; times++) {
+    const opening = poll(10);
+    for (let waits = 0; waits < 3; waits++) await pass(1_000);
+    await opening;
+  }
+  assertEquals([asked.length, clock.timers], [10, 0]);
+});
+
+Deno.test("R58 a poll that is refused for good, or too often, ends the stream", async () => {
+  for (const [answers, sentence] of [[[404], "404"], [Array(9).fill(503), "503"]] as const) {
+    const { poll, pass, clock, gone, reconnect } = setUp([200, ...answers]);
+    const first = poll(10);
+    await pass(1_000);
+    await first;
+    const failing = assertRejects(() => poll(10), ProxyError, sentence);
+    for (let waits = 0; waits < 5; waits++) await pass(1_000);
+    await failing;
+    reconnect.failed();
+    assertEquals([clock.timers, gone()], [0, sentence === "404" ? 1 : 0]);
+  }
+});
+
+Deno.test("R58 a stream that says nothing is polled for its longest silence; events begin that anew", async () => {
+  const { poll, pass, reconnect, clock } = setUp([], { maxSilentMs: 5_000 });
+  for (let times = 0; times < 5; times++) {
+    if (times === 3) reconnect.delivered();
+    const opening = poll(2_000);
+    await pass(2_100);
+    await opening;
+  }
+  const opening = poll(2_000);
+  await pass(2_100);
+  await opening;
+  const error = await assertRejects(() => poll(2_000), ProxyError, "polled for 5000 ms");
+  assertEquals([error.kind, clock.timers], ["upstream_timeout", 0]);
+});
+
+Deno.test("stop() ends the wait for a poll, and attempts of 0 never poll", async () => {
+  const { poll, asked, pass, clock, over, reconnect } = setUp([200]);
+  const opening = poll(60_000);
+  await pass(10);
+  assertEquals(clock.timers, 1);
+  over();
+  reconnect.stop();
+  assertEquals([await opening, clock.timers, asked], [undefined, 0, []]);
+  const never = setUp([200], { attempts: 0 });
+  await assertRejects(() => never.poll(), ProxyError, "was not asked for the rest");
 });

@@ -24,7 +24,7 @@ function setUp(maxInAll?: number) {
     maxAheadBytes: 1_000_000,
     maxAheadEvents: 1_000,
   };
-  const backOff = { attempts: 1, initialDelayMs: 1, maxDelayMs: 1 };
+  const backOff = { attempts: 1, initialDelayMs: 1, maxDelayMs: 1, maxSilentMs: 60_000 };
   const sum = { bytesOut: 0, events: 0, streams: 0 };
   const tally = new StreamTally(sum, clock);
   const newSession = () =>

@@ -149,6 +149,9 @@ Deno.test("the stream of the server is taken up again with the last event id, un
   server.say(notification("tools/list_changed", { n: 2 }));
   server.stream.body.finish();
   await relay.settled();
+  clock.advance(9);
+  await relay.settled();
+  assertEquals(server.streams.length, 2);
   clock.advance(2);
   await relay.settled();
   assertEquals(server.streams.length, 3);

@@ -139,6 +139,7 @@ class Run {
       // The event that counts when the wait is over: the session may have been made anew meanwhile.
       listen: () => listen(this.#lastEventId),
       onSessionGone: () => {},
+      standing: true,
     });
   }
 

@@ -7,7 +7,7 @@
 import { errorBody, ProxyError, toProxyError } from "../errors.ts";
 import type { Bytes, ClientAnswer } from "../http/mod.ts";
 import type { Message, ParsedBody } from "../json/mod.ts";
-import { delayBefore } from "../relay/mod.ts";
+import { delayBefore, Polls } from "../relay/mod.ts";
 import { headerForm, isRecord, type Key, keyOf, kindOf, type RpcText, textAt } from "../rpc/mod.ts";
 import { discard, isStream, messagesOf, type StreamPlace } from "./answer_reader.ts";
 import type { Caller, FieldList } from "./caller.ts";
@@ -33,6 +33,16 @@ export interface AskingOptions extends Pick<StdioFrontOptions, "maxMessageBytes"
   /** Takes each message for the client; whoever reads slowly holds the answer back. */
   readonly take: (text: string) => Promise<void>;
 }
+
+/** What reading one answer has come to. */
+interface Reading {
+  /** Whether anything was said in it. */
+  readonly hasSpoken: boolean;
+  /** Whether it ended as it should. */
+  readonly endedWell: boolean;
+}
+
+const REFUSED: Reading = { hasSpoken: false, endedWell: false };
 
 /** A request under way. */
 export class Asking {
@@ -123,20 +133,29 @@ export class Asking {
 
   async #deliver(answer: ClientAnswer): Promise<void> {
     const place: StreamPlace = { lastEventId: undefined, retryMs: undefined };
-    await this.#read(answer, place);
-    const { attempts } = this.#options.backOff;
-    for (let attempt = 0; this.#mayResume(place) && attempt < attempts; attempt++) {
-      await this.#wait(attempt, place.retryMs);
+    const { backOff, clock } = this.#options;
+    const polls = new Polls(backOff);
+    let read = await this.#read(answer, place);
+    for (let failures = 0; this.#mayResume(place) && failures < backOff.attempts;) {
+      const random = clock.randomBytes(1)[0]! / 256;
+      const delayMs = read.endedWell
+        ? polls.delay(clock.monotonicMs(), place.retryMs, random)
+        : delayBefore(failures, place.retryMs, random, backOff);
+      await this.#wait(delayMs);
       if (this.#control.signal.aborted) return;
-      // Something that came makes the next break a new one.
-      if (await this.#resume(place)) attempt = -1;
+      read = await this.#resume(place);
+      if (read.hasSpoken) polls.delivered();
+      // Something that came makes the next break a new one; a poll that was answered is no failure.
+      failures = read.hasSpoken || read.endedWell ? 0 : failures + 1;
     }
     if (this.#unanswered.size > 0) throw this.#unansweredError(answer);
   }
 
-  /** Reads an answer to its end, or to the last response; whether anything was said in it. */
-  async #read(answer: ClientAnswer, place: StreamPlace): Promise<boolean> {
+  /** Reads an answer to its end, or to the last response. */
+  async #read(answer: ClientAnswer, place: StreamPlace): Promise<Reading> {
+    const { lastEventId } = place;
     let hasSpoken = false;
+    let endedWell = true;
     try {
       for await (const text of messagesOf(answer, place, this.#options.maxMessageBytes)) {
         hasSpoken = true;
@@ -145,8 +164,9 @@ export class Asking {
       }
     } catch (error) {
       if (!this.#mayResume(place)) throw error;
+      endedWell = false;
     }
-    return hasSpoken;
+    return { hasSpoken: hasSpoken || place.lastEventId !== lastEventId, endedWell };
   }
 
   /** A stream of the session era with event ids is taken up again by GET. */
@@ -155,15 +175,14 @@ export class Asking {
       !this.#control.signal.aborted;
   }
 
-  async #resume(place: StreamPlace): Promise<boolean> {
+  async #resume(place: StreamPlace): Promise<Reading> {
     const { caller, session } = this.#options;
     const fields = [...session.fields, "last-event-id", headerForm(place.lastEventId!)];
     const answer = await caller.get(fields, this.#control.signal);
     if (answer.status === 200 && isStream(answer)) return await this.#read(answer, place);
     discard(answer);
-    if (answer.status >= 500) return false;
-    place.lastEventId = undefined;
-    return false;
+    if (answer.status < 500) place.lastEventId = undefined;
+    return REFUSED;
   }
 
   async #take(text: string, answer: ClientAnswer): Promise<void> {
@@ -237,12 +256,10 @@ export class Asking {
     return new ProxyError("upstream_closed", sentence);
   }
 
-  async #wait(attempt: number, retryMs: number | undefined): Promise<void> {
-    const { clock, backOff } = this.#options;
+  async #wait(delayMs: number): Promise<void> {
     const { signal } = this.#control;
-    const random = clock.randomBytes(1)[0]! / 256;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = clock.after(delayBefore(attempt, retryMs, random, backOff), resolve);
+    const timer = this.#options.clock.after(delayMs, resolve);
     signal.addEventListener("abort", () => resolve(), { once: true });
     await promise;
     timer.cancel();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { relay, stdioClient } from "../testing/mod.ts";
 
 const { json, resultFor, StdioClient, WrittenStream } = stdioClient;
@@ -73,6 +73,36 @@ Deno.test("2025-11-25 transports, Resumability: an answer that ends with an even
     1,
   ]);
   await finish(client);
+});
+
+Deno.test("2025-11-25 transports, Sending Messages 6: a server that ends its stream is polled until it answers, or says nothing for too long", async () => {
+  for (const isAnswered of [true, false]) {
+    const client = new StdioClient();
+    await client.initialise();
+    const polledMs: number[] = [];
+    client.script = ({ request }) => {
+      const stream = new WrittenStream();
+      if (request.method === "POST") stream.write("id: 1\ndata:\n\n");
+      else {
+        polledMs.push(client.clock.monotonicMs());
+        if (isAnswered && polledMs.length === 20) {
+          stream.event({ jsonrpc: "2.0", id: 1, result: {} });
+        }
+      }
+      stream.end();
+      return stream.answer();
+    };
+    await client.ask(1);
+    for (let steps = 0; client.messages.at(-1)!.id !== 1; steps++) {
+      assert(steps < 1_000, `polled ${polledMs.length} times`);
+      client.clock.advance(100);
+      await settled();
+    }
+    const apart = polledMs.slice(1).map((atMs, at) => atMs - polledMs[at]!);
+    assert(apart.every((ms) => ms >= 1_000), `${apart}`);
+    assertEquals(codes(client).at(-1), [1, isAnswered ? undefined : -31504]);
+    await finish(client);
+  }
 });
 
 Deno.test("a stream that cannot be taken up is an error of its request, after as many attempts as there may be", async () => {
@@ -438,7 +468,7 @@ Deno.test("R69 waits grow until something comes, for the GET stream and for an a
   await client.ask(1);
   for (const one of answers.slice(0, 4)) {
     one.event({ jsonrpc: "2.0", method: "notifications/b" }, "1");
-    one.end();
+    one.breakOff();
     await settled();
     await pass(100);
   }

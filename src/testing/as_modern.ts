@@ -53,7 +53,7 @@ export class ModernSetup {
       clock,
       logger: nullLogger,
       maxEventBytes: 65_536,
-      backOff: { attempts: 3, initialDelayMs: 1, maxDelayMs: 1 },
+      backOff: { attempts: 3, initialDelayMs: 1, maxDelayMs: 1, maxSilentMs: 60_000 },
       streamIdleMs: 1_000_000,
       firstMessageMs: 10_000,
       onDoubt: () => this.doubts++,

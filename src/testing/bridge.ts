@@ -76,7 +76,7 @@ export class ModernFake {
       clock: this.clock,
       logger: { ...nullLogger, warn: (_message, fields) => void this.warnings.push(fields) },
       maxEventBytes: 100_000,
-      backOff: { attempts: 2, initialDelayMs: 10, maxDelayMs: 100 },
+      backOff: { attempts: 2, initialDelayMs: 10, maxDelayMs: 100, maxSilentMs: 60_000 },
       streamIdleMs: 60_000,
       firstMessageMs: 10_000,
       onDoubt: () => this.doubts++,

@@ -141,7 +141,7 @@ export class Member {
       log: guarded,
       limits,
       clock,
-      backOff: { attempts: 1, initialDelayMs: 1, maxDelayMs: 1 },
+      backOff: { attempts: 1, initialDelayMs: 1, maxDelayMs: 1, maxSilentMs: 60_000 },
       live: this.live,
       session: "session",
       tally: new StreamTally({ bytesOut: 0, events: 0, streams: 0 }, clock),

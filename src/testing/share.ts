@@ -163,7 +163,7 @@ export class FakeServer implements Upstream {
 export function sharedOptions(clock: Clock, bounds: Partial<SharedBounds> = {}): SharedOptions {
   return {
     clock,
-    backOff: { attempts: 3, initialDelayMs: 1, maxDelayMs: 1 },
+    backOff: { attempts: 3, initialDelayMs: 1, maxDelayMs: 1, maxSilentMs: 60_000 },
     maxEventBytes: 1_048_576,
     memberIdleMs: 3_600_000,
     maxMembers: 1_000,

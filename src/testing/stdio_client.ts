@@ -141,7 +141,7 @@ export class StdioClient {
       maxLineBytes,
       maxMessageBytes: 10_000,
       json: { maxDepth: 20, maxBatchMessages: 5 },
-      backOff: { attempts: 2, initialDelayMs: 100, maxDelayMs: 1_000 },
+      backOff: { attempts: 2, initialDelayMs: 100, maxDelayMs: 1_000, maxSilentMs: 60_000 },
       clock: this.clock,
       logger: createLogger({
         level: "warn",

@@ -61,7 +61,7 @@ export class MessageSource {
       if (this.#over || body === undefined) return undefined;
       if (!this.isStream) return await this.#readWhole(body);
       const messages = await this.#read(body);
-      if (messages === undefined) await this.#reopen();
+      if (typeof messages === "string") await this.#reopen(messages === "ended");
       else if (messages.length > 0) return messages;
     }
   }
@@ -95,16 +95,16 @@ export class MessageSource {
     throw new ProxyError("upstream_protocol", sentence);
   }
 
-  /** What comes next on this connection; undefined where it has ended, however. */
-  async #read(body: UpstreamBody): Promise<readonly RpcText[] | undefined> {
+  /** What comes next on this connection, or how it is over. */
+  async #read(body: UpstreamBody): Promise<readonly RpcText[] | "ended" | "broken"> {
     let pieces: readonly Bytes[] | null;
     try {
       pieces = await body.next();
     } catch (error) {
       if (this.#over || !this.#canReopen) throw error;
-      return undefined;
+      return "broken";
     }
-    if (pieces === null) return undefined;
+    if (pieces === null) return "ended";
     const events = pieces.flatMap((piece) => this.#parse(piece));
     if (events.length > 0) this.#options.reconnect?.delivered();
     return events.flatMap((event) => this.#messagesOf(event));
@@ -133,12 +133,13 @@ export class MessageSource {
     return reconnect !== undefined && (isStanding === true || this.#lastEventId !== undefined);
   }
 
-  async #reopen(): Promise<void> {
+  async #reopen(endedWell: boolean): Promise<void> {
     const { reconnect } = this.#options;
     this.#body = undefined;
     if (this.#over || reconnect === undefined || !this.#canReopen) return;
     this.#parser = this.#newParser();
-    const body = await reconnect.after(this.#lastEventId, this.#retryMs, () => this.#over);
+    const isOver = () => this.#over;
+    const body = await reconnect.after(this.#lastEventId, this.#retryMs, isOver, endedWell);
     // It may have been given up while it was opened.
     if (this.#over) body?.discard();
     else this.#body = body;

@@ -110,6 +110,7 @@ export class StandingStream {
       // What was to be gone on behind may have been forgotten while it waited.
       listen: () => listen(run.source?.lastEventId),
       onSessionGone: () => {},
+      standing: true,
     });
     const options = { maxEventBytes, reconnect, isStanding: true };
     run.source = new MessageSource(answer, options);

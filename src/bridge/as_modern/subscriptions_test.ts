@@ -235,6 +235,21 @@ Deno.test("the GET stream is opened again where it breaks, behind its last event
   await setup.close();
 });
 
+Deno.test("the GET stream is opened again however often the server ends it in silence (2025-11-25 transports, Listening 2)", async () => {
+  const { setup, server, listen, changed } = listening();
+  const { reader, messages } = await listen({ toolsListChanged: true });
+  for (let times = 0; times < 8; times++) {
+    server.stream.body.finish();
+    await settled();
+    server.clock.advance(1);
+    await settled();
+  }
+  changed("tools");
+  await reader.readAll();
+  assertEquals([messages().length, reader.ending], [2, undefined]);
+  await setup.close();
+});
+
 Deno.test("a GET stream that cannot be had any more breaks the subscriptions off", async () => {
   const { setup, server, listen } = listening();
   const { reader, body } = await listen({ toolsListChanged: true });
