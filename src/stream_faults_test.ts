@@ -11,6 +11,7 @@ import {
   eventClient,
   eventServer,
   jsonAnswer,
+  jsonPost,
   ManualClock,
   type ServerStream,
   streams,
@@ -66,6 +67,43 @@ Deno.test("R58 in 2026-07-28 event ids are no way to come back: the end without 
     await server.end();
     const [told] = await stream.rest();
     assertEquals(JSON.parse(told!.data!).error.code, -31502);
+  });
+});
+
+// JSON-RPC 2.0, section 5: a request has one response.
+for (const [how, finish] of ENDINGS) {
+  Deno.test(`R58 what comes behind an answer takes it not back: a stream that ends ${how} then has no error`, async () => {
+    await using upstream = eventServer();
+    await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {
+      for (
+        const [number, chunks] of [[result(7), progress(1)], [result(7) + progress(1)]].entries()
+      ) {
+        using stream = await eventClient.begin(origin, streams.modernCall());
+        const server = await upstream.stream(number);
+        for (const chunk of chunks) {
+          const datas = chunk.replace("}{", "}\n{").split("\n");
+          await server.send(datas.map((data) => event(null, data)).join(""));
+        }
+        for (const data of [result(7), progress(1)]) {
+          assertEquals((await stream.next() as { data: string }).data, data);
+        }
+        await finish(server);
+        assertEquals(await stream.next(), how === "cleanly" ? null : "cut");
+      }
+    });
+  });
+}
+
+// 2025-11-25 basic/transports, "Sending Messages to the Server" 6: the last event id holds until there is another.
+Deno.test("R58 a call without a session that the client can still poll has no error, whatever followed the event with the id", async () => {
+  await using upstream = eventServer();
+  await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {
+    const body = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}';
+    using stream = await eventClient.begin(origin, jsonPost(body));
+    const server = await upstream.stream(0);
+    await server.send(`id: up-1\nretry: 30\ndata: \n\n${event(null, progress(1))}`);
+    await server.end();
+    assertEquals((await stream.rest()).map(({ data }) => data), ["", progress(1)]);
   });
 });
 

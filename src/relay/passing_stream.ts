@@ -45,7 +45,7 @@ export class PassingStream implements AnswerSource {
   readonly #subscription: string | undefined;
   readonly #resumable: boolean;
   readonly #traffic: StreamTraffic | undefined;
-  readonly #tail = new StreamTail();
+  readonly #tail: StreamTail;
   readonly #keepAlive: Timer;
   #coming: Promise<Pieces> | undefined;
   #reader: PromiseWithResolvers<Pieces> | undefined;
@@ -61,6 +61,7 @@ export class PassingStream implements AnswerSource {
     this.#idText = idText;
     this.#subscription = subscription;
     this.#resumable = resumable;
+    this.#tail = new StreamTail(resumable);
     this.#traffic = traffic;
     this.#keepAlive = keepAlive(clock, keepAliveMs, this);
   }
@@ -152,9 +153,9 @@ export class PassingStream implements AnswerSource {
    * before the acknowledgement, which has to be first, nor where the upstream has said it.
    */
   #mayTakeLeave(): boolean {
-    const { between, sawData, last } = this.#tail;
+    const { between, sawData, answered } = this.#tail;
     return this.#dismissed && this.#subscription !== undefined && between && sawData &&
-      last !== "answer";
+      answered !== "yes";
   }
 
   #broken(error: unknown): Pieces {
@@ -176,7 +177,7 @@ export class PassingStream implements AnswerSource {
   /** Whether the client waits for no answer any more, or can ask for the rest with an event id. */
   #isAnswered(): boolean {
     const mayComeBack = this.#resumable && this.#tail.sawId;
-    return this.#idText === undefined || this.#tail.last !== "other" || mayComeBack;
+    return this.#idText === undefined || this.#tail.answered !== "no" || mayComeBack;
   }
 
   #end(): void {

@@ -140,6 +140,9 @@ Deno.test("R58 behind an answer, and where there is none to wait for, an end is 
     ["7", `${event(null, result(7))}: bye\n\n`],
     ["7", `data: {"jsonrpc":"2.0","id":7,"error":{"code":1,"message":""}}\r\n\r\n`],
     ["7", event("up-1", progress(1))],
+    // What comes behind the answer, or behind the event with the id, takes neither back.
+    ["7", event(null, result(7)) + event(null, progress(1))],
+    ["7", event("up-1", progress(1)) + event(null, progress(2))],
     [undefined, event(null, progress(1))],
   ];
   for (const [idText, sent] of cases) {

@@ -1,6 +1,7 @@
 /**
- * What the end of an event stream that passes as bytes tells: whether it stands between two events, and
- * whether the last event was an answer. Looks at the end of what came, not at every event. Pure.
+ * What has passed of an event stream that passes as bytes: whether it stands between two events, whether an
+ * answer was among them, and whether a client may come back with an event id. Looks into the last event of what
+ * came, and into those before it only where something is in them that is looked for. Pure.
  *
  * @module
  */
@@ -13,36 +14,48 @@ const CR = 13;
 /** An event longer than this, that came in several pieces, is not looked into. */
 const MAX_HELD_BYTES = 65_536;
 
+/** But for its beginning, which mostly tells that it is no answer. */
+const BEGINNING_BYTES = 1_024;
+
+/** How requests and notifications of the SDKs begin; what begins so is no response. */
+const NO_RESPONSE = /^\s*\{"(?:jsonrpc":"2\.0",")?method"/;
+
+/** What every response has; one pattern, because to look for two texts takes four times as long. */
+const PART_OF_ANSWER = /"(?:result|error)"/;
+
 /** Follows the bytes of one stream. */
 export class StreamTail {
-  /** The pieces of an event that is not over; empty between events. */
+  /** The pieces of an event that is not over; empty between events; the beginning alone of one too long. */
   #held: Bytes[] = [];
   #heldBytes = 0;
   /** The three bytes before the next piece; a stream begins where a line does. */
   #before: readonly number[] = [0, 0, LF];
-  #last: "answer" | "other" | "unknown" = "other";
+  #answered: "yes" | "no" | "unknown" = "no";
+  readonly #wantsIds: boolean;
   #sawId = false;
   #sawData = false;
+
+  /** A stream of which nothing has come; `wantsIds` says whether somebody asks for `sawId`. */
+  constructor(wantsIds = true) {
+    this.#wantsIds = wantsIds;
+  }
 
   /** Whether the stream stands between two events, so that something may be put in. */
   get between(): boolean {
     return this.#heldBytes === 0;
   }
 
-  /** What the last whole event with data was; unknown where it was too long to be looked into. */
-  get last(): "answer" | "other" | "unknown" {
-    return this.#last;
+  /** Whether an answer was among the whole events; unknown where one was too long to be looked into. */
+  get answered(): "yes" | "no" | "unknown" {
+    return this.#answered;
   }
 
-  /**
-   * Whether an id was seen among what was looked at: the last event with data of each piece, and what
-   * stands behind it.
-   */
+  /** Whether an event had an id to come back with; the last id holds for all events behind it. */
   get sawId(): boolean {
     return this.#sawId;
   }
 
-  /** Whether there was an event with data, as far as events were looked into. */
+  /** Whether there was an event with data. */
   get sawData(): boolean {
     return this.#sawData;
   }
@@ -52,27 +65,30 @@ export class StreamTail {
     const { length } = bytes;
     const end = this.#blankLineEnd(bytes, length);
     if (end > 0) {
-      this.#lookBack(bytes, end);
+      this.#lookInto(bytes, end);
       this.#held = [];
       this.#heldBytes = 0;
     }
     if (end < length) {
-      this.#heldBytes += length - end;
       if (this.#heldBytes <= MAX_HELD_BYTES) this.#held.push(bytes.subarray(end));
-      else this.#held = [];
+      this.#heldBytes += length - end;
+      if (this.#heldBytes > MAX_HELD_BYTES) this.#held = [beginningOf(this.#held)];
     }
     this.#before = [-3, -2, -1].map((back) => this.#at(bytes, length + back));
   }
 
-  /** Looks into what ends at the blank line before `end`, and so on back until there is data. */
-  #lookBack(bytes: Bytes, end: number): void {
-    for (let upTo = end;;) {
-      const start = this.#blankLineEnd(bytes, textEnd(bytes, upTo));
-      if (start === 0 && this.#heldBytes > MAX_HELD_BYTES) return void (this.#last = "unknown");
-      const held = start === 0 ? this.#held : [];
-      if (this.#look([...held, bytes.subarray(start, upTo)]) || start === 0) return;
-      upTo = start;
+  /** Looks into what ends at the blank line before `end`. */
+  #lookInto(bytes: Bytes, end: number): void {
+    const isLong = this.#heldBytes > MAX_HELD_BYTES;
+    const start = this.#blankLineEnd(bytes, textEnd(bytes, end));
+    if (start > 0) {
+      const text = textOf([...this.#held, bytes.subarray(0, start)]);
+      if (isLong) this.#lookIntoLong(text);
+      if (this.#mayTell(text)) this.#look(text);
     }
+    const last = textOf([...(start > 0 ? [] : this.#held), bytes.subarray(start, end)]);
+    if (start === 0 && isLong) this.#lookIntoLong(last);
+    else this.#look(last);
   }
 
   /** Index behind the last blank line that ends before `end`; 0 where there is none. */
@@ -91,27 +107,72 @@ export class StreamTail {
     return index >= 0 ? bytes[index]! : this.#before[3 + index] ?? 0;
   }
 
-  /** Whether there is data, without which it is no event. */
-  #look(pieces: readonly Bytes[]): boolean {
-    const decoder = new TextDecoder();
-    const texts = pieces.map((piece) => decoder.decode(piece, { stream: true }));
-    let data: string | undefined;
-    for (const line of texts.join("").split(/\r\n|\n|\r/)) {
-      if (line.startsWith("id:") || line === "id") this.#sawId = true;
-      else if (line.startsWith("data:") || line === "data") {
-        data = `${data ?? ""}${line.slice(5)}\n`;
-      }
-    }
-    if (data === undefined) return false;
-    this.#sawData = true;
-    this.#last = isAnswer(data) ? "answer" : "other";
-    return true;
+  /** Whether something may stand in these events that is not known yet. */
+  #mayTell(text: string): boolean {
+    if (!this.#sawData) return true;
+    if (this.#answered !== "yes" && PART_OF_ANSWER.test(text)) return true;
+    if (this.#sawId || !this.#wantsIds) return false;
+    return text.startsWith("id:") || text.includes("\nid:") || text.includes("\rid:");
   }
+
+  /** Looks into whole events. */
+  #look(text: string): void {
+    let data: string | undefined;
+    for (const line of text.split(LINE_END)) {
+      if (line === "") {
+        this.#event(data);
+        data = undefined;
+      } else if (line.startsWith("data:") || line === "data") {
+        data = `${data ?? ""}${line.slice(5)}\n`;
+      } else this.#sawId ||= isId(line);
+    }
+    this.#event(data);
+  }
+
+  /** Looks into the beginning of an event that was too long, and what came with its end. */
+  #lookIntoLong(text: string): void {
+    const lines = text.slice(0, BEGINNING_BYTES).split(LINE_END);
+    this.#sawId ||= text.split(LINE_END).slice(0, -1).some(isId);
+    const data = lines.find((line) => line.startsWith("data:"));
+    if (data !== undefined) this.#sawData = true;
+    if (data !== undefined && NO_RESPONSE.test(data.slice(5))) return;
+    if (this.#answered === "no") this.#answered = "unknown";
+  }
+
+  #event(data: string | undefined): void {
+    if (data === undefined) return;
+    this.#sawData = true;
+    if (this.#answered !== "yes" && isAnswer(data)) this.#answered = "yes";
+  }
+}
+
+const LINE_END = /\r\n|\n|\r/;
+
+/** Whether a line gives an id; an empty one says that there is none (WHATWG HTML 9.2.6). */
+function isId(line: string): boolean {
+  return line.startsWith("id:") && line !== "id:" && line !== "id: ";
+}
+
+function textOf(pieces: readonly Bytes[]): string {
+  const decoder = new TextDecoder();
+  return pieces.map((piece) => decoder.decode(piece, { stream: true })).join("");
+}
+
+/** A copy of the first bytes, so that the rest is not kept. */
+function beginningOf(pieces: readonly Bytes[]): Bytes {
+  const beginning = new Uint8Array(BEGINNING_BYTES);
+  let length = 0;
+  for (const piece of pieces) {
+    const part = piece.subarray(0, BEGINNING_BYTES - length);
+    beginning.set(part, length);
+    length += part.length;
+  }
+  return beginning.subarray(0, length);
 }
 
 /** Whether text is a JSON-RPC response, or a batch with one. */
 export function isAnswer(text: string): boolean {
-  if (!text.includes('"result"') && !text.includes('"error"')) return false;
+  if (!PART_OF_ANSWER.test(text) || NO_RESPONSE.test(text)) return false;
   try {
     const value: unknown = JSON.parse(text);
     return (Array.isArray(value) ? value : [value]).some((message) =>

@@ -47,14 +47,14 @@ function dataOf(block: readonly string[]): string | undefined {
   return data.length === 0 ? undefined : data.map((line) => line.slice(5)).join("\n");
 }
 
-/** What the last event with data in a text is; undefined without one. */
-function lastOf(text: string): "answer" | "other" | undefined {
-  const data = blocksOf(text).map(dataOf).filter((one) => one !== undefined).at(-1);
-  return data === undefined ? undefined : isAnswer(data) ? "answer" : "other";
+/** The data of all events in a text. */
+function allData(text: string): string[] {
+  return blocksOf(text).map(dataOf).filter((one) => one !== undefined);
 }
 
+/** An empty one says that there is none (WHATWG HTML 9.2.6). */
 function hasId(text: string): boolean {
-  return blocksOf(text).flat().some((line) => line === "id" || line.startsWith("id:"));
+  return blocksOf(text).flat().some((line) => /^id: ?./.test(line) && line !== "id: ");
 }
 
 const end = fc.constantFrom("\n", "\r\n", "\r");
@@ -131,29 +131,29 @@ Deno.test("R52 R58 StreamTail tells the same as the whole prefix does, however i
         const prefix = textOf(bytes.subarray(0, at));
         const whole = prefix.slice(0, lastBlankEnd(prefix));
         assertEquals(tail.between, isBetween(prefix), "between");
-        assertEquals(tail.last, lastOf(whole) ?? "other", "last");
-        // Events with data in the middle of a piece are passed over.
-        if (tail.sawId) assertEquals(hasId(whole), true, "sawId");
+        const data = allData(whole);
+        assertEquals(tail.answered, data.some(isAnswer) ? "yes" : "no", "answered");
+        assertEquals([tail.sawId, tail.sawData], [hasId(whole), data.length > 0], "sawId, sawData");
       }
     }),
     { numRuns: 2_000 },
   );
 });
 
-Deno.test("R58 StreamTail sees each id of a stream that comes byte by byte", () => {
-  fc.assert(fc.property(stream, (text) => {
-    const tail = new StreamTail();
-    const bytes = encoder.encode(text);
-    for (const piece of pieces(bytes, [1])) tail.feed(piece);
-    assertEquals(tail.sawId, hasId(text.slice(0, lastBlankEnd(text))));
-  }));
-});
-
-Deno.test("R58 StreamTail looks behind comments that follow an answer", () => {
-  for (const behind of [": bye\n\n", "\n", "retry: 1\n\n", ": a\n\n: b\r\n\r\n"]) {
+Deno.test("R58 StreamTail sees an answer and an id ahead of other events, in one piece and in several", () => {
+  for (
+    const behind of [
+      ": bye\n\n",
+      "\n",
+      "retry: 1\n\n",
+      ": a\n\n: b\r\n\r\n",
+      `data: ${OTHER}\n\n`,
+      `data: ${OTHER}\n\n`.repeat(3),
+    ]
+  ) {
     const tail = new StreamTail();
     tail.feed(encoder.encode(`data: ${OTHER}\n\nid: 1\ndata: ${ANSWER}\n\n${behind}`));
-    assertEquals([tail.last, tail.between, tail.sawId], ["answer", true, true]);
+    assertEquals([tail.answered, tail.between, tail.sawId], ["yes", true, true]);
   }
 });
 
@@ -170,7 +170,7 @@ Deno.test("R36 StreamTail passes over a byte order mark, however it is split", (
   for (const length of [1, 2, 3, bytes.length]) {
     const tail = new StreamTail();
     for (const piece of pieces(bytes, [length])) tail.feed(piece);
-    assertEquals(tail.last, "answer");
+    assertEquals(tail.answered, "yes");
   }
 });
 
@@ -179,12 +179,33 @@ Deno.test("R42 StreamTail holds no event of more than 64 KiB that comes in piece
   for (const length of [long.length, long.length - 1, 66_000, 1_000]) {
     const tail = new StreamTail();
     for (const piece of pieces(long, [length])) {
-      assertEquals([tail.last, tail.sawId], ["other", false]);
+      assertEquals([tail.answered, tail.sawId], ["no", false]);
       tail.feed(piece);
     }
-    assertEquals([tail.last, tail.between], [length < long.length ? "unknown" : "answer", true]);
+    const answered = length < long.length ? "unknown" : "yes";
+    assertEquals([tail.answered, tail.between], [answered, true]);
+    // It may have been the answer, whatever follows.
     tail.feed(encoder.encode(`data: ${OTHER}\n\n`));
-    assertEquals(tail.last, "other");
+    assertEquals(tail.answered, answered);
+  }
+});
+
+Deno.test("R58 an event of more than 64 KiB that begins as a notification or a request is no answer", () => {
+  const params = `{"jsonrpc":"2.0","id":1,"result":"${"x".repeat(70_000)}"}`;
+  for (const first of ["", '"jsonrpc":"2.0",']) {
+    const text = `id: 5\ndata: {${first}"method":"n","params":${params}}\n\n`;
+    for (const length of [69_000, 1_000, 7]) {
+      const tail = new StreamTail();
+      for (const piece of pieces(encoder.encode(text), [length])) tail.feed(piece);
+      assertEquals([tail.answered, tail.sawId, tail.sawData, tail.between], [
+        "no",
+        true,
+        true,
+        true,
+      ]);
+      tail.feed(encoder.encode(`data: ${ANSWER}\n\n`));
+      assertEquals(tail.answered, "yes");
+    }
   }
 });
 
@@ -194,7 +215,7 @@ Deno.test("R43 R46 an event of up to 64 KiB in 1-byte pieces is looked into once
   const tail = new StreamTail();
   const began = performance.now();
   for (const piece of pieces(bytes, [1])) tail.feed(piece);
-  assertEquals([tail.last, bytes.length < MAX_HELD_BYTES], ["answer", true]);
+  assertEquals([tail.answered, bytes.length < MAX_HELD_BYTES], ["yes", true]);
   assertEquals(performance.now() - began < 5_000, true);
 });
 
