@@ -186,7 +186,16 @@ Deno.test("a request's line in the log names the target that was asked last", as
   await using _ = breaking;
   await before({ c: breaking }, async (proxy) => {
     await modern(proxy, "tools/call");
-    assertEquals(targetsIn(proxy, "request failed"), ["- c"]);
+    assertEquals(targetsIn(proxy, "request failed"), ["tools/call c"]);
+  }, MODERN);
+  await using dying = scriptedUpstream(async (_, to) => {
+    const head = "content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    await to.write(`HTTP/1.1 200 OK\r\n${head}5\r\n: c\n\n\r\n`);
+    to.close();
+  });
+  await before({ d: dying }, async (proxy) => {
+    assertMatch((await modern(proxy, "tools/call")).text, /"code":-31502/);
+    assertEquals(targetsIn(proxy, "request failed"), ["tools/call d"]);
   }, MODERN);
 });
 

@@ -204,6 +204,7 @@ function wireRoute(
     sessions,
     exchanges,
     recovery,
+    logger: parts.logger,
     interceptors,
     limits: { ...limits, maxDepth: limits.maxJsonDepth },
     use,
@@ -214,7 +215,7 @@ function wireRoute(
 
 /** The same route for clients of HTTP+SSE. */
 function wireHttpSse(
-  { abandoned, book, sseClients, timers, logger }: Parts,
+  { abandoned, book, sseClients, timers }: Parts,
   { name, path, backOff }: Pick<RouteConfig, "name" | "path"> & {
     readonly backOff: ReturnType<typeof backOffOf>;
   },
@@ -232,7 +233,6 @@ function wireHttpSse(
     abandoned,
     book,
     backOff,
-    logger,
     clock: timers,
     clients,
   });

@@ -22,6 +22,7 @@ import {
   type Exchanges,
   type Front,
   type FrontUse,
+  logFailure,
   preflight,
   refusal,
   type RequestFacts,
@@ -92,8 +93,9 @@ export function createHandler(options: HandlerOptions): Handler {
       found = await dispatch(options.current(), request, story, deliver);
     } catch (thrown) {
       const error = toProxyError(thrown);
-      logFailure(logger, error, story);
-      meter?.failed({ route: story.route, kind: error.kind, source: error.source });
+      const { route, principal, rpc, sent: { target } } = story;
+      logFailure(logger, error, { route, principal, rpc, target });
+      meter?.failed({ route, kind: error.kind, source: error.source });
       found = refusal(error);
     } finally {
       exchanges.answered();
@@ -201,16 +203,4 @@ function tellRequest(
     status,
     firstByteMs: Math.round(tookMs * 1000) / 1000,
   });
-}
-
-/**
- * The proxy's own failures are errors, but for what it refuses for the moment; that and the upstream's are
- * warnings, a client's mistakes details.
- */
-function logFailure(logger: Logger, error: ProxyError, story: Story): void {
-  const { route, principal, sent: { target } } = story;
-  const fields = { route, principal, target, kind: error.kind, source: error.source, error };
-  if (error.source === "proxy" && error.status !== 503) logger.error("request failed", fields);
-  else if (error.source !== "client") logger.warn("request failed", fields);
-  else logger.debug("request refused", fields);
 }

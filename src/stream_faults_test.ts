@@ -13,8 +13,10 @@ import {
   jsonAnswer,
   jsonPost,
   ManualClock,
+  postText,
   type ServerStream,
   streams,
+  type TestProxy,
   withProxy,
 } from "./testing/mod.ts";
 
@@ -26,10 +28,21 @@ const ENDINGS: readonly [string, (server: ServerStream) => Promise<void> | void]
   ["by breaking off", (server) => server.breakOff()],
 ];
 
+/** What was logged of requests that failed. */
+function failures({ logs }: TestProxy) {
+  return logs.map((line) => JSON.parse(line)).filter(({ message }) => message === "request failed")
+    .map((
+      { level, route, rpc, target, kind, source },
+    ) => [level, route, rpc, target, kind, source]);
+}
+
+const CLOSED = ["warn", "/mcp", "tools/call", undefined, "upstream_closed", "upstream"];
+
 for (const [how, finish] of ENDINGS) {
   Deno.test(`R58 a stream of a session that ends ${how}, without an answer or event ids, is an error`, async () => {
     await using upstream = eventServer();
-    await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {
+    await withProxy(streams.reconnecting(upstream.url), async (proxy) => {
+      const { origin } = proxy;
       const session = await openSession(origin);
       using stream = await call(origin, session, "x1");
       const server = await upstream.stream(0);
@@ -39,13 +52,14 @@ for (const [how, finish] of ENDINGS) {
       const [told] = await stream.rest();
       const { id, error } = JSON.parse(told!.data!);
       assertEquals([id, error.code, upstream.streams], ["x1", -31502, 1]);
+      assertEquals(failures(proxy), [CLOSED]);
     });
   });
 
   Deno.test(`R58 a stream of 2026-07-28 that ends ${how} without an answer is an error`, async () => {
     await using upstream = eventServer();
-    await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {
-      using stream = await eventClient.begin(origin, streams.modernCall());
+    await withProxy(streams.reconnecting(upstream.url), async (proxy) => {
+      using stream = await eventClient.begin(proxy.origin, streams.modernCall());
       const server = await upstream.stream(0);
       await server.send(event(null, progress(1)));
       await stream.next();
@@ -53,6 +67,7 @@ for (const [how, finish] of ENDINGS) {
       const [told] = await stream.rest();
       const { id, error } = JSON.parse(told!.data!);
       assertEquals([id, error.code, told!.id, upstream.streams], [7, -31502, undefined, 1]);
+      assertEquals(failures(proxy), [CLOSED]);
     });
   });
 }
@@ -74,7 +89,8 @@ Deno.test("R58 in 2026-07-28 event ids are no way to come back: the end without 
 for (const [how, finish] of ENDINGS) {
   Deno.test(`R58 what comes behind an answer takes it not back: a stream that ends ${how} then has no error`, async () => {
     await using upstream = eventServer();
-    await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {
+    await withProxy(streams.reconnecting(upstream.url), async (proxy) => {
+      const { origin } = proxy;
       for (
         const [number, chunks] of [[result(7), progress(1)], [result(7) + progress(1)]].entries()
       ) {
@@ -90,9 +106,73 @@ for (const [how, finish] of ENDINGS) {
         await finish(server);
         assertEquals(await stream.next(), how === "cleanly" ? null : "cut");
       }
+      assertEquals(failures(proxy), []);
     });
   });
 }
+
+// 2025-06-18 basic/utilities/cancellation, "Behavior Requirements": receivers should stop and not send a response.
+for (const store of ["memory", "off"]) {
+  Deno.test(`a call that its client has cancelled has no error when the server ends its stream (event log ${store})`, async () => {
+    let accepts = true;
+    await using upstream = eventServer({
+      revision: "2025-06-18",
+      otherwise: async ({ body }, to) => {
+        if (accepts || !new TextDecoder().decode(body).includes("cancelled")) return false;
+        await to.write(jsonAnswer("{}", {}, "400 Bad Request"));
+        return true;
+      },
+    });
+    const config = { eventLog: { store } };
+    await withProxy(streams.reconnecting(upstream.url, { config }), async (proxy) => {
+      const { origin } = proxy;
+      const session = await openSession(origin, "2025-06-18");
+      const cases = [[7, 7, true, false], [7, 8, true, true], ["7", 7, true, true], [
+        7,
+        7,
+        false,
+        true,
+      ]] as const;
+      let expected = 0;
+      for (const [number, [id, requestId, isTaken, isTold]] of cases.entries()) {
+        using stream = await call(origin, session, id);
+        const server = await upstream.stream(number);
+        await server.send(event(null, progress(1)));
+        await stream.next();
+        accepts = isTaken;
+        const params = JSON.stringify({ requestId, reason: "enough" });
+        const text = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`;
+        const told = await postText(origin, text, { "mcp-session-id": session });
+        assertEquals(told.status, isTaken ? 202 : 400);
+        await server.end();
+        const errors = (await stream.rest()).map(({ data }) => JSON.parse(data!).error?.code);
+        assertEquals(errors, isTold ? [-31502] : [], `${number}`);
+        if (isTold) expected++;
+        assertEquals(failures(proxy).length, expected);
+      }
+    });
+  });
+}
+
+Deno.test("a call that was cancelled is not polled for any more, and an answer that comes all the same passes", async () => {
+  await using upstream = eventServer({ revision: "2025-06-18" });
+  await withProxy(streams.reconnecting(upstream.url), async (proxy) => {
+    const { origin } = proxy;
+    const session = await openSession(origin, "2025-06-18");
+    for (const [number, last] of ["", event("up-2", result(7))].entries()) {
+      using stream = await call(origin, session, 7);
+      const server = await upstream.stream(number);
+      await server.send(event("up-1", progress(1)));
+      await stream.next();
+      const text = '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}';
+      await postText(origin, text, { "mcp-session-id": session });
+      if (last !== "") await server.send(last);
+      await server.end();
+      assertEquals((await stream.rest()).length, number);
+    }
+    assertEquals([upstream.streams, failures(proxy)], [2, []]);
+  });
+});
 
 // 2025-11-25 basic/transports, "Sending Messages to the Server" 6: the last event id holds until there is another.
 Deno.test("R58 a call without a session that the client can still poll has no error, whatever followed the event with the id", async () => {
@@ -109,13 +189,14 @@ Deno.test("R58 a call without a session that the client can still poll has no er
 
 Deno.test("R59 a stream of 2026-07-28 that breaks off inside of an event is cut", async () => {
   await using upstream = eventServer();
-  await withProxy(streams.reconnecting(upstream.url), async ({ origin }) => {
-    using stream = await eventClient.begin(origin, streams.modernCall());
+  await withProxy(streams.reconnecting(upstream.url), async (proxy) => {
+    using stream = await eventClient.begin(proxy.origin, streams.modernCall());
     const server = await upstream.stream(0);
     await server.send(event(null, progress(1)) + "data: half");
     await stream.next();
     server.breakOff();
     assertEquals(await stream.next(), "cut");
+    assertEquals(failures(proxy), [CLOSED]);
   });
 });
 

@@ -9,6 +9,7 @@ import type { LimitsConfig } from "../config/mod.ts";
 import type { ClientAnswer, ClientRequest, Deliver } from "../http/mod.ts";
 import type { JsonLimits } from "../json/mod.ts";
 import type { SessionTable } from "../session/mod.ts";
+import type { Logger } from "../telemetry/mod.ts";
 import type { SentTo, Upstream } from "../upstream/mod.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { InterceptorsOptions } from "./interceptors.ts";
@@ -32,6 +33,8 @@ export interface FrontOptions {
   readonly streams: Streams;
   /** Makes sessions anew that the upstream has lost. */
   readonly recovery: Recovery;
+  /** Where failures are told of answers that have begun. */
+  readonly logger: Logger;
   /** What looks at messages; left out where nothing does. */
   readonly interceptors?: InterceptorsOptions | undefined;
   /** What clients may use. */

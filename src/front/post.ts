@@ -8,6 +8,7 @@ import { classifyPost, type EraHeaders } from "../era/mod.ts";
 import { type ClientAnswer, type FieldReader, Fields, ReadFields } from "../http/mod.ts";
 import { parseBody, type ParsedBody } from "../json/mod.ts";
 import type { Session } from "../session/mod.ts";
+import type { Upstream } from "../upstream/mod.ts";
 import type { FrontOptions, RequestFacts } from "./front.ts";
 import type { Inbound } from "./interception.ts";
 import { answeredHere, type RequestInterceptors } from "./interceptors.ts";
@@ -23,6 +24,8 @@ import {
   sessionOfPost,
 } from "./passage.ts";
 import { countAnswer, countRequest } from "./traffic.ts";
+
+const CANCELLED = "notifications/cancelled";
 
 /** An `initialize` message up to so many bytes is kept, so that a lost session can be made anew. */
 const MAX_KEPT_INITIALIZE_BYTES = 65_536;
@@ -139,7 +142,7 @@ function sendPost(
 ): Promise<ClientAnswer> {
   const { session, expected } = passage;
   const { exchange, notify } = options.upstream;
-  const send = expected === "message" ? exchange : notify;
+  const send = cancelling(options, passage, expected === "message" ? exchange : notify);
   if (passage.opensSession) {
     const opening: Passage = { ...passage, initialize: keptInitialize(bytes) };
     return pass(options, opening, (call, onWhole) => send(call, bytes, onWhole), interceptors);
@@ -150,6 +153,29 @@ function sendPost(
   // The upstream knows the session by another id (R77), and by yet another after a recovery.
   const renamed = () => session?.names?.toUpstream.apply(bytes) ?? bytes;
   return pass(options, passage, (call, onWhole) => send(call, renamed(), onWhole), interceptors);
+}
+
+/**
+ * The same for a message that cancels a request: from when it goes up, and unless it is refused, that request has
+ * no error for want of an answer (2025-06-18 basic/utilities/cancellation, "Behavior Requirements").
+ */
+function cancelling(
+  { streams }: FrontOptions,
+  { session, message }: Passage,
+  send: Upstream["exchange"],
+): Upstream["exchange"] {
+  if (session === undefined || message?.method !== CANCELLED) return send;
+  return async (...given) => {
+    const undo = streams.cancelled(session, message.params?.["requestId"]);
+    try {
+      const answer = await send(...given);
+      if (answer.status >= 400) undo();
+      return answer;
+    } catch (error) {
+      undo();
+      throw error;
+    }
+  };
 }
 
 /** An `initialize` as it went upstream, to be sent again; undefined for one too large to keep. */

@@ -7,10 +7,10 @@
 
 import { errorBody, ProxyError } from "../errors.ts";
 import { type CancelSignal, detached } from "../http/mod.ts";
-import { type Message, parseBody } from "../json/mod.ts";
+import { type Message, methodForLog, parseBody } from "../json/mod.ts";
 import { Pending, Reconnect } from "../relay/mod.ts";
 import { MAX_UPSTREAM_ID_BYTES } from "../session/mod.ts";
-import type { UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
+import type { SentTo, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
 import { answeredHere, RequestInterceptors } from "./interceptors.ts";
 import { requestedMethod } from "./passage.ts";
 import { forNobody, Recovery } from "./recovery.ts";
@@ -36,6 +36,7 @@ export class SseExchange {
   readonly #one: UnderWay;
   readonly #interceptors: RequestInterceptors | undefined;
   readonly #opens: boolean;
+  readonly #sent: SentTo = { target: undefined };
 
   /** For a message of `client`; `opens` says whether it is the `initialize` that opens its session. */
   constructor(client: SseSession, one: UnderWay, opens: boolean) {
@@ -123,6 +124,7 @@ export class SseExchange {
     const call: UpstreamCall = {
       ...this.#client.callOf(this.#one.headers, signal),
       method: requestedMethod(message),
+      sent: this.#sent,
     };
     const answer = await send(call);
     if (call.sessionId === undefined || !Recovery.isSuspect(answer)) {
@@ -200,7 +202,8 @@ export class SseExchange {
     const { route, principal, stream } = this.#client;
     const { idText, kind } = this.#one.message;
     if (this.#isForNobody) return;
-    const error = logFailure(route, principal, thrown);
+    const facts = { rpc: methodForLog(this.#one.message.method), ...this.#sent };
+    const error = logFailure(route, principal, thrown, facts);
     if (kind !== "request" || idText === undefined) return;
     await stream.room();
     if (this.#isForNobody) return;

@@ -13,7 +13,7 @@ import type { FieldReader } from "../http/mod.ts";
 import type { JsonLimits, Message } from "../json/mod.ts";
 import type { BackOff } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
-import type { Logger } from "../telemetry/mod.ts";
+import type { LogFields, Logger } from "../telemetry/mod.ts";
 import type { Upstream, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
 import type { AbandonedSessions } from "./abandoned.ts";
 import type { Followed } from "./exchanges.ts";
@@ -392,11 +392,13 @@ export function logFailure(
   { logger, route }: SseRouteOptions,
   principal: Principal,
   thrown: unknown,
+  facts: LogFields = {},
 ): ProxyError {
   const error = toProxyError(thrown);
   const fields = {
     route,
     principal: principal.name,
+    ...facts,
     kind: error.kind,
     source: error.source,
     error,

@@ -7,7 +7,12 @@
 
 import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
-import { type SessionStreams, StreamTally, type StreamTraffic } from "../relay/mod.ts";
+import {
+  type PassingStream,
+  type SessionStreams,
+  StreamTally,
+  type StreamTraffic,
+} from "../relay/mod.ts";
 import type { Session } from "../session/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
 
@@ -15,6 +20,8 @@ import type { UpstreamBody } from "../upstream/mod.ts";
 export class SessionStreamBook {
   readonly #streams = new WeakMap<Session, SessionStreams>();
   readonly #tallies = new WeakMap<Session, StreamTally>();
+  /** Answers that pass as bytes. */
+  readonly #passing = new WeakMap<Session, Set<PassingStream>>();
   /** What servers speak first on, and the generations of the sessions that it was opened in. */
   readonly #listening = new WeakMap<Session, Map<UpstreamBody, number>>();
 
@@ -41,6 +48,20 @@ export class SessionStreamBook {
     this.#streams.set(session, made);
     session.onEnd = () => made.close();
     return made;
+  }
+
+  /** A stream of a session passes as bytes, until its body is over. */
+  passing(session: Session, stream: PassingStream, body: UpstreamBody): void {
+    const streams = this.#passing.get(session) ?? new Set();
+    this.#passing.set(session, streams.add(stream));
+    body.whenOver(() => void streams.delete(stream));
+  }
+
+  /** The client has cancelled a request; see `Streams.cancelled`. */
+  cancelled(session: Session, requestId: unknown): () => void {
+    const passing = [...this.#passing.get(session) ?? []];
+    const undoing = [this.#streams.get(session), ...passing].map((one) => one?.cancel(requestId));
+    return () => undoing.forEach((undo) => undo?.());
   }
 
   /** The server speaks first on this body, in the upstream session of this generation. */

@@ -13,6 +13,7 @@ import { type ClientAnswer, Fields } from "../http/mod.ts";
 import type { Attachment } from "../relay/mod.ts";
 import type { Session } from "../session/mod.ts";
 import { EVENT_STREAM, streamFields } from "../sse/mod.ts";
+import { failedAnswer } from "./failed_answer.ts";
 import type { Front, FrontOptions, RequestFacts } from "./front.ts";
 import { requireAcceptStream } from "./media.ts";
 import { interceptorsFor, pass } from "./pass.ts";
@@ -53,7 +54,8 @@ async function listen(
   const interceptors = interceptorsFor(options, passage);
   if (session !== undefined) {
     const call = callOf(options, passage);
-    const context = { call, inspect: interceptors?.inspect(call) };
+    const inspect = interceptors?.inspect(call);
+    const context = { call, inspect, onFailed: failedAnswer(options, passage) };
     const known = await options.streams.resume(session, request.headers, context);
     if (known !== undefined) return comeBack(options, session, known);
   }

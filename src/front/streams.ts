@@ -93,6 +93,8 @@ export interface StreamContext {
   readonly inspect?: Inspect | undefined;
   /** Events ahead of all others. */
   readonly first?: readonly Outgoing[] | undefined;
+  /** Told once where the client gets an error in place of the answer. */
+  readonly onFailed?: ((error: ProxyError) => void) | undefined;
   /** Whether its client comes from a stream that is gone. */
   readonly isBehindGap?: boolean | undefined;
 }
@@ -140,7 +142,7 @@ export class Streams {
 
   /** What a client reads of a stream that the upstream began. */
   begin(body: UpstreamBody, context: StreamContext): AnswerSource {
-    const { session, idText, requestIds, isSubscription, inspect, first } = context;
+    const { session, idText, requestIds, isSubscription, inspect, first, onFailed } = context;
     const streams = session && this.#of(session);
     const generation = context.generation ?? session?.record.generation;
     const speaksFirst = session !== undefined && requestIds.length === 0;
@@ -155,20 +157,24 @@ export class Streams {
       const resumable = context.era !== "modern";
       const kind = isSubscription ? "subscription" : "answer";
       const traffic = session && this.#tally(session).begin(kind, false);
-      return new PassingStream(source, {
+      const passing = new PassingStream(source, {
         clock,
         keepAliveMs,
         idText: awaited,
         subscription: isSubscription ? idText : undefined,
         resumable,
         traffic,
+        onFailed,
       });
+      if (session !== undefined) this.#book.passing(session, passing, body);
+      return passing;
     }
     if (speaksFirst) holdFor(body, this.#options);
     return streams.open({
       body,
       requestIds,
       inspect,
+      onFailed,
       first: context.isBehindGap ? [NEW_STREAM_NOTICE, ...first ?? []] : first,
       clientPolls: (session?.revision ?? "") >= POLLING_REVISION,
       ...this.#upstreamOf(session!, context),
@@ -185,12 +191,16 @@ export class Streams {
   resume(
     session: Session,
     headers: FieldReader,
-    { call, inspect }: Pick<StreamContext, "call" | "inspect">,
+    { call, inspect, onFailed }: Pick<StreamContext, "call" | "inspect" | "onFailed">,
   ): Attachment | undefined | Promise<Attachment | undefined> {
     const streams = this.#of(session);
     if (streams === undefined) return undefined;
     const how: RestoredStream = {
-      begin: (requestIds) => ({ inspect, ...this.#upstreamOf(session, { call, requestIds }) }),
+      begin: (requestIds) => ({
+        inspect,
+        onFailed,
+        ...this.#upstreamOf(session, { call, requestIds }),
+      }),
     };
     const lastEventId = headers.get("last-event-id");
     if (lastEventId !== null) return streams.resume(lastEventId, how);
@@ -200,6 +210,14 @@ export class Streams {
       "The upstream server offers no stream for messages that it sends by itself; use POST.",
       { headers: { allow: "POST, DELETE" } },
     );
+  }
+
+  /**
+   * The client of a session has cancelled a request, and is to get no error in place of its answer, until what
+   * this gives is called.
+   */
+  cancelled(session: Session, requestId: unknown): () => void {
+    return this.#book.cancelled(session, requestId);
   }
 
   /** The upstream offers the session no stream on which it speaks first. */

@@ -19,6 +19,8 @@ export class Answers {
   readonly #pending: Pending;
   /** The numbers of the events with answers, by the exact texts of their requests' ids. */
   readonly #places: Map<string, number>;
+  /** The requests without an answer that their client has cancelled. */
+  readonly #cancelled = new Set<string>();
   /** The requests whose answers were not passed on yet, where that is not what came. */
   #notPassed: Pending | undefined;
 
@@ -35,12 +37,24 @@ export class Answers {
   /** The requests without an answer, and where the answers to the others are. */
   get mark(): Pick<StreamMark, "pending" | "answered"> {
     const answered = this.#places.size === 0 ? undefined : [...this.#places];
-    return { pending: this.#pending.all(), answered };
+    return { pending: this.#wanted(this.#pending.all()), answered };
   }
 
-  /** Whether there is no request without an answer. */
+  /** Whether there is no request without an answer that is waited for. */
   get complete(): boolean {
-    return this.#pending.size === 0;
+    if (this.#pending.size === 0) return true;
+    return this.#cancelled.size > 0 && this.#wanted(this.#pending.all()).length === 0;
+  }
+
+  /**
+   * The client has cancelled a request, and is to get no error in place of its answer (2025-06-18
+   * basic/utilities/cancellation: the receiver should not send a response), until what this gives is called. An
+   * answer that comes all the same passes.
+   */
+  cancel(requestId: unknown): () => void {
+    const found = this.#pending.all().filter((idText) => JSON.parse(idText) === requestId);
+    for (const idText of found) this.#cancelled.add(idText);
+    return () => found.forEach((idText) => this.#cancelled.delete(idText));
   }
 
   /** Takes events of the upstream, and what goes to the client for them, numbered from `before + 1` on. */
@@ -54,7 +68,7 @@ export class Answers {
 
   /** The requests without an answer, which the proxy answers from now on with events from `before + 1` on. */
   takeAll(before: number): readonly string[] {
-    const all = this.#pending.takeAll();
+    const all = this.#wanted(this.#pending.takeAll());
     all.forEach((idText, at) => this.#places.set(idText, before + 1 + at));
     return all;
   }
@@ -62,6 +76,12 @@ export class Answers {
   /** The requests with answers behind the event `after` and up to `upTo` that are not among those `held`. */
   lost(after: number, upTo: number, held: readonly LoggedEvent[]): readonly string[] {
     return lostAnswers(this.#places, after, upTo, held);
+  }
+
+  #wanted(idTexts: readonly string[]): readonly string[] {
+    return this.#cancelled.size === 0
+      ? idTexts
+      : idTexts.filter((idText) => !this.#cancelled.has(idText));
   }
 
   #settle(pending: Pending, events: readonly Outgoing[], before: number): void {

@@ -11,7 +11,7 @@
 
 import type { Timer } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import { EVENT_OVERHEAD_BYTES, type EventLog } from "../event_log/mod.ts";
+import { EVENT_OVERHEAD_BYTES } from "../event_log/mod.ts";
 import type { Bytes } from "../http/mod.ts";
 import { encodeEvents, EventParser, EventTooLargeError, type SseEvent } from "../sse/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
@@ -19,45 +19,15 @@ import { Answers } from "./answers.ts";
 import { Attachment, type Reader, type ReaderEvents } from "./attachment.ts";
 import { catchUp } from "./catch_up.ts";
 import { ended, type Ending, errorsFor, noAnswer } from "./failure.ts";
+import type { EventStreamOptions } from "./event_stream_options.ts";
 import { Keeper } from "./keeper.ts";
 import { keepAlive } from "./keep_alive.ts";
-import { type Inspect, inspectAll, tooLarge } from "./inspect.ts";
+import { inspectAll, tooLarge } from "./inspect.ts";
 import { primingEvent } from "./notices.ts";
 import { type Framed, Framer, type Outgoing } from "./framing.ts";
-import type { Reconnect } from "./reconnect.ts";
-import type { RelayLimits } from "./limits.ts";
-import { renamed, type SessionNames } from "./session_names.ts";
-import type { StreamDirectory, StreamEntry, StreamMark } from "./stream_directory.ts";
-import type { StreamTraffic } from "./traffic.ts";
+import { renamed } from "./session_names.ts";
+import type { StreamEntry, StreamMark } from "./stream_directory.ts";
 import { Waiting } from "./waiting.ts";
-
-/** What a stream works with. */
-export interface EventStreamOptions extends StreamEntry {
-  /** Where an earlier holder has left it; left out for a new one. */
-  readonly mark?: StreamMark | undefined;
-  /** Where others find it; left out where there are none. */
-  readonly directory?: StreamDirectory | undefined;
-  /** Where events are kept. */
-  readonly log: EventLog;
-  /** Bounds, and time. */
-  readonly limits: RelayLimits;
-  /** What becomes of an event of the upstream; left out where all pass as they came. */
-  readonly inspect?: Inspect | undefined;
-  /** Events ahead of all others. */
-  readonly first?: readonly Outgoing[] | undefined;
-  /** The names of its session, asked for each connection; left out where they look like nothing else. */
-  readonly names?: (() => SessionNames | undefined) | undefined;
-  /** Opens the upstream stream again. */
-  readonly reconnect: Reconnect;
-  /** Counts what clients take; left out where nobody asks. */
-  readonly traffic?: StreamTraffic | undefined;
-  /** Told when nobody reads it any more, or when somebody does again. */
-  readonly onAttended: (stream: EventStream, attended: boolean) => void;
-  /** Told once when nothing more will come from upstream. */
-  readonly onFinished: (stream: EventStream) => void;
-  /** Told once when it is gone for good. */
-  readonly onOver: (stream: EventStream) => void;
-}
 
 /** A stream, from its first byte to the end of the time in which it may be resumed. */
 export class EventStream {
@@ -190,6 +160,11 @@ export class EventStream {
   /** Number of the newest event that is kept, where it could be: a reader elsewhere looks for it there. */
   get newest(): number {
     return this.#kept;
+  }
+
+  /** The client has cancelled a request; see `Answers.cancel`. */
+  cancel(requestId: unknown): () => void {
+    return this.#answers.cancel(requestId);
   }
 
   /** What was settled when it began. */
@@ -491,6 +466,8 @@ export class EventStream {
       this.#attached?.finish(error);
       return this.end();
     }
-    await this.#emit(errorsFor(this.#answers.takeAll(this.#seq), error));
+    const failed = this.#answers.takeAll(this.#seq);
+    if (failed.length > 0) this.#options.onFailed?.(error);
+    await this.#emit(errorsFor(failed, error));
   }
 }

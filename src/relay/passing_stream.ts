@@ -31,6 +31,8 @@ export interface PassingOptions {
   readonly subscription?: string | undefined;
   /** Whether a client that has seen an event id may come back for the rest: not in 2026-07-28. */
   readonly resumable: boolean;
+  /** Told once where the client gets an error, or a cut, in place of the answer; left out where nobody asks. */
+  readonly onFailed?: ((error: ProxyError) => void) | undefined;
   /** Counts what the client takes, in bytes alone; left out for a stream without a session. */
   readonly traffic?: StreamTraffic | undefined;
 }
@@ -41,7 +43,8 @@ export type Pieces = readonly Bytes[] | null;
 /** The same stream for one client. */
 export class PassingStream implements AnswerSource {
   readonly #source: AnswerSource;
-  readonly #idText: string | undefined;
+  #idText: string | undefined;
+  readonly #onFailed: PassingOptions["onFailed"];
   readonly #subscription: string | undefined;
   readonly #resumable: boolean;
   readonly #traffic: StreamTraffic | undefined;
@@ -56,13 +59,14 @@ export class PassingStream implements AnswerSource {
 
   /** Passes `source` on, which it owns from now on. */
   constructor(source: AnswerSource, options: PassingOptions) {
-    const { clock, keepAliveMs, idText, subscription, resumable, traffic } = options;
+    const { clock, keepAliveMs, idText, subscription, resumable, traffic, onFailed } = options;
     this.#source = source;
     this.#idText = idText;
     this.#subscription = subscription;
     this.#resumable = resumable;
     this.#tail = new StreamTail(resumable);
     this.#traffic = traffic;
+    this.#onFailed = onFailed;
     this.#keepAlive = keepAlive(clock, keepAliveMs, this);
   }
 
@@ -94,6 +98,14 @@ export class PassingStream implements AnswerSource {
   end(body: { end(): void }): void {
     this.#dismissed = true;
     body.end();
+  }
+
+  /** The client has cancelled its request and waits for no answer, until what this gives is called. */
+  cancel(requestId: unknown): () => void {
+    const idText = this.#idText;
+    if (idText === undefined || JSON.parse(idText) !== requestId) return () => {};
+    this.#idText = undefined;
+    return () => void (this.#idText = idText);
   }
 
   /** Whether the client waits between two events, and nothing has passed since this was last asked. */
@@ -143,9 +155,7 @@ export class PassingStream implements AnswerSource {
     }
     this.#end();
     if (this.#mayTakeLeave()) return this.#say(subscriptionOver(this.#subscription!));
-    if (this.#isAnswered()) return null;
-    if (!this.#tail.between) throw noAnswer();
-    return this.#tell(noAnswer());
+    return this.#isAnswered() ? null : this.#fail(noAnswer());
   }
 
   /**
@@ -161,11 +171,14 @@ export class PassingStream implements AnswerSource {
   #broken(error: unknown): Pieces {
     this.#end();
     const told = toProxyError(error);
-    if (this.#isAnswered() || !this.#tail.between) throw told;
-    return this.#tell(told);
+    if (this.#isAnswered()) throw told;
+    return this.#fail(told);
   }
 
-  #tell(error: ProxyError): Pieces {
+  /** The answer will not come: the client is told, but for inside of an event. */
+  #fail(error: ProxyError): Pieces {
+    this.#onFailed?.(error);
+    if (!this.#tail.between) throw error;
     return this.#say(errorEvent(error, this.#idText!));
   }
 

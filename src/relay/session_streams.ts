@@ -10,7 +10,8 @@ import { type EventId, type EventLog, newStreamId, parseEventId } from "../event
 import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
 import type { Attachment } from "./attachment.ts";
 import type { BackOff } from "./back_off.ts";
-import { EventStream, type EventStreamOptions } from "./event_stream.ts";
+import { EventStream } from "./event_stream.ts";
+import type { EventStreamOptions } from "./event_stream_options.ts";
 import type { Outgoing } from "./framing.ts";
 import type { Inspect } from "./inspect.ts";
 import type { Instances, Resumption } from "./instances.ts";
@@ -69,6 +70,8 @@ export interface NewStream {
   ) => Promise<UpstreamAnswer>;
   /** Told when the upstream does not know the session any more. */
   readonly onSessionGone: () => void;
+  /** Told once where whoever waits for an answer gets an error in its place. */
+  readonly onFailed?: ((error: ProxyError) => void) | undefined;
   /** Bounds of reconnecting, where they are not those of the session's first stream. */
   readonly backOff?: BackOff | undefined;
   /** Told once when it is gone for good. */
@@ -82,7 +85,7 @@ export interface RestoredStream {
   /** What the streams of the session need, for one that answers these requests. */
   begin(
     requestIds: readonly string[],
-  ): Pick<NewStream, "inspect" | "listen" | "onSessionGone" | "backOff" | "onOver">;
+  ): Pick<NewStream, "inspect" | "listen" | "onSessionGone" | "onFailed" | "backOff" | "onOver">;
 }
 
 /** The streams of one session by their names. */
@@ -217,6 +220,15 @@ export class SessionStreams {
     }
     const { session, instances } = this.#options;
     return instances && this.#unlessClosed(instances.comeBack(session, this.#restored(how)));
+  }
+
+  /**
+   * The client has cancelled a request: whatever becomes of it, it gets no error for want of an answer, until
+   * what this gives is called.
+   */
+  cancel(requestId: unknown): () => void {
+    const undoing = [...this.#streams.values()].map((stream) => stream.cancel(requestId));
+    return () => undoing.forEach((undo) => undo());
   }
 
   /** Ends all of them. */
