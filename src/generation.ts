@@ -189,6 +189,7 @@ function wireRoute(
     instances,
     book,
     use,
+    forwardsCredentials: server.credentials === "forward",
     current: () => current()?.running.get(name)?.served,
   });
   const interceptors: InterceptorsOptions | undefined = pipeline && {

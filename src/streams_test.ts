@@ -12,6 +12,7 @@ import {
   eventServer,
   jsonPost,
   ManualClock,
+  postText,
   RawClient,
   streams,
   withProxy,
@@ -89,6 +90,54 @@ Deno.test("R57 a stream that breaks is taken up behind its last event, and the c
     assertEquals(upstream.requests.length, 4);
   });
 });
+
+// 2025-11-25 basic/authorization, "Token Requirements": the client sends its token with every request of a session.
+for (const credentials of ["forward", "drop"]) {
+  Deno.test(`a stream is taken up with the newest Authorization that the server has taken (credentials: ${credentials})`, async () => {
+    await using upstream = eventServer({
+      otherwise: async (request, to) => {
+        if (request.field("authorization") !== "Bearer bad") return false;
+        await to.write("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
+        return true;
+      },
+    });
+    const setting = streams.reconnecting(upstream.url);
+    const upstreamConfig = { ...setting.upstreamConfig, credentials };
+    await withProxy({ ...setting, upstreamConfig }, async ({ origin }) => {
+      const session = await openSession(origin, undefined, { authorization: "Bearer 1" });
+      const notify = (fields: Record<string, string>) =>
+        postText(origin, '{"jsonrpc":"2.0","method":"notifications/x"}', {
+          "mcp-session-id": session,
+          ...fields,
+        });
+      using stream = await call(origin, session, 7);
+      const first = await upstream.stream(0);
+      await first.send(event("up-1", progress(1)));
+      await stream.next();
+      const { id } = await stream.next() as { id: string };
+      await notify({ authorization: "Bearer 2" });
+      await notify({ authorization: "Bearer bad" });
+      await notify({});
+      first.breakOff();
+      const second = await upstream.stream(1);
+      const sent = credentials === "forward" ? "Bearer 2" : undefined;
+      assertEquals(second.request.field("authorization"), sent);
+      await second.end();
+      assertEquals(await stream.next(), null);
+      // Polling, the client brings another one.
+      using polled = await eventClient.begin(
+        origin,
+        "GET /mcp HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n" +
+          `mcp-session-id: ${session}\r\nlast-event-id: ${id}\r\nauthorization: Bearer 3\r\n\r\n`,
+      );
+      const third = await upstream.stream(2);
+      assertEquals(third.request.field("authorization"), sent && "Bearer 3");
+      await third.send(event("up-2", result(7)));
+      await third.end();
+      assertEquals((await polled.rest()).map(({ data }) => data), [result(7)]);
+    });
+  });
+}
 
 Deno.test("R54 a client that goes away has cancelled nothing, and gets the rest when it comes back", async () => {
   await using upstream = eventServer();

@@ -153,6 +153,7 @@ function clientAnswer(
     follow(options, passage, followed, release);
   }
   if (known === undefined) return found;
+  if (answer.status < 400) options.streams.taken(known, passage.headers);
   const count = (answered: ClientAnswer) => {
     countAnswer(known, answered, answer.body);
     return answered;

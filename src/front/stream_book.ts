@@ -15,6 +15,7 @@ import {
 } from "../relay/mod.ts";
 import type { Session } from "../session/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
+import { NewestCredentials } from "./newest_credentials.ts";
 
 /** The streams of all sessions by their sessions. */
 export class SessionStreamBook {
@@ -22,6 +23,8 @@ export class SessionStreamBook {
   readonly #tallies = new WeakMap<Session, StreamTally>();
   /** Answers that pass as bytes. */
   readonly #passing = new WeakMap<Session, Set<PassingStream>>();
+  /** With what streams are opened again. */
+  readonly credentials = new NewestCredentials<Session>();
   /** What servers speak first on, and the generations of the sessions that it was opened in. */
   readonly #listening = new WeakMap<Session, Map<UpstreamBody, number>>();
 

@@ -62,6 +62,8 @@ export interface StreamsOptions {
   readonly recovery: Recovery;
   /** Streams of other instances and earlier runs; left out where there are none. */
   readonly instances?: Instances | undefined;
+  /** Whether the credentials of clients go upstream. */
+  readonly forwardsCredentials?: boolean | undefined;
   /** What is known of the streams of all sessions, where it outlives these; their own where it is left out. */
   readonly book?: SessionStreamBook | undefined;
   /** Keeps open what the streams work with; left out where that is never replaced. */
@@ -140,6 +142,11 @@ export class Streams {
     return this.#book.told(session);
   }
 
+  /** The upstream has taken a request of a session, or its client comes back: its credentials are the newest. */
+  taken(session: Session, headers: FieldReader): void {
+    if (this.#options.forwardsCredentials) this.#book.credentials.note(session, headers);
+  }
+
   /** What a client reads of a stream that the upstream began. */
   begin(body: UpstreamBody, context: StreamContext): AnswerSource {
     const { session, idText, requestIds, isSubscription, inspect, first, onFailed } = context;
@@ -195,6 +202,7 @@ export class Streams {
   ): Attachment | undefined | Promise<Attachment | undefined> {
     const streams = this.#of(session);
     if (streams === undefined) return undefined;
+    this.taken(session, headers);
     const how: RestoredStream = {
       begin: (requestIds) => ({
         inspect,
@@ -264,6 +272,7 @@ export class Streams {
     const isKnown = lastEventId !== undefined && ids !== begun.staleIds;
     const made: UpstreamCall = {
       ...call,
+      headers: this.#book.credentials.renew(session, call.headers),
       sessionId: session.upstreamId,
       signal: NEVER_ABORTED,
       lastEventId: isKnown ? utf8Field(lastEventId) : null,
