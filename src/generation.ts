@@ -23,6 +23,7 @@ import {
   HttpSseFront,
   httpSseSessions,
   type InterceptorsOptions,
+  ListedTools,
   type ServedRoute,
   streamableHttpFront,
   Streams,
@@ -198,6 +199,7 @@ function wireRoute(
     upstream,
     logger: parts.logger,
     maxBytes: limits.maxEventBytes,
+    tools: new ListedTools(clock),
   };
   const common = {
     route: name,

@@ -14,6 +14,7 @@ import {
   type ServerOutcome,
   stringifyMessage,
 } from "../intercept/mod.ts";
+import { at, type HeaderParam } from "../rpc/mod.ts";
 import type { OutEvent, SseEvent } from "../sse/mod.ts";
 import { mirrored } from "./mirrored_fields.ts";
 
@@ -59,12 +60,16 @@ export function messageBytes(
   return encoder.encode(batch ? `[${texts.join(",")}]` : texts.join(""));
 }
 
+/** What is mirrored into header fields of the tool with a name, where that is known. */
+export type ParamsOf = (tool: unknown) => readonly HeaderParam[] | undefined;
+
 /** Has the client's messages pass the interceptors; whoever answers some of them is heard at once. */
 export async function interceptBody(
   pipeline: Pipeline,
   body: Uint8Array,
   headers: FieldReader,
   context: InterceptContext,
+  paramsOf: ParamsOf,
 ): Promise<Inbound> {
   const { batch, messages } = parseMessages(decoder.decode(body));
   const sent: JsonRpcMessage[] = [];
@@ -82,9 +87,15 @@ export async function interceptBody(
   const isModern = context.era === "modern" && !batch;
   return {
     body: messageBytes(sent, batch),
-    headers: isModern ? mirrored(headers, messages[0]!, sent[0]!) : headers,
+    headers: isModern
+      ? mirrored(headers, messages[0]!, sent[0]!, calledParams(sent[0]!, paramsOf))
+      : headers,
     answers,
   };
+}
+
+function calledParams({ method, params }: JsonRpcMessage, paramsOf: ParamsOf) {
+  return method === "tools/call" ? paramsOf(at(params, "name")) : undefined;
 }
 
 /**

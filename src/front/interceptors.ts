@@ -9,6 +9,7 @@ import { errorBody, ProxyError, toProxyError } from "../errors.ts";
 import { type FieldReader, Fields, NEVER_ABORTED } from "../http/mod.ts";
 import type { InterceptContext, JsonRpcMessage, Pipeline } from "../intercept/mod.ts";
 import type { Inspect, Outgoing } from "../relay/mod.ts";
+import { decode } from "../rpc/mod.ts";
 import { encodeEvents, EVENT_STREAM, type SseEvent } from "../sse/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import type { Upstream, UpstreamCall } from "../upstream/mod.ts";
@@ -18,7 +19,9 @@ import {
   interceptEvent,
   interceptJson,
   messageBytes,
+  type ParamsOf,
 } from "./interception.ts";
+import type { ListedTools } from "./listed_tools.ts";
 
 /** What the interceptors of a route work with. */
 export interface InterceptorsOptions {
@@ -32,6 +35,8 @@ export interface InterceptorsOptions {
   readonly logger: Logger;
   /** The largest JSON answer that is looked into, in bytes. */
   readonly maxBytes: number;
+  /** Learns which arguments of tools are mirrored into header fields, which a changed body changes too. */
+  readonly tools: ListedTools;
 }
 
 /** What is known of a request when they see it. */
@@ -66,6 +71,8 @@ export class RequestInterceptors {
   readonly #options: InterceptorsOptions;
   readonly #context: InterceptContext;
   readonly #idText: string | undefined;
+  /** Whether the answer is a list of tools that changed calls will have to be held against. */
+  readonly #isToolList: boolean;
   /** Answers that were given here to some of a batch, until they are sent. */
   #answers: readonly JsonRpcMessage[] = [];
 
@@ -75,6 +82,7 @@ export class RequestInterceptors {
     const { principal, era, revision, sessionId, method, idText } = subject;
     this.#options = options;
     this.#idText = idText;
+    this.#isToolList = era === "modern" && method === "tools/list" && options.pipeline.seesClient;
     this.#context = {
       route,
       era: era === "modern" ? "modern" : "session",
@@ -89,16 +97,17 @@ export class RequestInterceptors {
 
   /** The largest JSON answer that is looked into, in bytes; undefined where none is. */
   get maxBytes(): number | undefined {
-    return this.#options.pipeline.seesServer || this.#answers.length > 0
+    return this.#options.pipeline.seesServer || this.#answers.length > 0 || this.#isToolList
       ? this.#options.maxBytes
       : undefined;
   }
 
   /** The client's messages on their way; undefined where nobody looks at them. */
   async inbound(body: Uint8Array, headers: FieldReader): Promise<Inbound | undefined> {
-    const { pipeline } = this.#options;
+    const { pipeline, tools } = this.#options;
     if (!pipeline.seesClient) return undefined;
-    const inbound = await interceptBody(pipeline, body, headers, this.#context);
+    const paramsOf: ParamsOf = (name) => tools.paramsOf(this.#context.principal, name);
+    const inbound = await interceptBody(pipeline, body, headers, this.#context, paramsOf);
     this.#answers = inbound.answers;
     return inbound;
   }
@@ -106,6 +115,7 @@ export class RequestInterceptors {
   /** A JSON answer on its way; undefined where it passes as it came. */
   async json(body: Uint8Array, call: UpstreamCall): Promise<Rewritten | undefined> {
     const { pipeline } = this.#options;
+    this.#learn(body);
     const outbound = await interceptJson(pipeline, body, this.#context);
     if (outbound === undefined) return undefined;
     this.#reply(outbound.replies, call);
@@ -124,7 +134,8 @@ export class RequestInterceptors {
   /** What becomes of the events of a stream; undefined where they pass as they came. */
   inspect(call: UpstreamCall): Inspect | undefined {
     const { pipeline } = this.#options;
-    const looks = pipeline.seesServer || pipeline.seesEvents || this.#answers.length > 0;
+    const looks = pipeline.seesServer || pipeline.seesEvents || this.#answers.length > 0 ||
+      this.#isToolList;
     if (!looks) return undefined;
     return (event) => this.#inspect(event, call);
   }
@@ -142,6 +153,7 @@ export class RequestInterceptors {
     call: UpstreamCall,
   ): readonly Outgoing[] | Promise<readonly Outgoing[]> {
     try {
+      if (event.data !== undefined) this.#learn(event.data);
       const passing = interceptEvent(this.#options.pipeline, event, this.#context);
       if (!(passing instanceof Promise)) {
         if (passing.replies.length > 0) this.#reply(passing.replies, call);
@@ -154,6 +166,11 @@ export class RequestInterceptors {
     } catch (error) {
       return this.#unreadable(error);
     }
+  }
+
+  /** As the server says it, since that is who reads the fields of a call. */
+  #learn(message: Uint8Array): void {
+    if (this.#isToolList) this.#options.tools.learn(this.#context.principal, decode(message));
   }
 
   /** In the place of a message that cannot be looked into: it does not pass unseen. */

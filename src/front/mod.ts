@@ -1,7 +1,7 @@
 /**
  * How clients face the proxy: the checks at the door, Streamable HTTP, and HTTP+SSE.
  *
- * May import `auth` types, `config` types, `era`, `errors.ts`, `http`, `json`, `session`, `sse`, and
+ * May import `auth` types, `config` types, `era`, `errors.ts`, `http`, `json`, `rpc`, `session`, `sse`, and
  * the interface of `upstream`; never an upstream transport.
  *
  * @module
@@ -24,6 +24,7 @@ export { refusal } from "./refusal.ts";
 export type { Front, FrontOptions, RequestFacts } from "./front.ts";
 export { streamableHttpFront } from "./streamable_http.ts";
 export type { InterceptorsOptions } from "./interceptors.ts";
+export { ListedTools } from "./listed_tools.ts";
 export { SessionStreamBook } from "./stream_book.ts";
 export { type ServedRoute, type StreamContext, Streams, type StreamsOptions } from "./streams.ts";
 export type { FrontUse } from "./use.ts";

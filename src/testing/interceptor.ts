@@ -54,6 +54,24 @@ const MODES: Readonly<Record<string, Omit<Interceptor, "name">>> = {
         ? { replace: { ...message, params: { uri: "demo://allowed" } } }
         : undefined,
   },
+  "speaks another revision": {
+    clientMessage: (message) => {
+      const params = message["params"] as { readonly _meta: object };
+      const _meta = {
+        ...params._meta,
+        "io.modelcontextprotocol/protocolVersion": "2099-01-01",
+      };
+      return { replace: { ...message, params: { ...params, _meta } } };
+    },
+  },
+  "changes arguments": {
+    clientMessage: (message) => {
+      if (message["method"] !== "tools/call") return undefined;
+      const params = message["params"] as { readonly arguments: object };
+      const changed = { ...params.arguments, note: "größer", zone: 7 };
+      return { replace: { ...message, params: { ...params, arguments: changed } } };
+    },
+  },
   "tells the session": {
     clientMessage: (_, context) => context.log({ session: context.sessionId ?? "none" }),
   },

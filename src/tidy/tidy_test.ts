@@ -71,6 +71,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "intercept",
     "json",
     "relay",
+    "rpc",
     "session",
     "sse",
     "telemetry",
