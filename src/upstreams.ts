@@ -184,6 +184,7 @@ function openBridges(
       ),
       maxSessions: limits.maxSessions,
       sessionIdleMs: limits.sessionIdleTimeoutMs,
+      pollingMs: upstream.totalTimeoutMs,
     }),
   };
 }

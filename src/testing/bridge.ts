@@ -83,6 +83,7 @@ export class ModernFake {
       peers,
       maxSessions,
       sessionIdleMs: 100_000,
+      pollingMs: 120_000,
       limits: { answerMs: 30_000, ...limits },
     });
   }

@@ -66,11 +66,24 @@ export interface Forwarded {
   readonly mayRead: () => Promise<void> | undefined;
 }
 
+/** Rounds in a row in which the server asks nothing. */
+interface Polling {
+  readonly sinceMs: number;
+  rounds: number;
+}
+
 /** Methods whose results may want input ("Supported Requests"). */
 const MAY_ASK: ReadonlySet<unknown> = new Set(["tools/call", "prompts/get", "resources/read"]);
 
-/** Waits between rounds in which the server asks nothing: the first up to a quarter of a second. */
-const EMPTY_ROUND = { attempts: Infinity, initialDelayMs: 250, maxDelayMs: 5_000 };
+/** Waits between rounds in which the server asks nothing, each about twice as long as the one before. */
+const POLLING = { attempts: Infinity, initialDelayMs: 250, maxDelayMs: 4_000 };
+
+/**
+ * How long a client waits for such rounds before its answer becomes a stream, which is kept alive: at most, and
+ * of the time in which an answer has to begin.
+ */
+const SILENT_MS = 10_000;
+const SILENT_SHARE = 0.5;
 
 /** Sends requests on. */
 export class Forwarding {
@@ -91,7 +104,9 @@ export class Forwarding {
     const { clock, limits: { maxRounds } } = this.#options.settings;
     let idText = textAt(message, ["id"])!;
     let retry: Retry | undefined;
-    for (let round = 0;; round++) {
+    let questions = 0;
+    let polling: Polling | undefined;
+    for (;;) {
       const outcome = await this.#send(forwarded, idText, retry);
       if (outcome.refusal !== undefined) {
         if (exchange.pass(again(clock, outcome.refusal, exchange.idText(key)))) return;
@@ -99,15 +114,23 @@ export class Forwarding {
       }
       const { response } = outcome;
       if (!wantsInput(response, message)) return this.#respond(forwarded, response);
-      if (round >= maxRounds) throw tooManyRounds(maxRounds);
-      const answers = await this.#ask(forwarded, response, round);
-      if (typeof answers === "object") {
-        return exchange.respond(key, refusal(exchange.idText(key)!, answers));
+      const asked = questionsIn(response);
+      const requestState = textAt(response, ["result", "requestState"]);
+      let inputResponses: string | undefined;
+      if (asked.length === 0) {
+        if (requestState === undefined) throw nothingWanted();
+        polling ??= { sinceMs: clock.monotonicMs(), rounds: 0 };
+        await this.#poll(forwarded, polling);
+      } else {
+        polling = undefined;
+        if (questions++ >= maxRounds) throw tooManyRounds(maxRounds);
+        const { text, refused } = await this.#ask(forwarded, asked);
+        if (refused !== undefined) {
+          return exchange.respond(key, refusal(exchange.idText(key)!, refused));
+        }
+        inputResponses = text;
       }
-      retry = {
-        inputResponses: answers,
-        requestState: textAt(response, ["result", "requestState"]),
-      };
+      retry = { inputResponses, requestState };
       idText = this.#options.newId(idText);
     }
   }
@@ -156,32 +179,34 @@ export class Forwarding {
     return mirroredValues(found, at(params, "arguments"));
   }
 
-  /** The text of the answers to what the server asks; undefined where it only wants to be asked again. */
-  async #ask(
-    { exchange, signal }: Forwarded,
-    response: RpcText,
-    round: number,
-  ): Promise<string | undefined | Refused> {
-    const asked = questionsIn(response);
-    if (asked.length === 0) {
-      if (textAt(response, ["result", "requestState"]) === undefined) throw nothingWanted();
-      await this.#pause(round, signal);
-      return undefined;
-    }
+  /** The text of the answers to what the server asks. */
+  #ask({ exchange, signal }: Forwarded, asked: ReturnType<typeof questionsIn>) {
     const { questions, client } = this.#options;
     const asker = { ...client, signal, tell: (text: string) => exchange.tell(text) };
-    const { text, refused } = await questions.ask(asked, asker);
-    return refused ?? text;
+    return questions.ask(asked, asker);
   }
 
-  async #pause(round: number, signal: CancelSignal): Promise<void> {
-    const { clock } = this.#options.settings;
+  /**
+   * Waits before the next round where the server only wants to be asked again: it is not ready yet. Such rounds
+   * are bounded by time and not by number, since nobody else can say how long they go on.
+   *
+   * @throws {ProxyError} `upstream_timeout` where they have gone on for too long
+   */
+  async #poll({ exchange, signal }: Forwarded, polling: Polling): Promise<void> {
+    const { clock, pollingMs, firstMessageMs } = this.#options.settings;
+    const goneMs = clock.monotonicMs() - polling.sinceMs;
+    if (goneMs >= pollingMs) throw tooLong(pollingMs);
+    if (goneMs >= Math.min(SILENT_MS, firstMessageMs * SILENT_SHARE)) exchange.open();
     const random = clock.randomBytes(1)[0]! / 256;
+    const leastMs = POLLING.initialDelayMs * 2 ** polling.rounds / 2;
+    const delayMs = delayBefore(polling.rounds, leastMs, random, POLLING);
+    polling.rounds++;
+    await this.#pause(Math.min(delayMs, pollingMs - goneMs), signal);
+  }
+
+  async #pause(delayMs: number, signal: CancelSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = clock.after(
-      delayBefore(round, EMPTY_ROUND.initialDelayMs, random, EMPTY_ROUND),
-      resolve,
-    );
+    const timer = this.#options.settings.clock.after(delayMs, resolve);
     signal.addEventListener("abort", resolve, { once: true });
     await promise;
     timer.cancel();
@@ -237,6 +262,13 @@ function tooManyRounds(maxRounds: number): ProxyError {
     maxRounds + 1
   }th time, and ${maxRounds} times is the limit here.`;
   return new ProxyError("upstream_protocol", sentence);
+}
+
+function tooLong(pollingMs: number): ProxyError {
+  const sentence = `The upstream server has wanted to be asked again for ${
+    Math.round(pollingMs / 1_000)
+  } seconds, which is the limit here.`;
+  return new ProxyError("upstream_timeout", sentence);
 }
 
 function nothingWanted(): ProxyError {

@@ -13,6 +13,8 @@ export interface AsSessionOptions extends BridgeOptions {
   readonly maxSessions: number;
   /** A session without a call, stream or request under way for so long is ended, in milliseconds. */
   readonly sessionIdleMs: number;
+  /** How long a request may be sent again and again that asks its client nothing, in milliseconds. */
+  readonly pollingMs: number;
   /** Bounds that have a default. */
   readonly limits?: Partial<AsSessionLimits>;
 }

@@ -162,7 +162,7 @@ Deno.test("mrtr: further rounds have their own answers and states and ids, up to
   await fake.bridge.close();
 });
 
-Deno.test("mrtr: a state without questions is sent back after a pause, in a bounded number of rounds", async () => {
+Deno.test("mrtr: a state without questions is sent back after a pause", async () => {
   const fake = asking([{ requestState: "a" }, { requestState: "b" }]);
   const client = await fake.join();
   const answering = client.request("tools/call", CALL.params);
