@@ -43,6 +43,8 @@ export interface AsSessionLimits {
   readonly maxTools: number;
   /** Pages of one list of tools that are asked for. */
   readonly maxToolPages: number;
+  /** Longest time for all of them, in milliseconds; a call waits for it half of its own time at most. */
+  readonly toolListMs: number;
   /** How long GET waits for the server's acknowledgment before its stream begins, in milliseconds. */
   readonly listenWaitMs: number;
   /** How long a subscription that was replaced is read for what was still on its way, in milliseconds. */
@@ -62,6 +64,7 @@ export const DEFAULT_LIMITS: AsSessionLimits = {
   maxKept: 256,
   maxTools: 10_000,
   maxToolPages: 100,
+  toolListMs: 60_000,
   listenWaitMs: 2_000,
   overlapMs: 250,
 };

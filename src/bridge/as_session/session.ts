@@ -29,6 +29,7 @@ import type { UpstreamAnswer, UpstreamCall } from "../../upstream/mod.ts";
 import type { Offers } from "./capabilities.ts";
 import { Forwarding } from "./forwarding.ts";
 import { Gate } from "./gate.ts";
+import { inTime } from "./in_time.ts";
 import { Listening } from "./listening.ts";
 import type { ModernServer } from "./modern_call.ts";
 import type { Settings } from "./options.ts";
@@ -230,7 +231,7 @@ export class BridgedSession {
     this.#streams.push(stream);
     this.listenAs(call);
     // What happens behind the answer to GET is told on it, if the server can be asked for it in time.
-    await inTime(clock.after.bind(clock), listenWaitMs, this.#listening.update());
+    await inTime(clock, listenWaitMs, this.#listening.update());
     if (this.#listening.isUnsupported) return this.#silent();
     this.#tellWaiting();
     return stream.answer;
@@ -412,17 +413,4 @@ function whenAborted(signal: CancelSignal, abort: () => void): () => void {
   if (signal.aborted) abort();
   signal.addEventListener("abort", abort, { once: true });
   return () => signal.removeEventListener("abort", abort);
-}
-
-/** Waits for something, whatever becomes of it, but not for longer than so many milliseconds. */
-async function inTime(
-  after: (delayMs: number, callback: () => void) => { cancel(): void },
-  delayMs: number,
-  work: Promise<unknown>,
-): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = after(delayMs, resolve);
-  work.then(() => resolve(), () => resolve());
-  await promise;
-  timer.cancel();
 }

@@ -7,11 +7,11 @@
  * @module
  */
 
-import { NEVER_ABORTED } from "../../http/mod.ts";
 import { at, type HeaderParam, headerParams, type RpcText, textAt } from "../../rpc/mod.ts";
 import type { UpstreamCall } from "../../upstream/mod.ts";
 import { BoundedTable } from "../bounded_table.ts";
 import type { NewMember } from "./edits.ts";
+import { inTime } from "./in_time.ts";
 import { audienceOf, freshMs } from "./kept.ts";
 import type { ModernServer } from "./modern_call.ts";
 import type { Settings } from "./options.ts";
@@ -68,7 +68,9 @@ export class Tools {
     const known = this.#known(name, asking.call);
     if (known !== undefined) return known;
     if (this.#wasAsked(asking)) return [];
-    await this.refresh(asking);
+    // A call whose own time is half gone is sent without: a server that wants the fields says so.
+    const { clock, firstMessageMs } = this.#settings;
+    await inTime(clock, firstMessageMs / 2, this.refresh(asking));
     return this.#known(name, asking.call) ?? [];
   }
 
@@ -122,9 +124,12 @@ export class Tools {
   }
 
   async #ask({ call, speaker }: Asking): Promise<void> {
-    const { limits: { maxToolPages }, logger } = this.#settings;
+    const { clock, limits: { maxToolPages, toolListMs }, logger } = this.#settings;
     const { caller } = audienceOf(call);
-    const untilMs = this.#settings.clock.monotonicMs() + LEAST_MS;
+    const untilMs = clock.monotonicMs() + LEAST_MS;
+    // Others may wait for it too, so that no call's end is its end.
+    const control = new AbortController();
+    const timer = clock.after(toolListMs, () => control.abort());
     let view: View | undefined;
     let cursor: string | undefined;
     try {
@@ -134,8 +139,7 @@ export class Tools {
           call,
           fields: modernFields(call.headers, METHOD, {}),
           text: ownRequest(METHOD, `"switchyard-tools-${page}"`, speaker, params),
-          // Others may wait for it too; the server's own deadlines hold.
-          signal: NEVER_ABORTED,
+          signal: control.signal,
         });
         if (response === undefined || !Array.isArray(at(response.value, "result", "tools"))) break;
         view ??= this.#viewFor(response, call, true);
@@ -150,6 +154,7 @@ export class Tools {
       // The call goes without; a server that wants the fields says so.
       logger.debug("the tools of an upstream server could not be asked for", { error });
     }
+    timer.cancel();
     if (view?.whole === true) this.#asked.delete(caller);
     else this.#asked.set(caller, untilMs);
   }

@@ -160,6 +160,25 @@ Deno.test("a list that cannot be had keeps no call back, and is asked for once f
   await fake.bridge.close();
 });
 
+Deno.test("a list that does not come takes half of a call's time at most, and is given up itself", async () => {
+  const fake = new ModernFake({ limits: { toolListMs: 30_000 } });
+  const client = await fake.join();
+  const { answer, filled } = fake.server.events();
+  fake.answers["tools/list"] = () => answer;
+  fake.answers["tools/call"] = () => ({ content: [] });
+  const calling = client.request("tools/call", CALL);
+  await settled();
+  assertEquals(fake.of("tools/call").length, 0);
+  fake.clock.advance(5_000);
+  assertEquals((await calling).result, { content: [] });
+  assertEquals(filled.body.ended, false);
+  fake.clock.advance(25_000);
+  await settled();
+  assertEquals((await client.request("tools/call", CALL)).result, { content: [] });
+  assertEquals([fake.of("tools/list").length, fake.of("tools/call").length], [1, 2]);
+  await fake.bridge.close();
+});
+
 Deno.test("a call that is cancelled while the list is asked for is not sent", async () => {
   const fake = new ModernFake();
   const client = await fake.join();
