@@ -9,6 +9,8 @@ import {
   exchange,
   ManualClock,
   type RawResponse,
+  type ReceivedRequest,
+  type ScriptedConnection,
   sessionUpstream,
   sse,
   sseCaller,
@@ -66,6 +68,61 @@ Deno.test("one client may have so much under way and no more", async () => {
     await arrival(upstream, isDelete);
     assertEquals(upstream.requests.filter(says("notifications/cancelled")).length, MAX);
   });
+});
+
+const isReply = ({ id, result }: { id?: unknown; result?: unknown }) =>
+  id !== undefined && result !== undefined;
+const CANCELLED = '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}';
+const replyTo = (id: unknown) => JSON.stringify({ jsonrpc: "2.0", id, result: { action: "x" } });
+
+/** Holds responses of the client back until `hold` is over. */
+function takingReplies(hold: Promise<void>) {
+  return {
+    otherwise: async (request: ReceivedRequest, to: ScriptedConnection) => {
+      const body = bodyOf(request);
+      if (body === "" || !isReply(JSON.parse(body))) return false;
+      await hold;
+      await to.write("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n");
+      return true;
+    },
+  };
+}
+
+Deno.test("2024-11-05 what calls wait for, and what ends them, passes where as many are under way as may be", async () => {
+  const MAX = 256;
+  await withCaller(async (caller, upstream) => {
+    await Promise.all(Array.from({ length: MAX }, (_, at) => caller.post(call(at))));
+    const first = await upstream.stream(0);
+    const { id } = JSON.parse(bodyOf(first.request));
+    const question = '{"jsonrpc":"2.0","id":"q","method":"sampling/createMessage","params":{}}';
+    await first.send(event(null, question));
+    assertEquals(await caller.next(), question);
+    assertEquals((await caller.post(call(1_000))).status, 429);
+    assertEquals((await caller.post(replyTo("q"))).status, 202);
+    await arrival(upstream, (request) => bodyOf(request) === replyTo("q"));
+    assertEquals((await caller.post(CANCELLED)).status, 202);
+    await arrival(upstream, says("notifications/cancelled"));
+    await first.send(event(null, result(id)));
+    assertEquals(await caller.next(), result(id));
+    caller[Symbol.dispose]();
+    await arrival(upstream, isDelete);
+  }, takingReplies(Promise.resolve()));
+});
+
+Deno.test("what passes beside the calls has a bound of its own", async () => {
+  const MAX = 256;
+  const hold = Promise.withResolvers<void>();
+  await withCaller(async (caller, upstream) => {
+    const statuses = await Promise.all(
+      Array.from({ length: MAX + 1 }, async (_, at) => (await caller.post(replyTo(at))).status),
+    );
+    assertEquals(statuses.filter((status) => status === 202).length, MAX);
+    assertEquals(statuses.filter((status) => status === 429).length, 1);
+    assertEquals((await caller.post(call(7))).status, 202);
+    hold.resolve();
+    caller[Symbol.dispose]();
+    await arrival(upstream, isDelete);
+  }, takingReplies(hold.promise));
 });
 
 Deno.test("the bodies that one client has under way are bounded in bytes", async () => {

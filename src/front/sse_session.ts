@@ -20,6 +20,7 @@ import type { Followed } from "./exchanges.ts";
 import type { InterceptorsOptions } from "./interceptors.ts";
 import type { Recovery } from "./recovery.ts";
 import { Turns } from "./sse_relay.ts";
+import { SseRoom } from "./sse_room.ts";
 import type { SessionStreamBook } from "./stream_book.ts";
 import type { SseStream } from "./sse_stream.ts";
 import { withRevision } from "./sse_fields.ts";
@@ -73,12 +74,6 @@ export interface UnderWay {
   answered: boolean;
 }
 
-/** Messages of one client that may be under way. */
-export const MAX_UNDER_WAY = 256;
-
-/** Bytes of them, as a multiple of the largest request body. */
-const MAX_HELD_BODIES = 4;
-
 /** How long cancellations may take before the session is ended upstream, in milliseconds. */
 const FAREWELL_MS = 2_000;
 
@@ -103,7 +98,7 @@ export class SseSession implements Followed {
   readonly #makeStream: (onOver: () => void) => SseStream;
   #stream: SseStream | undefined;
   readonly #underWay = new Set<UnderWay>();
-  #heldBytes = 0;
+  readonly #room = new SseRoom();
   /** What a message has to wait for: the upstream has to know the session, and that its client is ready. */
   #gate: Promise<void> | undefined;
   /** Whether `initialize` is under way or was answered. */
@@ -191,14 +186,14 @@ export class SseSession implements Followed {
   /**
    * Takes a message in and has `handle` see to it, which never rejects.
    *
-   * @throws {ProxyError} `principal_exhausted` where too much is under way: the POST is answered before its
-   * message is, so nothing else would bound what a client has here
+   * @throws {ProxyError} `principal_exhausted` where too much is under way
    */
   take(
     taken: Pick<UnderWay, "message" | "bytes" | "headers">,
     handle: (one: UnderWay, before: Promise<void> | undefined, ready: () => void) => Promise<void>,
   ): void {
-    this.#ensureRoom(taken.bytes.length);
+    const { maxRequestBytes } = this.route.limits;
+    const leave = this.#room.take(taken.message, taken.bytes.length, maxRequestBytes);
     this.#headers = taken.headers;
     const one: UnderWay = {
       ...taken,
@@ -209,7 +204,6 @@ export class SseSession implements Followed {
       answered: false,
     };
     this.#underWay.add(one);
-    this.#heldBytes += taken.bytes.length;
     const before = this.#gate;
     const ready = this.#gateFor(one);
     const release = this.route.sessions.use(this.session);
@@ -219,7 +213,7 @@ export class SseSession implements Followed {
       release();
       letGo?.();
       this.#underWay.delete(one);
-      this.#heldBytes -= taken.bytes.length;
+      leave();
       this.#endIfDone();
     });
   }
@@ -287,18 +281,6 @@ export class SseSession implements Followed {
 
   #endIfDone(): void {
     if (this.#draining && this.pending === 0) this.stream.end();
-  }
-
-  #ensureRoom(bytes: number): void {
-    const { maxRequestBytes } = this.route.limits;
-    const isFull = this.#underWay.size >= MAX_UNDER_WAY ||
-      this.#heldBytes + bytes > MAX_HELD_BODIES * maxRequestBytes;
-    if (!isFull) return;
-    throw new ProxyError(
-      "principal_exhausted",
-      "This session has as much under way as it may; wait for an answer.",
-      { headers: { "retry-after": "1" } },
-    );
   }
 
   /**
