@@ -36,6 +36,7 @@ export function channelOptions(
       ...CHANNEL_BOUNDS,
       maxSessions,
       firstMessageMs: upstream.headersTimeoutMs,
+      startMs: upstream.stdio?.startTimeoutMs ?? upstream.headersTimeoutMs,
       streamIdleMs: upstream.streamIdleTimeoutMs,
       sessionIdleMs: limits.sessionIdleTimeoutMs,
       sessionEvictIdleMs: limits.sessionEvictIdleMs,

@@ -108,7 +108,14 @@ function openServer(parts: Parts, config: Config, basis: ServerBasis): RouteServ
   const onRenewed = (session: Session) => book.renewed(session);
   return {
     held: new Held(server, () => upstream.close(), () => server.whenIdle()),
-    recovery: new Recovery({ upstream, sessions, logger, clock, onRenewed }),
+    recovery: new Recovery({
+      upstream,
+      sessions,
+      logger,
+      clock,
+      startMs: basis.route.upstream.stdio?.startTimeoutMs,
+      onRenewed,
+    }),
     basis,
   };
 }

@@ -145,7 +145,7 @@ class Channels implements ChannelUpstream {
     this.#sessions.set(id, session);
     try {
       await unlessAborted(this.#follow(this.#connect(session, call, gone)), call.signal);
-      const answer = await session.exchange(call, body);
+      const answer = await session.exchange(call, body, this.#options.limits.startMs);
       if (answer.kind === "sse" || session.isAccepted) return { ...answer, sessionId: id };
       this.#endInBackground(session);
       return answer;

@@ -349,6 +349,27 @@ Deno.test("R61 a request for which nothing comes in time is a 504, and cancelled
   assertEquals(fake.upstream.stats().inFlight, 0);
 });
 
+Deno.test("cancellation: an initialize has the time of a start, and is given up without being cancelled", async () => {
+  // 2025-11-25 basic/utilities/cancellation: "The initialize request MUST NOT be cancelled by clients".
+  const fake = new FakeChannels();
+  const joining = new ChannelClient(fake.upstream).exchange({
+    jsonrpc: "2.0",
+    id: 0,
+    method: "initialize",
+    params: {},
+  });
+  await settled();
+  fake.clock.advance(29_999);
+  const channel = fake.channels[0]!;
+  assertEquals(channel.closed, false);
+  fake.clock.advance(1);
+  assertEquals((await joining).status, 504);
+  assertEquals([channel.messages.map(({ method }) => method), channel.closed], [
+    ["initialize"],
+    true,
+  ]);
+});
+
 Deno.test("an error without an id is that of the only request in flight", async () => {
   const fake = new FakeChannels();
   const { client, channel } = await fake.join();

@@ -58,6 +58,8 @@ export class ModernChannel implements ChannelEvents {
   #paused = false;
   #lastUsedMs = 0;
   #isModern = false;
+  /** Whether anything has come of it: until then it may be starting. */
+  #hasSpoken = false;
 
   /** A channel that is being opened. */
   constructor(options: ModernChannelOptions) {
@@ -114,7 +116,10 @@ export class ModernChannel implements ChannelEvents {
       batch: false,
       asked: new Map([[keyOf(asked.idText)!, asked.clientIdText]]),
       ready: [],
-      firstMessageMs: limits.firstMessageMs,
+      // A request may have to wait for its server to start, and takes its own time beside.
+      firstMessageMs: this.#hasSpoken
+        ? limits.firstMessageMs
+        : Math.max(limits.firstMessageMs, limits.startMs),
       signal,
       openBody: () => this.#openBody(asked),
       onTimeout: () => this.#timedOut(asked),
@@ -151,6 +156,7 @@ export class ModernChannel implements ChannelEvents {
   /** See `ChannelEvents`. */
   message(text: string): void {
     if (this.#failure !== undefined) return;
+    this.#hasSpoken = true;
     for (const message of readBody(text)?.messages ?? []) this.#receive(message);
   }
 

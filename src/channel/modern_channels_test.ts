@@ -234,7 +234,12 @@ Deno.test("a client that has gone from the start sends nothing, and one that lea
 Deno.test("a request that is not answered in time is an error, and cancelled at the server", async () => {
   const modern = new Modern();
   const asking = await modern.ask("x");
+  // Its server may have to start first; one that has said anything has started.
+  modern.channel.say({ jsonrpc: "2.0", method: "notifications/message", params: {} });
+  const second = await modern.ask("y");
   modern.fake.clock.advance(10_000);
+  assertEquals((await jsonOf(second)).status, 504);
+  modern.fake.clock.advance(20_000);
   const { status, id, error } = await jsonOf(asking);
   assertEquals([status, id, error.code], [504, "x", -31504]);
   assertEquals(modern.channel.messages.at(-1)!.method, "notifications/cancelled");

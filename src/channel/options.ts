@@ -40,6 +40,8 @@ export interface ChannelLimits {
   readonly maxWaitingCharacters: number;
   /** Longest wait for the first that comes for a request, in milliseconds. */
   readonly firstMessageMs: number;
+  /** The same for the first request of a channel, whose server may have to start first. */
+  readonly startMs: number;
   /** Longest silence on a stream, in milliseconds. */
   readonly streamIdleMs: number;
   /** A session without a call, stream or request under way for so long is closed, in milliseconds. */

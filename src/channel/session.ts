@@ -130,12 +130,17 @@ export class ChannelSession implements ChannelEvents {
   /**
    * Sends a body with a request.
    *
+   * @param firstMessageMs longest wait for the first that comes of it; that of the limits where it is left out
    * @throws {ProxyError} `upstream_saturated`, or `client_closed` where the signal was aborted
    */
-  async exchange({ signal }: UpstreamCall, body: RpcBody): Promise<UpstreamAnswer> {
+  async exchange(
+    { signal }: UpstreamCall,
+    body: RpcBody,
+    firstMessageMs = this.#options.limits.firstMessageMs,
+  ): Promise<UpstreamAnswer> {
     const outgoing = this.#sort(body);
     this.#makeRoom(outgoing.asked.size);
-    const { clock, limits, shared } = this.#options;
+    const { clock, shared } = this.#options;
     const exchange: Exchange = new Exchange({
       clock,
       batch: body.batch,
@@ -143,7 +148,7 @@ export class ChannelSession implements ChannelEvents {
         outgoing.asked.entries().map(([key, message]) => [key, textAt(message, ["id"])!]),
       ),
       ready: outgoing.refused,
-      firstMessageMs: limits.firstMessageMs,
+      firstMessageMs,
       signal,
       openBody: () => this.#openBody(() => {}),
       onTimeout: () => this.#timedOut(exchange),
@@ -303,6 +308,9 @@ export class ChannelSession implements ChannelEvents {
     const idTexts = keys.map((key) => exchange.idText(key));
     const sentence = "The upstream server took too long to answer.";
     exchange.fail(new ProxyError("upstream_timeout", sentence));
+    // Until a result has come that of `initialize` is waited for, which must not be cancelled (2025-11-25
+    // basic/utilities/cancellation, "Behavior Requirements"); its channel is closed.
+    if (!this.#accepted) return;
     for (const idText of idTexts) {
       const params = `{"requestId":${idText},"reason":"${sentence}"}`;
       const told = this.#failure === undefined &&

@@ -29,6 +29,10 @@ export const stdioSchema = z.strictObject({
   maxProcesses: count(64, 65_536).describe(
     "Processes at one time: each upstream session is one. Further sessions are refused with 503.",
   ),
+  startTimeoutMs: milliseconds(120_000).describe(
+    "Longest wait for the first answer of a program that was just started, in milliseconds: npx may have to " +
+      "fetch it first. headersTimeoutMs holds from then on.",
+  ),
   closeMs: milliseconds(2_000).describe(
     "How long it may take to end when its stdin is closed, and again after SIGTERM, in milliseconds; " +
       "then SIGKILL.",

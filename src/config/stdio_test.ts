@@ -22,7 +22,14 @@ Deno.test("upstream.stdio takes the place of url, with defaults", async () => {
   const { routes } = await load({ stdio: { command: "x" }, sessions: "shared" });
   const { url, stdio } = routes[0]!.upstream;
   assertEquals(url, undefined);
-  assertEquals(stdio, { command: "x", args: [], env: {}, maxProcesses: 64, closeMs: 2_000 });
+  assertEquals(stdio, {
+    command: "x",
+    args: [],
+    env: {},
+    maxProcesses: 64,
+    startTimeoutMs: 120_000,
+    closeMs: 2_000,
+  });
 });
 
 Deno.test("exactly one of url and stdio, and no settings of HTTP beside stdio, all told at once", async () => {

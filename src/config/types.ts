@@ -166,6 +166,8 @@ export interface StdioConfig {
   readonly cwd?: string | undefined;
   /** Processes at one time. */
   readonly maxProcesses: number;
+  /** Longest wait for the first answer of a program that was just started. */
+  readonly startTimeoutMs: number;
   /** How long it may take to end at each step. */
   readonly closeMs: number;
 }

@@ -38,15 +38,17 @@ export interface RecoveryOptions {
   readonly logger: Logger;
   /** Time. */
   readonly clock: Clock;
+  /** How long the server may take to start where it is a program, in milliseconds; 0 where it is left out. */
+  readonly startMs?: number | undefined;
   /** Told of a session that was made anew. */
   readonly onRenewed?: ((session: Session) => void) | undefined;
 }
 
 /**
- * How long one instance may take to make a session anew before another may try, in milliseconds: longer than
- * it can take, so that no two do it at a time.
+ * How much longer than it can take one instance may make a session anew before another may try, in
+ * milliseconds, so that no two do it at a time.
  */
-const HOLD_MS = RENEWAL_MS + 10_000;
+const SPARE_HOLD_MS = 10_000;
 
 /** How often an instance looks whether another has made the session anew, in milliseconds. */
 const LOOK_EVERY_MS = 100;
@@ -218,9 +220,10 @@ export class Recovery {
     refusal: UpstreamAnswer,
   ): Promise<boolean> {
     const { sessions, clock } = this.#options;
-    const untilMs = clock.monotonicMs() + HOLD_MS;
+    const holdMs = this.#renewalMs + SPARE_HOLD_MS;
+    const untilMs = clock.monotonicMs() + holdMs;
     for (;;) {
-      const release = await sessions.lock(session, HOLD_MS);
+      const release = await sessions.lock(session, holdMs);
       try {
         if (!await sessions.reload(session)) return false;
         // Another instance was faster, or the request had gone out before an earlier recovery.
@@ -246,7 +249,7 @@ export class Recovery {
     if (!refusal.hasMoved && renewedMs.length >= MAX_RENEWALS) {
       return this.#giveUp(session, "it was lost too often");
     }
-    using deadline = new Deadline(clock);
+    using deadline = new Deadline(clock, this.#renewalMs);
     const made = await this.#made(session, call, deadline);
     if (typeof made === "string") return this.#giveUp(session, made);
     // That its server is not used any more says nothing against the session, nor of the next server.
@@ -302,6 +305,10 @@ export class Recovery {
         if (!isBroken || attempt === MAX_ATTEMPTS) throw error;
       }
     }
+  }
+
+  get #renewalMs(): number {
+    return RENEWAL_MS + (this.#options.startMs ?? 0);
   }
 
   #recentRenewals(session: Session): number[] {

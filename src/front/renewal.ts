@@ -19,7 +19,10 @@ import { MAX_UPSTREAM_ID_BYTES, type SessionRecord } from "../session/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import { firstResult } from "./first_result.ts";
 
-/** How long it may take to make a session anew, in milliseconds, whatever the upstream's own deadlines. */
+/**
+ * How long it may take to make a session anew, in milliseconds, whatever the upstream's own deadlines; a server
+ * that has to start for it has its time for that beside.
+ */
 export const RENEWAL_MS = 20_000;
 
 /** An upstream session that was made anew. */
@@ -43,9 +46,9 @@ export class Deadline implements Disposable {
   readonly #controller = new AbortController();
   readonly #timer: ReturnType<Clock["after"]>;
 
-  /** Begins now. */
-  constructor(clock: Clock) {
-    this.#timer = clock.after(RENEWAL_MS, () => this.#controller.abort());
+  /** Begins now, for so many milliseconds. */
+  constructor(clock: Clock, delayMs: number) {
+    this.#timer = clock.after(delayMs, () => this.#controller.abort());
   }
 
   /** Aborted when the time is over. */

@@ -83,6 +83,7 @@ export const CHANNEL_LIMITS: ChannelLimits = {
   maxWaitingMessages: 3,
   maxWaitingCharacters: 1_000,
   firstMessageMs: 10_000,
+  startMs: 30_000,
   streamIdleMs: 60_000,
   sessionIdleMs: 100_000,
   sessionEvictIdleMs: 1_000,

@@ -2,7 +2,9 @@
  * A server on stdio that does what a test asks of it: run as a program, `deno run -A stdio_server.ts`.
  *
  * Arguments: `stubborn` has it go on at the end of its stdin and at SIGTERM; `mute` has it never answer;
- * `nested` has it run what it does in a process of its own, as npx does; `gone` has it end at once.
+ * `nested` has it run what it does in a process of its own, as npx does; `gone` has it end at once;
+ * `waits=PORT` has it connect there before it serves anybody, and wait until that connection is closed;
+ * `modern` has it speak 2026-07-28 alone.
  *
  * @module
  */
@@ -44,13 +46,43 @@ const RESULTS: Readonly<Record<string, (asked: Asked) => unknown>> = {
   large: ({ params }) => "x".repeat(params?.bytes ?? 0),
 };
 
+const MODERN_RESULTS: typeof RESULTS = {
+  "server/discover": () => ({
+    resultType: "complete",
+    supportedVersions: ["2026-07-28"],
+    capabilities: { tools: {} },
+    ttlMs: 0,
+    cacheScope: "private",
+  }),
+  "tools/list": () => ({ resultType: "complete", tools: [], ttlMs: 0, cacheScope: "private" }),
+};
+
+function answer(asked: Asked): unknown {
+  const { id, method } = asked;
+  const results = FLAGS.has("modern") ? MODERN_RESULTS : RESULTS;
+  const result = results[method]?.(asked);
+  if (result !== undefined || !FLAGS.has("modern")) {
+    return { jsonrpc: "2.0", id, result: result ?? {} };
+  }
+  return { jsonrpc: "2.0", id, error: { code: -32601, message: "Method not found" } };
+}
+
+/** Waits as long as the test holds the connection. */
+async function started(): Promise<void> {
+  const port = Deno.args.find((arg) => arg.startsWith("waits="))?.slice("waits=".length);
+  if (port === undefined) return;
+  using connection = await Deno.connect({ port: Number(port) });
+  await connection.read(new Uint8Array(1));
+}
+
 async function serve(): Promise<void> {
+  await started();
   const lines = Deno.stdin.readable.pipeThrough(new TextDecoderStream())
     .pipeThrough(new TextLineStream());
   for await (const line of lines) {
     const asked = JSON.parse(line) as Asked;
     if (asked.id === undefined || FLAGS.has("mute")) continue;
-    say({ jsonrpc: "2.0", id: asked.id, result: RESULTS[asked.method]?.(asked) ?? {} });
+    say(answer(asked));
   }
 }
 
