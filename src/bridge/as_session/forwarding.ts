@@ -68,6 +68,8 @@ export interface Forwarded {
 
 /** Rounds in a row in which the server asks nothing. */
 interface Polling {
+  /** When the request came. */
+  readonly begunMs: number;
   readonly sinceMs: number;
   rounds: number;
 }
@@ -79,8 +81,8 @@ const MAY_ASK: ReadonlySet<unknown> = new Set(["tools/call", "prompts/get", "res
 const POLLING = { attempts: Infinity, initialDelayMs: 250, maxDelayMs: 4_000 };
 
 /**
- * How long a client waits for such rounds before its answer becomes a stream, which is kept alive: at most, and
- * of the time in which an answer has to begin.
+ * How long a client waits, where there are such rounds, before its answer becomes a stream, which is kept alive:
+ * at most, and of the time in which an answer has to begin.
  */
 const SILENT_MS = 10_000;
 const SILENT_SHARE = 0.5;
@@ -106,6 +108,7 @@ export class Forwarding {
     let retry: Retry | undefined;
     let questions = 0;
     let polling: Polling | undefined;
+    const begunMs = clock.monotonicMs();
     for (;;) {
       const outcome = await this.#send(forwarded, idText, retry);
       if (outcome.refusal !== undefined) {
@@ -119,7 +122,7 @@ export class Forwarding {
       let inputResponses: string | undefined;
       if (asked.length === 0) {
         if (requestState === undefined) throw nothingWanted();
-        polling ??= { sinceMs: clock.monotonicMs(), rounds: 0 };
+        polling ??= { begunMs, sinceMs: clock.monotonicMs(), rounds: 0 };
         await this.#poll(forwarded, polling);
       } else {
         polling = undefined;
@@ -194,13 +197,15 @@ export class Forwarding {
    */
   async #poll({ exchange, signal }: Forwarded, polling: Polling): Promise<void> {
     const { clock, pollingMs, firstMessageMs } = this.#options.settings;
-    const goneMs = clock.monotonicMs() - polling.sinceMs;
+    const nowMs = clock.monotonicMs();
+    const goneMs = nowMs - polling.sinceMs;
     if (goneMs >= pollingMs) throw tooLong(pollingMs);
-    if (goneMs >= Math.min(SILENT_MS, firstMessageMs * SILENT_SHARE)) exchange.open();
     const random = clock.randomBytes(1)[0]! / 256;
     const leastMs = POLLING.initialDelayMs * 2 ** polling.rounds / 2;
     const delayMs = delayBefore(polling.rounds, leastMs, random, POLLING);
     polling.rounds++;
+    const silentMs = Math.min(SILENT_MS, firstMessageMs * SILENT_SHARE);
+    if (nowMs - polling.begunMs + delayMs >= silentMs) exchange.open();
     await this.#pause(Math.min(delayMs, pollingMs - goneMs), signal);
   }
 
