@@ -5,7 +5,14 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { ManualClock, processes, SessionCaller, withProxy } from "./testing/mod.ts";
+import {
+  ManualClock,
+  messages,
+  postText,
+  processes,
+  SessionCaller,
+  withProxy,
+} from "./testing/mod.ts";
 
 /** Programs wait here until the test lets them go. */
 class Gate implements Disposable {
@@ -61,5 +68,41 @@ Deno.test("R66 startTimeoutMs: so does a session whose program has crashed", asy
     clock.advance(30_000);
     letGo();
     assertEquals((await asking).status, 200);
+  });
+});
+
+Deno.test('stdio, "Backward Compatibility": a modern program that is slow to start is no server of sessions', async () => {
+  using gate = new Gate();
+  const clock = new ManualClock();
+  await withProxy({ ...slow(gate, "modern"), clock }, async ({ origin }) => {
+    const fields = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list" };
+    const asking = postText(origin, messages.modern("tools/list"), fields);
+    const letGo = await gate.next();
+    clock.advance(30_000);
+    // It is tried with `initialize` beside, which shall not be what decides.
+    const letOtherGo = await gate.next();
+    letGo();
+    const { status, text } = await asking;
+    letOtherGo();
+    assertEquals([status, JSON.parse(text).result.tools], [200, []]);
+  });
+});
+
+Deno.test("a client with sessions waits for a modern program that is slow to start", async () => {
+  using gate = new Gate();
+  const clock = new ManualClock();
+  await withProxy({ ...slow(gate, "modern"), clock }, async ({ origin }) => {
+    const asking = postText(origin, messages.initialize());
+    const letGo = await gate.next();
+    clock.advance(30_000);
+    letGo();
+    // That one has no `initialize`; the next one is asked what it speaks.
+    const letNextGo = await gate.next();
+    clock.advance(30_000);
+    const letOtherGo = await gate.next();
+    letNextGo();
+    const { status, text } = await asking;
+    letOtherGo();
+    assertEquals([status, JSON.parse(text).result.protocolVersion], [200, "2025-11-25"]);
   });
 });

@@ -121,6 +121,7 @@ function bridgedServer(
     clock: deps.timers,
     timeoutMs: PROBE_TIMEOUT_MS,
     isStdio: stdio !== undefined,
+    startMs: stdio?.startTimeoutMs ?? 0,
     pinned: pinnedEras(route.upstream),
     open: (onDoubt) => bridges = openBridges(server.upstream, route, deps, onDoubt),
   });

@@ -9,10 +9,15 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { FIRST_MODERN_REVISION, isModernRevision, PROTOCOL_VERSION_KEY } from "../era/mod.ts";
+import {
+  FIRST_MODERN_REVISION,
+  isModernRevision,
+  PROTOCOL_VERSION_KEY,
+  SESSION_REVISIONS,
+} from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
-import { type FieldReader, Fields } from "../http/mod.ts";
-import { at, CLIENT_INFO, encode, keep, type KeptAnswer, readReply } from "../rpc/mod.ts";
+import { type FieldReader, Fields, NEVER_ABORTED } from "../http/mod.ts";
+import { at, CLIENT_INFO, encode, isRecord, keep, type KeptAnswer, readReply } from "../rpc/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 
 /** The largest answer to a probe, in bytes. */
@@ -32,9 +37,12 @@ export interface ProbeOptions {
   readonly timeoutMs: number;
   /**
    * Whether the server is on stdio, where no answer in time, and every error that is not a modern one, prove
-   * a server of the session era (2026-07-28 stdio, "Backward Compatibility").
+   * a server of the session era (2026-07-28 stdio, "Backward Compatibility"). A program may have to start first,
+   * so that silence proves nothing by itself: see `Initializing`.
    */
   readonly isStdio: boolean;
+  /** How long a server on stdio may take to start, in milliseconds. */
+  readonly startMs: number;
 }
 
 /** What a probe has found: the era, or what stood in the way. */
@@ -51,7 +59,10 @@ export async function probe(
   const over = new AbortController();
   const stop = () => over.abort();
   let timedOut = false;
-  const timer = options.clock.after(options.timeoutMs, () => {
+  const { clock, isStdio, timeoutMs, startMs } = options;
+  const initializing = isStdio ? new Initializing(server, call, stop) : undefined;
+  const beside = initializing && clock.after(timeoutMs, () => initializing.begin());
+  const timer = clock.after(isStdio ? Math.max(timeoutMs, startMs) : timeoutMs, () => {
     timedOut = true;
     over.abort();
   });
@@ -69,11 +80,70 @@ export async function probe(
     over.signal.addEventListener("abort", giveUp, { once: true });
     return await judge(answer, options);
   } catch (error) {
-    if (timedOut && options.isStdio) return { era: "session" };
+    const isSilent = initializing?.hasSession || (timedOut && initializing?.hasFailed);
+    if (isSilent) return { era: "session" };
     return { era: undefined, refusal: timedOut ? silent() : unasked(error) };
   } finally {
     timer.cancel();
+    beside?.cancel();
+    initializing?.end();
     call.signal.removeEventListener("abort", stop);
+  }
+}
+
+/**
+ * The `initialize` that is tried in a process of its own, where another one has left `server/discover` unanswered:
+ * that may be a server of the session era, or a program that has not started yet. Whichever is answered first
+ * decides. The session is not used.
+ */
+class Initializing {
+  readonly #server: Upstream;
+  readonly #call: UpstreamCall;
+  readonly #onSession: () => void;
+  readonly #control = new AbortController();
+  /** Whether the server has given a session. */
+  hasSession = false;
+  /** Whether it could not be asked, as where it may run but once: then it is its silence that counts. */
+  hasFailed = false;
+
+  constructor(server: Upstream, call: UpstreamCall, onSession: () => void) {
+    this.#server = server;
+    this.#call = call;
+    this.#onSession = onSession;
+  }
+
+  /** Asks; never rejects. */
+  async begin(): Promise<void> {
+    const headers = new Fields(carried(this.#call.headers));
+    const { signal } = this.#control;
+    const asked = { ...this.#call, era: "session", headers, sessionId: undefined, signal } as const;
+    try {
+      const answer = await this.#server.exchange({ ...asked, method: "initialize" }, INITIALIZE);
+      const giveUp = () => answer.body.discard();
+      signal.addEventListener("abort", giveUp, { once: true });
+      const { sessionId } = answer;
+      const reply = await readReply(answer, `s${JSON.parse(PROBE_ID)}`, {
+        maxBytes: MAX_ANSWER_BYTES,
+        onOther: () => {},
+      });
+      if (sessionId !== undefined) this.#letGo({ ...asked, sessionId, signal: NEVER_ABORTED });
+      this.hasSession = isRecord(at(reply.value, "result"));
+    } catch {
+      // What stood in the way is told to who asks next, in a session of their own.
+      this.hasFailed = true;
+    }
+    if (this.hasSession) this.#onSession();
+  }
+
+  /** Nobody wants to know any more. */
+  end(): void {
+    this.#control.abort();
+  }
+
+  #letGo(call: UpstreamCall): void {
+    this.#server.terminate(call).then(({ body }) => body.discard(), () => {
+      // It goes when it has been idle for long.
+    });
   }
 }
 
@@ -100,14 +170,30 @@ const DISCOVER = encode(JSON.stringify({
   },
 }));
 
-/** The caller's fields, and those of a modern request in place of what it said of its own. */
-function probeFields(headers: FieldReader): Fields {
-  const fields: string[] = [];
+const INITIALIZE = encode(JSON.stringify({
+  jsonrpc: "2.0",
+  id: JSON.parse(PROBE_ID),
+  method: "initialize",
+  params: {
+    protocolVersion: SESSION_REVISIONS.at(-1),
+    capabilities: {},
+    clientInfo: CLIENT_INFO,
+  },
+}));
+
+/** The caller's fields that are not about its own message. */
+function carried(headers: FieldReader): string[] {
+  const fields = ["content-type", "application/json"];
   headers.forEach((value, name) => {
     if (name.startsWith("mcp-") || name === "last-event-id" || name === "content-type") return;
     fields.push(name, value);
   });
-  fields.push("content-type", "application/json");
+  return fields;
+}
+
+/** The caller's fields, and those of a modern request in place of what it said of its own. */
+function probeFields(headers: FieldReader): Fields {
+  const fields = carried(headers);
   fields.push("mcp-protocol-version", FIRST_MODERN_REVISION, "mcp-method", "server/discover");
   return new Fields(fields);
 }

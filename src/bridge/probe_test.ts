@@ -133,6 +133,63 @@ for (const isStdio of [true, false]) {
   });
 }
 
+/** An answer that only comes when it is told to, or not at all where nobody waits. */
+function slowly({ call }: FakeCall) {
+  const { promise, resolve, reject } = Promise.withResolvers<UpstreamAnswer>();
+  call.signal.addEventListener("abort", () => {
+    reject(new ProxyError("client_closed", "The client has gone."));
+  });
+  return { promise, resolve };
+}
+
+Deno.test("stdio: a program that takes long to start is no server of sessions, and initialize is given up", async () => {
+  const { server, upstream, asModern } = bridgedServer({ isStdio: true });
+  const answers: Record<string, { call: FakeCall; resolve: (answer: UpstreamAnswer) => void }> = {};
+  server.script = (call) => {
+    if (call.message.method === "tools/list") return undefined;
+    const { promise, resolve } = slowly(call);
+    answers[String(call.message.method)] = { call, resolve };
+    return promise;
+  };
+  const asking = upstream.exchange(bridgedCall("modern"), requestBytes("tools/list"));
+  await settled();
+  server.clock.advance(30_000);
+  await settled();
+  const { initialize, "server/discover": discover } = answers;
+  assertEquals([initialize!.call.call.era, initialize!.call.call.sessionId], [
+    "session",
+    undefined,
+  ]);
+  discover!.resolve(discovered(server, discover!.call));
+  assertEquals((await said(await asking)).result, {});
+  assertEquals([asModern.asked, upstream.eras.modern], [[], true]);
+  assertEquals([initialize!.call.call.signal.aborted, server.clock.timers], [true, 0]);
+});
+
+Deno.test("stdio: a program that answers neither server/discover nor initialize in its time has proven nothing", async () => {
+  const { server, upstream } = bridgedServer({ isStdio: true });
+  server.script = (call) => slowly(call).promise;
+  const asking = upstream.exchange(bridgedCall("modern"), requestBytes("tools/list"));
+  const outcome = asking.then(() => "answered", ({ kind }) => kind);
+  await settled();
+  server.clock.advance(60_000);
+  assertEquals(await outcome, "upstream_timeout");
+  assertEquals([upstream.eras.modern, server.clock.timers], [undefined, 0]);
+});
+
+Deno.test("stdio: a program that may not run twice is a server of sessions where it stays silent", async () => {
+  const { server, upstream, asModern } = bridgedServer({ isStdio: true });
+  server.script = (call) => {
+    if (call.message.method === "server/discover") return slowly(call).promise;
+    throw new ProxyError("upstream_saturated", "It runs once, which is the limit here.");
+  };
+  const asking = upstream.exchange(bridgedCall("modern"), requestBytes("tools/list"));
+  await settled();
+  server.clock.advance(60_000);
+  assertEquals((await asking).status, 200);
+  assertEquals(asModern.asked, ["tools/list"]);
+});
+
 Deno.test("what one caller may not learn another one asks for itself", async () => {
   const { server, upstream } = bridgedServer();
   const first = Promise.withResolvers<UpstreamAnswer>();

@@ -62,6 +62,7 @@ export function bridgedServer(options: Partial<BridgedOptions> = {}) {
     clock: server.clock,
     timeoutMs: 5_000,
     isStdio: false,
+    startMs: 60_000,
     open: (onDoubt) => {
       doubt = onDoubt;
       return { asModern, asSession };
