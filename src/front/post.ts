@@ -12,6 +12,7 @@ import type { Upstream } from "../upstream/mod.ts";
 import type { FrontOptions, RequestFacts } from "./front.ts";
 import type { Inbound } from "./interception.ts";
 import { answeredHere, type RequestInterceptors } from "./interceptors.ts";
+import { keptInitialize } from "./kept_initialize.ts";
 import { requireAcceptAnswer, requireJsonBody } from "./media.ts";
 import { interceptorsFor, pass } from "./pass.ts";
 import {
@@ -26,9 +27,6 @@ import {
 import { countAnswer, countRequest } from "./traffic.ts";
 
 const CANCELLED = "notifications/cancelled";
-
-/** An `initialize` message up to so many bytes is kept, so that a lost session can be made anew. */
-const MAX_KEPT_INITIALIZE_BYTES = 65_536;
 
 export function post(
   options: FrontOptions,
@@ -176,11 +174,6 @@ function cancelling(
       throw error;
     }
   };
-}
-
-/** An `initialize` as it went upstream, to be sent again; undefined for one too large to keep. */
-function keptInitialize(bytes: Uint8Array): string | undefined {
-  return bytes.length > MAX_KEPT_INITIALIZE_BYTES ? undefined : new TextDecoder().decode(bytes);
 }
 
 /** The answer to messages of which none went on. */

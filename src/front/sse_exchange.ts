@@ -12,6 +12,7 @@ import { Pending, Reconnect } from "../relay/mod.ts";
 import { MAX_UPSTREAM_ID_BYTES } from "../session/mod.ts";
 import type { SentTo, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
 import { answeredHere, RequestInterceptors } from "./interceptors.ts";
+import { keptInitialize } from "./kept_initialize.ts";
 import { requestedMethod } from "./passage.ts";
 import { forNobody, Recovery } from "./recovery.ts";
 import { letGo } from "./renewal.ts";
@@ -20,9 +21,6 @@ import { EventRelay, relayJson, type RelayTarget } from "./sse_relay.ts";
 import { logFailure, type SseSession, type UnderWay } from "./sse_session.ts";
 
 const CANCELLED = "notifications/cancelled";
-
-/** An `initialize` message up to so many bytes is kept, so that a lost session can be made anew. */
-const MAX_KEPT_INITIALIZE_BYTES = 65_536;
 
 /** A message as it goes upstream. */
 interface Outbound {
@@ -149,13 +147,11 @@ export class SseExchange {
         "The upstream gave a session id that cannot be used.",
       );
     }
-    const initialize = bytes.length > MAX_KEPT_INITIALIZE_BYTES
-      ? {}
-      : { initialize: new TextDecoder().decode(bytes) };
+    const initialize = keptInitialize(bytes);
     const isKept = await sessions.change(session, (record) => ({
       ...record,
       upstreamId,
-      ...initialize,
+      ...(initialize !== undefined && { initialize }),
     }));
     if (isKept) return;
     answer.body.discard();

@@ -27,7 +27,7 @@ export interface SessionRecord {
   readonly lastUsedMs: number;
   /** The revision that `initialize` settled, once its answer was seen. */
   readonly revision?: string;
-  /** The client's `initialize` message as it went upstream; left out where it was too large to keep. */
+  /** The client's `initialize` message as it may be sent again; left out where it was too large to keep. */
   readonly initialize?: string;
   /** The level of the last `logging/setLevel` that was answered with a result. */
   readonly logLevel?: string;

@@ -27,7 +27,13 @@ import {
   textAt,
 } from "../../rpc/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../../upstream/mod.ts";
-import { clientCapabilities, offersOf, serverCapabilities, serverInfo } from "./capabilities.ts";
+import {
+  clientCapabilities,
+  clientInfo,
+  offersOf,
+  serverCapabilities,
+  serverInfo,
+} from "./capabilities.ts";
 import { Discovery } from "./discovery.ts";
 import { ModernServer } from "./modern_call.ts";
 import {
@@ -187,11 +193,17 @@ class Bridge implements SessionBridge {
 
   /** Answers `initialize` from what the server says of itself, and begins a session. */
   async #begin(call: UpstreamCall, message: RpcText): Promise<UpstreamAnswer> {
-    const { clock, maxSessions } = this.#settings;
+    const { clock, maxSessions, limits: { maxClientCharacters } } = this.#settings;
     if (this.#closed) throw new ProxyError("upstream_unreachable", "The proxy is stopping.");
     if (this.#sessions.size + this.#beginning >= maxSessions) {
       const sentence = `The upstream server has ${maxSessions} sessions, which is the limit here.`;
       throw new ProxyError("upstream_saturated", sentence);
+    }
+    const revision = revisionFor(message);
+    if (clientCapabilities(message, revision).length > maxClientCharacters) {
+      const sentence =
+        `The capabilities have more than ${maxClientCharacters} characters, which is the limit here.`;
+      throw new ProxyError("invalid_params", sentence, { idText: textAt(message, ["id"]) });
     }
     this.#beginning++;
     try {
@@ -199,7 +211,6 @@ class Bridge implements SessionBridge {
       if (refusal !== undefined) return again(clock, refusal, textAt(message, ["id"]));
       if (!isRecord(at(response.value, "result", "capabilities"))) throw noCapabilities();
       if (this.#closed) throw new ProxyError("upstream_unreachable", "The proxy is stopping.");
-      const revision = revisionFor(message);
       const answer = jsonAnswer(clock, 200, initialized(message, response, revision));
       return { ...answer, sessionId: this.#open(call, message, response, revision) };
     } finally {
@@ -208,7 +219,8 @@ class Bridge implements SessionBridge {
   }
 
   #open(call: UpstreamCall, message: RpcText, response: RpcText, revision: string): string {
-    const { clock, peers } = this.#settings;
+    const { clock, peers, limits: { maxClientCharacters } } = this.#settings;
+    const info = clientInfo(message, maxClientCharacters);
     const instance = peers === undefined ? "" : `${peers.instance}.`;
     const id = BRIDGED_SESSION + instance + clock.randomBytes(SESSION_ID_BYTES).toHex();
     const session = new BridgedSession({
@@ -218,9 +230,7 @@ class Bridge implements SessionBridge {
       drops: this.#drops,
       principal: call.principal,
       revision,
-      clientInfo: isRecord(at(message.value, "params", "clientInfo"))
-        ? detached(textAt(message, ["params", "clientInfo"])!)
-        : undefined,
+      clientInfo: info && detached(info),
       capabilities: detached(clientCapabilities(message, revision)),
       offers: offersOf(at(response.value, "result", "capabilities")),
     }, call);

@@ -96,6 +96,20 @@ export function clientCapabilities(initialize: RpcText, revision: string): strin
   return `{${texts.join(",")}}`;
 }
 
+/** Characters of the name and of the version of a client that says too much of itself. */
+const MAX_NAME_CHARACTERS = 1_024;
+
+/** The text of who a client says that it is, which goes with each of its requests; undefined where it says nothing. */
+export function clientInfo(initialize: RpcText, maxCharacters: number): string | undefined {
+  const path = ["params", "clientInfo"];
+  const value = at(initialize.value, ...path);
+  if (!isRecord(value)) return undefined;
+  const text = textAt(initialize, path)!;
+  if (text.length <= maxCharacters) return text;
+  const short = (one: unknown) => String(one).slice(0, MAX_NAME_CHARACTERS);
+  return JSON.stringify({ name: short(value.name), version: short(value.version) });
+}
+
 type Translate = (text: string, revision: string) => string;
 
 const asDeclared: Translate = (text) => text;

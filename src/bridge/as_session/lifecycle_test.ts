@@ -3,7 +3,7 @@ import { ProxyError } from "../../errors.ts";
 import { Fields } from "../../http/mod.ts";
 import { ModernFake } from "../../testing/bridge.ts";
 import { settled } from "../../testing/relay.ts";
-import { eventOf, type Rpc, SharedClient, textOf } from "../../testing/share.ts";
+import { eventOf, type FakeCall, type Rpc, SharedClient, textOf } from "../../testing/share.ts";
 import { BRIDGED_SESSION } from "./mod.ts";
 
 async function initialize(fake: ModernFake, revision: string): Promise<Rpc & { result: never }> {
@@ -242,6 +242,32 @@ Deno.test("sessions are bounded in number and in idle time", async () => {
   fake.clock.advance(30_000);
   assertEquals([fake.bridge.stats().sessions, fake.clock.timers], [0, 0]);
   await fake.join();
+  await fake.bridge.close();
+});
+
+Deno.test("R82 what a client says of itself, and goes with each of its requests, is bounded", async () => {
+  const fake = new ModernFake({ limits: { maxClientCharacters: 200 } });
+  fake.answers["tools/list"] = () => ({ tools: [] });
+  const large = "x".repeat(300);
+  const params = {
+    protocolVersion: "2025-11-25",
+    capabilities: { roots: { listChanged: true } },
+    clientInfo: { name: "n", version: "1", icons: [{ src: `data:image/png,${large}` }] },
+  };
+  const client = new SharedClient(fake.bridge);
+  const open = (params: unknown) =>
+    client.exchange({ jsonrpc: "2.0", id: 1, method: "initialize", params });
+  client.sessionId = (await open(params)).sessionId;
+  await client.request("tools/list");
+  const [{ message }] = fake.of("tools/list") as [FakeCall];
+  assertEquals(message.params!._meta!["io.modelcontextprotocol/clientInfo"], {
+    name: "n",
+    version: "1",
+  });
+  client.sessionId = undefined;
+  const capabilities = { experimental: { x: { large } } };
+  const error = await assertRejects(() => open({ ...params, capabilities }), ProxyError);
+  assertEquals([error.kind, error.idText], ["invalid_params", "1"]);
   await fake.bridge.close();
 });
 

@@ -21,6 +21,8 @@ export interface AsSessionOptions extends BridgeOptions {
 
 /** Bounds that hardly anybody needs to change. */
 export interface AsSessionLimits {
+  /** Characters of what a client says of itself, and of what it can do: both go with each of its requests. */
+  readonly maxClientCharacters: number;
   /** Requests of one session that wait for their responses. */
   readonly maxRequests: number;
   /** GET streams of one session. */
@@ -53,6 +55,7 @@ export interface AsSessionLimits {
 
 /** What `AsSessionLimits` are where nothing else is said. */
 export const DEFAULT_LIMITS: AsSessionLimits = {
+  maxClientCharacters: 16_384,
   maxRequests: 1_000,
   maxStreams: 4,
   maxSubscriptions: 1_000,
