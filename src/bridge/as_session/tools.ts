@@ -168,6 +168,8 @@ export class Tools {
     const nowMs = this.#settings.clock.monotonicMs();
     const known = this.#views.get(key);
     if (!anew && known !== undefined && nowMs < known.untilMs) return known;
+    // What was told to this caller alone would be asked first, for as long as it was fresh.
+    if (anew && isPublic) this.#views.delete(caller);
     const view: View = { tools: new Map(), untilMs: nowMs + forMs, whole: false };
     this.#views.set(key, view);
     return view;

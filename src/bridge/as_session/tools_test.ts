@@ -148,6 +148,22 @@ Deno.test("-32020 has the list asked for once more and the call sent again, once
   await fake.bridge.close();
 });
 
+Deno.test("-32020 is believed also where the newer list is public and the older one was not", async () => {
+  const fake = new ModernFake();
+  const client = await fake.join();
+  fake.answers["tools/list"] = () => ({ tools: [{ name: "sql" }], ttlMs: 80_000 });
+  await client.request("tools/call", CALL);
+  fake.answers["tools/list"] = () => ({ tools: [TOOL], cacheScope: "public" });
+  fake.answers["tools/call"] = (call) => {
+    const { id } = call.message;
+    if (Object.keys(paramFields(call)).length > 0) return { content: [] };
+    return fake.server.json({ jsonrpc: "2.0", id, error: { code: -32020, message: "m" } }, 400);
+  };
+  assertEquals((await client.request("tools/call", CALL)).result, { content: [] });
+  assertEquals(fake.of("tools/call").map(paramFields), [{}, {}, FIELDS]);
+  await fake.bridge.close();
+});
+
 Deno.test("a list that cannot be had keeps no call back, and is asked for once for all who wait", async () => {
   const fake = new ModernFake();
   const client = await fake.join();
