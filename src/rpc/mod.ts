@@ -5,8 +5,8 @@
  * `text.ts` reads messages and exchanges stretches of them; `answers.ts` makes answers and reads them whole;
  * `exchange.ts` is a POST that waits for its responses, `event_body.ts` a stream of messages on its way to one
  * reader, `flow.ts` what holds their source back, `queued_stream.ts` one that loses its queue instead,
- * `waiting.ts` what nobody could be told yet. `capabilities.ts` says what a client can be asked,
- * `tool_headers.ts` which parameters of tools stand in header fields.
+ * `waiting.ts` what nobody could be told yet. `capabilities.ts` says what a client can be asked, `changes.ts`
+ * what it is told behind a gap, `tool_headers.ts` which parameters of tools stand in header fields.
  *
  * May import `clock.ts`, `errors.ts`, `http`, `json`, `sse` and `upstream`.
  *
@@ -25,6 +25,13 @@ export {
   wholeBody,
 } from "./answers.ts";
 export { allCapabilities, canTake, type Capabilities, declared } from "./capabilities.ts";
+export {
+  changingLists,
+  listChanged,
+  type ListName,
+  missedChanges,
+  RESOURCE_UPDATED,
+} from "./changes.ts";
 export { CLIENT_INFO } from "./client_info.ts";
 export { Drops, MAX_DROP_NAMES } from "./drops.ts";
 export { EventBody, type EventBodyOptions } from "./event_body.ts";

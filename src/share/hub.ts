@@ -26,7 +26,7 @@ import { renamed } from "./names.ts";
 import type { Settings } from "./options.ts";
 import { outgoing } from "./outgoing.ts";
 import { giveBack, restore } from "./own_methods.ts";
-import { receive, withdraw } from "./routing.ts";
+import { receive, tellMissed, withdraw } from "./routing.ts";
 import { ServerRequests } from "./server_requests.ts";
 import { UpstreamSession } from "./session.ts";
 import type { HubState } from "./state.ts";
@@ -89,6 +89,7 @@ export class Hub {
       ...settings,
       listen: (lastEventId) => session.listen(lastEventId),
       receive: (message) => void receive(this.#state, message),
+      onGap: () => tellMissed(this.#state),
       onDropped: (name) => drops.count(name),
       onBroken: (error) => this.#endStreams(error),
     });

@@ -23,12 +23,14 @@ export interface ListeningOptions {
   readonly backOff: BackOff;
   /** The largest event, in bytes. */
   readonly maxEventBytes: number;
-  /** GET behind this event, or without one. */
-  readonly listen: (lastEventId: string | undefined) => Promise<UpstreamAnswer>;
+  /** GET behind the event that is the last one when it is sent, or without one. */
+  readonly listen: (lastEventId: () => string | undefined) => Promise<UpstreamAnswer>;
   /** Gets each message. */
   readonly receive: (message: RpcText) => void;
   /** Told that something was no message, or too large for one. */
   readonly onDropped: (name: string) => void;
+  /** Told when it is open again and nobody knows what the server said meanwhile. */
+  readonly onGap: () => void;
   /** Told when it has broken off for good. */
   readonly onBroken: (error: ProxyError) => void;
 }
@@ -85,7 +87,7 @@ export class Listening {
   async #begin(): Promise<KeptAnswer | undefined> {
     const { clock, backOff } = this.#options;
     for (let attempt = 0;; attempt++) {
-      const answer = await this.#options.listen(undefined);
+      const answer = await this.#options.listen(() => undefined);
       if (answer.status === 200 && answer.kind === "sse") {
         this.#run(new Run(this.#options), answer.body);
         return undefined;
@@ -137,7 +139,7 @@ class Run {
       clock,
       backOff,
       // The event that counts when the wait is over: the session may have been made anew meanwhile.
-      listen: () => listen(this.#lastEventId),
+      listen: () => listen(() => this.#lastEventId),
       onSessionGone: () => {},
       standing: true,
     });
@@ -159,7 +161,10 @@ class Run {
   async read(first: UpstreamBody | undefined): Promise<void> {
     const isOver = () => this.#stopped;
     let body = first ?? await this.#reconnect.again(undefined, undefined, isOver);
+    let isFirst = first !== undefined;
     while (body !== undefined && !this.#stopped) {
+      if (!isFirst && this.#lastEventId === undefined) this.#options.onGap();
+      isFirst = false;
       this.#isReading = true;
       await this.#readOne(body);
       this.#isReading = false;

@@ -7,7 +7,19 @@
  * @module
  */
 
-import { at, canTake, keyOf, kindOf, passes, type RpcText, textAt, withTexts } from "../rpc/mod.ts";
+import {
+  at,
+  canTake,
+  changingLists,
+  keyOf,
+  kindOf,
+  missedChanges,
+  passes,
+  readBody,
+  type RpcText,
+  textAt,
+  withTexts,
+} from "../rpc/mod.ts";
 import { encodeEvent } from "../sse/mod.ts";
 import type { Exchange } from "./in_flight.ts";
 import type { Member } from "./member.ts";
@@ -63,6 +75,19 @@ export function receive(
     if (given !== undefined) withdraw(state, given, "No client listens for this request.");
   }
   return own;
+}
+
+/** Tells all that listen what may have changed while the server could tell nothing. */
+export function tellMissed(state: HubState): void {
+  const { session, listeners, drops } = state;
+  const initialized = readBody(session.result)?.messages[0]?.value;
+  const lists = changingLists(at(initialized, "capabilities"));
+  for (const member of [...listeners]) {
+    for (const message of missedChanges(lists, [...member.subscriptions])) {
+      const data = renamed(message.text, session.written, member.id);
+      if (!member.push(encodeEvent({ event: "message", data }))) drops.count(nameOf(message));
+    }
+  }
 }
 
 /** Tells the server that a request of its will not be answered by whom it was given to. */

@@ -129,12 +129,11 @@ export class UpstreamSession {
   }
 
   /** Opens the stream on which the server speaks first. In a new session there is nothing to go on behind. */
-  listen(lastEventId: string | undefined): Promise<UpstreamAnswer> {
-    let from: string | null = lastEventId ?? null;
+  listen(lastEventId: () => string | undefined): Promise<UpstreamAnswer> {
+    // By the time it is sent the session may be another one, of which no event has come.
     return this.#recovering((sessionId) => {
-      const asked = this.#options.upstream.listen({ ...this.#call(sessionId), lastEventId: from });
-      from = null;
-      return asked;
+      const call = { ...this.#call(sessionId), lastEventId: lastEventId() ?? null };
+      return this.#options.upstream.listen(call);
     });
   }
 

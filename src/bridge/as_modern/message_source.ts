@@ -24,6 +24,8 @@ export interface MessageSourceOptions {
   readonly reconnect?: Reconnect | undefined;
   /** Whether it is also taken up again where no event had an id: it is the stream of no request. */
   readonly isStanding?: boolean;
+  /** Told when it was taken up again behind no event, so that nobody knows what was said meanwhile. */
+  readonly onGap?: () => void;
 }
 
 /** The messages of one answer. One call of `next` at a time. */
@@ -141,8 +143,9 @@ export class MessageSource {
     const isOver = () => this.#over;
     const body = await reconnect.after(this.#lastEventId, this.#retryMs, isOver, endedWell);
     // It may have been given up while it was opened.
-    if (this.#over) body?.discard();
-    else this.#body = body;
+    if (this.#over) return body?.discard();
+    this.#body = body;
+    if (body !== undefined && this.#lastEventId === undefined) this.#options.onGap?.();
   }
 
   #newParser(): EventParser {

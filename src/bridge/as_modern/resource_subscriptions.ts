@@ -25,6 +25,11 @@ export class ResourceSubscriptions<Listener extends object> {
     this.#onFailed = onFailed;
   }
 
+  /** The resources that anybody has subscribed to, with who has. */
+  get all(): ReadonlyMap<string, ReadonlySet<Listener>> {
+    return this.#listeners;
+  }
+
   /** Subscribes to resources; those that the server took. */
   async add(uris: readonly string[], listener: Listener): Promise<readonly string[]> {
     const taken = new Set<string>();

@@ -8,12 +8,16 @@
 import type { ProxyError } from "../../errors.ts";
 import {
   at,
+  changingLists,
   type Drops,
   isRecord,
   type Key,
   keyOf,
   kindOf,
+  listChanged,
+  missedChanges,
   readBody,
+  RESOURCE_UPDATED,
   type RpcText,
   textAt,
 } from "../../rpc/mod.ts";
@@ -60,8 +64,7 @@ export interface ServerSessionOptions
 }
 
 const METHOD_NOT_FOUND = -32601;
-const RESOURCE_UPDATED = "notifications/resources/updated";
-const TOOLS_CHANGED = "notifications/tools/list_changed";
+const TOOLS_CHANGED = listChanged("tools");
 
 /** A session, the same object whatever the server makes of it. */
 export class ServerSession {
@@ -96,6 +99,7 @@ export class ServerSession {
       settings,
       listen: (lastEventId) => this.wire.listen(lastEventId),
       receive: (messages) => this.receive(messages),
+      onGap: () => this.#tellMissed(),
       onBroken: (error) => {
         for (const listener of [...this.#listeners]) listener.fail(error);
       },
@@ -119,8 +123,12 @@ export class ServerSession {
 
   /** A capability of the server's, by its path. */
   has(...path: readonly string[]): boolean {
-    const found = at(readBody(this.wire.initialized)?.messages[0]?.value, "capabilities", ...path);
+    const found = at(this.#capabilities, ...path);
     return found === true || isRecord(found);
+  }
+
+  get #capabilities(): unknown {
+    return at(readBody(this.wire.initialized)?.messages[0]?.value, "capabilities");
   }
 
   /**
@@ -241,9 +249,25 @@ export class ServerSession {
   }
 
   async #restore(): Promise<void> {
-    this.standing.restart();
+    // What was learnt in the old one may be true no longer, whether anybody listens or not.
+    this.#options.onToolsChanged();
     await this.levels.restore();
     await this.subscriptions.restore();
+    // Behind them, so that whoever is told then what may have changed misses nothing after it.
+    this.standing.restart();
+  }
+
+  /** Nobody knows what the server would have told meanwhile, so all may have changed. */
+  #tellMissed(): void {
+    this.#options.onToolsChanged();
+    const lists = changingLists(this.#capabilities);
+    for (const message of missedChanges(lists, [])) this.announce(message);
+    // By the very URI: to look for all that it is a part of would take its time with thousands of them.
+    for (const [uri, listeners] of this.subscriptions.all) {
+      for (const message of missedChanges([], [uri])) {
+        for (const listener of listeners) listener.changed(message);
+      }
+    }
   }
 
   #takersOf(message: RpcText): readonly Participant[] {

@@ -155,13 +155,9 @@ export class SessionWire {
   }
 
   /** Opens the stream on which the server speaks first. In a new session there is nothing to go on behind. */
-  listen(lastEventId: string | undefined): Promise<UpstreamAnswer> {
-    let from = lastEventId;
-    return this.#recovering(() => {
-      const asked = this.#listen(from, NEVER_ABORTED);
-      from = undefined;
-      return asked;
-    });
+  listen(lastEventId: () => string | undefined): Promise<UpstreamAnswer> {
+    // By the time it is sent the session may be another one, of which no event has come.
+    return this.#recovering(() => this.#listen(lastEventId(), NEVER_ABORTED));
   }
 
   /** Goes on with the answer to a request of this generation. */

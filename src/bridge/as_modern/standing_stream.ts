@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type ProxyError, toProxyError } from "../../errors.ts";
+import { ProxyError, toProxyError } from "../../errors.ts";
 import { Reconnect } from "../../relay/mod.ts";
 import type { RpcText } from "../../rpc/mod.ts";
 import type { UpstreamAnswer } from "../../upstream/mod.ts";
@@ -17,10 +17,12 @@ import type { Settings } from "./options.ts";
 export interface StandingStreamOptions {
   /** Settings. */
   readonly settings: Settings;
-  /** GET behind this event, or without one. */
-  readonly listen: (lastEventId: string | undefined) => Promise<UpstreamAnswer>;
+  /** GET behind the event that is the last one when it is sent, or without one. */
+  readonly listen: (lastEventId: () => string | undefined) => Promise<UpstreamAnswer>;
   /** Gets messages, all that came together. */
   readonly receive: (messages: readonly RpcText[]) => void;
+  /** Told when it is open again and nobody knows what the server said meanwhile. */
+  readonly onGap: () => void;
   /** Told when it has broken off for good. */
   readonly onBroken: (error: ProxyError) => void;
 }
@@ -68,7 +70,17 @@ export class StandingStream {
     // One that is being opened again finds the new session by itself.
     if (run?.source === undefined || !run.source.startAnew()) return;
     this.#stop();
-    void this.open();
+    void this.#openAnew();
+  }
+
+  /** In the session that there is now: whoever is told on it hears that it was another, or that there is none. */
+  async #openAnew(): Promise<void> {
+    const { onBroken, onGap } = this.#options;
+    this.open().then((isOpen) => {
+      const sentence = "The upstream server does not go on with its stream in a new session.";
+      if (!isOpen && !this.#ended) onBroken(new ProxyError("upstream_closed", sentence));
+    });
+    if (await this.openSoon() && !this.#ended) onGap();
   }
 
   /** Closes it for good. */
@@ -86,7 +98,7 @@ export class StandingStream {
   }
 
   async #begin(): Promise<boolean> {
-    const { settings: { clock, backOff, maxEventBytes }, listen } = this.#options;
+    const { settings: { clock, backOff, maxEventBytes }, listen, onGap } = this.#options;
     const run: { source: MessageSource | undefined; stopped: boolean } = {
       source: undefined,
       stopped: false,
@@ -94,7 +106,7 @@ export class StandingStream {
     this.#run = run;
     let answer: UpstreamAnswer;
     try {
-      answer = await listen(undefined);
+      answer = await listen(() => undefined);
     } catch {
       // It is asked for again when somebody needs it; a request fails by itself where the server is away.
       return false;
@@ -108,11 +120,11 @@ export class StandingStream {
       clock,
       backOff,
       // What was to be gone on behind may have been forgotten while it waited.
-      listen: () => listen(run.source?.lastEventId),
+      listen: () => listen(() => run.source?.lastEventId),
       onSessionGone: () => {},
       standing: true,
     });
-    const options = { maxEventBytes, reconnect, isStanding: true };
+    const options = { maxEventBytes, reconnect, isStanding: true, onGap };
     run.source = new MessageSource(answer, options);
     void this.#read(run, run.source);
     return true;

@@ -6,7 +6,16 @@
  * @module
  */
 
-import { at, isRecord, type RpcText, spanOf, splice, textAt } from "../../rpc/mod.ts";
+import {
+  at,
+  changingLists,
+  isRecord,
+  type ListName,
+  type RpcText,
+  spanOf,
+  splice,
+  textAt,
+} from "../../rpc/mod.ts";
 import { type NewMember, objectEdits } from "./edits.ts";
 
 /** What a server of 2026-07-28 offers, as far as the bridge has to know it. */
@@ -15,14 +24,9 @@ export interface Offers {
   readonly logging: boolean;
   /** `resources/subscribe`. */
   readonly subscribe: boolean;
-  /** Lists whose changes are told: `tools`, `prompts`, `resources`. */
+  /** Lists whose changes are told. */
   readonly listChanged: readonly ListName[];
 }
-
-/** A list whose changes a server can tell. */
-export type ListName = "tools" | "prompts" | "resources";
-
-const LISTS: readonly ListName[] = ["tools", "prompts", "resources"];
 
 /** Capabilities of a server with the revision that brought them, and the members of each that are flags. */
 const SERVER: readonly (readonly [name: string, since: string, flags: readonly string[]])[] = [
@@ -64,7 +68,7 @@ export function offersOf(capabilities: unknown): Offers {
   return {
     logging: isRecord(at(capabilities, "logging")),
     subscribe: at(capabilities, "resources", "subscribe") === true,
-    listChanged: LISTS.filter((name) => at(capabilities, name, "listChanged") === true),
+    listChanged: changingLists(capabilities),
   };
 }
 

@@ -10,7 +10,7 @@
 import type { Clock, Timer } from "../../clock.ts";
 import { ProxyError, toProxyError } from "../../errors.ts";
 import { type BackOff, delayBefore } from "../../relay/mod.ts";
-import type { RpcText } from "../../rpc/mod.ts";
+import { missedChanges, type RpcText } from "../../rpc/mod.ts";
 import type { ModernServer } from "./modern_call.ts";
 import { Overlap } from "./overlap.ts";
 import { legacyNotification } from "./results.ts";
@@ -54,6 +54,8 @@ export class Listening {
   #serial = 0;
   #attempt = 0;
   #retry: Timer | undefined;
+  /** What nobody was told of since the last subscription has ended, or one could not be had. */
+  #missed: Filter | undefined;
   #unsupported = false;
   #ended = false;
 
@@ -139,11 +141,25 @@ export class Listening {
     } catch (error) {
       if (this.#opening === opening) this.#overlap = this.#opening = undefined;
       if (error instanceof NoSubscriptions) this.#unsupported = true;
+      // Whoever listens does so already. What is subscribed to first is told of by its answer.
+      if (this.#current === undefined) this.#missed ??= { lists: filter.lists, uris: [] };
       this.#again(toProxyError(error));
       throw error;
     }
     if (this.#opening !== opening) throw gone();
     this.#replaceBy(opening);
+    this.#tellMissed(filter);
+  }
+
+  /** Nothing says what has changed while there was no subscription: it all may have. */
+  #tellMissed({ uris }: Filter): void {
+    const missed = this.#missed;
+    this.#missed = undefined;
+    if (missed === undefined) return;
+    const wanted = missed.uris.filter((uri) => uris.includes(uri));
+    for (const message of missedChanges(missed.lists, wanted)) {
+      this.#options.deliver(message.text, message);
+    }
   }
 
   /** From now on the newer one counts; of the older one comes what was on its way. */
@@ -172,7 +188,7 @@ export class Listening {
     this.#endOverlap();
     this.#current?.close();
     this.#opening?.close();
-    this.#current = this.#opening = undefined;
+    this.#current = this.#opening = this.#missed = undefined;
   }
 
   #receive(message: RpcText, from: Subscription): void {
@@ -193,6 +209,7 @@ export class Listening {
     // One that was open for long may have had nothing to say.
     if (clock.monotonicMs() - from.openedMs >= backOff.maxDelayMs) this.#attempt = 0;
     this.#current = undefined;
+    this.#missed = from.filter;
     // One that is being opened takes its place.
     if (this.#opening === undefined) this.#again();
   }

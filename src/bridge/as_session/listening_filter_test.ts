@@ -58,7 +58,8 @@ Deno.test("2026-07-28 basic/patterns/cancellation: a subscription that the serve
   await settled();
   assertEquals([fake.subscriptions.length, fake.bridge.stats().listening], [2, 1]);
   await reader.readAll();
-  assertEquals(messagesIn(reader), []);
+  // What may have changed behind the gap: all lists of the server, and no other message.
+  assertEquals(messagesIn(reader).filter(({ params }) => params !== undefined), []);
   await fake.bridge.close();
 });
 

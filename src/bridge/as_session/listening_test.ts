@@ -11,6 +11,8 @@ const LISTS = { promptsListChanged: true, resourcesListChanged: true, toolsListC
 const UPDATED = "notifications/resources/updated";
 const CHANGED = "notifications/prompts/list_changed";
 const TOOLS_CHANGED = "notifications/tools/list_changed";
+/** What is told behind a gap: see `missed_changes_test.ts`. */
+const MISSED = [TOOLS_CHANGED, CHANGED, "notifications/resources/list_changed"];
 
 async function joined(options: ModernFakeOptions = {}) {
   const fake = new ModernFake(options);
@@ -250,7 +252,7 @@ Deno.test("R69 a subscription that breaks is opened again after a wait, for the 
   assertEquals(fake.subscriptions.length, 3);
   assertEquals(fake.subscription.filter["resourceSubscriptions"], ["a:"]);
   fake.tell(UPDATED, { uri: "a:" });
-  assertEquals(await told(reader), ["a:"]);
+  assertEquals(await told(reader), [...MISSED, "a:", "a:"]);
   await fake.bridge.close();
 });
 
@@ -262,7 +264,7 @@ Deno.test("R69 one that cannot be opened at first is tried again, without the cl
   fake.clock.advance(10);
   await settled();
   fake.tell(CHANGED, { n: "1" });
-  assertEquals(await told(reader), ["1"]);
+  assertEquals(await told(reader), [...MISSED, "1"]);
   await fake.bridge.close();
 });
 
@@ -276,7 +278,8 @@ Deno.test("R69 one that breaks behind a message is opened again as often as that
     fake.clock.advance(20);
     await settled();
   }
-  assertEquals(await told(reader), ["0", "1", "2", "3", "4"]);
+  const said = (await told(reader)).filter((one) => !MISSED.includes(one as string));
+  assertEquals(said, ["0", "1", "2", "3", "4"]);
   assertEquals([fake.subscriptions.length, fake.bridge.stats().listening], [6, 1]);
   await fake.bridge.close();
 });
@@ -326,7 +329,7 @@ Deno.test("the server's graceful end is one too, and is not passed on", async ()
   await settled();
   fake.clock.advance(10);
   await settled();
-  assertEquals([fake.subscriptions.length, await told(reader)], [2, []]);
+  assertEquals([fake.subscriptions.length, await told(reader)], [2, MISSED]);
   await fake.bridge.close();
 });
 

@@ -9,9 +9,18 @@
 import type { Clock } from "../../clock.ts";
 import { ProxyError, toProxyError } from "../../errors.ts";
 import type { Fields } from "../../http/mod.ts";
-import { at, covers, keyOf, kindOf, type RpcText, textAt } from "../../rpc/mod.ts";
+import {
+  at,
+  covers,
+  keyOf,
+  kindOf,
+  listChanged,
+  type ListName,
+  RESOURCE_UPDATED,
+  type RpcText,
+  textAt,
+} from "../../rpc/mod.ts";
 import type { UpstreamCall } from "../../upstream/mod.ts";
-import type { ListName } from "./capabilities.ts";
 import type { ModernServer, Outcome } from "./modern_call.ts";
 import { ownRequest, type Speaker } from "./requests.ts";
 import { errorCode } from "./results.ts";
@@ -55,7 +64,6 @@ export const LISTEN = "subscriptions/listen";
 
 const ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
 const CANCELLED = "notifications/cancelled";
-const UPDATED = "notifications/resources/updated";
 
 /** The server has refused it for good: it does not have subscriptions. */
 export class NoSubscriptions extends ProxyError {
@@ -101,6 +109,11 @@ export class Subscription {
     return this.#acknowledged.promise;
   }
 
+  /** What it was opened for. */
+  get filter(): Filter {
+    return this.#filter;
+  }
+
   /** Whether the server has agreed to tell of updates of a resource. */
   honours(uri: string): boolean {
     return this.#uris?.has(uri) ?? false;
@@ -111,8 +124,8 @@ export class Subscription {
     if (kindOf(message) !== "notification") return false;
     const { lists, uris } = this.#filter;
     const { method, params } = message.value;
-    if (method !== UPDATED) {
-      return lists.some((name) => method === `notifications/${name}/list_changed`);
+    if (method !== RESOURCE_UPDATED) {
+      return lists.some((name) => method === listChanged(name));
     }
     const uri = at(params, "uri");
     return typeof uri === "string" && uris.some((subscribed) => covers(subscribed, uri));
