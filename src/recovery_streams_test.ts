@@ -9,8 +9,8 @@ import {
   eventClient,
   messages,
   SessionCaller,
-  type SessionUpstream,
   sessionUpstream,
+  speaking,
   sseCaller,
   streams,
   UNKNOWN,
@@ -19,89 +19,10 @@ import {
 
 const { call, listen } = eventClient;
 const { event, progress, reconnecting } = streams;
-
-const SSE_HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n" +
-  "connection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+const { nextData, speakingUpstream, SSE_HEAD } = speaking;
 
 const LOST_400 = "HTTP/1.1 400 B\r\ncontent-length: 41\r\n\r\n" +
   "Bad Request: No valid session ID provided";
-
-/** The data of the next event that has some. */
-async function nextData(stream: eventClient.ClientStream): Promise<string> {
-  for (;;) {
-    const next = await stream.next();
-    if (next === null || next === "cut") throw new Error("the stream ended");
-    if (next.data !== undefined && next.data !== "") return next.data;
-  }
-}
-
-interface Speaker {
-  readonly session: string;
-  readonly lastEventId: string | undefined;
-  say(text: string): Promise<void>;
-  breakOff(): void;
-  readonly closed: Promise<void>;
-}
-
-/** An upstream whose GET streams, and those of calls, a test writes; they break when it restarts. */
-function speakingUpstream({ unknown = UNKNOWN, isDown = () => false }: {
-  readonly unknown?: string;
-  readonly isDown?: () => boolean;
-} = {}) {
-  const speakers: Speaker[] = [];
-  const waiting = new Map<number, (speaker: Speaker) => void>();
-  const known = new Set<string>();
-  const upstream: SessionUpstream = sessionUpstream({
-    unknown,
-    instead: async ({ method, session, field }, to) => {
-      if (isDown()) {
-        to.close();
-        return true;
-      }
-      if (method !== "GET" && method !== "tools/call") return false;
-      if (session === undefined || !known.has(session)) {
-        // One of a session that it has told is known until it forgets all.
-        const isTold = upstream.told().includes(`notifications/initialized@${session}`);
-        if (!isTold || forgotten.has(session!)) return false;
-        known.add(session!);
-      }
-      await to.write(SSE_HEAD);
-      const speaker: Speaker = {
-        session: session!,
-        lastEventId: field("last-event-id"),
-        say: (text) => to.write(`${text.length.toString(16)}\r\n${text}\r\n`),
-        breakOff: () => to.close(),
-        closed: to.closed,
-      };
-      speakers.push(speaker);
-      waiting.get(speakers.length - 1)?.(speaker);
-      return true;
-    },
-  });
-  const forgotten = new Set<string>();
-  const lose = () => {
-    upstream.forget();
-    for (const session of known) forgotten.add(session);
-    known.clear();
-  };
-  return {
-    ...upstream,
-    [Symbol.asyncDispose]: upstream.close,
-    /** The stream number `index`, from 0, once it is open. */
-    speaker(index: number): Promise<Speaker> {
-      const here = speakers[index];
-      if (here !== undefined) return Promise.resolve(here);
-      return new Promise((resolve) => waiting.set(index, resolve));
-    },
-    /** Forgets all sessions; their streams stay open, as those of a server that lost its power do. */
-    lose,
-    /** Forgets all sessions and breaks all streams. */
-    restart() {
-      lose();
-      for (const { breakOff } of speakers) breakOff();
-    },
-  };
-}
 
 for (const [name, unknown] of [["404", UNKNOWN], ["400", LOST_400]] as const) {
   Deno.test(`R66 a GET stream goes on in a session made anew, lost with ${name}`, async () => {
@@ -116,6 +37,8 @@ for (const [name, unknown] of [["404", UNKNOWN], ["400", LOST_400]] as const) {
       upstream.restart();
       const after = await upstream.speaker(1);
       assertEquals([after.session, after.lastEventId], ["inner-2", undefined]);
+      // See `missed_changes_test.ts`.
+      assertEquals(JSON.parse(await nextData(stream)).params, { uri: "demo://a" });
       await after.say(event("new-event", progress(2)));
       assertEquals(await nextData(stream), progress(2));
       assertEquals(upstream.told().filter((one) => one === "initialize").length, 2);

@@ -261,6 +261,7 @@ export class Recovery {
           ...record,
           upstreamId: made.upstreamId,
           generation: record.generation + 1,
+          changingLists: made.changingLists,
         });
       kept = !session.ended && session.record.upstreamId === made.upstreamId;
     } finally {

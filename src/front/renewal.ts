@@ -15,6 +15,7 @@ import {
   Fields,
   NEVER_ABORTED,
 } from "../http/mod.ts";
+import { changingLists } from "../rpc/mod.ts";
 import { MAX_UPSTREAM_ID_BYTES, type SessionRecord } from "../session/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import { firstResult } from "./first_result.ts";
@@ -31,6 +32,8 @@ export interface NewUpstreamSession {
   readonly upstreamId: string;
   /** What goes with each message in it. */
   readonly call: UpstreamCall;
+  /** Lists whose changes the server tells. */
+  readonly changingLists: readonly string[];
 }
 
 /** Fields of the call at hand that say something of its own body, and of no other message. */
@@ -108,6 +111,7 @@ export async function initializeAnew(
   const made: NewUpstreamSession = {
     upstreamId: detached(sessionId),
     call: { ...base, sessionId, headers: fieldsFor(call.headers, revision) },
+    changingLists: changingLists(result?.capabilities),
   };
   const why = result === undefined
     ? `the upstream server answered initialize with ${status} and no result`
@@ -130,7 +134,7 @@ export async function initializeAnew(
 export async function restore(
   upstream: Upstream,
   { subscriptions, logLevel }: SessionRecord,
-  { call }: NewUpstreamSession,
+  { call }: Pick<NewUpstreamSession, "call">,
   deadline: Deadline,
   lacks: (method: string) => void,
 ): Promise<void> {
@@ -154,7 +158,7 @@ export async function restore(
 }
 
 /** Ends an upstream session that nobody will use, as far as the upstream lets us; nobody waits for it. */
-export function letGo(upstream: Upstream, { call }: NewUpstreamSession): void {
+export function letGo(upstream: Upstream, { call }: Pick<NewUpstreamSession, "call">): void {
   upstream.terminate({ ...call, signal: NEVER_ABORTED })
     .then(({ body }) => body.discard(), () => {
       // It goes when the upstream lets go of idle sessions.

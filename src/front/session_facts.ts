@@ -1,11 +1,12 @@
 /**
- * What the messages of a session mean for what is kept of it: the revision it settled on, and what has to
- * be said anew to a server that has forgotten it.
+ * What the messages of a session mean for what is kept of it: the revision it settled on, the lists whose
+ * changes the server tells, and what has to be said anew to a server that has forgotten it.
  *
  * @module
  */
 
 import type { Message } from "../json/mod.ts";
+import { changingLists } from "../rpc/mod.ts";
 import type { Session, SessionRecord, SessionTable } from "../session/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 import { watchResult } from "./response_watch.ts";
@@ -63,14 +64,18 @@ export function learn(
   watchResult(answer, () => sessions.note(session, (record) => lesson(record, params)));
 }
 
-/** Learns from the answer to `initialize` which revision the two sides settled on. */
-export function learnRevision(
+/** Learns from the answer to `initialize` which revision the two sides settled on, and what the server tells of. */
+export function learnInitialized(
   sessions: SessionTable,
   session: Session,
   answer: UpstreamAnswer,
 ): void {
-  watchResult(answer, ({ protocolVersion }) => {
+  watchResult(answer, ({ protocolVersion, capabilities }) => {
     if (typeof protocolVersion !== "string" || protocolVersion.length > 64) return;
-    sessions.note(session, (record) => ({ ...record, revision: protocolVersion }));
+    sessions.note(session, (record) => ({
+      ...record,
+      revision: protocolVersion,
+      changingLists: changingLists(capabilities),
+    }));
   });
 }

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { sessionTable, wholeAnswer } from "../testing/mod.ts";
 import {
   learn,
-  learnRevision,
+  learnInitialized,
   MAX_KEPT_SUBSCRIPTIONS,
   MAX_KEPT_URI_CHARACTERS,
 } from "./session_facts.ts";
@@ -33,7 +33,8 @@ async function taught() {
       learn(table.sessions, session, message, wholeAnswer({ status }, RESULT));
       return session.record;
     },
-    learnRevision: (text: string) => learnRevision(table.sessions, session, wholeAnswer({}, text)),
+    learnInitialized: (text: string) =>
+      learnInitialized(table.sessions, session, wholeAnswer({}, text)),
     [Symbol.dispose]: table[Symbol.dispose],
   };
 }
@@ -97,15 +98,18 @@ Deno.test("R66 learn() keeps a bounded number of characters of subscriptions", a
   assertEquals(lengths(), [half, half]);
 });
 
-Deno.test("learnRevision() keeps the revision of a result, of a sane length", async () => {
+Deno.test("learnInitialized() keeps the revision of a result, of a sane length", async () => {
   const answer = (protocolVersion: unknown) => JSON.stringify({ result: { protocolVersion } });
   using student = await taught();
   for (const text of [ERROR, answer(7), answer("x".repeat(65)), "{}"]) {
-    student.learnRevision(text);
+    student.learnInitialized(text);
     assertEquals(student.session.revision, undefined);
   }
   using other = await taught();
   const { session } = other;
-  other.learnRevision(answer("2025-11-25"));
-  assertEquals(session.revision, "2025-11-25");
+  other.learnInitialized(answer("2025-11-25"));
+  assertEquals([session.revision, session.record.changingLists], ["2025-11-25", []]);
+  const capabilities = { tools: { listChanged: true }, prompts: { listChanged: false } };
+  other.learnInitialized(JSON.stringify({ result: { protocolVersion: "1", capabilities } }));
+  assertEquals(session.record.changingLists, ["tools"]);
 });

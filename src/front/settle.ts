@@ -11,7 +11,7 @@ import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts"
 import type { FrontOptions } from "./front.ts";
 import type { Passage } from "./passage.ts";
 import { letGo } from "./renewal.ts";
-import { learn, learnRevision } from "./session_facts.ts";
+import { learn, learnInitialized } from "./session_facts.ts";
 import { countOpening } from "./traffic.ts";
 import { servesStill } from "./use.ts";
 
@@ -53,7 +53,7 @@ export async function openedSession(
   if (!servesStill(options.use, principal)()) {
     // Nobody would end it: its route or the key of its principal has gone while it was opened (R82, R91).
     sessions.close(session);
-    letGo(upstream, { upstreamId, call: { ...call, sessionId: upstreamId } });
+    letGo(upstream, { call: { ...call, sessionId: upstreamId } });
     throw notFound();
   }
   if (arrival.request.signal.aborted) {
@@ -61,7 +61,7 @@ export async function openedSession(
     throw new ProxyError("client_closed", "The client went away before its session was there.");
   }
   countOpening(session, arrival.bytes);
-  learnRevision(sessions, session, answer);
+  learnInitialized(sessions, session, answer);
   return session;
 }
 
@@ -78,5 +78,5 @@ function letGoOfSecond(
   if (sessionId === undefined || sessionId === session.upstreamId) return;
   if (sessionId === call.sessionId) return;
   const upstreamId = detached(sessionId);
-  letGo(upstream, { upstreamId, call: { ...call, sessionId: upstreamId } });
+  letGo(upstream, { call: { ...call, sessionId: upstreamId } });
 }

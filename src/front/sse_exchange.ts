@@ -10,13 +10,15 @@ import { type CancelSignal, detached } from "../http/mod.ts";
 import { type Message, methodForLog, parseBody } from "../json/mod.ts";
 import { Pending, Reconnect } from "../relay/mod.ts";
 import { MAX_UPSTREAM_ID_BYTES } from "../session/mod.ts";
+import type { SseEvent } from "../sse/mod.ts";
 import type { SentTo, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
 import { answeredHere, RequestInterceptors } from "./interceptors.ts";
 import { keptInitialize } from "./kept_initialize.ts";
+import { missedEvents } from "./missed.ts";
 import { requestedMethod } from "./passage.ts";
 import { forNobody, Recovery } from "./recovery.ts";
 import { letGo } from "./renewal.ts";
-import { learn, learnRevision } from "./session_facts.ts";
+import { learn, learnInitialized } from "./session_facts.ts";
 import { EventRelay, relayJson, type RelayTarget } from "./sse_relay.ts";
 import { logFailure, type SseSession, type UnderWay } from "./sse_session.ts";
 
@@ -137,7 +139,7 @@ export class SseExchange {
   /** The answer to the `initialize` that opens the upstream session. */
   async #opened(answer: UpstreamAnswer, call: UpstreamCall, bytes: Uint8Array): Promise<void> {
     const { route: { sessions, upstream }, session } = this.#client;
-    if (answer.status === 200) learnRevision(sessions, session, answer);
+    if (answer.status === 200) learnInitialized(sessions, session, answer);
     // A server without sessions may be asked again; so may one that has refused.
     if (answer.status !== 200 || answer.sessionId === undefined) return this.#client.notOpened();
     const upstreamId = detached(answer.sessionId);
@@ -155,7 +157,7 @@ export class SseExchange {
     }));
     if (isKept) return;
     answer.body.discard();
-    letGo(upstream, { upstreamId, call: { ...call, sessionId: upstreamId } });
+    letGo(upstream, { call: { ...call, sessionId: upstreamId } });
     throw new ProxyError("client_closed", "The client has gone.");
   }
 
@@ -222,6 +224,8 @@ interface Follow {
   readonly signal: CancelSignal;
   /** See `Reconnect`. */
   readonly standing: boolean;
+  /** What its client has to be told once it was taken up again; left out where nothing is. */
+  readonly missed?: () => readonly SseEvent[];
 }
 
 /**
@@ -255,6 +259,7 @@ async function followStream(
       if (isOver() || follow.isDone()) return undefined;
       if (!follow.mayGoOn(lastEventId)) return failure;
       body = await reconnect.after(lastEventId, retryMs, isOver, failure === undefined);
+      if (body !== undefined) await relay.tell(follow.missed?.() ?? []);
     }
     return undefined;
   } finally {
@@ -271,16 +276,19 @@ function listen(client: SseSession, { headers, message }: UnderWay): void {
   const interceptors = interceptorsFor(client, { ...message, method: undefined });
   // How many event ids had come before the upstream session was made anew, which knows nothing of them (R79).
   let begun: { generation: number; staleIds?: number } = session.record;
+  let isBehindGap = false;
   const ask = async (lastEventId: string | undefined, ids: number): Promise<UpstreamAnswer> => {
     const { generation } = session.record;
     if (generation > begun.generation) begun = { generation, staleIds: ids };
     const known = ids === begun.staleIds ? undefined : lastEventId;
     const call = { ...client.callOf(headers, signal), lastEventId: fieldOf(known) };
+    isBehindGap = known === undefined;
     const answer = await upstream.listen(call);
     if (call.sessionId === undefined || !Recovery.isSuspect(answer)) return answer;
     const anew = { ...call, lastEventId: null };
     const listenAnew = (made: UpstreamCall) => {
       begun = { generation: session.record.generation, staleIds: ids };
+      isBehindGap = true;
       return upstream.listen(made);
     };
     return await recovery.listenAgain(session, generation, answer, anew, listenAnew);
@@ -304,6 +312,7 @@ function listen(client: SseSession, { headers, message }: UnderWay): void {
       },
       signal,
       standing: true,
+      missed: () => isBehindGap ? missedEvents(session) : [],
     });
     if (failure !== undefined) throw failure;
   };

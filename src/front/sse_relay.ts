@@ -93,11 +93,20 @@ export class EventRelay {
   }
 
   async #write({ events, failure }: Fed): Promise<void> {
+    for (const { id, retry } of events) {
+      // An empty id says that there is no place to go on from (WHATWG HTML 9.2.6).
+      if (id !== undefined) this.#lastEventId = id === "" ? undefined : id;
+      this.#retryMs = retry ?? this.#retryMs;
+    }
+    await this.tell(events);
+    if (events.length > 0) this.#onDelivered(events.some(({ id }) => id !== undefined));
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Writes the messages of events to the client, whoever has them to say. */
+  async tell(events: readonly SseEvent[]): Promise<void> {
     const messages: Outgoing[] = [];
     for (const event of events) {
-      // An empty id says that there is no place to go on from (WHATWG HTML 9.2.6).
-      if (event.id !== undefined) this.#lastEventId = event.id === "" ? undefined : event.id;
-      this.#retryMs = event.retry ?? this.#retryMs;
       if (event.data === undefined || event.data.length === 0) continue;
       this.#pending?.settle(event.data);
       const passing = this.#inspect?.(event) ?? [event];
@@ -111,8 +120,6 @@ export class EventRelay {
       return [{ event: "message", data: toClient(session, data) }];
     });
     if (!this.#target.isUnwanted?.()) await stream.send(written);
-    if (events.length > 0) this.#onDelivered(events.some(({ id }) => id !== undefined));
-    if (failure !== undefined) throw failure;
   }
 }
 

@@ -35,6 +35,7 @@ import {
   type UpstreamBody,
   type UpstreamCall,
 } from "../upstream/mod.ts";
+import { missedEvents } from "./missed.ts";
 import { Recovery } from "./recovery.ts";
 import { SessionStreamBook } from "./stream_book.ts";
 import type { FrontUse } from "./use.ts";
@@ -119,6 +120,8 @@ interface Begun {
    * and the one made anew knows nothing of it (R79).
    */
   staleIds: number | undefined;
+  /** Whether it was opened again behind no event: nobody knows what was said meanwhile. */
+  isBehindGap: boolean;
 }
 
 /** The event streams of one route. */
@@ -182,7 +185,9 @@ export class Streams {
       requestIds,
       inspect,
       onFailed,
-      first: context.isBehindGap ? [NEW_STREAM_NOTICE, ...first ?? []] : first,
+      first: context.isBehindGap
+        ? [NEW_STREAM_NOTICE, ...missedEvents(session!), ...first ?? []]
+        : first,
       clientPolls: (session?.revision ?? "") >= POLLING_REVISION,
       ...this.#upstreamOf(session!, context),
     });
@@ -238,15 +243,16 @@ export class Streams {
   #upstreamOf(
     session: Session,
     stream: Pick<StreamContext, "call" | "requestIds" | "generation">,
-  ): Pick<NewStream, "listen" | "onSessionGone" | "backOff" | "onOver"> {
+  ): Pick<NewStream, "listen" | "missed" | "onSessionGone" | "backOff" | "onOver"> {
     const generation = stream.generation ?? session.record.generation;
-    const begun: Begun = { generation, staleIds: undefined };
+    const begun: Begun = { generation, staleIds: undefined, isBehindGap: false };
     const { backOff, use } = this.#options;
     return {
       backOff,
       onOver: stream.requestIds.length > 0 ? use?.hold() : use?.holdInterceptors(),
       listen: (lastEventId, attended, ids) =>
         this.#listen(session, { ...stream, begun, attended, ids }, lastEventId),
+      missed: () => begun.isBehindGap ? missedEvents(session) : [],
       onSessionGone: () => this.#sessionGone(session),
     };
   }
@@ -277,6 +283,7 @@ export class Streams {
       signal: NEVER_ABORTED,
       lastEventId: isKnown ? utf8Field(lastEventId) : null,
     };
+    begun.isBehindGap = !answersRequests && !isKnown;
     const answer = await upstream.listen(made);
     // For nobody no session is made anew: whoever comes back has that done.
     const settled = answersRequests || !attended || !Recovery.isSuspect(answer)
@@ -288,6 +295,7 @@ export class Streams {
         { ...made, lastEventId: null },
         (again) => {
           begunAnew(begun, session.record.generation, ids);
+          begun.isBehindGap = true;
           return upstream.listen(again);
         },
       );

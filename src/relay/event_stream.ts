@@ -51,6 +51,8 @@ export class EventStream {
   #aheadBytes = 0;
   /** Number of the newest event that a client has taken. */
   #taken = 0;
+  /** Number of the first event that told what may have changed behind the newest gap. */
+  #toldMissed = 0;
   #upstreamId: string | undefined;
   #retryMs: number | undefined;
   /** Nothing more will come from upstream. */
@@ -297,6 +299,7 @@ export class EventStream {
       body = beginning instanceof Promise ? await beginning : beginning;
       while (body !== undefined && !this.#over) {
         this.#body = body;
+        if (this.#isRest) await this.#tellMissed();
         const ending: Ending = await this.#relay(body);
         body = this.#over ? undefined : await this.#next(ending);
         this.#isRest = true;
@@ -312,6 +315,16 @@ export class EventStream {
     }
     if (this.#attached !== undefined && !this.#behind) this.#closeClient();
     this.#options.reconnect.failed();
+  }
+
+  /** What may have changed behind a gap, unless the client has still to take what was told behind another one. */
+  async #tellMissed(): Promise<void> {
+    const { missed, inspect } = this.#options;
+    const events = missed?.() ?? [];
+    if (events.length === 0 || this.#taken < this.#toldMissed) return;
+    this.#toldMissed = this.#seq + 1;
+    // It did not come from upstream: whether that goes on without a break is not told by it.
+    await this.#emit(inspect === undefined ? events : await inspectAll(events, inspect));
   }
 
   /** The client has got all there is. It may still have lost the last of it. */

@@ -6,6 +6,7 @@
 
 import type { ProxyError } from "../errors.ts";
 import type { EventLog } from "../event_log/mod.ts";
+import type { SseEvent } from "../sse/mod.ts";
 import type { EventStream } from "./event_stream.ts";
 import type { Outgoing } from "./framing.ts";
 import type { Inspect } from "./inspect.ts";
@@ -33,6 +34,11 @@ export interface EventStreamOptions extends StreamEntry {
   readonly names?: (() => SessionNames | undefined) | undefined;
   /** Opens the upstream stream again. */
   readonly reconnect: Reconnect;
+  /**
+   * What the client has to be told once the upstream stream was opened again, since nobody knows what was said
+   * meanwhile; left out where nothing is.
+   */
+  readonly missed?: (() => readonly SseEvent[]) | undefined;
   /** Counts what clients take; left out where nobody asks. */
   readonly traffic?: StreamTraffic | undefined;
   /** Told once where whoever waits for an answer gets an error in its place; left out where nobody asks. */

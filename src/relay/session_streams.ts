@@ -7,6 +7,7 @@
 import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { type EventId, type EventLog, newStreamId, parseEventId } from "../event_log/mod.ts";
+import type { SseEvent } from "../sse/mod.ts";
 import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
 import type { Attachment } from "./attachment.ts";
 import type { BackOff } from "./back_off.ts";
@@ -68,6 +69,8 @@ export interface NewStream {
     attended: boolean,
     ids: number,
   ) => Promise<UpstreamAnswer>;
+  /** See `EventStreamOptions`. */
+  readonly missed?: (() => readonly SseEvent[]) | undefined;
   /** Told when the upstream does not know the session any more. */
   readonly onSessionGone: () => void;
   /** Told once where whoever waits for an answer gets an error in its place. */
@@ -85,7 +88,10 @@ export interface RestoredStream {
   /** What the streams of the session need, for one that answers these requests. */
   begin(
     requestIds: readonly string[],
-  ): Pick<NewStream, "inspect" | "listen" | "onSessionGone" | "onFailed" | "backOff" | "onOver">;
+  ): Pick<
+    NewStream,
+    "inspect" | "listen" | "missed" | "onSessionGone" | "onFailed" | "backOff" | "onOver"
+  >;
 }
 
 /** The streams of one session by their names. */

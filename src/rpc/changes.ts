@@ -24,7 +24,7 @@ export function changingLists(capabilities: unknown): readonly ListName[] {
 }
 
 /** The notification that a list has changed. */
-export function listChanged(name: ListName): string {
+export function listChanged(name: string): string {
   return `notifications/${name}/list_changed`;
 }
 
@@ -35,7 +35,7 @@ export function listChanged(name: ListName): string {
  * @param lists lists whose changes are told
  * @param uris resources that were subscribed to
  */
-export function missedChanges(lists: readonly ListName[], uris: readonly string[]): RpcText[] {
+export function missedChanges(lists: readonly string[], uris: readonly string[]): RpcText[] {
   const texts = [
     ...lists.map((name) => `{"jsonrpc":"2.0","method":"${listChanged(name)}"}`),
     ...uris.map((uri) =>

@@ -33,12 +33,14 @@ export interface SessionRecord {
   readonly logLevel?: string;
   /** URIs that the client has subscribed to. */
   readonly subscriptions: readonly string[];
+  /** Lists whose changes the server tells (`tools`, `prompts`, `resources`), once that was seen. */
+  readonly changingLists?: readonly string[];
 }
 
 /** A frozen copy of a record: of what a record has, and of nothing else that an object may carry. */
 export function keptRecord(record: SessionRecord): SessionRecord {
   const { key, route, principal, state, upstreamId, generation, createdMs, lastUsedMs } = record;
-  const { revision, initialize, logLevel, subscriptions } = record;
+  const { revision, initialize, logLevel, subscriptions, changingLists } = record;
   return Object.freeze({
     key,
     route,
@@ -52,6 +54,7 @@ export function keptRecord(record: SessionRecord): SessionRecord {
     ...(initialize === undefined ? {} : { initialize }),
     ...(logLevel === undefined ? {} : { logLevel }),
     subscriptions: Object.freeze([...subscriptions]),
+    ...(changingLists === undefined ? {} : { changingLists: Object.freeze([...changingLists]) }),
   });
 }
 

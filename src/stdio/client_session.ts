@@ -10,12 +10,14 @@
 import { ProxyError } from "../errors.ts";
 import type { Bytes, ClientAnswer } from "../http/mod.ts";
 import type { Message } from "../json/mod.ts";
-import { at, readBody } from "../rpc/mod.ts";
+import { at, changingLists, missedChanges, readBody, type RpcText } from "../rpc/mod.ts";
 import { discard, messagesOf } from "./answer_reader.ts";
 import type { Caller, FieldList } from "./caller.ts";
 
 /** What the client has set, and is set again in a session made anew; beyond it the first one set goes. */
 const MAX_KEPT = 1_000;
+/** What the key of a kept subscription begins with. */
+const URI_KEY = "uri ";
 /** A longer message of that kind is not kept, in bytes. */
 const MAX_KEPT_BYTES = 16_384;
 
@@ -41,6 +43,8 @@ export class ClientSession {
   #id: string | undefined;
   #revision: string | undefined;
   #initialize: Bytes | undefined;
+  /** Lists whose changes the server tells. */
+  #lists: readonly string[] = [];
   #generation = 0;
   #renewing: Promise<void> | undefined;
   /** What the client has set, by what it is about. */
@@ -74,6 +78,12 @@ export class ClientSession {
       : [...named, "mcp-protocol-version", this.#revision];
   }
 
+  /** What the client is to be told where it is not known what the server has said meanwhile. */
+  get missed(): readonly RpcText[] {
+    const keys = [...this.#kept.keys()].filter((key) => key.startsWith(URI_KEY));
+    return missedChanges(this.#lists, keys.map((key) => key.slice(URI_KEY.length)));
+  }
+
   /** Takes the session that an `initialize` of the client has opened; what it had before is given up. */
   opened(initialize: Bytes, answer: ClientAnswer): void {
     const before = this.fields;
@@ -89,10 +99,12 @@ export class ClientSession {
   /** Learns from a message that was answered with a result. */
   learn({ method, params }: Message, sent: Bytes, result: unknown): void {
     const uri = String(at(params, "uri"));
-    if (method === "initialize") this.#revision = revisionIn(result);
-    else if (method === "logging/setLevel") this.#keep("level", sent);
-    else if (method === "resources/subscribe") this.#keep(`uri ${uri}`, sent);
-    else if (method === "resources/unsubscribe") this.#kept.delete(`uri ${uri}`);
+    if (method === "initialize") {
+      this.#revision = revisionIn(result);
+      this.#lists = changingLists(at(result, "capabilities"));
+    } else if (method === "logging/setLevel") this.#keep("level", sent);
+    else if (method === "resources/subscribe") this.#keep(URI_KEY + uri, sent);
+    else if (method === "resources/unsubscribe") this.#kept.delete(URI_KEY + uri);
   }
 
   /**
@@ -120,18 +132,20 @@ export class ClientSession {
     const { caller, signal, maxMessageBytes, onRenewed } = this.#options;
     if (this.#initialize === undefined) throw notRenewed();
     const answer = await caller.post(this.#initialize, [], signal);
-    let revision: string | undefined;
+    let result: unknown;
     const place = { lastEventId: undefined, retryMs: undefined };
     for await (const text of messagesOf(answer, place, maxMessageBytes)) {
       const [message] = readBody(text)?.messages ?? [];
       if (message === undefined || typeof message.value.method === "string") continue;
-      revision = revisionIn(message.value.result);
+      result = message.value.result;
       break;
     }
+    const revision = revisionIn(result);
     if (answer.status !== 200 || revision === undefined || revision !== this.#revision) {
       throw notRenewed();
     }
     this.#id = answer.fields.get("mcp-session-id") ?? undefined;
+    this.#lists = changingLists(at(result, "capabilities"));
     this.#generation++;
     discard(await caller.post(ENCODED_INITIALIZED, this.fields, signal));
     for (const sent of this.#kept.values()) {

@@ -39,14 +39,21 @@ export class Listening {
   #stopped = false;
   /** Whether the session was made anew for this stream, which has not been open since. */
   #madeAnew = false;
+  /** Whether the client has had it, so that it goes by what it is told. */
+  #wasOpen = false;
 
   /** Not open yet. */
   constructor(options: ListeningOptions) {
     this.#options = options;
   }
 
-  /** Opens it in the session that there is now, in place of one that is open. */
+  /** Opens it in the session that the client has begun, in place of one that is open. */
   start(): void {
+    this.#wasOpen = false;
+    this.#start();
+  }
+
+  #start(): void {
     if (this.#stopped) return;
     this.#control?.abort();
     const control = new AbortController();
@@ -54,9 +61,9 @@ export class Listening {
     this.#running = this.#listen(control.signal);
   }
 
-  /** The same where it was open. */
+  /** Opens it in a session made anew, where it was open. */
   restart(): void {
-    if (this.#control !== undefined) this.start();
+    if (this.#control !== undefined) this.#start();
   }
 
   /** Closes it for good; resolves when nothing of it is left. */
@@ -117,10 +124,16 @@ export class Listening {
       throw new ProxyError("upstream_status", sentence);
     }
     this.#madeAnew = false;
+    const { session, take } = this.#options;
+    // Behind no event nothing is given again: all may have changed.
+    if (this.#wasOpen && place.lastEventId === undefined) {
+      for (const { text } of session.missed) await take(text);
+    }
+    this.#wasOpen = true;
     let hasSpoken = false;
     for await (const text of messagesOf(answer, place, this.#options.maxMessageBytes)) {
       hasSpoken = true;
-      if (messagesIn(text) !== undefined) await this.#options.take(text);
+      if (messagesIn(text) !== undefined) await take(text);
       else this.#options.logger.warn("the server sent something else than a message");
     }
     return hasSpoken;

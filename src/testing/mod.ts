@@ -35,6 +35,7 @@ export {
   sessionUpstream,
   UNKNOWN,
 } from "./session_upstream.ts";
+export * as speaking from "./speaking_upstream.ts";
 export * as streams from "./streams.ts";
 export * as balance from "./balance.ts";
 export * as balanced from "./balanced.ts";

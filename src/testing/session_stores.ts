@@ -58,5 +58,6 @@ export function fullRecordFor(clock: StoreClock, key: string): SessionRecord {
     initialize: JSON.stringify({ method: "initialize", params: { x: "y".repeat(100_000) } }),
     logLevel: "debug",
     subscriptions: ["file:///a", "", "file:///ö b"],
+    changingLists: ["tools"],
   });
 }

@@ -64,10 +64,11 @@ export function sessionRequest(request: ReceivedRequest): SessionRequest {
  * is ever sent on one that it has closed.
  */
 export function sessionUpstream(
-  { instead = () => false, unknown = UNKNOWN, keeps = true }: {
+  { instead = () => false, unknown = UNKNOWN, keeps = true, capabilities = {} }: {
     readonly instead?: Instead;
     readonly unknown?: string;
     readonly keeps?: boolean;
+    readonly capabilities?: Readonly<Record<string, unknown>>;
   } = {},
 ): SessionUpstream {
   let begun = 0;
@@ -80,7 +81,8 @@ export function sessionUpstream(
     if (method === "initialize" && session === undefined) {
       const name = `inner-${++begun}`;
       known.add(name);
-      const result = JSON.stringify({ ...JSON.parse(initializeResult()), id });
+      const told = JSON.parse(initializeResult());
+      const result = JSON.stringify({ ...told, id, result: { ...told.result, capabilities } });
       return await to.write(jsonAnswer(result, { "mcp-session-id": name }));
     }
     if (session === undefined || !known.has(session)) return await to.write(unknown);
