@@ -14,6 +14,8 @@ interface Asked {
   readonly token: Key | undefined;
 }
 
+const isAttended = ({ attended }: Exchange) => attended;
+
 /** Requests in flight, the oldest first. */
 export class Requests {
   readonly #byId = new Map<Key, Asked>();
@@ -60,15 +62,15 @@ export class Requests {
     return token === undefined ? undefined : this.#byToken.get(token);
   }
 
-  /** The oldest for which somebody waits. */
-  oldest(): Exchange | undefined {
-    for (const { exchange } of this.#byId.values()) if (exchange.attended) return exchange;
+  /** The oldest that is `wanted`: where nothing else is said, for which somebody waits. */
+  oldest(wanted = isAttended): Exchange | undefined {
+    for (const { exchange } of this.#byId.values()) if (wanted(exchange)) return exchange;
     return undefined;
   }
 
-  /** The newest for which somebody waits. */
-  newest(): Exchange | undefined {
-    return [...this.#byId.values()].findLast(({ exchange }) => exchange.attended)?.exchange;
+  /** The newest that is `wanted`. */
+  newest(wanted = isAttended): Exchange | undefined {
+    return [...this.#byId.values()].findLast(({ exchange }) => wanted(exchange))?.exchange;
   }
 
   /** The only one for which somebody waits; undefined where there are none or more. */

@@ -357,22 +357,33 @@ export class ChannelSession implements ChannelEvents {
    * Who is told what the server says by itself; undefined where it has to wait.
    *
    * Progress is for the request of its token. A request of the server should relate to one of the client's
-   * (2025-11-25 basic/transports, "Sending Messages to the Server", 6), so it goes to the only one in flight:
-   * of a GET stream it is not known here whether its client still reads it. Where several are in flight nothing
-   * tells which of them caused it: it goes to the newest GET stream, whose client is that of them all, and
-   * without one to the newest in flight, since who waits for an older one may have gone. Notifications go to the
-   * newest GET stream, and without one to the oldest in flight.
+   * (2025-11-25 basic/transports, "Sending Messages to the Server", 6), so it goes to the only one in flight.
+   * Where several are in flight nothing tells which of them caused it: it goes to the newest GET stream, whose
+   * client is that of them all, and without one to the newest in flight, since who waits for an older one may
+   * have gone. Notifications go to the newest GET stream, and without one to the oldest in flight. A stream that
+   * is only kept for a client that may come back (R57) takes what no other can be told.
    */
   #takerOf(message: RpcText, isRequest: boolean): Pick<Exchange, "tell"> | undefined {
     if (message.value.method === PROGRESS) {
       const exchange = this.#requests.byToken(keyOf(textAt(message, TOKEN_PATH)));
       if (exchange?.attended) return exchange;
     }
-    const caller = isRequest ? this.#requests.only() : undefined;
-    if (caller !== undefined) return caller;
-    const stream = this.#streams.at(-1);
+    return this.#takerAmong(isRequest, ({ isRead }) => isRead) ??
+      this.#takerAmong(isRequest, () => true);
+  }
+
+  /** The same of the streams that are `wanted`. */
+  #takerAmong(
+    isRequest: boolean,
+    wanted: (one: Pick<Exchange, "isRead">) => boolean,
+  ): Pick<Exchange, "tell"> | undefined {
+    const requests = this.#requests;
+    const caller = isRequest ? requests.only() : undefined;
+    if (caller !== undefined && wanted(caller)) return caller;
+    const stream = this.#streams.findLast(wanted);
     if (stream !== undefined) return { tell: (text) => stream.push(text) };
-    return isRequest ? this.#requests.newest() : this.#requests.oldest();
+    const isTaker = (one: Exchange) => one.attended && wanted(one);
+    return isRequest ? requests.newest(isTaker) : requests.oldest(isTaker);
   }
 
   #tellWaiting(taker: Pick<Exchange, "tell">): void {

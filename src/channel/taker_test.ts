@@ -5,6 +5,8 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { MemoryEventLog } from "../event_log/mod.ts";
+import { LiveStreams, SessionStreams, StreamTally } from "../relay/mod.ts";
 import { channel as testing, relay, share } from "../testing/mod.ts";
 
 const { FakeChannels } = testing;
@@ -20,7 +22,6 @@ for (const shared of [false, true]) {
   Deno.test(`${where} session: a request of the server goes to the only one in flight, also beside GET, a notification to GET`, async () => {
     const fake = new FakeChannels({ shared });
     const { client, channel } = await fake.join();
-    // Its client may have left: the proxy keeps the stream for one that comes back (R57).
     const listening = sourceReader((await client.listen()).body);
     const answering = client.ask(1);
     channel.say(CHANGED);
@@ -63,4 +64,98 @@ for (const shared of [false, true]) {
     assertEquals(messagesIn(reader).map(({ method, id }) => method ?? id), [ASK.method, 2]);
     assertEquals((await older).kind, "json");
   });
+
+  Deno.test(`${where} session: what the server says goes to a stream that is read, ahead of a newer one that is kept (R57)`, async () => {
+    const fake = new FakeChannels({ shared });
+    const { client, channel } = await fake.join();
+    const older = sourceReader((await client.listen()).body);
+    const { body } = await client.listen();
+    const newer = sourceReader(body);
+    body.attend!(false);
+    const answering = [client.ask(1), client.ask(2)];
+    channel.say(ASK);
+    channel.say(CHANGED);
+    await older.readAll();
+    assertEquals(messagesIn(older), [ASK, CHANGED]);
+    // Its client has come back.
+    body.attend!(true);
+    channel.say(CHANGED);
+    await newer.readAll();
+    assertEquals(messagesIn(newer), [CHANGED]);
+    for (const id of [1, 2]) channel.say({ jsonrpc: "2.0", id, result: {} });
+    for (const answer of await Promise.all(answering)) assertEquals(answer.kind, "json");
+  });
+
+  Deno.test(`${where} session: where the client of GET has gone, what the server says goes to who waits for an answer`, async () => {
+    const fake = new FakeChannels({ shared });
+    const { client, channel } = await fake.join();
+    const kept = await client.listen();
+    const stream = kept.body;
+    stream.attend!(false);
+    const [older, newer] = [client.ask(1), client.ask(2)];
+    channel.say(ASK);
+    channel.say(CHANGED);
+    const readers = [sourceReader((await older).body), sourceReader((await newer).body)];
+    for (const id of [1, 2]) channel.say({ jsonrpc: "2.0", id, result: {} });
+    for (const reader of readers) await reader.readAll();
+    assertEquals(readers.map((reader) => messagesIn(reader)[0]), [CHANGED, ASK]);
+    // Nobody is there any more: it is kept for who comes back.
+    channel.say(CHANGED);
+    const reader = sourceReader(stream);
+    await reader.readAll();
+    assertEquals(messagesIn(reader), [CHANGED]);
+  });
+
+  Deno.test(`${where} session: where the client of the only one in flight has gone, a request goes to GET that is read`, async () => {
+    const fake = new FakeChannels({ shared });
+    const { client, channel } = await fake.join();
+    const answering = client.ask(1, "tools/call", { _meta: { progressToken: 3 } });
+    const params = { progressToken: 3, progress: 1 };
+    channel.say({ jsonrpc: "2.0", method: "notifications/progress", params });
+    (await answering).body.attend!(false);
+    const listening = sourceReader((await client.listen()).body);
+    channel.say(ASK);
+    await listening.readAll();
+    assertEquals(messagesIn(listening), [ASK]);
+  });
 }
+
+Deno.test("R57 a GET stream that the relay keeps without its client takes nothing that somebody else can be told", async () => {
+  const fake = new FakeChannels();
+  const { clock } = fake;
+  const { client, channel } = await fake.join();
+  const limits = {
+    clock,
+    maxEventBytes: 1_000,
+    keepAliveMs: 0,
+    resumeWindowMs: 1_000,
+    maxAheadBytes: 1_000,
+    maxAheadEvents: 100,
+  };
+  const backOff = { attempts: 1, initialDelayMs: 1, maxDelayMs: 1 };
+  const streams = new SessionStreams({
+    log: new MemoryEventLog(clock, relay.ROOMY_LOG),
+    limits,
+    clock,
+    backOff,
+    live: new LiveStreams(10),
+    session: "s",
+    tally: new StreamTally({ bytesOut: 0, events: 0, streams: 0 }, clock),
+  });
+  const attachment = streams.open({
+    body: (await client.listen()).body,
+    requestIds: [],
+    clientPolls: false,
+    listen: () => Promise.reject(new Error("it is not opened again")),
+    onSessionGone: () => {},
+  });
+  attachment.discard();
+  const [older, newer] = [client.ask(1), client.ask(2)];
+  channel.say(ASK);
+  const reader = sourceReader((await newer).body);
+  for (const id of [1, 2]) channel.say({ jsonrpc: "2.0", id, result: {} });
+  await reader.readAll();
+  assertEquals(messagesIn(reader)[0], ASK);
+  assertEquals((await older).kind, "json");
+  streams.close();
+});

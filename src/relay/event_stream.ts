@@ -228,6 +228,7 @@ export class EventStream {
     this.#attached = reader;
     this.#aheadBytes = 0;
     this.#keepAlive = keepAlive(clock, keepAliveMs, reader);
+    this.#body?.attend?.(true);
     this.#options.onAttended(this, true);
     this.#waiting.stir();
   }
@@ -249,6 +250,7 @@ export class EventStream {
     this.#detach();
     const { clock, resumeWindowMs } = this.#options.limits;
     this.#window = clock.after(resumeWindowMs, () => this.end());
+    this.#body?.attend?.(false);
     this.#options.onAttended(this, false);
     this.#waiting.stir();
   }
@@ -299,6 +301,7 @@ export class EventStream {
       body = beginning instanceof Promise ? await beginning : beginning;
       while (body !== undefined && !this.#over) {
         this.#body = body;
+        if (this.#attached === undefined) body.attend?.(false);
         if (this.#isRest) await this.#tellMissed();
         const ending: Ending = await this.#relay(body);
         body = this.#over ? undefined : await this.#next(ending);

@@ -25,6 +25,7 @@ export interface EventBodyOptions {
 export class EventBody implements FlowReader {
   readonly #body: AnswerBody;
   #over = false;
+  #attended = true;
 
   /** A stream on which nothing has come; `onOver` is called once when it is over. */
   constructor({ clock, streamIdleMs, flow }: EventBodyOptions, onOver: () => void) {
@@ -32,6 +33,7 @@ export class EventBody implements FlowReader {
       pause: () => flow.full(this),
       resume: () => flow.free(this),
       abort: () => {},
+      attend: (attended: boolean) => void (this.#attended = attended),
     };
     this.#body = new AnswerBody(control, { clock, idleMs: streamIdleMs, untilMs: Infinity });
     this.#body.whenOver(() => {
@@ -44,6 +46,11 @@ export class EventBody implements FlowReader {
   /** Whether nothing can be said on it any more. */
   get isOver(): boolean {
     return this.#over;
+  }
+
+  /** Whether a client reads it, as far as that is known, and it is not only kept for one that may come back. */
+  get isRead(): boolean {
+    return !this.#over && this.#attended;
   }
 
   /** The answer that it is the body of. */

@@ -77,6 +77,11 @@ export class Exchange {
     return this.#body === undefined ? !this.#headSettled : !this.#body.isOver;
   }
 
+  /** Whether somebody is there for what comes, and it is not only kept for a client that may come back. */
+  get isRead(): boolean {
+    return this.#body === undefined ? !this.#headSettled : this.#body.isRead;
+  }
+
   /** The text of the id of one of its requests. */
   idText(key: Key): string | undefined {
     return this.#options.asked.get(key);

@@ -90,6 +90,11 @@ export class RewrittenStream implements UpstreamBody {
   }
 
   /** See `UpstreamBody`. */
+  attend(attended: boolean): void {
+    this.#source.attend?.(attended);
+  }
+
+  /** See `UpstreamBody`. */
   tap(observe: (bytes: Uint8Array) => void): void {
     for (const bytes of this.#ready) observe(bytes);
     this.#observe = observe;

@@ -24,6 +24,8 @@ export interface BodyControl {
   resume(): void;
   /** Drops the connection; the body hears nothing more of it. */
   abort(): void;
+  /** See `UpstreamBody.attend`. */
+  attend?(attended: boolean): void;
 }
 
 /** The watch over silence in a body. */
@@ -91,6 +93,11 @@ export class AnswerBody implements UpstreamBody {
   whenOver(callback: (failure?: ProxyError) => void): void {
     if (this.#over) callback(this.#failure);
     else this.#whenOver.push(callback);
+  }
+
+  /** See `UpstreamBody`. */
+  attend(attended: boolean): void {
+    this.#control.attend?.(attended);
   }
 
   /** See `UpstreamBody`. */

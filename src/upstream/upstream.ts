@@ -53,6 +53,11 @@ export interface UpstreamBody extends AnswerSource {
   bytesWithin(maxBytes: number): Promise<Uint8Array<ArrayBuffer> | null>;
   /** Calls `observe` with each piece before the reader gets it. */
   tap(observe: (bytes: Uint8Array) => void): void;
+  /**
+   * Says whether a client is there for what is taken of it, or it is only kept for one that may come back; a
+   * client is, where nothing is said. Left out where that makes no difference.
+   */
+  attend?(attended: boolean): void;
   /** Ends the answer here: the reader sees a clean end, the upstream a closed request. */
   end(): void;
   /** The same as if the upstream had broken it off: the reader sees this failure behind what has come. */
