@@ -59,6 +59,40 @@ for (const keeps of [true, false]) {
   });
 }
 
+Deno.test("R89 a shared session is made anew once for a 404 to GET, and its members get 405", async () => {
+  await using upstream = withoutGet();
+  const config = { upstream: upstream.url, upstreamConfig: { sessions: "shared" } };
+  await withProxy(config, async (proxy) => {
+    const clients = [
+      await new SessionCaller(proxy).ready(),
+      await new SessionCaller(proxy).ready(),
+    ];
+    for (let times = 0; times < 2; times++) {
+      for (const client of clients) {
+        using refused = await eventClient.listen(proxy.origin, client.id);
+        assertEquals(refused.status, 405);
+        assertEquals((await client.ask("ping")).status, 200);
+      }
+    }
+    assertEquals(upstream.told().slice(0, 7), [
+      "initialize",
+      "notifications/initialized@inner-1",
+      "GET@inner-1",
+      "initialize",
+      "notifications/initialized@inner-2",
+      "GET@inner-2",
+      "ping@inner-2",
+    ]);
+    assertEquals(upstream.told().filter((one) => one === "initialize").length, 2);
+    // What is lost afterwards is found by what is posted, and GET has nothing made anew any more.
+    upstream.forget();
+    assertEquals((await clients[0]!.ask("ping")).status, 200);
+    using refused = await eventClient.listen(proxy.origin, clients[1]!.id);
+    assertEquals(refused.status, 405);
+    assertEquals(upstream.told().filter((one) => one === "initialize").length, 3);
+  });
+});
+
 Deno.test("R89 a client of HTTP+SSE keeps its stream and its session where GET is 404", async () => {
   await using upstream = withoutGet();
   await withProxy({ upstream: upstream.url }, async ({ origin }) => {

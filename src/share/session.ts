@@ -68,6 +68,8 @@ export class UpstreamSession {
   #opening: Promise<KeptAnswer | undefined> | undefined;
   #renewing: Promise<boolean> | undefined;
   #lost = false;
+  /** Whether GET was answered 404 where it cannot mean that the session is lost. */
+  #isWithoutStream = false;
 
   /** A session that is not open yet. */
   constructor(options: SessionOptions) {
@@ -128,13 +130,26 @@ export class UpstreamSession {
     return gone && await this.#renew(generation) ? emptyAnswer(clock, 202) : answer;
   }
 
-  /** Opens the stream on which the server speaks first. In a new session there is nothing to go on behind. */
-  listen(lastEventId: () => string | undefined): Promise<UpstreamAnswer> {
-    // By the time it is sent the session may be another one, of which no event has come.
-    return this.#recovering((sessionId) => {
+  /**
+   * Opens the stream on which the server speaks first. In a new session there is nothing to go on behind.
+   *
+   * A server without such a stream says 404 to GET where it has no such route, in place of 405 (2025-11-25
+   * basic/transports, "Listening for Messages from the Server"). The session is made anew for that once; from
+   * then on it is 405, and whether the session is lost is found out by what is posted (R89).
+   */
+  async listen(lastEventId: () => string | undefined): Promise<UpstreamAnswer> {
+    let sent = 0;
+    const answer = await this.#recovering(async (sessionId) => {
+      sent++;
+      // By the time it is sent the session may be another one, of which no event has come.
       const call = { ...this.#call(sessionId), lastEventId: lastEventId() ?? null };
-      return this.#options.upstream.listen(call);
+      const given = await this.#options.upstream.listen(call);
+      const isKnown = this.#isWithoutStream && isNotFound(given);
+      return isKnown ? this.#noStream(given) : given;
     });
+    if (sent < 2 || !isNotFound(answer)) return answer;
+    this.#isWithoutStream = true;
+    return this.#noStream(answer);
   }
 
   /** Goes on with a stream of this generation. */
@@ -179,6 +194,15 @@ export class UpstreamSession {
     if (this.#id === undefined) return;
     const answer = await this.#options.upstream.terminate(this.#call(this.#id));
     answer.body.discard();
+  }
+
+  /** As of a server that says by the book that it offers no such stream. */
+  #noStream(answer: UpstreamAnswer): UpstreamAnswer {
+    answer.body.discard();
+    const sentence = "This server says nothing by itself; there is no stream to listen to.";
+    const headers = { allow: "POST, DELETE" };
+    const error = new ProxyError("method_not_allowed", sentence, { headers });
+    return errorAnswer(this.#options.settings.clock, error);
   }
 
   #reading() {
@@ -282,6 +306,11 @@ export class UpstreamSession {
     await this.#options.restore();
     return true;
   }
+}
+
+/** Whether the server itself has said 404: one that is not used any more may offer what the next one does. */
+function isNotFound({ status, hasMoved }: UpstreamAnswer): boolean {
+  return status === 404 && hasMoved === undefined;
 }
 
 function streamLost(): ProxyError {
