@@ -18,6 +18,7 @@ import {
 } from "../rpc/mod.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import type { OpenChannel } from "./channel.ts";
+import type { ModernChannel } from "./modern_channel.ts";
 import { LATER, ModernChannels } from "./modern_channels.ts";
 import type { ChannelStats, ChannelUpstreamOptions } from "./options.ts";
 import { ChannelSession } from "./session.ts";
@@ -57,7 +58,7 @@ class Channels implements ChannelUpstream {
       ...options,
       open,
       drops: this.#drops,
-      hasRoom: () => this.#hasRoom,
+      makeRoom: () => this.#makeRoom(),
       follow: (work) => this.#follow(work),
     });
   }
@@ -130,8 +131,8 @@ class Channels implements ChannelUpstream {
   /** Opens a session with its `initialize`; one that the server refuses is none. */
   async #begin(call: UpstreamCall, body: RpcBody): Promise<UpstreamAnswer> {
     const { maxSessions } = this.#options.limits;
-    const gone = this.#hasRoom ? undefined : this.#evict();
-    if (!this.#hasRoom) {
+    const room = this.#makeRoom();
+    if (room === false) {
       const sentence = `The upstream server has ${maxSessions} sessions, which is the limit here.`;
       throw new ProxyError("upstream_saturated", sentence, LATER);
     }
@@ -144,7 +145,7 @@ class Channels implements ChannelUpstream {
     // From before it is open: it counts, and `close` finds it.
     this.#sessions.set(id, session);
     try {
-      await unlessAborted(this.#follow(this.#connect(session, call, gone)), call.signal);
+      await unlessAborted(this.#follow(this.#connect(session, call, room)), call.signal);
       const answer = await session.exchange(call, body, this.#options.limits.startMs);
       if (answer.kind === "sse" || session.isAccepted) return { ...answer, sessionId: id };
       this.#endInBackground(session);
@@ -161,32 +162,39 @@ class Channels implements ChannelUpstream {
     return this.#sessions.size + this.#modern.size < this.#options.limits.maxSessions;
   }
 
-  /** The longest idle session gives way; resolves when nothing of it is left. Undefined where none may go. */
+  /** Makes room for one more channel; what has to be waited for then, if anything, and false where there is none. */
+  #makeRoom(): Promise<void> | boolean {
+    return this.#hasRoom || (this.#evict() ?? false);
+  }
+
+  /** The longest idle channel gives way; resolves when nothing of it is left. Undefined where none may go. */
   #evict(): Promise<void> | undefined {
     const { limits: { sessionEvictIdleMs }, logger } = this.#options;
-    let [longest, idleMs]: [ChannelSession | undefined, number] = [undefined, -1];
-    for (const session of this.#sessions.values()) {
-      const itsMs = session.idleMs ?? -1;
-      if (itsMs > idleMs) [longest, idleMs] = [session, itsMs];
+    let [longest, idleMs]: [ChannelSession | ModernChannel | undefined, number] = [undefined, -1];
+    for (const one of [...this.#sessions.values(), ...this.#modern.channels]) {
+      const itsMs = one.idleMs ?? -1;
+      if (itsMs > idleMs) [longest, idleMs] = [one, itsMs];
     }
     if (longest === undefined || idleMs < sessionEvictIdleMs) return undefined;
-    logger.info("the longest idle session with an upstream server gives way to a new one", {
+    logger.info("the longest idle channel to an upstream server gives way to a new one", {
       idleMs,
     });
-    return this.#endInBackground(longest);
+    return longest instanceof ChannelSession
+      ? this.#endInBackground(longest)
+      : this.#modern.end(longest);
   }
 
   #isModern({ era, sessionId }: UpstreamCall): boolean {
     return this.#options.modern === true && era === "modern" && sessionId === undefined;
   }
 
-  /** Opens the channel of a session, when `gone` says that there is room for it. */
+  /** Opens the channel of a session, when `room` says that there is room for it. */
   async #connect(
     session: ChannelSession,
     { headers }: UpstreamCall,
-    gone: Promise<void> | undefined,
+    room: Promise<void> | boolean,
   ): Promise<void> {
-    await gone;
+    await room;
     session.use(await this.#open(session, headers));
     // It was closed meanwhile, and could not close what was not there yet.
     if (session.isOver) await session.close();

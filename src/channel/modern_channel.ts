@@ -86,14 +86,16 @@ export class ModernChannel implements ChannelEvents {
     return this.#failure !== undefined;
   }
 
-  /** For how long nothing was asked of it, in milliseconds; 0 while anything is. */
-  get idleMs(): number {
-    return this.inFlight > 0 ? 0 : this.#options.clock.monotonicMs() - this.#lastUsedMs;
+  /** For how long nothing was asked of it, in milliseconds; undefined while it opens, or anything is. */
+  get idleMs(): number | undefined {
+    const isBusy = this.#channel === undefined || this.inFlight > 0;
+    return isBusy ? undefined : this.#options.clock.monotonicMs() - this.#lastUsedMs;
   }
 
   /** Gives it its channel. */
   use(channel: Channel): void {
     this.#channel = channel;
+    this.#lastUsedMs = this.#options.clock.monotonicMs();
     if (this.#paused) channel.pause();
   }
 

@@ -23,8 +23,11 @@ export interface ModernChannelsOptions extends ChannelUpstreamOptions {
   readonly open: OpenChannel;
   /** What could not be delivered. */
   readonly drops: Drops;
-  /** Whether there may be one more channel. */
-  readonly hasRoom: () => boolean;
+  /**
+   * Makes room for one more channel; what has to be waited for then, if anything, and false where there is no
+   * room.
+   */
+  readonly makeRoom: () => Promise<void> | boolean;
   /** Follows work until it is over, so that nothing is left behind. */
   readonly follow: <T>(work: Promise<T>) => Promise<T>;
 }
@@ -78,7 +81,20 @@ export class ModernChannels {
   /** Closes all of them, in the background. */
   close(): void {
     this.#sweep?.cancel();
-    for (const { channel } of [...this.#places.values()]) this.#end(channel);
+    for (const { channel } of [...this.#places.values()]) this.end(channel);
+  }
+
+  /** All of them. */
+  get channels(): Iterable<ModernChannel> {
+    return this.#places.values().map(({ channel }) => channel);
+  }
+
+  /** Ends one; resolves when nothing of it is left. Never rejects. */
+  end(channel: ModernChannel): Promise<void> {
+    const { follow, logger } = this.#options;
+    return follow(channel.close()).catch((error) => {
+      logger.error("a channel to an upstream server did not close", { error });
+    });
   }
 
   async #ready({ principal, headers, signal }: UpstreamCall): Promise<ModernChannel> {
@@ -94,8 +110,9 @@ export class ModernChannels {
   }
 
   #begin(principal: string, headers: UpstreamCall["headers"]): Place {
-    const { follow, hasRoom, limits } = this.#options;
-    if (!hasRoom()) {
+    const { follow, makeRoom, limits } = this.#options;
+    const room = makeRoom();
+    if (room === false) {
       const sentence =
         `The upstream server runs for ${limits.maxSessions} callers, which is the limit here.`;
       throw new ProxyError("upstream_saturated", sentence, LATER);
@@ -106,7 +123,7 @@ export class ModernChannels {
     const channel = new ModernChannel({
       ...this.#options,
       onOver: forget,
-      onUseless: (useless) => this.#end(useless),
+      onUseless: (useless) => void this.end(useless),
     });
     const { promise: opened, resolve, reject } = Promise.withResolvers<void>();
     // Whoever waits hears of it; who has left meanwhile need not.
@@ -114,7 +131,7 @@ export class ModernChannels {
     // From before it is open: it counts, and `close` finds it.
     const place = { channel, opened };
     this.#places.set(principal, place);
-    follow(this.#open(channel, headers)).then(resolve, (error) => {
+    follow(this.#open(channel, headers, room)).then(resolve, (error) => {
       forget(channel);
       reject(error);
     });
@@ -122,17 +139,16 @@ export class ModernChannels {
     return place;
   }
 
-  async #open(channel: ModernChannel, headers: UpstreamCall["headers"]): Promise<void> {
+  /** Opens a channel, when `room` says that there is room for it. */
+  async #open(
+    channel: ModernChannel,
+    headers: UpstreamCall["headers"],
+    room: Promise<void> | boolean,
+  ): Promise<void> {
+    await room;
     channel.use(await this.#options.open(channel, headers));
     // It was closed meanwhile, and could not close what was not there yet.
     if (channel.isOver) await channel.close();
-  }
-
-  #end(channel: ModernChannel): void {
-    const { follow, logger } = this.#options;
-    follow(channel.close()).catch((error) => {
-      logger.error("a channel to an upstream server did not close", { error });
-    });
   }
 
   /** One timer looks at all of them. */
@@ -141,7 +157,7 @@ export class ModernChannels {
     this.#sweep ??= clock.after(sessionIdleMs, () => {
       this.#sweep = undefined;
       for (const { channel } of [...this.#places.values()]) {
-        if (channel.idleMs >= sessionIdleMs) this.#end(channel);
+        if ((channel.idleMs ?? 0) >= sessionIdleMs) this.end(channel);
       }
       if (this.#places.size > 0) this.#watchIdle();
     });

@@ -53,8 +53,8 @@ export class Modern {
     return { answer, abort };
   }
 
-  async listen(id: number | string): Promise<Asking> {
-    return await this.ask(id, { method: "subscriptions/listen" });
+  async listen(id: number | string, principal = "p"): Promise<Asking> {
+    return await this.ask(id, { method: "subscriptions/listen", principal });
   }
 
   call(more: Partial<UpstreamCall> = {}): UpstreamCall {
