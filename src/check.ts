@@ -5,7 +5,7 @@
  * @module
  */
 
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { certificateProblems } from "./certificates.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, ConfigError, type ConfigProblem } from "./config/mod.ts";
@@ -18,7 +18,7 @@ import { nullLogger } from "./telemetry/mod.ts";
 const LOADING_MS = 30_000;
 
 /**
- * Looks at the interceptors, certificates and secrets of a config. The modules of interceptors are run for that,
+ * Looks at the interceptors, certificates, secrets, files and folders of a config. The modules of interceptors are run for that,
  * as they would be at the start, and closed. What a process may do (`--allow-run`, `--allow-write`) is not judged:
  * it may be another for the process that serves.
  *
@@ -27,6 +27,7 @@ const LOADING_MS = 30_000;
 export async function checkNamed(config: Config, clock: Clock = systemClock): Promise<void> {
   const problems = [
     ...secretProblems(config),
+    ...placeProblems(config),
     ...await interceptorProblems(config, clock),
     ...certificateProblems(config),
   ];
@@ -41,6 +42,37 @@ function secretProblems(config: Config): readonly ConfigProblem[] {
     if (error instanceof ConfigError) return error.problems;
     throw error;
   }
+}
+
+/** Folders and files that could not be made where they are wanted, or are of the other kind. */
+function placeProblems({ dataDir, record, sessions, eventLog }: Config): ConfigProblem[] {
+  const folders = [["dataDir", dataDir], ["record.dir", record?.dir]] as const;
+  const files = [["sessions.path", sessions], ["eventLog.path", eventLog]] as const;
+  return [
+    ...folders.flatMap(([path, folder]) => folder === undefined ? [] : folderProblem(path, folder)),
+    ...files.flatMap(([path, { store, path: file }]) =>
+      store !== "sqlite" || file === undefined ? [] : fileProblem(path, file, dataDir)
+    ),
+  ];
+}
+
+/** A folder is made with all that it is in, so that something has to be in its way. */
+function folderProblem(path: string, folder: string): ConfigProblem[] {
+  let place = resolve(folder);
+  while (statOf(place) === undefined && dirname(place) !== place) place = dirname(place);
+  if (statOf(place)?.isDirectory !== false) return [];
+  const found = `${folder}, where ${place} is a file`;
+  return [{ path, found, wanted: "a folder, or a place where one can be made" }];
+}
+
+function fileProblem(path: string, file: string, dataDir: string | undefined): ConfigProblem[] {
+  const wanted = "a file that this proxy alone uses and may write, in a folder that is there";
+  const folder = dirname(resolve(file));
+  if (statOf(file)?.isDirectory) return [{ path, found: `${file}, which is a folder`, wanted }];
+  // The proxy makes this one.
+  if (dataDir !== undefined && folder === resolve(dataDir)) return [];
+  if (statOf(folder)?.isDirectory) return [];
+  return [{ path, found: `${file}, and no folder ${folder}`, wanted }];
 }
 
 async function interceptorProblems(config: Config, clock: Clock): Promise<ConfigProblem[]> {

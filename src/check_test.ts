@@ -66,8 +66,14 @@ function faulty(folder: string): { settings: unknown; wanted: [string, RegExp][]
     { caFile: folder },
   ];
   const settings = {
-    dataDir: inFolder("data"),
-    sessions: { keys: ["changeme-changeme-changeme-changeme"] },
+    dataDir: inFolder("text.pem/data"),
+    record: { dir: inFolder("recordings/here") },
+    eventLog: { store: "sqlite", path: inFolder("no/events.db") },
+    sessions: {
+      store: "sqlite",
+      path: folder,
+      keys: ["changeme-changeme-changeme-changeme"],
+    },
     interceptors: modules("good.ts", "syntax.ts"),
     routes: [
       { path: "/a", upstream: upstream(), interceptors: modules("closes.ts", "silent.ts") },
@@ -87,6 +93,9 @@ function faulty(folder: string): { settings: unknown; wanted: [string, RegExp][]
     settings,
     wanted: [
       ["sessions.keys", /wanted secrets such as/],
+      ["dataDir", /text\.pem\/data, where .*\/text\.pem is a file, wanted a folder/],
+      ["sessions.path", /, which is a folder, wanted a file/],
+      ["eventLog.path", /no\/events\.db, and no folder .*\/no, wanted/],
       ["interceptors[1]", /syntax\.ts cannot be imported/],
       ["routes[0].interceptors[1]", /silent\.ts exports failed: a TypeError without a message\./],
       ["routes[1].interceptors[0]", /nothing\.ts exports failed: undefined was thrown\./],
@@ -140,18 +149,27 @@ Deno.test("check-config says that a config is sound whose certificates and inter
       { caFile: pem("ca.pem"), certFile: pem("client.pem"), keyFile: pem("client.key") },
       { certFile: both, keyFile: both },
     ];
+    // None of them is there yet.
+    const places = {
+      dataDir: `${folder}/data`,
+      record: { dir: `${folder}/a/b` },
+      sessions: { store: "sqlite" },
+      eventLog: { store: "sqlite", path: `${folder}/data/events.db` },
+    };
     const routes = tls.map((one, at) => ({
       path: `/tls${at}`,
       upstream: upstream({ tls: one }),
       interceptors: modules("good.ts"),
     }));
-    await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify({ routes }));
+    await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify({ ...places, routes }));
     const { code, out, err } = await spawn(
       ["check-config", "--config", `${folder}/config.json`],
       "-A",
     )
       .end();
     assertEquals([code, out, err], [0, ["The config is sound: 2 route(s)."], ""]);
+    const made = [...Deno.readDirSync(folder)].filter(({ isDirectory }) => isDirectory);
+    assertEquals(made, []);
   });
 });
 
