@@ -60,3 +60,19 @@ Deno.test("where events were changed on their way the place is that of what was 
   dropped.take(events(result(1)), [], 0);
   assertEquals([dropped.complete, dropped.lost(0, 2, [])], [true, []]);
 });
+
+// 2025-06-18 basic/utilities/cancellation, "Behavior Requirements".
+Deno.test("cancel() has a request waited for no longer, until it is undone; its answer passes all the same", () => {
+  const answers = new Answers(["1", '"1"', "3"], undefined);
+  answers.cancel(7);
+  const undo = answers.cancel(1);
+  assertEquals([answers.complete, answers.mark.pending], [false, ['"1"', "3"]]);
+  undo();
+  assertEquals(answers.mark.pending, ["1", '"1"', "3"]);
+  answers.cancel("1");
+  const came = events(result("1"), result(3));
+  answers.take(came, came, 0);
+  assertEquals([answers.complete, answers.lost(0, 2, [])], [false, ['"1"', "3"]]);
+  answers.cancel(1);
+  assertEquals([answers.complete, answers.takeAll(2)], [true, []]);
+});

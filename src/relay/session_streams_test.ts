@@ -188,6 +188,25 @@ Deno.test("close() ends all streams on both sides, and those that are opened lat
   assertEquals(log.size.streams, 0);
 });
 
+// 2025-06-18 basic/utilities/cancellation, "Behavior Requirements".
+Deno.test("cancel() has a request told of no failure, nor of the end of its session; others are", async () => {
+  for (const closes of [false, true]) {
+    const { session, open } = setUp();
+    const [batch, other] = [open(session, ["1", "2"]), open(session, ["3"])];
+    session.cancel(1);
+    session.cancel(3)();
+    if (closes) session.close();
+    else for (const { upstream } of [batch, other]) upstream.body.finish();
+    const told: unknown[] = [];
+    for (const { reader } of [batch, other]) {
+      await reader.readAll();
+      told.push(reader.events.slice(1).map(({ data }) => JSON.parse(data!).id));
+    }
+    assertEquals(told, [[2], [3]]);
+    session.close();
+  }
+});
+
 Deno.test("resume() takes a stream over that is being read: one client reads, the other sees its end", async () => {
   const { session, open } = setUp();
   const { upstream, reader } = open();
