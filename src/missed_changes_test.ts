@@ -157,6 +157,29 @@ Deno.test("R80 a stream that takes the place of one which is gone says what may 
   });
 });
 
+Deno.test("R80 a client that comes back and finds events gone is told what may have changed", async () => {
+  await using upstream = speakingUpstream({ capabilities });
+  const config = { eventLog: { maxStreamEvents: 2 } };
+  await withProxy(reconnecting(upstream.url, { config }), async (proxy) => {
+    const client = await new SessionCaller(proxy).ready();
+    await client.ask("resources/subscribe", { uri: "demo://a" });
+    const stream = await listen(proxy.origin, client.id);
+    const speaker = await upstream.speaker(0);
+    const primed = await stream.next();
+    if (primed === null || primed === "cut") throw new Error("the stream ended");
+    for (let step = 1; step <= 5; step++) {
+      await speaker.say(event(null, progress(step)));
+      assertEquals(await nextData(stream), progress(step));
+    }
+    // It did not get what it was given last.
+    stream[Symbol.dispose]();
+    using again = await listen(proxy.origin, client.id, primed.id);
+    const next = () => nextData(again);
+    assertEquals(await told(next, 5), [...MISSED, ...[4, 5].map((n) => JSON.parse(progress(n)))]);
+    await assertNext(next, speaker, 6);
+  });
+});
+
 Deno.test("a client of HTTP+SSE is told as well, and for it the proxy goes on behind an event id too", async () => {
   await using upstream = speakingUpstream({ capabilities });
   await withProxy(reconnecting(upstream.url), async ({ origin }) => {

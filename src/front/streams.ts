@@ -246,13 +246,14 @@ export class Streams {
   ): Pick<NewStream, "listen" | "missed" | "onSessionGone" | "backOff" | "onOver"> {
     const generation = stream.generation ?? session.record.generation;
     const begun: Begun = { generation, staleIds: undefined, isBehindGap: false };
+    const speaksFirst = stream.requestIds.length === 0;
     const { backOff, use } = this.#options;
     return {
       backOff,
-      onOver: stream.requestIds.length > 0 ? use?.hold() : use?.holdInterceptors(),
+      onOver: speaksFirst ? use?.holdInterceptors() : use?.hold(),
       listen: (lastEventId, attended, ids) =>
         this.#listen(session, { ...stream, begun, attended, ids }, lastEventId),
-      missed: () => begun.isBehindGap ? missedEvents(session) : [],
+      missed: (gone) => speaksFirst && (gone || begun.isBehindGap) ? missedEvents(session) : [],
       onSessionGone: () => this.#sessionGone(session),
     };
   }

@@ -275,6 +275,7 @@ export class EventStream {
         newest: () => this.#seq,
         keeper: this.#keeper,
         lost: (after, upTo, held) => this.#answers.lost(after, upTo, held),
+        missed: () => this.#options.missed?.(true) ?? [],
         room: () => this.#until(() => !attachment.full || !isCurrent()),
         done: () => this.#caughtUp(),
       });
@@ -323,7 +324,7 @@ export class EventStream {
   /** What may have changed behind a gap, unless the client has still to take what was told behind another one. */
   async #tellMissed(): Promise<void> {
     const { missed, inspect } = this.#options;
-    const events = missed?.() ?? [];
+    const events = missed?.(false) ?? [];
     if (events.length === 0 || this.#taken < this.#toldMissed) return;
     this.#toldMissed = this.#seq + 1;
     // It did not come from upstream: whether that goes on without a break is not told by it.

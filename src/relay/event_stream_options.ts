@@ -35,10 +35,10 @@ export interface EventStreamOptions extends StreamEntry {
   /** Opens the upstream stream again. */
   readonly reconnect: Reconnect;
   /**
-   * What the client has to be told once the upstream stream was opened again, since nobody knows what was said
-   * meanwhile; left out where nothing is.
+   * What the client has to be told once the upstream stream was opened again, where nobody knows what was said
+   * meanwhile, and in any case where events are `gone`; left out where nothing is.
    */
-  readonly missed?: (() => readonly SseEvent[]) | undefined;
+  readonly missed?: ((gone: boolean) => readonly SseEvent[]) | undefined;
   /** Counts what clients take; left out where nobody asks. */
   readonly traffic?: StreamTraffic | undefined;
   /** Told once where whoever waits for an answer gets an error in its place; left out where nobody asks. */

@@ -27,10 +27,18 @@ export function subscriptionOver(idText: string): Bytes {
   return encodeEvent({ event: "message", data });
 }
 
-/** A comment where events are missing (R80), and an error for each request whose answer is among them (R58). */
-export function gapNotice(after: number, upTo: number, lost: readonly string[]): Bytes {
+/**
+ * A comment where events are missing (R80), an error for each request whose answer is among them (R58), and
+ * what may have changed.
+ */
+export function gapNotice(
+  after: number,
+  upTo: number,
+  lost: readonly string[],
+  missed: readonly Outgoing[] = [],
+): Bytes {
   const text = ` gap: of the events ${after + 1} to ${upTo} some are no longer held`;
-  return encodeEvents([{ comments: [text] }, ...errorsFor(lost, notKept())]);
+  return encodeEvents([{ comments: [text] }, ...errorsFor(lost, notKept()), ...missed]);
 }
 
 /** A comment ahead of a stream that takes the place of one which is gone (R80). */

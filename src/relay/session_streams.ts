@@ -70,7 +70,7 @@ export interface NewStream {
     ids: number,
   ) => Promise<UpstreamAnswer>;
   /** See `EventStreamOptions`. */
-  readonly missed?: (() => readonly SseEvent[]) | undefined;
+  readonly missed?: ((gone: boolean) => readonly SseEvent[]) | undefined;
   /** Told when the upstream does not know the session any more. */
   readonly onSessionGone: () => void;
   /** Told once where whoever waits for an answer gets an error in its place. */
