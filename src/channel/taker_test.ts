@@ -132,7 +132,7 @@ Deno.test("R57 a GET stream that the relay keeps without its client takes nothin
     maxAheadBytes: 1_000,
     maxAheadEvents: 100,
   };
-  const backOff = { attempts: 1, initialDelayMs: 1, maxDelayMs: 1 };
+  const backOff = { attempts: 1, initialDelayMs: 1, maxDelayMs: 1, maxSilentMs: 60_000 };
   const streams = new SessionStreams({
     log: new MemoryEventLog(clock, relay.ROOMY_LOG),
     limits,
