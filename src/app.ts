@@ -75,7 +75,15 @@ export function createApp(options: AppOptions): App {
   const { config, clock = systemClock, logger = nullLogger, httpClient, metrics } = options;
   const stores = options.stores ?? memoryStores(config, { clock, logger });
   const clientConnections = options.clientConnections ?? (() => null);
-  const parts = createParts({ config, clock, logger, httpClient, stores, clientConnections });
+  const parts = createParts({
+    config,
+    clock,
+    logger,
+    meter: metrics,
+    httpClient,
+    stores,
+    clientConnections,
+  });
   const { drain } = parts;
   const generations = new Generations(parts, config, options.pipelines ?? new Map());
   const current = () => generations.current;

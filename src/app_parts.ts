@@ -15,7 +15,7 @@ import { PeerCalls } from "./peers/mod.ts";
 import { Instances, LiveStreams, type RelayLimits } from "./relay/mod.ts";
 import { SessionTable } from "./session/mod.ts";
 import type { Stores } from "./stores.ts";
-import type { Logger } from "./telemetry/mod.ts";
+import type { Logger, RequestMeter } from "./telemetry/mod.ts";
 import type { HttpClientFactory } from "./upstream/mod.ts";
 
 /** What the parts are made with. */
@@ -26,6 +26,8 @@ export interface PartsOptions {
   readonly clock: Clock;
   /** Where log lines go. */
   readonly logger: Logger;
+  /** Where requests are counted; left out where nobody can ask. */
+  readonly meter?: RequestMeter | undefined;
   /** Makes the connections to upstreams; the proxy's own where it is left out. */
   readonly httpClient?: HttpClientFactory | undefined;
   /** The stores, which are closed with the parts. */
@@ -92,6 +94,7 @@ export function createParts(options: PartsOptions): Parts {
   return {
     clock,
     logger,
+    meter: options.meter,
     httpClient: options.httpClient,
     stores,
     timers,

@@ -208,6 +208,7 @@ function wireRoute(
     exchanges,
     recovery,
     logger: parts.logger,
+    meter: parts.meter,
     interceptors,
     limits: { ...limits, maxDepth: limits.maxJsonDepth },
     use,

@@ -22,15 +22,14 @@ import {
   type Exchanges,
   type Front,
   type FrontUse,
-  logFailure,
   preflight,
   refusal,
   type RequestFacts,
   targetPath,
+  tellFailure,
   withCors,
 } from "./front/mod.ts";
-import type { RequestMeter } from "./metrics/mod.ts";
-import type { Logger } from "./telemetry/mod.ts";
+import type { Logger, RequestMeter } from "./telemetry/mod.ts";
 
 /** What answers under one path. */
 export interface Route {
@@ -94,8 +93,7 @@ export function createHandler(options: HandlerOptions): Handler {
     } catch (thrown) {
       const error = toProxyError(thrown);
       const { route, principal, rpc, sent: { target } } = story;
-      logFailure(logger, error, { route, principal, rpc, target });
-      meter?.failed({ route, kind: error.kind, source: error.source });
+      tellFailure(options, error, { route, principal, rpc, target });
       found = refusal(error);
     } finally {
       exchanges.answered();

@@ -11,8 +11,10 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import {
   admin,
   eventClient,
+  eventServer,
   postText,
   sessionUpstream,
+  streams,
   type TestProxy,
   withProxy,
 } from "./testing/mod.ts";
@@ -81,6 +83,22 @@ Deno.test("/metrics counts the proxy's own errors by kind, also of requests that
       '{route="/mcp",kind="session_not_found",source="client"}': 1,
       '{route="",kind="route_not_found",source="client"}': 1,
     });
+  });
+});
+
+Deno.test("R58 /metrics counts an answer that fails behind its head as an error, beside its status of 200", async () => {
+  await using upstream = eventServer();
+  await withProxy(streams.reconnecting(upstream.url, { config }), async (proxy) => {
+    using stream = await eventClient.begin(proxy.origin, streams.modernCall());
+    const server = await upstream.stream(0);
+    await server.end();
+    assertStringIncludes((await stream.rest())[0]!.data!, "-31502");
+    const text = await scraped(proxy);
+    assertEquals(valuesOf(text, "switchyard_errors_total"), {
+      '{route="/mcp",kind="upstream_closed",source="upstream"}': 1,
+    });
+    const labels = '{route="/mcp",http="POST",era="modern",rpc="tools/call",status="200"}';
+    assertEquals(valuesOf(text, "switchyard_requests_total")[labels], 1);
   });
 });
 

@@ -9,16 +9,16 @@ import type { LimitsConfig } from "../config/mod.ts";
 import type { ClientAnswer, ClientRequest, Deliver } from "../http/mod.ts";
 import type { JsonLimits } from "../json/mod.ts";
 import type { SessionTable } from "../session/mod.ts";
-import type { Logger } from "../telemetry/mod.ts";
 import type { SentTo, Upstream } from "../upstream/mod.ts";
 import type { Exchanges } from "./exchanges.ts";
+import type { FailureSinks } from "./failures.ts";
 import type { InterceptorsOptions } from "./interceptors.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Streams } from "./streams.ts";
 import type { FrontUse } from "./use.ts";
 
 /** What the front of one route works with. */
-export interface FrontOptions {
+export interface FrontOptions extends FailureSinks {
   /** The route's name. */
   readonly route: string;
   /** The server behind the route. */
@@ -33,8 +33,6 @@ export interface FrontOptions {
   readonly streams: Streams;
   /** Makes sessions anew that the upstream has lost. */
   readonly recovery: Recovery;
-  /** Where failures are told of answers that have begun. */
-  readonly logger: Logger;
   /** What looks at messages; left out where nothing does. */
   readonly interceptors?: InterceptorsOptions | undefined;
   /** What clients may use. */

@@ -19,7 +19,7 @@ export {
 } from "./http_sse.ts";
 export type { SseRouteOptions } from "./sse_session.ts";
 export { Recovery, type RecoveryOptions } from "./recovery.ts";
-export { logFailure } from "./failed_answer.ts";
+export { type FailureFacts, type FailureSinks, tellFailure } from "./failures.ts";
 export { refusal } from "./refusal.ts";
 export type { Front, FrontOptions, RequestFacts } from "./front.ts";
 export { streamableHttpFront } from "./streamable_http.ts";

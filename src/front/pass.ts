@@ -12,7 +12,7 @@ import type { Session } from "../session/mod.ts";
 import type { UpstreamAnswer, UpstreamBody, UpstreamCall, WholeAnswer } from "../upstream/mod.ts";
 import { toAnswer } from "./answer.ts";
 import type { Followed } from "./exchanges.ts";
-import { failedAnswer } from "./failed_answer.ts";
+import { failedAnswer } from "./failures.ts";
 import type { FrontOptions } from "./front.ts";
 import { RequestInterceptors } from "./interceptors.ts";
 import { callOf, type Passage } from "./passage.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { errorBody, ProxyError } from "../errors.ts";
+import { errorBody, ProxyError, toProxyError } from "../errors.ts";
 import { type CancelSignal, detached } from "../http/mod.ts";
 import { type Message, methodForLog, parseBody } from "../json/mod.ts";
 import { Pending, Reconnect } from "../relay/mod.ts";
@@ -13,6 +13,7 @@ import { MAX_UPSTREAM_ID_BYTES } from "../session/mod.ts";
 import type { SseEvent } from "../sse/mod.ts";
 import type { SentTo, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
 import { answeredHere, RequestInterceptors } from "./interceptors.ts";
+import { tellFailure, toldName } from "./failures.ts";
 import { keptInitialize } from "./kept_initialize.ts";
 import { missedEvents } from "./missed.ts";
 import { requestedMethod } from "./passage.ts";
@@ -20,7 +21,7 @@ import { forNobody, Recovery } from "./recovery.ts";
 import { letGo } from "./renewal.ts";
 import { learn, learnInitialized } from "./session_facts.ts";
 import { EventRelay, relayJson, type RelayTarget } from "./sse_relay.ts";
-import { logFailure, type SseSession, type UnderWay } from "./sse_session.ts";
+import type { SseSession, UnderWay } from "./sse_session.ts";
 
 const CANCELLED = "notifications/cancelled";
 
@@ -200,8 +201,13 @@ export class SseExchange {
     const { route, principal, stream } = this.#client;
     const { idText, kind } = this.#one.message;
     if (this.#isForNobody) return;
-    const facts = { rpc: methodForLog(this.#one.message.method), ...this.#sent };
-    const error = logFailure(route, principal, thrown, facts);
+    const error = toProxyError(thrown);
+    tellFailure(route, error, {
+      route: route.route,
+      principal: toldName(principal),
+      rpc: methodForLog(this.#one.message.method),
+      ...this.#sent,
+    });
     if (kind !== "request" || idText === undefined) return;
     await stream.room();
     if (this.#isForNobody) return;
@@ -318,7 +324,9 @@ function listen(client: SseSession, { headers, message }: UnderWay): void {
   };
   let hasNone = false;
   follow().catch((error) => {
-    if (!client.over && !hasNone) logFailure(route, client.principal, error);
+    if (client.over || hasNone) return;
+    const principal = toldName(client.principal);
+    tellFailure(route, toProxyError(error), { route: route.route, principal });
   });
 }
 

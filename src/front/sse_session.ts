@@ -8,15 +8,15 @@
 import type { Principal } from "../auth/mod.ts";
 import type { Clock } from "../clock.ts";
 import type { LimitsConfig } from "../config/mod.ts";
-import { errorBody, ProxyError, toProxyError } from "../errors.ts";
+import { errorBody, ProxyError } from "../errors.ts";
 import type { FieldReader } from "../http/mod.ts";
 import type { JsonLimits, Message } from "../json/mod.ts";
 import type { BackOff } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
-import type { LogFields, Logger } from "../telemetry/mod.ts";
 import type { Upstream, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
 import type { AbandonedSessions } from "./abandoned.ts";
 import type { Followed } from "./exchanges.ts";
+import type { FailureSinks } from "./failures.ts";
 import type { InterceptorsOptions } from "./interceptors.ts";
 import type { Recovery } from "./recovery.ts";
 import { Turns } from "./sse_relay.ts";
@@ -27,7 +27,7 @@ import { withRevision } from "./sse_fields.ts";
 import type { FrontUse } from "./use.ts";
 
 /** What all clients of one route have in common. */
-export interface SseRouteOptions {
+export interface SseRouteOptions extends FailureSinks {
   /** The route's name, for the log. */
   readonly route: string;
   /** The server behind the route. */
@@ -44,8 +44,6 @@ export interface SseRouteOptions {
   readonly interceptors?: InterceptorsOptions | undefined;
   /** How streams of the upstream that broke off are taken up again. */
   readonly backOff: BackOff;
-  /** Where failures are told that no client hears of. */
-  readonly logger: Logger;
   /** Time; one whose timers are shared. */
   readonly clock: Clock;
   /** What clients may use. */
@@ -367,26 +365,4 @@ function cancellation(idText: string): Uint8Array {
 function endedText({ message: { idText } }: UnderWay): string {
   const error = new ProxyError("session_not_found", "The session has ended; start a new one.");
   return errorBody(error.withId(idText));
-}
-
-/** Tells the log of a failure, as far as it is one of interest. */
-export function logFailure(
-  { logger, route }: SseRouteOptions,
-  principal: Principal,
-  thrown: unknown,
-  facts: LogFields = {},
-): ProxyError {
-  const error = toProxyError(thrown);
-  const fields = {
-    route,
-    principal: principal.name,
-    ...facts,
-    kind: error.kind,
-    source: error.source,
-    error,
-  };
-  if (error.source === "proxy") logger.error("request failed", fields);
-  else if (error.source === "upstream") logger.warn("request failed", fields);
-  else logger.debug("request refused", fields);
-  return error;
 }

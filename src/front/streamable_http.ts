@@ -13,7 +13,7 @@ import { type ClientAnswer, Fields } from "../http/mod.ts";
 import type { Attachment } from "../relay/mod.ts";
 import type { Session } from "../session/mod.ts";
 import { EVENT_STREAM, streamFields } from "../sse/mod.ts";
-import { failedAnswer } from "./failed_answer.ts";
+import { failedAnswer } from "./failures.ts";
 import type { Front, FrontOptions, RequestFacts } from "./front.ts";
 import { requireAcceptStream } from "./media.ts";
 import { interceptorsFor, pass } from "./pass.ts";

@@ -5,43 +5,10 @@
  */
 
 import { httpLabel, OTHER, rpcLabel } from "./labels.ts";
+import type { AnsweredRequest, FailedRequest, RequestMeter } from "../telemetry/mod.ts";
 import { Series } from "./series.ts";
 import { CONTENT_TYPE, exposition, type Family, type Sample } from "./text.ts";
 import { type ProcessTold, toldFamilies } from "./told.ts";
-
-/** A request whose answer has begun. */
-export interface AnsweredRequest {
-  /** Name of its route; undefined where it came to none. */
-  readonly route: string | undefined;
-  /** Its HTTP method, as the client wrote it. */
-  readonly http: string;
-  /** `session` or `modern`; undefined where that was not looked at. */
-  readonly era: string | undefined;
-  /** Its JSON-RPC method, `batch` or `response`; undefined where it has no message. */
-  readonly rpc: string | undefined;
-  /** HTTP status of its answer. */
-  readonly status: number;
-  /** From its head to the head of its answer, in seconds. */
-  readonly seconds: number;
-}
-
-/** A request that the proxy answers with an error of its own. */
-export interface FailedRequest {
-  /** Name of its route; undefined where it came to none. */
-  readonly route: string | undefined;
-  /** What happened, as in the log. */
-  readonly kind: string;
-  /** At whose door it is laid: `client`, `proxy` or `upstream`. */
-  readonly source: string;
-}
-
-/** What is told of each request. */
-export interface RequestMeter {
-  /** The head of its answer is there. */
-  answered(request: AnsweredRequest): void;
-  /** Its answer is an error of the proxy's own; `answered` is told as well. */
-  failed(request: FailedRequest): void;
-}
 
 /** A page for whoever gathers figures. */
 export interface MetricsPage {
@@ -150,7 +117,7 @@ export class Metrics implements RequestMeter {
       {
         name: "switchyard_errors_total",
         kind: "counter",
-        help: "Requests that the proxy answered with an error of its own, by kind.",
+        help: "Requests that failed at the proxy, ahead of the head of their answer or behind it.",
         samples: valuesOf(this.#errors),
       },
     ];

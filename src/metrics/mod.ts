@@ -4,17 +4,10 @@
  * Labels are names of the config, and words of the protocol and of the proxy itself: nothing that a client or a
  * server says becomes one, so that their number is bounded and nothing private is told (R96).
  *
- * May import types of `admin` and `balance`.
+ * May import types of `admin`, `balance` and `telemetry`.
  *
  * @module
  */
 
-export {
-  type AnsweredRequest,
-  type FailedRequest,
-  MAX_SERIES,
-  Metrics,
-  type MetricsPage,
-  type RequestMeter,
-} from "./metrics.ts";
+export { MAX_SERIES, Metrics, type MetricsPage } from "./metrics.ts";
 export type { ProcessTold } from "./told.ts";

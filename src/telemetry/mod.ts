@@ -1,5 +1,5 @@
 /**
- * What the proxy says about itself: structured log lines.
+ * What the proxy says about itself: structured log lines, and what is counted.
  *
  * Imports nothing of `src` but `clock.ts`.
  *
@@ -16,3 +16,4 @@ export {
 } from "./log.ts";
 export { LOG_LEVELS, type LoggerOptions, nullLogger } from "./log.ts";
 export { type LineSink, stderrSink } from "./sink.ts";
+export type { AnsweredRequest, FailedRequest, RequestMeter } from "./meter.ts";

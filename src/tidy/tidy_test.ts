@@ -82,7 +82,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   intercept: ["clock.ts", "errors.ts", "http", "json", "telemetry"],
   json: ["errors.ts"],
   listener: ["clock.ts", "deadlines.ts", "errors.ts", "http", "http1"],
-  metrics: ["admin", "balance"],
+  metrics: ["admin", "balance", "telemetry"],
   peers: ["clock.ts", "errors.ts", "http", "upstream"],
   record: [
     "clock.ts",
@@ -173,7 +173,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "interceptors.ts",
     "route_servers.ts",
   ],
-  "handler.ts": ["auth", "clock.ts", "errors.ts", "front", "http", "metrics", "telemetry"],
+  "handler.ts": ["auth", "clock.ts", "errors.ts", "front", "http", "telemetry"],
   "holds.ts": [],
   "interceptors.ts": ["clock.ts", "config", "intercept", "telemetry"],
   "reload.ts": ["app.ts", "clock.ts", "config", "interceptors.ts", "telemetry"],
