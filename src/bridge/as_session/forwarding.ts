@@ -201,7 +201,8 @@ export class Forwarding {
     const goneMs = nowMs - polling.sinceMs;
     if (goneMs >= pollingMs) throw tooLong(pollingMs);
     const random = clock.randomBytes(1)[0]! / 256;
-    const leastMs = POLLING.initialDelayMs * 2 ** polling.rounds / 2;
+    const { initialDelayMs, maxDelayMs } = POLLING;
+    const leastMs = Math.min(initialDelayMs * 2 ** polling.rounds / 2, maxDelayMs);
     const delayMs = delayBefore(polling.rounds, leastMs, random, POLLING);
     polling.rounds++;
     const silentMs = Math.min(SILENT_MS, firstMessageMs * SILENT_SHARE);
