@@ -4,7 +4,7 @@ import { Cleanup } from "./cleanup.ts";
 import { type DrippedSummary, measureDripped, summariseDripped } from "./dripped.ts";
 import type { Target } from "./mcp_client.ts";
 import { MEMORY_IS_TOLD, readOpenFileLimit } from "./memory.ts";
-import type { Options, Section } from "./options.ts";
+import { CANDIDATES, type Options, type Section, type StartedTarget } from "./options.ts";
 import { note } from "./print.ts";
 import { fittingStreams, measureRss, type RssRow, type RssSummary } from "./rss.ts";
 import type { Bench } from "./sections.ts";
@@ -91,9 +91,13 @@ function rss(bench: OwningBench, options: Options, streams: number): Promise<Rss
   });
 }
 
+/** Without the candidates: `fetch` hands out each chunk by itself, and takes minutes for what others do in seconds. */
 function dripped(bench: OwningBench, options: Options): Promise<DrippedSummary> {
   note("dripped ...");
-  return withFresh(bench, streamOptions(options, 0), async (targets) => {
+  const candidates: readonly StartedTarget[] = CANDIDATES;
+  const all = streamOptions(options, 0);
+  const own = { ...all, targets: all.targets.filter((name) => !candidates.includes(name)) };
+  return withFresh(bench, own, async (targets) => {
     const plan = { sizesKiB: options.drippedKib, rounds: options.drippedRounds };
     const rows = summariseDripped(await measureDripped({ ...bench, targets }, plan));
     return { plan, rows };
