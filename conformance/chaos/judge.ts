@@ -183,13 +183,15 @@ function excuseFor(call: Call, evidence: Evidence): { kind: FaultKind } | { rule
   if (endMs === Infinity || call.failure?.startsWith("silence")) return { rule: "hung" };
   let rule: Rule = "failed";
   const isLate = endMs - call.startMs >= evidence.headersTimeoutMs - SLACK_MS;
-  if (underWay(call, evidence).length === 0) {
-    // Where the session is that the proxy opens for it no relay can tell: it may be at any target.
+  if (call.isBridged && (evidence.book.deliveries.get(call.token) ?? []).length === 0) {
+    // Where the proxy has sent it no relay can tell, wherever its session was opened: it may be any target.
     const meanwhile = faults.filter(({ fromMs, untilMs }) =>
-      call.isBridged && fromMs <= endMs && untilMs + SLACK_MS >= call.startMs
+      fromMs <= endMs && untilMs + SLACK_MS >= call.startMs
     );
     const excuse = meanwhile.find(({ kind }) => isLate || BREAKS.has(kind));
     if (excuse !== undefined) return excuse;
+  }
+  if (underWay(call, evidence).length === 0) {
     // Written to a connection that was just broken: nobody got it, and the proxy cannot know that.
     const unnoticedMs = UNNOTICED_MS + evidence.lagMs(call.startMs, endMs + UNNOTICED_MS);
     const justNow = faults.find(({ kind, fromMs }) =>

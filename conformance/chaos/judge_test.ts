@@ -123,6 +123,19 @@ Deno.test("judge() excuses a call that nobody got where it fails just behind a b
   assertEquals(rules({ ...nobody, endMs: 1_010 }, fault("slow", 950, 1_500)), ["failed"]);
 });
 
+Deno.test("judge() excuses a bridged call that nobody got by any target, also where its session was just opened at another", () => {
+  const withSession = (isBridged: boolean) => {
+    const given = evidence({ ...FAILED, sent: [], isBridged }, fault("reset", 1_200, 1_210, "c"));
+    const failed = given.book.calls.get(TOKEN)!;
+    const opened = { ...failed, token: "tk.1.0.k", kind: "open" as const, failure: undefined };
+    given.book.calls.set(opened.token, { ...opened, startMs: 100, endMs: 200 });
+    given.book.delivered(opened.token, { target: "b", atMs: 900, connection: 9 });
+    return judge(given).findings.map(({ rule }) => rule);
+  };
+  assertEquals(withSession(true), []);
+  assertEquals(withSession(false), ["failed"]);
+});
+
 Deno.test("judge() excuses a bridged call that nobody got by any target, at which its session may be", () => {
   const bridged = { ...FAILED, sent: [], isBridged: true };
   assertEquals(rules(bridged, fault("kill", 1_200, 1_400, "c")), []);
