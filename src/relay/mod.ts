@@ -10,6 +10,7 @@
 export { Attachment, type Reader, type ReaderEvents } from "./attachment.ts";
 export { type BackOff, delayBefore, Polls } from "./back_off.ts";
 export { EventStream } from "./event_stream.ts";
+export { pause } from "./pause.ts";
 export type { Outgoing } from "./framing.ts";
 export { type Inspect, type InspectedOptions, InspectedStream } from "./inspect.ts";
 export { type LiveStream, LiveStreams } from "./live_streams.ts";

@@ -7,7 +7,7 @@
 import { errorBody, ProxyError, toProxyError } from "../errors.ts";
 import type { Bytes, ClientAnswer } from "../http/mod.ts";
 import type { Message, ParsedBody } from "../json/mod.ts";
-import { delayBefore, Polls } from "../relay/mod.ts";
+import { delayBefore, pause, Polls } from "../relay/mod.ts";
 import { headerForm, isRecord, type Key, keyOf, kindOf, type RpcText, textAt } from "../rpc/mod.ts";
 import { discard, isStream, messagesOf, type StreamPlace } from "./answer_reader.ts";
 import type { Caller, FieldList } from "./caller.ts";
@@ -141,7 +141,7 @@ export class Asking {
       const delayMs = read.endedWell
         ? polls.delay(clock.monotonicMs(), place.retryMs, random)
         : delayBefore(failures, place.retryMs, random, backOff);
-      await this.#wait(delayMs);
+      await pause(clock, delayMs, this.#control.signal);
       if (this.#control.signal.aborted) return;
       read = await this.#resume(place);
       if (read.hasSpoken) polls.delivered();
@@ -254,15 +254,6 @@ export class Asking {
     if (answer.status >= 400) return this.#statusError(answer);
     const sentence = "The answer of the upstream server ended without a response.";
     return new ProxyError("upstream_closed", sentence);
-  }
-
-  async #wait(delayMs: number): Promise<void> {
-    const { signal } = this.#control;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = this.#options.clock.after(delayMs, resolve);
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    await promise;
-    timer.cancel();
   }
 }
 

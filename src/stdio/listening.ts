@@ -9,7 +9,7 @@
 
 import { ProxyError, toProxyError } from "../errors.ts";
 import type { ClientAnswer } from "../http/mod.ts";
-import { delayBefore } from "../relay/mod.ts";
+import { delayBefore, pause } from "../relay/mod.ts";
 import { headerForm } from "../rpc/mod.ts";
 import { discard, isStream, messagesOf, type StreamPlace } from "./answer_reader.ts";
 import type { Caller } from "./caller.ts";
@@ -94,7 +94,7 @@ export class Listening {
       }
       const random = clock.randomBytes(1)[0]! / 256;
       const doublings = Math.min(attempt, MAX_DOUBLINGS);
-      await this.#wait(delayBefore(doublings, place.retryMs, random, backOff), signal);
+      await pause(clock, delayBefore(doublings, place.retryMs, random, backOff), signal);
     }
   }
 
@@ -137,17 +137,6 @@ export class Listening {
       else this.#options.logger.warn("the server sent something else than a message");
     }
     return hasSpoken;
-  }
-
-  async #wait(delayMs: number, signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = this.#options.clock.after(delayMs, resolve);
-    const stop = () => resolve();
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
-    await promise;
-    signal.removeEventListener("abort", stop);
-    timer.cancel();
   }
 }
 

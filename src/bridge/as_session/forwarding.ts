@@ -21,7 +21,7 @@ import {
   type RpcText,
   textAt,
 } from "../../rpc/mod.ts";
-import { delayBefore } from "../../relay/mod.ts";
+import { delayBefore, pause } from "../../relay/mod.ts";
 import type { UpstreamCall } from "../../upstream/mod.ts";
 import type { ModernServer, Outcome } from "./modern_call.ts";
 import type { Settings } from "./options.ts";
@@ -207,16 +207,7 @@ export class Forwarding {
     polling.rounds++;
     const silentMs = Math.min(SILENT_MS, firstMessageMs * SILENT_SHARE);
     if (nowMs - polling.begunMs + delayMs >= silentMs) exchange.open();
-    await this.#pause(Math.min(delayMs, pollingMs - goneMs), signal);
-  }
-
-  async #pause(delayMs: number, signal: CancelSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = this.#options.settings.clock.after(delayMs, resolve);
-    signal.addEventListener("abort", resolve, { once: true });
-    await promise;
-    timer.cancel();
-    signal.removeEventListener("abort", resolve);
+    await pause(clock, Math.min(delayMs, pollingMs - goneMs), signal);
   }
 
   #respond({ message, key, exchange, call }: Forwarded, response: RpcText): void {
