@@ -102,6 +102,24 @@ Deno.test("R58 /metrics counts an answer that fails behind its head as an error,
   });
 });
 
+Deno.test("a client that leaves in the middle of its answer is no failure, neither counted nor logged", async () => {
+  await using upstream = eventServer();
+  await withProxy(streams.reconnecting(upstream.url, { config }), async (proxy) => {
+    {
+      using stream = await eventClient.begin(proxy.origin, streams.modernCall());
+      const server = await upstream.stream(0);
+      await server.send(streams.event(null, streams.progress(1)));
+      await stream.next();
+    }
+    // It has gone, and the server has been told so.
+    await (await upstream.stream(0)).closed;
+    const text = await scraped(proxy);
+    assertEquals(valuesOf(text, "switchyard_errors_total"), {});
+    assertMatch(text, /^switchyard_answers_under_way 0$/m);
+    assert(!proxy.logs.some((line) => line.includes("failed")));
+  });
+});
+
 Deno.test("R96 nothing that a client says becomes a label: methods that are not known are one", async () => {
   await withMetrics(async (proxy) => {
     const session = await eventClient.openSession(proxy.origin);

@@ -4,8 +4,8 @@
  * @module
  */
 
-/** The methods of MCP that clients send again and again, by their length. */
-const USUAL_METHODS: readonly (readonly string[])[] = byLength([
+/** The methods of MCP that clients send again and again. */
+export const USUAL_METHODS: readonly string[] = [
   "completion/complete",
   "initialize",
   "logging/setLevel",
@@ -24,7 +24,9 @@ const USUAL_METHODS: readonly (readonly string[])[] = byLength([
   "subscriptions/listen",
   "tools/call",
   "tools/list",
-]);
+];
+
+const USUAL_BY_LENGTH = byLength(USUAL_METHODS);
 
 /** Texts of up to so many characters are put together by hand. */
 const SHORT_CHARACTERS = 12;
@@ -52,7 +54,7 @@ export function isThere(bytes: Uint8Array, start: number, end: number, text: str
 
 /** The method that stands from `start` to `end`, if it is one of those that most messages have. */
 export function usualMethod(bytes: Uint8Array, start: number, end: number): string | undefined {
-  const candidates = USUAL_METHODS[end - start] ?? [];
+  const candidates = USUAL_BY_LENGTH[end - start] ?? [];
   for (let at = 0; at < candidates.length; at++) {
     if (isThere(bytes, start, end, candidates[at]!)) return candidates[at];
   }

@@ -6,6 +6,7 @@
  * @module
  */
 
+export { USUAL_METHODS } from "./ascii_text.ts";
 export { type JsonLimits, type Message, type MessageKind, type ParsedBody } from "./message.ts";
 export { parseBody } from "./message.ts";
 export { methodForLog, ODD_METHOD } from "./method_name.ts";

@@ -4,36 +4,21 @@
  * @module
  */
 
+import { USUAL_METHODS } from "../json/mod.ts";
+
 const HTTP_METHODS = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST"]);
 
 /** Methods that clients send in any revision, 2024-11-05 to 2026-07-28, and what stands in place of one. */
-const RPC_METHODS = new Set([
+const RPC_METHODS: ReadonlySet<string> = new Set([
+  ...USUAL_METHODS,
   "batch",
-  "completion/complete",
-  "initialize",
-  "logging/setLevel",
-  "notifications/cancelled",
-  "notifications/initialized",
-  "notifications/progress",
   "notifications/roots/list_changed",
-  "ping",
-  "prompts/get",
-  "prompts/list",
-  "resources/list",
-  "resources/read",
-  "resources/subscribe",
-  "resources/templates/list",
-  "resources/unsubscribe",
   "response",
-  "server/discover",
-  "subscriptions/listen",
   "tasks/cancel",
   "tasks/get",
   "tasks/list",
   "tasks/result",
   "tasks/update",
-  "tools/call",
-  "tools/list",
 ]);
 
 /** What has another name: anybody may send any, and each new label costs memory here and at whoever gathers. */

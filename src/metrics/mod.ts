@@ -4,7 +4,7 @@
  * Labels are names of the config, and words of the protocol and of the proxy itself: nothing that a client or a
  * server says becomes one, so that their number is bounded and nothing private is told (R96).
  *
- * May import types of `admin`, `balance` and `telemetry`.
+ * May import `json`, and types of `admin`, `balance` and `telemetry`.
  *
  * @module
  */

@@ -82,7 +82,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   intercept: ["clock.ts", "errors.ts", "http", "json", "telemetry"],
   json: ["errors.ts"],
   listener: ["clock.ts", "deadlines.ts", "errors.ts", "http", "http1"],
-  metrics: ["admin", "balance", "telemetry"],
+  metrics: ["admin", "balance", "json", "telemetry"],
   peers: ["clock.ts", "errors.ts", "http", "upstream"],
   record: [
     "clock.ts",
