@@ -175,6 +175,5 @@ function without(entry: Entry, secrets: readonly string[]): Entry {
 }
 
 function isAscii(text: string): boolean {
-  // deno-lint-ignore no-control-regex -- all of ASCII is meant
-  return /^[\x00-\x7f]*$/.test(text);
+  return /^\p{ASCII}*$/u.test(text);
 }

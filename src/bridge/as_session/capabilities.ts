@@ -110,7 +110,7 @@ export function clientInfo(initialize: RpcText, maxCharacters: number): string |
   if (!isRecord(value)) return undefined;
   const text = textAt(initialize, path)!;
   if (text.length <= maxCharacters) return text;
-  const short = (one: unknown) => String(one).slice(0, MAX_NAME_CHARACTERS);
+  const short = (one: unknown) => typeof one === "string" ? one.slice(0, MAX_NAME_CHARACTERS) : "";
   return JSON.stringify({ name: short(value.name), version: short(value.version) });
 }
 
