@@ -8,7 +8,7 @@ import type { Clock } from "./clock.ts";
 import type { Config, LimitsConfig } from "./config/mod.ts";
 import { sharedTimers } from "./deadlines.ts";
 import { Drain } from "./drain.ts";
-import { ProxyError } from "./errors.ts";
+import { ANSWERING, stopping } from "./errors.ts";
 import { AbandonedSessions, Exchanges, HttpSseClients, SessionStreamBook } from "./front/mod.ts";
 import { Retired } from "./holds.ts";
 import { PeerCalls } from "./peers/mod.ts";
@@ -126,7 +126,7 @@ export function takeLimits(parts: Parts, config: Config): void {
 
 /** Ends what is under way, so that upstreams may be closed behind it. */
 export function stopParts({ live, sessions, abandoned }: Parts): void {
-  live.close(new ProxyError("upstream_closed", "The proxy is stopping."));
+  live.close(stopping(ANSWERING));
   sessions.stop();
   abandoned.close();
 }

@@ -70,6 +70,7 @@ export const ERROR_TABLE = {
   store_unavailable: presentation(503, -31503, "proxy", true),
   connections_exhausted: presentation(503, -31503, "proxy", true),
   sessions_exhausted: presentation(503, -31503, "proxy", true),
+  stopping: presentation(503, -31503, "proxy", false),
   upstream_saturated: presentation(503, -31503, "upstream", true),
   upstream_unavailable: presentation(503, -31503, "upstream", true),
   upstream_unreachable: presentation(502, -31502, "upstream", true),
@@ -167,6 +168,40 @@ export class ProxyError extends Error {
       data: this.data,
     });
   }
+}
+
+/** How far an exchange has come of which nothing was sent. */
+export const NOTHING_SENT: ExchangeProgress = { requestSent: false, answerBegun: false };
+
+/** How far one has come whose request may have arrived, and of whose answer nothing has. */
+export const UNANSWERED: ExchangeProgress = { requestSent: true, answerBegun: false };
+
+/** How far one has come whose answer is read. */
+export const ANSWERING: ExchangeProgress = { requestSent: true, answerBegun: true };
+
+const CUT_HERE =
+  "The proxy has closed its connections to the upstream server, as it is stopping or has another config; ";
+
+/**
+ * The failure of an exchange that the proxy itself has cut: it stops, or its config has left the server out.
+ * Only where nothing was sent is the client told to send it again (`Retry-After`, RFC 9110 section 10.2.3).
+ */
+export function stopping(progress: ExchangeProgress): ProxyError {
+  return progress.requestSent
+    ? new ProxyError(
+      "stopping",
+      `${CUT_HERE}this request may have been carried out: find that out before you send it again.`,
+      { progress },
+    )
+    : new ProxyError("stopping", `${CUT_HERE}this request was not sent: send it again.`, {
+      progress,
+      headers: { "retry-after": "1" },
+    });
+}
+
+/** Whether the proxy itself has cut an exchange: there is nothing to be asked again by it. */
+export function isStop(error: unknown): boolean {
+  return error instanceof ProxyError && error.kind === "stopping";
 }
 
 /** Any thrown value as a `ProxyError`; what is not one becomes `internal` and keeps its cause. */

@@ -1,5 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
-import { ERROR_TABLE, errorBody, ProxyError, toProxyError } from "./errors.ts";
+import {
+  ANSWERING,
+  ERROR_TABLE,
+  errorBody,
+  NOTHING_SENT,
+  ProxyError,
+  stopping,
+  toProxyError,
+  UNANSWERED,
+} from "./errors.ts";
 
 Deno.test("each kind of error has its HTTP status and JSON-RPC code", () => {
   const table = Object.entries(ERROR_TABLE).map(([kind, { status, code }]) => [kind, status, code]);
@@ -39,6 +48,7 @@ Deno.test("each kind of error has its HTTP status and JSON-RPC code", () => {
     ["store_unavailable", 503, -31503],
     ["connections_exhausted", 503, -31503],
     ["sessions_exhausted", 503, -31503],
+    ["stopping", 503, -31503],
     ["upstream_saturated", 503, -31503],
     ["upstream_unavailable", 503, -31503],
     ["upstream_unreachable", 502, -31502],
@@ -72,6 +82,18 @@ Deno.test("only failures that certainly did not reach a server may be retried", 
     "upstream_unavailable",
     "upstream_unreachable",
     "upstream_connect_timeout",
+  ]);
+});
+
+Deno.test("R60 stopping() says that a request may be sent again only where nothing of it was sent", () => {
+  const told = [NOTHING_SENT, UNANSWERED, ANSWERING].map((progress) => {
+    const { kind, retrySafe, headers, message } = stopping(progress);
+    return [kind, retrySafe, headers["retry-after"], message.includes("was not sent")];
+  });
+  assertEquals(told, [
+    ["stopping", true, "1", true],
+    ["stopping", false, undefined, false],
+    ["stopping", false, undefined, false],
   ]);
 });
 

@@ -74,7 +74,7 @@ Deno.test("R68 stop() cuts what is not done at the deadline", async () => {
   assertEquals(await client.readChunk(), ":\n\n");
   const stopped = proxy.stop();
   const told = await client.readChunk();
-  assertStringIncludes(told!, '"message":"The proxy is stopping."');
+  assertStringIncludes(told!, '"code":-31503,"message":"The proxy has closed its connections');
   assertEquals(await stopped, false);
   assertEquals(await proxy.stop(), false);
 });

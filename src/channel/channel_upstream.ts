@@ -6,7 +6,7 @@
  */
 
 import { maySpeak } from "../era/mod.ts";
-import { ProxyError } from "../errors.ts";
+import { NOTHING_SENT, ProxyError, stopping } from "../errors.ts";
 import {
   decode,
   Drops,
@@ -97,7 +97,10 @@ class Channels implements ChannelUpstream {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const session of [...this.#sessions.values()]) this.#endInBackground(session);
+    for (const session of [...this.#sessions.values()]) {
+      session.stop();
+      this.#endInBackground(session);
+    }
     this.#modern.close();
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     await this.#options.beneath?.close();
@@ -158,7 +161,7 @@ class Channels implements ChannelUpstream {
 
   /** Whether there may be one more channel. @throws {ProxyError} where there will be none any more */
   get #hasRoom(): boolean {
-    if (this.#closed) throw new ProxyError("upstream_unreachable", "The proxy is stopping.");
+    if (this.#closed) throw stopping(NOTHING_SENT);
     return this.#sessions.size + this.#modern.size < this.#options.limits.maxSessions;
   }
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { ProxyError, toProxyError } from "../errors.ts";
+import { NOTHING_SENT, ProxyError, stopping, toProxyError, UNANSWERED } from "../errors.ts";
 import type { CancelSignal } from "../http/mod.ts";
 import {
   at,
@@ -149,6 +149,11 @@ export class ModernChannel implements ChannelEvents {
     await this.#channel!.send(text);
   }
 
+  /** It is over because the proxy stops, or uses the server no more; `close` is still to end it. */
+  stop(): void {
+    this.#end(stopping(NOTHING_SENT), stopping(UNANSWERED));
+  }
+
   /** Ends it by the book of its transport. */
   async close(): Promise<void> {
     this.over(new ProxyError("upstream_closed", "The upstream server was ended."));
@@ -164,10 +169,15 @@ export class ModernChannel implements ChannelEvents {
 
   /** See `ChannelEvents`. */
   over(failure: ProxyError | undefined): void {
-    if (this.#failure !== undefined) return;
     const error = failure ?? new ProxyError("upstream_closed", "The upstream server has ended.");
+    this.#end(error, closedFor(error));
+  }
+
+  /** It is over because of `error`; whose requests are in flight is told `theirs`. */
+  #end(error: ProxyError, theirs: ProxyError): void {
+    if (this.#failure !== undefined) return;
     this.#failure = error;
-    for (const asked of this.#requests.all()) this.#fail(asked, closedFor(error));
+    for (const asked of this.#requests.all()) this.#fail(asked, theirs);
     this.#flow.stop();
     this.#options.onOver(this);
   }
@@ -269,6 +279,8 @@ export class ModernChannel implements ChannelEvents {
 
 /** What those are told whose requests the server had: they may have run. */
 function closedFor(failure: ProxyError): ProxyError {
-  const progress = { requestSent: true, answerBegun: false };
-  return new ProxyError("upstream_closed", failure.message, { cause: failure, progress });
+  return new ProxyError("upstream_closed", failure.message, {
+    cause: failure,
+    progress: UNANSWERED,
+  });
 }

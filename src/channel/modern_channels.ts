@@ -81,7 +81,10 @@ export class ModernChannels {
   /** Closes all of them, in the background. */
   close(): void {
     this.#sweep?.cancel();
-    for (const { channel } of [...this.#places.values()]) this.end(channel);
+    for (const { channel } of [...this.#places.values()]) {
+      channel.stop();
+      this.end(channel);
+    }
   }
 
   /** All of them. */

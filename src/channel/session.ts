@@ -8,7 +8,14 @@
  */
 
 import type { Timer } from "../clock.ts";
-import { errorBody, ProxyError, toProxyError } from "../errors.ts";
+import {
+  errorBody,
+  NOTHING_SENT,
+  ProxyError,
+  stopping,
+  toProxyError,
+  UNANSWERED,
+} from "../errors.ts";
 import {
   at,
   type Drops,
@@ -188,6 +195,11 @@ export class ChannelSession implements ChannelEvents {
     this.#flow.another();
     this.#tellWaiting({ tell: (text) => stream.push(text) });
     return { ...stream.answer, failure: null };
+  }
+
+  /** It is over because the proxy stops, or uses the server no more; `close` is still to end it. */
+  stop(): void {
+    this.#end(stopping(NOTHING_SENT), stopping(UNANSWERED));
   }
 
   /** Ends it by the book of its transport. */
@@ -433,6 +445,8 @@ function idInUse(idText: string): ProxyError {
 
 /** What those are told whose requests the server had: they may have run. */
 function closedFor(failure: ProxyError): ProxyError {
-  const progress = { requestSent: true, answerBegun: false };
-  return new ProxyError("upstream_closed", failure.message, { cause: failure, progress });
+  return new ProxyError("upstream_closed", failure.message, {
+    cause: failure,
+    progress: UNANSWERED,
+  });
 }

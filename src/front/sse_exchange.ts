@@ -5,7 +5,7 @@
  * @module
  */
 
-import { errorBody, ProxyError, toProxyError } from "../errors.ts";
+import { errorBody, isStop, ProxyError, toProxyError } from "../errors.ts";
 import { type CancelSignal, detached } from "../http/mod.ts";
 import { type Message, methodForLog, parseBody } from "../json/mod.ts";
 import { Pending, Reconnect } from "../relay/mod.ts";
@@ -263,7 +263,7 @@ async function followStream(
       const { lastEventId, retryMs, failure } = await relay.pass(body, isEnough);
       isRest = true;
       if (isOver() || follow.isDone()) return undefined;
-      if (!follow.mayGoOn(lastEventId)) return failure;
+      if (isStop(failure) || !follow.mayGoOn(lastEventId)) return failure;
       body = await reconnect.after(lastEventId, retryMs, isOver, failure === undefined);
       if (body !== undefined) await relay.tell(follow.missed?.() ?? []);
     }

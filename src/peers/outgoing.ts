@@ -5,7 +5,7 @@
  */
 
 import type { Timer } from "../clock.ts";
-import { ProxyError } from "../errors.ts";
+import { ProxyError, stopping, UNANSWERED } from "../errors.ts";
 import { type Bytes, Fields } from "../http/mod.ts";
 import { AnswerBody, type UpstreamAnswer, type UpstreamCall } from "../upstream/mod.ts";
 import { Inflow, Outflow } from "./flow.ts";
@@ -93,7 +93,7 @@ export class Outgoing implements CallEnd {
 
   /** See `CallEnd`. */
   close(): void {
-    this.#giveUp(new ProxyError("upstream_unreachable", "The proxy is stopping."));
+    this.#giveUp(stopping(UNANSWERED));
   }
 
   /** Sends the first message: again as long as nobody hears it and the instance runs. */

@@ -5,7 +5,7 @@
  */
 
 import type { Clock, Timer } from "../clock.ts";
-import { ProxyError } from "../errors.ts";
+import { NOTHING_SENT, ProxyError, stopping } from "../errors.ts";
 import { type FieldReader, Fields } from "../http/mod.ts";
 import type { UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import { DEFAULT_PEER_CALL_BOUNDS, type PeerCallBounds } from "./bounds.ts";
@@ -123,7 +123,7 @@ export class PeerCalls {
     given: Uint8Array | undefined,
   ): Promise<UpstreamAnswer | undefined> {
     const { clock, bounds: { maxCalls, maxBodyBytes } } = this.#context;
-    if (this.#closed) throw new ProxyError("upstream_unreachable", "The proxy is stopping.");
+    if (this.#closed) throw stopping(NOTHING_SENT);
     if (this.#outgoing.size >= maxCalls) throw tooMany();
     const body = given as Uint8Array<ArrayBuffer> | undefined;
     if (body !== undefined && body.length > maxBodyBytes) throw tooLong(maxBodyBytes);

@@ -337,9 +337,10 @@ Deno.test("an instance that stops tells both its callers and those whom it calls
   await a.calls.close();
   await settled();
   assertEquals((reader.ending as ProxyError).kind, "upstream_closed");
-  assertEquals((own.ending as ProxyError).kind, "upstream_unreachable");
+  const { kind, retrySafe } = own.ending as ProxyError;
+  assertEquals([kind, retrySafe], ["stopping", false]);
   assert(filled.aborted && carried[0]!.call.signal.aborted && back.aborted);
-  assertEquals(await kindOf(a.service.call("b", "exchange", a.call())), "upstream_unreachable");
+  assertEquals(await kindOf(a.service.call("b", "exchange", a.call())), "stopping");
   await net.close();
 });
 

@@ -7,7 +7,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { ProxyError, toProxyError } from "../errors.ts";
+import { isStop, ProxyError, toProxyError } from "../errors.ts";
 import type { UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
 import { type BackOff, delayBefore, Polls } from "./back_off.ts";
 
@@ -154,6 +154,7 @@ export class Reconnect {
     try {
       answer = await this.#options.listen(lastEventId, this.#ids);
     } catch (error) {
+      if (isStop(error)) throw error;
       const { message } = toProxyError(error);
       return new ProxyError("upstream_unreachable", message, { cause: error });
     }

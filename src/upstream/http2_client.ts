@@ -7,7 +7,7 @@
  * @module
  */
 
-import { ProxyError } from "../errors.ts";
+import { ANSWERING, NOTHING_SENT, ProxyError, stopping, UNANSWERED } from "../errors.ts";
 import { isEventStream } from "../sse/mod.ts";
 import { type Bytes, Fields } from "../http/mod.ts";
 import { AnswerBody } from "./answer_body.ts";
@@ -27,22 +27,27 @@ export function http2Client(options: HttpClientOptions): HttpClient {
   });
   const origin = `${tls === undefined ? "http" : "https"}://${target.host}`;
   const underWay = new Set<AbortController>();
+  let isClosed = false;
+  // What is cut by `close` looks to `fetch` like any other failure.
+  const judge: Judge = (error) => isClosed ? stopping(error.progress ?? UNANSWERED) : error;
   return {
     async send(request) {
+      if (isClosed) throw stopping(NOTHING_SENT);
       if (underWay.size >= maxConnections + maxStreams) throw saturated();
       const abort = new AbortController();
       underWay.add(abort);
       const done = () => void underWay.delete(abort);
       try {
-        const answer = await send(client, origin, request, abort, options);
+        const answer = await send(client, origin, request, abort, options, judge);
         answer.body.whenOver(done);
         return answer;
       } catch (error) {
         done();
-        throw error;
+        throw error instanceof ProxyError ? judge(error) : error;
       }
     },
     close() {
+      isClosed = true;
       for (const abort of underWay) abort.abort();
       client.close();
       return Promise.resolve();
@@ -50,12 +55,16 @@ export function http2Client(options: HttpClientOptions): HttpClient {
   };
 }
 
+/** What a failure is to callers. */
+type Judge = (error: ProxyError) => ProxyError;
+
 async function send(
   client: Deno.HttpClient,
   origin: string,
   request: HttpRequest,
   abort: AbortController,
   { clock }: HttpClientOptions,
+  judge: Judge,
 ): Promise<HttpAnswer> {
   const call = new Call(request, clock);
   try {
@@ -74,7 +83,7 @@ async function send(
     }).catch((cause) => {
       throw failure === undefined ? unreachable(cause) : unanswered(failure);
     });
-    return toAnswer(response, call, abort, clock);
+    return toAnswer(response, call, abort, clock, judge);
   } finally {
     call.settle();
   }
@@ -92,6 +101,7 @@ function toAnswer(
   call: Call,
   abort: AbortController,
   clock: HttpClientOptions["clock"],
+  judge: Judge,
 ): HttpAnswer {
   const { timeouts } = call.request;
   const isStream = isEventStream(response.headers.get("content-type"));
@@ -116,15 +126,14 @@ function toAnswer(
     }
     body.finish();
   };
-  follow().catch((cause) => body.fail(closedEarly(cause)));
+  follow().catch((cause) => body.fail(judge(closedEarly(cause))));
   body.whenOver(() => resume?.());
   return { status: response.status, fields: Fields.from(response.headers), body };
 }
 
 function closedEarly(cause: unknown): ProxyError {
   const sentence = "The upstream server ended its answer before it was complete.";
-  const progress = { requestSent: true, answerBegun: true };
-  return new ProxyError("upstream_closed", sentence, { cause, progress });
+  return new ProxyError("upstream_closed", sentence, { cause, progress: ANSWERING });
 }
 
 /** What `fetch` says where there was no connection. An address has no blank in it. */
@@ -141,8 +150,7 @@ function unreachable(cause: unknown): ProxyError {
 
 /** Why a call was given up whose request may have gone out. */
 function unanswered({ kind, message, cause }: ProxyError): ProxyError {
-  const progress = { requestSent: true, answerBegun: false };
-  return new ProxyError(kind, message, { cause, progress });
+  return new ProxyError(kind, message, { cause, progress: UNANSWERED });
 }
 
 function saturated(): ProxyError {

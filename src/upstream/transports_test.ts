@@ -12,7 +12,7 @@ import type { AddressInfo, Server } from "node:net";
 import { systemClock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { NEVER_ABORTED } from "../http/mod.ts";
-import { http2Client, parseTarget } from "./mod.ts";
+import { http2Client, type HttpRequest, parseTarget } from "./mod.ts";
 import { messages, postText, RawClient, testProxy, withProxy } from "../testing/mod.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
@@ -193,13 +193,9 @@ Deno.test("R60 a POST over HTTP/2 whose connection breaks without an answer is s
   await closed(server as unknown as Server);
 });
 
-Deno.test("R61 an HTTP/2 upstream that is silent may have the request, and has begun no answer", async () => {
-  const sessions: { destroy(): void }[] = [];
-  const server = createHttp2Server(() => {});
-  server.on("session", (session) => sessions.push(session));
-  const url = `http://127.0.0.1:${await listening(server as unknown as Server)}/mcp`;
+function silentClient(url: string) {
   const { target } = parseTarget(url, { caCerts: [], cert: undefined, key: undefined })!;
-  const client = http2Client({
+  return http2Client({
     target,
     connectTimeoutMs: 5_000,
     maxConnections: 1,
@@ -209,20 +205,54 @@ Deno.test("R61 an HTTP/2 upstream that is silent may have the request, and has b
     keepAliveMs: 5_000,
     clock: systemClock,
   });
-  const sending = client.send({
+}
+
+function silentPost(headersMs: number): HttpRequest {
+  return {
     method: "POST",
     path: "/mcp",
     fields: [],
     body: new TextEncoder().encode("{}"),
     signal: NEVER_ABORTED,
-    timeouts: { headersMs: 50, totalMs: 5_000, bodyIdleMs: 5_000, streamIdleMs: 5_000 },
-  });
+    timeouts: { headersMs, totalMs: 5_000, bodyIdleMs: 5_000, streamIdleMs: 5_000 },
+  };
+}
+
+Deno.test("R61 an HTTP/2 upstream that is silent may have the request, and has begun no answer", async () => {
+  const sessions: { destroy(): void }[] = [];
+  const server = createHttp2Server(() => {});
+  server.on("session", (session) => sessions.push(session));
+  const url = `http://127.0.0.1:${await listening(server as unknown as Server)}/mcp`;
+  const client = silentClient(url);
+  const sending = client.send(silentPost(50));
   const { kind, progress } = await assertRejects(() => sending, ProxyError);
   assertEquals([kind, progress], [
     "upstream_timeout",
     { requestSent: true, answerBegun: false },
   ]);
   await client.close();
+  for (const session of sessions) session.destroy();
+  await closed(server as unknown as Server);
+});
+
+Deno.test("R60 R68 a call over HTTP/2 that a stop cuts may have run, and one behind it was not sent", async () => {
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const sessions: { destroy(): void }[] = [];
+  const server = createHttp2Server(() => resolve());
+  server.on("session", (session) => sessions.push(session));
+  const url = `http://127.0.0.1:${await listening(server as unknown as Server)}/mcp`;
+  const client = silentClient(url);
+  const told: unknown[] = [];
+  const send = (headersMs: number) =>
+    client.send(silentPost(headersMs)).catch(({ kind, retrySafe }: ProxyError) => {
+      told.push([kind, retrySafe]);
+    });
+  const sent = send(5_000);
+  await asked;
+  await client.close();
+  await sent;
+  await send(5_000);
+  assertEquals(told, [["stopping", false], ["stopping", true]]);
   for (const session of sessions) session.destroy();
   await closed(server as unknown as Server);
 });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ProxyError, toProxyError } from "../../errors.ts";
+import { NOTHING_SENT, ProxyError, stopping, toProxyError, UNANSWERED } from "../../errors.ts";
 import { Fields } from "../../http/mod.ts";
 import {
   decode,
@@ -25,7 +25,7 @@ import { type AsModernOptions, type AsModernStats, type Settings, settings } fro
 import { answersIn, CAN_ASK } from "./questions.ts";
 import { Reply } from "./reply.ts";
 import { SessionRefused } from "./session_wire.ts";
-import { kindOf, type Lease, Sessions, stopping } from "./sessions.ts";
+import { kindOf, type Lease, Sessions } from "./sessions.ts";
 import { Subscribing } from "./subscribing.ts";
 import { discoverText } from "./toward_client.ts";
 
@@ -111,7 +111,7 @@ class Bridge implements ModernBridge {
     this.#closed = true;
     this.#subscribing.close();
     this.#holding.close();
-    for (const conversation of [...this.#conversations]) conversation.close(stopping());
+    for (const conversation of [...this.#conversations]) conversation.close(stopping(UNANSWERED));
     await this.#sessions.close();
   }
 
@@ -163,7 +163,7 @@ class Bridge implements ModernBridge {
 
   /** A retry that has come to another instance. It goes no further than this one. */
   async #passedOn(call: UpstreamCall, bytes: Uint8Array): Promise<UpstreamAnswer> {
-    if (this.#closed) throw stopping();
+    if (this.#closed) throw stopping(NOTHING_SENT);
     const request = this.#read(bytes);
     if (!isRetry(request)) {
       const sentence = "Only retries are passed on from one instance of the proxy to another.";
@@ -244,7 +244,7 @@ class Bridge implements ModernBridge {
     try {
       if (params.check(session.kind, request, call.headers)) return;
       await params.learnFrom(session.kind, (method, asked) => session.wire.ask(method, asked));
-      if (this.#closed) throw stopping();
+      if (this.#closed) throw stopping(NOTHING_SENT);
       params.check(session.kind, request, call.headers);
     } catch (error) {
       release();

@@ -352,7 +352,7 @@ Deno.test("a bridge that closes while a tool is looked up sends no call any more
   await relay.settled();
   const closed = setup.bridge.close();
   answered();
-  assertEquals(await told, "upstream_unreachable");
+  assertEquals(await told, "stopping");
   await closed;
   assertEquals(setup.server.of("tools/call").length, 0);
   await setup.close();

@@ -10,7 +10,7 @@
  */
 
 import type { Timer } from "../../clock.ts";
-import { ProxyError } from "../../errors.ts";
+import { NOTHING_SENT, ProxyError, stopping } from "../../errors.ts";
 import { canTake, type Drops } from "../../rpc/mod.ts";
 import type { Upstream, UpstreamCall } from "../../upstream/mod.ts";
 import { credentialsIn } from "../credentials.ts";
@@ -106,7 +106,7 @@ export class Sessions {
    * @throws {ProxyError} `principal_exhausted`, `sessions_exhausted`; where the server could not be asked
    */
   async take(call: UpstreamCall, request: ClientRequest, alone = false): Promise<Lease> {
-    if (this.#closed) throw stopping();
+    if (this.#closed) throw stopping(NOTHING_SENT);
     const { anonymous, sharesSessions } = this.#settings;
     const { principal } = call;
     const kind: Kind = { key: kindOf(call, request), principal, call, request };
@@ -114,7 +114,7 @@ export class Sessions {
     const isAskable = CAN_ASK.has(request.method) && mayAsk(request);
     const lease = await (isOwn ? this.#takeOwn(kind) : this.#takeKept(kind, isAskable));
     // It was ended with all others.
-    if (this.#closed) throw stopping();
+    if (this.#closed) throw stopping(NOTHING_SENT);
     return lease;
   }
 
@@ -369,11 +369,6 @@ export class Sessions {
 function mayAsk({ declared: { capabilities } }: ClientRequest): boolean {
   return ["roots/list", "sampling/createMessage", "elicitation/create"]
     .some((method) => canTake(capabilities, method, {}));
-}
-
-/** Why nothing begins any more. */
-export function stopping(): ProxyError {
-  return new ProxyError("upstream_unreachable", "The proxy is stopping.");
 }
 
 function once(act: (unspoilt?: boolean) => void): (unspoilt?: boolean) => void {

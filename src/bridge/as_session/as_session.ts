@@ -8,7 +8,7 @@
 
 import type { Timer } from "../../clock.ts";
 import { maySpeak, SESSION_REVISIONS } from "../../era/mod.ts";
-import { ProxyError } from "../../errors.ts";
+import { NOTHING_SENT, ProxyError, stopping, UNANSWERED } from "../../errors.ts";
 import { detached } from "../../http/mod.ts";
 import type { Verb } from "../../peers/mod.ts";
 import {
@@ -105,7 +105,7 @@ class Bridge implements SessionBridge {
 
   close(): Promise<void> {
     this.#closed = true;
-    for (const [id, session] of [...this.#sessions]) this.#end(id, session);
+    for (const [id, session] of [...this.#sessions]) this.#end(id, session, stopping(UNANSWERED));
     this.#sweep?.cancel();
     return Promise.resolve();
   }
@@ -194,7 +194,7 @@ class Bridge implements SessionBridge {
   /** Answers `initialize` from what the server says of itself, and begins a session. */
   async #begin(call: UpstreamCall, message: RpcText): Promise<UpstreamAnswer> {
     const { clock, maxSessions, limits: { maxClientCharacters } } = this.#settings;
-    if (this.#closed) throw new ProxyError("upstream_unreachable", "The proxy is stopping.");
+    if (this.#closed) throw stopping(NOTHING_SENT);
     if (this.#sessions.size + this.#beginning >= maxSessions) {
       const sentence = `The upstream server has ${maxSessions} sessions, which is the limit here.`;
       throw new ProxyError("upstream_saturated", sentence);
@@ -210,7 +210,7 @@ class Bridge implements SessionBridge {
       const { response, refusal } = await this.#discovery.ask(call);
       if (refusal !== undefined) return again(clock, refusal, textAt(message, ["id"]));
       if (!isRecord(at(response.value, "result", "capabilities"))) throw noCapabilities();
-      if (this.#closed) throw new ProxyError("upstream_unreachable", "The proxy is stopping.");
+      if (this.#closed) throw stopping(NOTHING_SENT);
       const answer = jsonAnswer(clock, 200, initialized(message, response, revision));
       return { ...answer, sessionId: this.#open(call, message, response, revision) };
     } finally {
@@ -239,9 +239,9 @@ class Bridge implements SessionBridge {
     return id;
   }
 
-  #end(id: string, session: BridgedSession): void {
+  #end(id: string, session: BridgedSession, why?: ProxyError): void {
     this.#sessions.delete(id);
-    session.end();
+    session.end(why);
     if (this.#sessions.size > 0) return;
     this.#sweep?.cancel();
     this.#sweep = undefined;

@@ -242,11 +242,10 @@ export class BridgedSession {
     this.#listener = { headers: clientFields(headers), query };
   }
 
-  /** Ends it: nothing of it is left. */
-  end(): void {
-    const sentence = "The session has ended before this request was answered.";
+  /** Ends it: nothing of it is left. Whose requests are in flight is told `why`. */
+  end(why: ProxyError = ended()): void {
     for (const [key, { exchange }] of [...this.#underWay]) {
-      exchange.fail(new ProxyError("upstream_closed", sentence));
+      exchange.fail(why);
       this.#abort(key, exchange);
     }
     this.#listening.end();
@@ -399,6 +398,13 @@ export class BridgedSession {
   #touch(): void {
     this.#lastUsedMs = this.settings.clock.monotonicMs();
   }
+}
+
+function ended(): ProxyError {
+  return new ProxyError(
+    "upstream_closed",
+    "The session has ended before this request was answered.",
+  );
 }
 
 /** A failure is that of the whole POST, unless others came with it. */

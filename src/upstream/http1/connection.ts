@@ -9,7 +9,13 @@
  */
 
 import type { Clock } from "../../clock.ts";
-import { ProxyError } from "../../errors.ts";
+import {
+  ANSWERING,
+  type ExchangeProgress,
+  NOTHING_SENT,
+  ProxyError,
+  stopping,
+} from "../../errors.ts";
 import { isEventStream } from "../../sse/mod.ts";
 import type { Bytes } from "../../http/mod.ts";
 import {
@@ -106,6 +112,15 @@ export class Connection {
 
   /** Closes it; harmless when it is closed. An answer under way fails with `reason`, where one is given. */
   close(reason?: unknown): void {
+    this.#end((progress) => toFailure(reason ?? closedEarly(), progress));
+  }
+
+  /** Closes it because the proxy will not use it any more: an answer under way fails with `stopping`. */
+  stop(): void {
+    this.#end(({ requestSent, answerBegun }) => stopping({ requestSent, answerBegun }));
+  }
+
+  #end(failure: (progress: ExchangeProgress) => ProxyError): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#conn.close();
@@ -113,8 +128,8 @@ export class Connection {
     const asked = this.#asked;
     const following = this.#following;
     this.#asked = this.#following = undefined;
-    asked?.reject(toFailure(reason ?? closedEarly(), asked));
-    following?.body.fail(toFailure(reason ?? closedEarly(), ANSWERING));
+    asked?.reject(failure(asked));
+    following?.body.fail(failure(ANSWERING));
   }
 
   /**
@@ -293,22 +308,13 @@ export class Connection {
   }
 }
 
-/** How far an exchange has come that was not begun. */
-const NOTHING_SENT = { requestSent: false, answerBegun: false };
-
-/** How far one has come whose answer is read. */
-const ANSWERING = { requestSent: true, answerBegun: true };
-
 function closedEarly(cause?: unknown): ProxyError {
   const sentence = "The upstream server closed the connection before its answer was complete.";
   return new ProxyError("upstream_closed", sentence, { cause });
 }
 
 /** What was thrown as one of the proxy's kinds, with how far the exchange had come. */
-function toFailure(
-  thrown: unknown,
-  progress: { readonly requestSent: boolean; readonly answerBegun: boolean },
-): ProxyError {
+function toFailure(thrown: unknown, progress: ExchangeProgress): ProxyError {
   const error = thrown instanceof ProxyError ? thrown : toKind(thrown);
   return new ProxyError(error.kind, error.message, {
     cause: error.cause,

@@ -8,7 +8,7 @@
  */
 
 import type { Timer } from "../../clock.ts";
-import { ProxyError } from "../../errors.ts";
+import { NOTHING_SENT, ProxyError, stopping } from "../../errors.ts";
 import type { HttpClientOptions } from "../http_client.ts";
 import type { Call } from "./call.ts";
 import { Connection, type ConnectionEvents } from "./connection.ts";
@@ -33,6 +33,8 @@ export class Pool implements ConnectionEvents {
   readonly #streams = new Set<Connection>();
   #resting: Resting[] = [];
   #waiting = new Set<Waiting>();
+  /** Those for whom a connection is being made; `close` turns them away too. */
+  readonly #dialled = new Set<(error: ProxyError) => void>();
   #dialling = 0;
   #sweep: Timer | undefined;
   #closed = false;
@@ -51,24 +53,24 @@ export class Pool implements ConnectionEvents {
    * A connection for a call: a new one, or, when there are as many as there may be, the next that comes
    * free.
    *
-   * @throws {ProxyError} `upstream_saturated` when too many wait or the wait was too long, what `dial`
-   * throws, or `client_closed`; nothing was sent in any case.
+   * @throws {ProxyError} `upstream_saturated` when too many wait or the wait was too long, `stopping`, what
+   * `dial` throws, or `client_closed`; nothing was sent in any case.
    */
   async acquire(call: Call): Promise<Connection> {
+    if (this.#closed) throw stopping(NOTHING_SENT);
     if (this.#hasRoom() || this.#dropOldest()) {
       return await unlessLate(this.#dial(call), unreached);
     }
     return await unlessLate(this.#wait(call), saturated);
   }
 
-  /** Closes all connections and turns away who waits. */
+  /** Closes all connections and turns away who waits: those calls fail with `stopping`. */
   close(): void {
     this.#closed = true;
     this.#sweep?.cancel();
-    for (const connection of this.#all) {
-      connection.close(new ProxyError("upstream_closed", STOPPING));
-    }
+    for (const connection of this.#all) connection.stop();
     for (const waiting of this.#waiting) waiting.take(undefined);
+    for (const giveUp of this.#dialled) giveUp(stopping(NOTHING_SENT));
   }
 
   /** See `ConnectionEvents`. */
@@ -138,6 +140,7 @@ export class Pool implements ConnectionEvents {
   async #open(call: Call): Promise<Connection> {
     const { promise: givenUp, reject } = Promise.withResolvers<never>();
     const { target, connectTimeoutMs, clock } = this.#options;
+    this.#dialled.add(reject);
     try {
       call.whenGivenUp(reject);
       const dialling = dial(target, connectTimeoutMs, clock);
@@ -147,12 +150,13 @@ export class Pool implements ConnectionEvents {
       });
       if (this.#closed) {
         conn.close();
-        throw stopping();
+        throw stopping(NOTHING_SENT);
       }
       const connection = new Connection(conn, target.host, clock, this);
       this.#all.add(connection);
       return connection;
     } finally {
+      this.#dialled.delete(reject);
       this.#dialling--;
       if (this.#waiting.size > 0) this.#serveNext(undefined);
     }
@@ -160,7 +164,6 @@ export class Pool implements ConnectionEvents {
 
   /** Waits in line for a connection that comes free, or for room to make one. */
   async #wait(call: Call): Promise<Connection> {
-    if (this.#closed) throw stopping();
     if (this.#waiting.size >= this.#options.maxQueued) throw saturated();
     const { promise, resolve, reject } = Promise.withResolvers<Connection | undefined>();
     const waiting: Waiting = { take: resolve };
@@ -172,7 +175,7 @@ export class Pool implements ConnectionEvents {
     try {
       call.whenGivenUp(leave);
       const connection = await promise;
-      if (this.#closed) throw stopping();
+      if (this.#closed) throw stopping(NOTHING_SENT);
       return connection ?? await this.#open(call);
     } finally {
       timer.cancel();
@@ -199,10 +202,6 @@ export class Pool implements ConnectionEvents {
   }
 }
 
-const STOPPING = "The proxy is stopping.";
-
-const NOTHING_SENT = { requestSent: false, answerBegun: false };
-
 function saturated(): ProxyError {
   const sentence = "All connections to the upstream server are in use; try again later.";
   return new ProxyError("upstream_saturated", sentence, {
@@ -226,8 +225,4 @@ async function unlessLate(
   } catch (error) {
     throw error instanceof ProxyError && error.kind === "upstream_timeout" ? inPlace() : error;
   }
-}
-
-function stopping(): ProxyError {
-  return new ProxyError("upstream_unreachable", STOPPING, { progress: NOTHING_SENT });
 }
