@@ -16,6 +16,7 @@ import type { RelayLimits } from "./limits.ts";
 import type { LiveStream } from "./live_streams.ts";
 import type { PeerWord, StreamMark } from "./stream_directory.ts";
 import type { StreamTraffic } from "./traffic.ts";
+import { Waiting } from "./waiting.ts";
 
 /** How often the holder is told that the client is still there, in milliseconds. */
 export const STILL_THERE_MS = 5_000;
@@ -56,7 +57,7 @@ export class FollowedStream implements LiveStream {
   #close: { readonly broken: string | null } | undefined;
   #over = false;
   #pumping = false;
-  #wake: (() => void) | undefined;
+  readonly #waiting = new Waiting();
   /** What it goes on with when the holder has gone. */
   #heir: Attachment | undefined;
 
@@ -96,7 +97,7 @@ export class FollowedStream implements LiveStream {
       // What comes later was said to one that is taken for gone.
       this.#close ??= word;
     }
-    this.#stir();
+    this.#waiting.stir();
   }
 
   /** See `LiveStream`. */
@@ -123,7 +124,7 @@ export class FollowedStream implements LiveStream {
     this.#keepAlive.cancel();
     this.#attachment.finish(failure);
     this.#heir?.discard();
-    this.#stir();
+    this.#waiting.stir();
     this.#options.onOver(this);
   }
 
@@ -132,19 +133,11 @@ export class FollowedStream implements LiveStream {
     if (this.#heir === undefined) {
       this.#options.say({ say: this.#over ? "left" : "taken", seq: this.#attachment.taken });
     }
-    this.#stir();
+    this.#waiting.stir();
   }
 
-  #stir(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
-  }
-
-  async #until(condition: () => boolean): Promise<void> {
-    while (!this.#over && !condition()) {
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
+  #until(condition: () => boolean): Promise<void> {
+    return this.#waiting.until(() => this.#over || condition());
   }
 
   #stillThere(): void {
@@ -164,7 +157,7 @@ export class FollowedStream implements LiveStream {
       if (found === undefined) return this.#finish(lost());
       this.#heir = found;
       this.#options.traffic.stop();
-      this.#stir();
+      this.#waiting.stir();
       await this.#passOn(found);
     } catch (error) {
       this.#finish(toProxyError(error));
