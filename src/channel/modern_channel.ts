@@ -8,7 +8,6 @@
  */
 
 import { NOTHING_SENT, ProxyError, stopping, toProxyError, UNANSWERED } from "../errors.ts";
-import type { CancelSignal } from "../http/mod.ts";
 import {
   at,
   type Drops,
@@ -20,7 +19,7 @@ import {
   readBody,
   type RpcText,
 } from "../rpc/mod.ts";
-import type { UpstreamAnswer } from "../upstream/mod.ts";
+import type { UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
 import type { Channel, ChannelEvents } from "./channel.ts";
 import { asClientKnows, type ModernAsked, ModernRequests } from "./modern_requests.ts";
 import type { ChannelUpstreamOptions } from "./options.ts";
@@ -104,7 +103,10 @@ export class ModernChannel implements ChannelEvents {
    *
    * @throws {ProxyError} `upstream_saturated`, or `client_closed` where the signal is aborted
    */
-  async exchange(request: RpcText, signal: CancelSignal): Promise<UpstreamAnswer> {
+  async exchange(
+    request: RpcText,
+    { signal, onFailed }: Pick<UpstreamCall, "signal" | "onFailed">,
+  ): Promise<UpstreamAnswer> {
     const { clock, limits } = this.#options;
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#requests.size >= limits.maxRequests) {
@@ -125,6 +127,7 @@ export class ModernChannel implements ChannelEvents {
       signal,
       openBody: () => this.#openBody(asked),
       onTimeout: () => this.#timedOut(asked),
+      onFailed,
     });
     asked.exchange = exchange;
     const giveUp = () => this.#cancel(asked, "The client has gone.");

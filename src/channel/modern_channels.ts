@@ -66,7 +66,7 @@ export class ModernChannels {
     const idText = textAt(request, ["id"]);
     try {
       const channel = await this.#ready(call);
-      return await channel.exchange(request, call.signal);
+      return await channel.exchange(request, call);
     } catch (error) {
       throw error instanceof ProxyError ? error.withId(idText) : error;
     }

@@ -141,7 +141,7 @@ export class ChannelSession implements ChannelEvents {
    * @throws {ProxyError} `upstream_saturated`, or `client_closed` where the signal was aborted
    */
   async exchange(
-    { signal }: UpstreamCall,
+    { signal, onFailed }: UpstreamCall,
     body: RpcBody,
     firstMessageMs = this.#options.limits.firstMessageMs,
   ): Promise<UpstreamAnswer> {
@@ -159,6 +159,7 @@ export class ChannelSession implements ChannelEvents {
       signal,
       openBody: () => this.#openBody(() => {}),
       onTimeout: () => this.#timedOut(exchange),
+      onFailed,
     });
     for (const [key, message] of outgoing.asked) this.#requests.add(key, message, exchange);
     if (outgoing.text !== undefined) this.#send(outgoing.text, body, exchange);

@@ -47,7 +47,7 @@ export async function pass(
   const release = session === undefined
     ? nothing
     : options.sessions.use(session, session.lastUsedMs);
-  const call = callOf(options, passage);
+  const call = callOf(options, passage, failedAnswer(options, passage));
   const generation = session?.record.generation;
   const sent: Sent = { options, passage, call, interceptors, generation, release };
   // To open a session may take the store its time.
@@ -116,6 +116,7 @@ function clientAnswer(
   const { options, passage, call, interceptors, release } = sent;
   const { session } = passage;
   let followed: Followed = answer.body;
+  if (answer.failure) call.onFailed?.(answer.failure);
   const found = toAnswer(answer, {
     expected: passage.expected,
     sessionId: known?.id,
@@ -136,7 +137,7 @@ function clientAnswer(
         call,
         inspect: interceptors?.inspect(call),
         first: interceptors?.first(),
-        onFailed: failedAnswer(options, passage),
+        onFailed: call.onFailed,
         isBehindGap: passage.expected === "stream" &&
           passage.arrival.request.headers.get("last-event-id") !== null,
       });

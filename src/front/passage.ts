@@ -186,10 +186,11 @@ export function bodylessPassage(
   };
 }
 
-/** What the upstream is told of a request beside its body. */
+/** What the upstream is told of a request beside its body; `onFailed` as there. */
 export function callOf(
   options: PassageOptions,
   passage: Passage,
+  onFailed: UpstreamCall["onFailed"],
 ): UpstreamCall {
   const { arrival, session, headers, opensSession, era } = passage;
   const { request, principal, query, sent } = arrival;
@@ -207,6 +208,7 @@ export function callOf(
     affinity: session?.key,
     lastEventId: keeps ? null : undefined,
     sent,
+    onFailed,
   };
 }
 

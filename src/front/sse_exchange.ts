@@ -126,6 +126,7 @@ export class SseExchange {
       ...this.#client.callOf(this.#one.headers, signal),
       method: requestedMethod(message),
       sent: this.#sent,
+      onFailed: (error) => this.#told(error),
     };
     const answer = await send(call);
     if (call.sessionId === undefined || !Recovery.isSuspect(answer)) {
@@ -166,6 +167,7 @@ export class SseExchange {
     const idText = this.#one.message.idText!;
     const target = { ...targetOf(this.#client), isUnwanted: () => this.#one.unwanted };
     const interceptors = this.#interceptors;
+    if (answer.failure && !this.#isForNobody) this.#told(answer.failure);
     if (answer.status !== 200 || answer.kind !== "sse") {
       const json = interceptors?.maxBytes === undefined
         ? undefined
@@ -198,20 +200,26 @@ export class SseExchange {
    * that does not read (R49).
    */
   async #fail(thrown: unknown): Promise<void> {
-    const { route, principal, stream } = this.#client;
+    const { stream } = this.#client;
     const { idText, kind } = this.#one.message;
     if (this.#isForNobody) return;
     const error = toProxyError(thrown);
+    this.#told(error);
+    if (kind !== "request" || idText === undefined) return;
+    await stream.room();
+    if (this.#isForNobody) return;
+    await stream.send([{ event: "message", data: errorBody(error.withId(idText)) }]);
+  }
+
+  /** The client is told of a failure, here or by who has answered in the server's place. */
+  #told(error: ProxyError): void {
+    const { route, principal } = this.#client;
     tellFailure(route, error, {
       route: route.route,
       principal: toldName(principal),
       rpc: methodForLog(this.#one.message.method),
       ...this.#sent,
     });
-    if (kind !== "request" || idText === undefined) return;
-    await stream.room();
-    if (this.#isForNobody) return;
-    await stream.send([{ event: "message", data: errorBody(error.withId(idText)) }]);
   }
 
   get #isForNobody(): boolean {

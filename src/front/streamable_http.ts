@@ -53,9 +53,10 @@ async function listen(
   const passage = bodylessPassage(arrival, "stream", era, session);
   const interceptors = interceptorsFor(options, passage);
   if (session !== undefined) {
-    const call = callOf(options, passage);
+    const onFailed = failedAnswer(options, passage);
+    const call = callOf(options, passage, onFailed);
     const inspect = interceptors?.inspect(call);
-    const context = { call, inspect, onFailed: failedAnswer(options, passage) };
+    const context = { call, inspect, onFailed };
     const known = await options.streams.resume(session, request.headers, context);
     if (known !== undefined) return comeBack(options, session, known);
   }

@@ -20,6 +20,8 @@ export interface KeptAnswer {
   readonly kind: UpstreamAnswer["kind"];
   /** The body; empty where it was too long to keep. */
   readonly bytes: Bytes;
+  /** See `UpstreamAnswer`. */
+  readonly failure?: UpstreamAnswer["failure"];
 }
 
 /** A body that is there already. */
@@ -67,20 +69,22 @@ export function noMember(clock: Clock, idText?: string): UpstreamAnswer {
  */
 export function again(
   clock: Clock,
-  { status, fields, kind, bytes }: KeptAnswer,
+  { status, fields, kind, bytes, failure }: KeptAnswer,
   idText?: string,
 ): UpstreamAnswer {
   const isToldAnew = idText !== undefined && kind === "json";
   const body = wholeBody(clock, isToldAnew ? withId(bytes, idText) : bytes);
-  return { status, headers: new Fields([...fields]), sessionId: undefined, kind, body };
+  const answer = { status, headers: new Fields([...fields]), sessionId: undefined, kind, body };
+  return failure === undefined ? answer : { ...answer, failure };
 }
 
 /** Reads an answer whole; of one that is longer than `maxBytes` the body is left out. */
 export async function keep(answer: UpstreamAnswer, maxBytes: number): Promise<KeptAnswer> {
   const bytes = await readWithin(answer.body, maxBytes);
   if (bytes === null) answer.body.discard();
-  const { status, headers, kind } = answer;
-  return { status, fields: headers.list, kind, bytes: bytes ?? new Uint8Array(0) };
+  const { status, headers, kind, failure } = answer;
+  const kept = { status, fields: headers.list, kind, bytes: bytes ?? new Uint8Array(0) };
+  return failure === undefined ? kept : { ...kept, failure };
 }
 
 /**

@@ -32,6 +32,8 @@ export interface ExchangeOptions {
   readonly openBody: () => EventBody;
   /** Nothing came in time. */
   readonly onTimeout: () => void;
+  /** See `UpstreamCall.onFailed`. */
+  readonly onFailed?: ((error: ProxyError) => void) | undefined;
 }
 
 /** One POST. */
@@ -114,6 +116,9 @@ export class Exchange {
   /** All responses that have not come are this error. */
   fail(error: ProxyError): void {
     const isWhole = this.#responses.length === 0;
+    const isTold = this.attended && this.#unanswered.size > 0;
+    // Otherwise the answer has it as its `failure`.
+    if (isTold && (this.#body !== undefined || !isWhole)) this.#options.onFailed?.(error);
     for (const idText of this.#unanswered.values()) {
       const text = errorBody(error.withId(idText));
       if (this.#body !== undefined) this.#body.push(text);

@@ -38,6 +38,11 @@ export interface UpstreamCall {
   readonly affinity?: string | undefined;
   /** Told where it is sent; left out where nobody asks. */
   readonly sent?: SentTo | undefined;
+  /**
+   * Told of each failure of which the client is told in place of a response, where nothing else shows that: behind
+   * the head of the answer, or beside other responses. Left out where nobody asks.
+   */
+  readonly onFailed?: ((error: ProxyError) => void) | undefined;
   /** Whether it goes out on a new connection, because one that was kept had been closed. */
   readonly fresh?: boolean | undefined;
 }

@@ -187,13 +187,13 @@ class Bridge implements ModernBridge {
   }
 
   #replyTo(
-    { signal }: UpstreamCall,
+    { signal, onFailed }: UpstreamCall,
     { idText }: ClientRequest,
     conversation: () => Conversation | undefined,
   ): Reply {
     const { clock, firstMessageMs, streamIdleMs } = this.#settings;
     const onLeft = () => conversation()?.cancel(LEFT);
-    return new Reply({ clock, firstMessageMs, streamIdleMs, idText, signal, onLeft });
+    return new Reply({ clock, firstMessageMs, streamIdleMs, idText, signal, onFailed, onLeft });
   }
 
   /** Takes a session and sends the request in it, as long as its client waits. Never rejects. */

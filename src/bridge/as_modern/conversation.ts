@@ -33,7 +33,7 @@ export interface ConversationOptions {
   /** The request. */
   readonly request: ClientRequest;
   /** The call that it came with. */
-  readonly call: Pick<UpstreamCall, "principal" | "headers" | "sent">;
+  readonly call: Pick<UpstreamCall, "principal" | "headers" | "sent" | "onFailed">;
   /** Where it waits for its client. */
   readonly holding: Holding<Conversation>;
   /** Told of the response that it ends with. */

@@ -27,6 +27,8 @@ export interface ReplyOptions {
   readonly streamIdleMs: number;
   /** Longest wait for the first message, in milliseconds. */
   readonly firstMessageMs: number;
+  /** See `UpstreamCall.onFailed`. */
+  readonly onFailed?: ((error: ProxyError) => void) | undefined;
   /** Told once when the client has left ahead of the response, or was told that it took too long. */
   readonly onLeft: () => void;
 }
@@ -107,6 +109,7 @@ export class Reply {
   /** The response is this error. */
   fail(error: ProxyError): void {
     const text = errorBody(error.withId(this.idText));
+    if (this.#body !== undefined && !this.#over) this.#options.onFailed?.(error);
     if (this.#body !== undefined || this.#over) return this.respond({ status: error.status, text });
     this.#settle();
     this.#head.reject(error);

@@ -31,7 +31,7 @@ export interface SentRequestOptions {
   /** The session in which it is sent. */
   readonly session: ServerSession;
   /** The call that it came with. */
-  readonly call: Pick<UpstreamCall, "headers" | "sent">;
+  readonly call: Pick<UpstreamCall, "headers" | "sent" | "onFailed">;
 }
 
 /** One sending of a request. */
@@ -76,10 +76,10 @@ export class SentRequest {
 
   /** Sends it; the head of the answer. @throws {ProxyError | SessionRefused} */
   async send(request: ClientRequest): Promise<UpstreamAnswer> {
-    const { session, call: { headers, sent } } = this.#options;
+    const { session, call: { headers, sent, onFailed } } = this.#options;
     const names = { idText: this.#idText, tokenText: this.#tokenText };
     const message = { text: towardServer(request, names), idText: this.#idText };
-    const call = { headers, sent, signal: this.#abort.signal };
+    const call = { headers, sent, onFailed, signal: this.#abort.signal };
     return await session.wire.exchange(request.method, message, call, (generation) => {
       this.#generation = generation;
     });

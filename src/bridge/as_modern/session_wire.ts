@@ -136,12 +136,15 @@ export class SessionWire {
   exchange(
     method: string,
     { text, idText }: { readonly text: string; readonly idText: string },
-    { headers, signal, sent }: Pick<UpstreamCall, "headers" | "signal" | "sent">,
+    { headers, signal, sent, onFailed }: Pick<
+      UpstreamCall,
+      "headers" | "signal" | "sent" | "onFailed"
+    >,
     onSend: (generation: number) => void,
   ): Promise<UpstreamAnswer> {
     return this.#recovering(() => {
       onSend(this.#generation);
-      const call = { ...this.#call(headers, signal), method, sent };
+      const call = { ...this.#call(headers, signal), method, sent, onFailed };
       return this.#options.server.exchange(call, encode(text));
     }, idText);
   }

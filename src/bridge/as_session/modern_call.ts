@@ -35,7 +35,7 @@ export interface ModernServerOptions {
 /** One request. */
 export interface ModernRequest {
   /** The call of the client that it is made for. */
-  readonly call: Pick<UpstreamCall, "principal" | "query" | "affinity" | "sent">;
+  readonly call: Pick<UpstreamCall, "principal" | "query" | "affinity" | "sent" | "onFailed">;
   /** Its header fields. */
   readonly fields: Fields;
   /** Its text. */
@@ -108,7 +108,7 @@ export class ModernServer {
 
   /** Sends a request, once, and leaves the answer to be read. */
   async open({ call, fields, text, signal }: ModernRequest): Promise<UpstreamAnswer> {
-    const { principal, query, affinity, sent } = call;
+    const { principal, query, affinity, sent, onFailed } = call;
     const modern: UpstreamCall = {
       era: "modern",
       headers: fields,
@@ -121,6 +121,7 @@ export class ModernServer {
       method: fields.get("mcp-method") ?? undefined,
       affinity,
       sent,
+      onFailed,
     };
     return await this.#upstream.exchange(modern, encode(text));
   }
@@ -130,12 +131,13 @@ export class ModernServer {
    *
    * @throws {ProxyError} `upstream_status` where the status could be misread in a session
    */
-  #refused({ status, headers, kind }: UpstreamAnswer, bytes: Bytes): Outcome {
+  #refused({ status, headers, kind, failure }: UpstreamAnswer, bytes: Bytes): Outcome {
     const said = kind === "json" ? readBody(decode(bytes)) : undefined;
     const response = said?.batch === false ? said.messages[0] : undefined;
     const isError = response !== undefined && errorCode(response) !== undefined;
     if (!STATUS_OF_ERAS.has(status)) {
-      return { refusal: { status, fields: headers.list, kind, bytes } };
+      const refusal = { status, fields: headers.list, kind, bytes };
+      return { refusal: failure === undefined ? refusal : { ...refusal, failure } };
     }
     const isModern = isError && status !== 405 && MODERN_CODES.has(errorCode(response));
     if (!isModern) this.#options.onDoubt();

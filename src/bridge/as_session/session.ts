@@ -192,6 +192,7 @@ export class BridgedSession {
         exchange.fail(new ProxyError("upstream_timeout", sentence));
         stop();
       },
+      onFailed: call.onFailed,
     });
     for (const message of body.messages) this.#take(message);
     for (const [key, message] of asked) {
@@ -348,7 +349,7 @@ export class BridgedSession {
         await this.#forwarding.run({ message, key, exchange, call, signal, mayRead });
       }
     } catch (thrown) {
-      if (!control.signal.aborted) fail(toProxyError(thrown), key, exchange, batch);
+      if (!control.signal.aborted) fail(toProxyError(thrown), key, exchange, batch, call);
     }
     unlink();
     if (this.#underWay.get(key) === underWay) this.#underWay.delete(key);
@@ -408,9 +409,16 @@ function ended(): ProxyError {
 }
 
 /** A failure is that of the whole POST, unless others came with it. */
-function fail(error: ProxyError, key: Key, exchange: Exchange, batch: boolean): void {
+function fail(
+  error: ProxyError,
+  key: Key,
+  exchange: Exchange,
+  batch: boolean,
+  { onFailed }: UpstreamCall,
+): void {
   // What is about the request alone has no status of its own; to a session 404 would even say that it is over.
   if (!batch && error.status >= 500) return exchange.fail(error);
+  onFailed?.(error);
   exchange.respond(key, errorBody(error.withId(exchange.idText(key))));
 }
 
