@@ -33,7 +33,7 @@ export interface ChaosFigures {
   resumes: number;
   /** Calls whose connection broke before they had an event id: no client can go on with those. */
   unbegun: number;
-  /** Calls that were answered with an error before their first event. */
+  /** Calls that were answered with an error before their first event, whether they may have run or not. */
   told: number;
   /** Events that did not come. */
   lost: number;
@@ -44,6 +44,9 @@ export interface ChaosFigures {
   /** What else went wrong, in words. */
   readonly faults: string[];
 }
+
+/** What a call is told that was in flight when its proxy stopped. */
+const MAY_HAVE_RUN = "this request may have been carried out";
 
 /** A client that hears nothing for so long has been forgotten, in milliseconds. */
 const PATIENCE_MS = 25_000;
@@ -93,6 +96,8 @@ class Call {
   readonly #left: ClientStream[] = [];
   #lastId: string | undefined;
   #refused = "";
+  /** Whether it was told that its proxy has cut it, and that it may have run. */
+  #isCut = false;
 
   constructor(
     readonly session: string,
@@ -140,8 +145,10 @@ class Call {
 
   async #refusedBy(stream: ClientStream): Promise<boolean> {
     const { status } = stream;
+    const said = await stream.text().catch(String);
     stream[Symbol.dispose]();
-    this.#refused += ` ${status}`;
+    this.#refused += ` ${status} ${said}`;
+    this.#isCut = status === 503 && said.includes(MAY_HAVE_RUN);
     if (this.#lastId === undefined || status !== 503) return false;
     await pause(this.options.random() * 200);
     return true;
@@ -172,7 +179,8 @@ class Call {
       figures.unbegun++;
       return;
     }
-    if (data.length === 1 && data[0]!.includes('"error"')) {
+    const isTold = data.length === 1 && data[0]!.includes('"error"');
+    if (isTold || this.#isCut && data.length === 0 && this.#lastId === undefined) {
       figures.told++;
       return;
     }
