@@ -7,6 +7,14 @@
  */
 
 export {
+  type Challenge,
+  formatChallenges,
+  MAX_CHALLENGE_CHARACTERS,
+  MAX_CHALLENGE_PARAMS,
+  MAX_CHALLENGES,
+  parseChallenges,
+} from "./challenges.ts";
+export {
   detached,
   FieldList,
   type FieldReader,
