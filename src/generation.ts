@@ -99,7 +99,8 @@ export function nextGeneration(
     return [route.name, runningRoute(options, next, before?.running.get(route.name))];
   }));
   const routes = new Map([...running.values()].flatMap(({ fronts }) => fronts));
-  return { config, door: doorRules(config), authenticator, routes, running };
+  const { publicUrl } = config;
+  return { config, door: doorRules(config), authenticator, routes, running, publicUrl };
 }
 
 function requirePipelines({ interceptors, routes }: Config, pipelines: Pipelines): void {
@@ -171,13 +172,15 @@ function useOf(
 /** What answers for a route, by the paths under which it does. */
 function wireRoute(
   { parts, current }: GenerationOptions,
-  { config: { name, path, upstream: server }, pipeline, limits }: Wiring,
+  { config: { name, path, upstream: server }, server: routeServer, pipeline, limits }: Wiring,
   served: Required<ServedRoute>,
 ): [path: string, wired: Route][] {
   const { clock, live, book, instances, relayLimits, sessions, exchanges } = parts;
   const { upstream, recovery } = served;
+  const { metadata } = routeServer.held.value;
   const use = served.use!;
   const backOff = backOffOf(server);
+  const forwardsCredentials = server.credentials === "forward";
   const streams = new Streams({
     log: parts.stores.log,
     limits: relayLimits,
@@ -190,7 +193,7 @@ function wireRoute(
     instances,
     book,
     use,
-    forwardsCredentials: server.credentials === "forward",
+    forwardsCredentials,
     current: () => current()?.running.get(name)?.served,
   });
   const interceptors: InterceptorsOptions | undefined = pipeline && {
@@ -214,14 +217,19 @@ function wireRoute(
     use,
   };
   const front = streamableHttpFront({ ...common, streams });
-  return [[path, { name, front, use }], ...wireHttpSse(parts, { name, path, backOff }, common)];
+  const wired: [string, Route][] = [
+    [path, { name, front, use }],
+    ...wireHttpSse(parts, { name, path, backOff, forwardsCredentials }, common),
+  ];
+  return wired.map(([at, route]) => [at, { ...route, metadata }]);
 }
 
 /** The same route for clients of HTTP+SSE. */
 function wireHttpSse(
   { abandoned, book, sseClients, timers }: Parts,
-  { name, path, backOff }: Pick<RouteConfig, "name" | "path"> & {
+  { name, path, backOff, forwardsCredentials }: Pick<RouteConfig, "name" | "path"> & {
     readonly backOff: ReturnType<typeof backOffOf>;
+    readonly forwardsCredentials: boolean;
   },
   common: Omit<FrontOptions, "streams"> & { readonly use: FrontUse },
 ): [path: string, wired: Route][] {
@@ -237,6 +245,7 @@ function wireHttpSse(
     abandoned,
     book,
     backOff,
+    forwardsCredentials,
     clock: timers,
     clients,
   });

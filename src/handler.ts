@@ -29,6 +29,13 @@ import {
   tellFailure,
   withCors,
 } from "./front/mod.ts";
+import {
+  findMetadata,
+  type FoundMetadata,
+  type MetadataSource,
+  nameInChallenges,
+  RESOURCE_METADATA,
+} from "./oauth/mod.ts";
 import type { Logger, RequestMeter } from "./telemetry/mod.ts";
 
 /** What answers under one path. */
@@ -37,6 +44,8 @@ export interface Route {
   readonly name: string;
   /** What answers. */
   readonly front: Front;
+  /** What OAuth clients of its server are to know; left out where no token of theirs goes there. */
+  readonly metadata?: MetadataSource | undefined;
   /** Keeps open what the front works with until its answer has begun; left out where that is never replaced. */
   readonly use?: Pick<FrontUse, "enter" | "leave"> | undefined;
 }
@@ -49,6 +58,8 @@ export interface HandlerRules {
   readonly authenticator: Authenticator;
   /** Routes by their exact path (R13). */
   readonly routes: ReadonlyMap<string, Route>;
+  /** What clients put ahead of the paths of routes; the host that they name in each request where it is left out. */
+  readonly publicUrl?: string | undefined;
 }
 
 /** What a handler works with. */
@@ -73,6 +84,8 @@ interface Story {
   era?: string;
   rpc?: string;
   origin: string | null;
+  /** The path whose metadata its challenges name, once the route is known. */
+  path?: string;
   /** Where it was sent. */
   readonly sent: RequestFacts["sent"];
   /** What the answer works with. */
@@ -87,9 +100,10 @@ export function createHandler(options: HandlerOptions): Handler {
     const startedMs = isTold ? clock.monotonicMs() : 0;
     const story: Story = { origin: null, sent: { target: undefined } };
     let found: ClientAnswer;
+    const rules = options.current();
     exchanges.asked();
     try {
-      found = await dispatch(options.current(), request, story, deliver);
+      found = await dispatch(rules, request, story, deliver);
     } catch (thrown) {
       const error = toProxyError(thrown);
       const { route, principal, rpc, sent: { target } } = story;
@@ -98,6 +112,9 @@ export function createHandler(options: HandlerOptions): Handler {
     } finally {
       exchanges.answered();
       story.use?.leave();
+    }
+    if (story.path !== undefined && found.status >= 400) {
+      nameInChallenges(found, story.path, publicUrlOf(rules, request));
     }
     const answer = withCors(found, story.origin);
     if (isTold) {
@@ -116,6 +133,13 @@ function dispatch(
 ): ClientAnswer | Promise<ClientAnswer> {
   story.origin = entered(request, rules.door);
   const { authenticator } = rules;
+  const metadata = metadataFor(rules, request);
+  if (metadata !== undefined) {
+    story.route = metadata.route;
+    if (request.method === "GET") return metadata.answer();
+    if (request.method === "OPTIONS") return preflight(request.headers, story.origin);
+    throw new ProxyError("method_not_allowed", "Use GET here.", { headers: { allow: "GET" } });
+  }
   if (request.method === "OPTIONS") {
     // A browser sends no credential here (Fetch standard, CORS-preflight fetch). Where one is wanted
     // all paths are answered alike, because who has none is to learn nothing of the routes.
@@ -129,6 +153,13 @@ function dispatch(
     : passOn(rules, request, caller, story, deliver);
 }
 
+/** Metadata for a client that has no credential yet, and is to learn where to get one (RFC 9728 section 3). */
+function metadataFor(rules: HandlerRules, request: ClientRequest): FoundMetadata | undefined {
+  const { target } = request;
+  if (!target.includes(RESOURCE_METADATA)) return undefined;
+  return findMetadata(targetPath(target).path, publicUrlOf(rules, request), rules.routes);
+}
+
 /** Hands the request of a caller who was recognised to the front of its route. */
 function passOn(
   rules: HandlerRules,
@@ -138,8 +169,9 @@ function passOn(
   deliver: Deliver | undefined,
 ): Promise<ClientAnswer> {
   if (principal !== ANONYMOUS) story.principal = principal.name;
-  const { route, query } = findRoute(rules, request);
+  const { route, path, query } = findRoute(rules, request);
   story.route = route.name;
+  story.path = path;
   route.use?.enter();
   story.use = route.use;
   // The answer to a page of a browser is still to get its fields.
@@ -149,13 +181,21 @@ function passOn(
 function findRoute(
   { routes }: HandlerRules,
   { target }: ClientRequest,
-): { route: Route; query: string } {
+): { route: Route; path: string; query: string } {
   const { path, query } = targetPath(target);
   const route = routes.get(path);
   if (route === undefined) {
     throw new ProxyError("route_not_found", "There is no MCP endpoint under this path.");
   }
-  return { route, query };
+  return { route, path, query };
+}
+
+/**
+ * What the client puts ahead of paths. Where nobody has said it, it is what stands in Host, which the door has
+ * checked; what says in a request that there was TLS, anybody may say (R20).
+ */
+function publicUrlOf({ publicUrl }: HandlerRules, { headers }: ClientRequest): string {
+  return publicUrl ?? `http://${headers.get("host")}`;
 }
 
 /** The origin that was allowed by a door. */

@@ -107,7 +107,10 @@ function openServer(parts: Parts, config: Config, basis: ServerBasis): RouteServ
   const { upstream } = server;
   const onRenewed = (session: Session) => book.renewed(session);
   return {
-    held: new Held(server, () => upstream.close(), () => server.whenIdle()),
+    held: new Held(server, () => {
+      server.metadata?.close();
+      return upstream.close();
+    }, () => server.whenIdle()),
     recovery: new Recovery({
       upstream,
       sessions,

@@ -24,6 +24,7 @@ import { channelOptions } from "./channel_options.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, ConfigError, type RouteConfig, type TargetConfig } from "./config/mod.ts";
 import { UNNAMED } from "./http/mod.ts";
+import { MetadataLookup, type MetadataServer } from "./oauth/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 import {
   http1Client,
@@ -57,6 +58,8 @@ export interface OpenedTargets {
   readonly balancer: Balancer;
   /** What is going on on the channels of each target that has some, by its name. */
   channels(): Readonly<Record<string, ChannelStats>>;
+  /** What their OAuth clients are to know; undefined where no token of theirs goes to a target. */
+  readonly metadata: MetadataLookup | undefined;
   /**
    * Takes over the targets, the policy and the settings of health of another config of the route.
    *
@@ -76,7 +79,16 @@ export function openTargets(route: RouteConfig, deps: TargetDeps): OpenedTargets
   const { clock, logger } = deps;
   const fleet = fleetHealth(route.upstream.health, clock, logger, route.name);
   const channels = new Map<string, ChannelUpstream>();
-  const specsOf = (config: RouteConfig) => targetSpecs(config, deps, channels);
+  let servers: readonly MetadataServer[] = [];
+  const metadata = forwardsTokens(route, deps)
+    ? new MetadataLookup({ clock: deps.timers, servers: () => servers })
+    : undefined;
+  const specsOf = (config: RouteConfig) => {
+    const specs = targetSpecs(config, deps, channels, metadata);
+    servers = specs.map(({ server }) => server);
+    metadata?.forget();
+    return specs;
+  };
   const balancer = new Balancer(
     { route: route.name, fleet, clock, closeAfterMs: CLOSE_AFTER_MS },
     route.upstream.balance,
@@ -84,6 +96,7 @@ export function openTargets(route: RouteConfig, deps: TargetDeps): OpenedTargets
   );
   return {
     balancer,
+    metadata,
     channels: () =>
       Object.fromEntries(
         balancer.targets().flatMap(({ name }) => {
@@ -105,7 +118,8 @@ function targetSpecs(
   route: RouteConfig,
   deps: TargetDeps,
   channels: Map<string, ChannelUpstream>,
-): readonly TargetSpec[] {
+  metadata: MetadataLookup | undefined,
+): readonly (TargetSpec & { readonly server: MetadataServer })[] {
   // Told with the path of the setting ahead of this (`certificateProblems`), unless it has changed since.
   const tls = readCertificates(route.upstream.tls, `upstream.tls of the route ${route.name}`);
   const listed = listedTargets(route);
@@ -117,13 +131,45 @@ function targetSpecs(
       weight,
       place: url,
       open() {
-        const opened = openTarget(route, address, deps);
+        const onMetadata = (path: string) => metadata?.named(name, path);
+        const opened = openTarget(route, address, deps, onMetadata);
         if ("stats" in opened) channels.set(name, opened);
         return opened;
       },
       watching: watching(route, address, listed.length, deps),
+      server: metadataServer(name, route, address, deps),
     };
   });
+}
+
+/** Whether tokens of clients go to the servers: not where `Authorization` holds the key for the proxy itself. */
+function forwardsTokens({ upstream }: RouteConfig, { withheld }: TargetDeps): boolean {
+  return upstream.credentials === "forward" && !withheld.includes("authorization");
+}
+
+/** A server as its metadata is asked for: on few connections of their own, so that no call has to wait for it. */
+function metadataServer(
+  name: string,
+  { upstream }: RouteConfig,
+  { target, path }: UpstreamAddress,
+  deps: TargetDeps,
+): MetadataServer {
+  return {
+    name,
+    hostname: target.kind === "tcp" ? target.hostname : target.host,
+    path,
+    open: () =>
+      clientFactory(upstream, deps)({
+        target,
+        connectTimeoutMs: upstream.connectTimeoutMs,
+        maxConnections: 1,
+        maxStreams: 1,
+        maxQueued: 1,
+        queueTimeoutMs: upstream.queueTimeoutMs,
+        keepAliveMs: upstream.keepAliveMs,
+        clock: deps.timers,
+      }),
+  };
 }
 
 /** The targets, or the one without a name that `url` stands for. */
@@ -137,6 +183,7 @@ function openTarget(
   { upstream }: RouteConfig,
   { target, path, query }: UpstreamAddress,
   deps: TargetDeps,
+  onMetadata: (path: string) => void,
 ): Upstream | ChannelUpstream {
   const { config: { limits }, timers: clock, withheld } = deps;
   const client = clientFactory(upstream, deps)({
@@ -154,6 +201,8 @@ function openTarget(
     query,
     headers: upstream.headers,
     forwardCredentials: upstream.credentials === "forward",
+    target,
+    onMetadata,
     withheld,
     timeouts: {
       headersMs: upstream.headersTimeoutMs,
@@ -165,7 +214,6 @@ function openTarget(
   if (upstream.transport === "streamable-http") return streamableHttpUpstream(client, spoken);
   const open = httpSseChannel(client, {
     ...spoken,
-    target,
     endpointTimeoutMs: upstream.connectTimeoutMs,
     maxEventBytes: limits.maxEventBytes,
     clock,

@@ -29,6 +29,7 @@ import { countedUpstream } from "./counted_upstream.ts";
 import { UNNAMED } from "./http/mod.ts";
 import type { PeerCalls } from "./peers/mod.ts";
 import { sharedUpstream } from "./share/mod.ts";
+import type { MetadataLookup } from "./oauth/mod.ts";
 import { type OpenedTargets, openTargets, type TargetDeps } from "./targets.ts";
 import { requestFields, type Upstream, withDashes } from "./upstream/mod.ts";
 
@@ -51,6 +52,8 @@ export interface OpenedUpstream {
   readonly upstream: Upstream;
   /** Its targets; undefined where it is a program. */
   readonly targets?: RouteTargets | undefined;
+  /** What its OAuth clients are to know; undefined where no token of theirs goes to it. */
+  readonly metadata?: MetadataLookup | undefined;
   /**
    * Takes another config of the same route over in place, without a break for anybody.
    *
@@ -94,6 +97,7 @@ function opened(
     upstream,
     figures,
     targets: targets?.balancer,
+    metadata: targets?.metadata,
     update(next) {
       if (targets === undefined || besideTargets(next) !== besideTargets(route)) return false;
       targets.update(next);

@@ -21,9 +21,11 @@ export interface Channel {
   /**
    * Sends one message. Resolves when the other side has it as far as the transport can tell.
    *
+   * @param headers those of the client's request that it came in, where its credentials go along; left out for a
+   * message of the proxy's own
    * @throws {ProxyError} of source upstream; its `progress` says whether any of it may have left
    */
-  send(text: string): Promise<void>;
+  send(text: string, headers?: FieldReader): Promise<void>;
   /** Takes no more messages until `resume`: whoever reads them cannot keep up. */
   pause(): void;
   /** Takes them again. */

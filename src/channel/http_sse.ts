@@ -13,6 +13,7 @@ import type { FieldReader } from "../http/mod.ts";
 import { EVENT_STREAM, EventParser, EventTooLargeError, isEventStream } from "../sse/mod.ts";
 import type { SseEvent } from "../sse/mod.ts";
 import {
+  challengesIn,
   type HttpAnswer,
   type HttpClient,
   type HttpTarget,
@@ -36,6 +37,8 @@ export interface HttpSseOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether the client's credentials go upstream. */
   readonly forwardCredentials: boolean;
+  /** Told path and query of the metadata of the server that a challenge has named. */
+  readonly onMetadata?: ((path: string) => void) | undefined;
   /** Fields, in lower case, that hold credentials for the proxy itself and never go upstream (R93). */
   readonly withheld: readonly string[];
   /** Deadlines of each request; `streamIdleMs` is the longest silence of the stream. */
@@ -107,8 +110,9 @@ class HttpSseChannel implements Channel {
   /** Opens the stream and waits for the endpoint. */
   async open(): Promise<void> {
     const { path, query, endpointTimeoutMs, clock } = this.#options;
-    const answer = await this.#send("GET", path + query, ["accept", EVENT_STREAM], null);
-    checkStream(answer);
+    const fields = [...this.#fields, "accept", EVENT_STREAM];
+    const answer = await this.#send("GET", path + query, fields, null);
+    checkStream(answer, this.#options);
     this.#stream = answer.body;
     this.#reading = this.#read(answer.body);
     const deadline = clock.after(endpointTimeoutMs, () => {
@@ -124,9 +128,12 @@ class HttpSseChannel implements Channel {
     }
   }
 
-  async send(text: string): Promise<void> {
+  async send(text: string, headers?: FieldReader): Promise<void> {
     if (this.#over.signal.aborted || this.#endpoint === undefined) throw unsent();
-    const fields = ["content-type", "application/json", "accept", "*/*"];
+    // A token may be another one by now, and whoever has come by the session another caller (R72).
+    const isCallers = headers !== undefined && this.#options.forwardCredentials;
+    const own = isCallers ? ownFields(this.#options, headers) : this.#fields;
+    const fields = [...own, "content-type", "application/json", "accept", "*/*"];
     let answer: HttpAnswer;
     try {
       answer = await this.#send("POST", this.#endpoint, fields, encoder.encode(text));
@@ -143,7 +150,7 @@ class HttpSseChannel implements Channel {
       this.#end(failure);
       throw failure;
     }
-    if (status >= 400) throw refused("a message", answer, progress);
+    if (status >= 400) throw refused("a message", answer, this.#options, progress);
     const sentence = "The upstream server answered a message with a redirect.";
     throw new ProxyError("upstream_status", sentence, { progress });
   }
@@ -171,7 +178,7 @@ class HttpSseChannel implements Channel {
     return this.#client.send({
       method,
       path,
-      fields: [...this.#fields, ...fields],
+      fields,
       body,
       signal: this.#over.signal,
       timeouts: this.#options.timeouts,
@@ -286,12 +293,12 @@ function isOfOneRequest(name: string): boolean {
 }
 
 /** @throws {ProxyError} where an answer to GET is no stream (R63, R70) */
-function checkStream(answer: HttpAnswer): void {
+function checkStream(answer: HttpAnswer, options: HttpSseOptions): void {
   const { status, fields, body } = answer;
   if (status === 200 && isEventStream(fields.get("content-type"))) return;
   body.discard();
   if (status >= 400) {
-    throw refused("its event stream", answer, isLater(status) ? UNSENT : undefined);
+    throw refused("its event stream", answer, options, isLater(status) ? UNSENT : undefined);
   }
   const sentence = status >= 300
     ? "The upstream server answered with a redirect."
@@ -301,21 +308,37 @@ function checkStream(answer: HttpAnswer): void {
 
 /**
  * A refusal as a client is told of it. Those that say to come again later pass with their status and
- * `Retry-After`, as over Streamable HTTP (R64); another one could be misread there, of the session for instance.
+ * `Retry-After`, as over Streamable HTTP (R64), and those of credentials that were the client's with theirs and
+ * what is wanted; another one could be misread there, of the session for instance.
  */
 function refused(
   what: string,
   { status, fields }: HttpAnswer,
+  options: HttpSseOptions,
   progress?: ExchangeProgress,
 ): ProxyError {
   const retryAfter = fields.get("retry-after");
-  const passes = isLater(status);
+  const isOfCredentials = options.forwardCredentials && (status === 401 || status === 403);
+  const passes = isLater(status) || isOfCredentials;
   const sentence = `The upstream server refused ${what} with HTTP status ${status}.`;
   return new ProxyError("upstream_status", sentence, {
     progress,
     upstreamStatus: passes ? status : undefined,
-    headers: passes && retryAfter !== null ? { "retry-after": retryAfter } : {},
+    headers: {
+      ...(passes && retryAfter !== null && { "retry-after": retryAfter }),
+      ...(isOfCredentials && challengeOf(fields, options)),
+    },
   });
+}
+
+/** What a refusal says is wanted, as far as a client may know. */
+function challengeOf(
+  fields: FieldReader,
+  { target, onMetadata }: HttpSseOptions,
+): Readonly<Record<string, string>> {
+  const { values, metadata } = challengesIn(fields, target);
+  if (metadata !== undefined) onMetadata?.(metadata);
+  return values.length === 0 ? {} : { "www-authenticate": values.join(", ") };
 }
 
 /** Whether a status says something of the server now, and nothing of the request. */

@@ -16,6 +16,7 @@ import {
   toProxyError,
   UNANSWERED,
 } from "../errors.ts";
+import type { FieldReader } from "../http/mod.ts";
 import {
   at,
   type Drops,
@@ -141,7 +142,7 @@ export class ChannelSession implements ChannelEvents {
    * @throws {ProxyError} `upstream_saturated`, or `client_closed` where the signal was aborted
    */
   async exchange(
-    { signal, onFailed }: UpstreamCall,
+    { signal, headers, onFailed }: UpstreamCall,
     body: RpcBody,
     firstMessageMs = this.#options.limits.firstMessageMs,
   ): Promise<UpstreamAnswer> {
@@ -162,7 +163,7 @@ export class ChannelSession implements ChannelEvents {
       onFailed,
     });
     for (const [key, message] of outgoing.asked) this.#requests.add(key, message, exchange);
-    if (outgoing.text !== undefined) this.#send(outgoing.text, body, exchange);
+    if (outgoing.text !== undefined) this.#send(outgoing.text, headers, body, exchange);
     this.#flow.another();
     if (!shared && this.#streams.length === 0 && exchange.attended) this.#tellWaiting(exchange);
     return await this.#during(() => exchange.answer);
@@ -173,8 +174,12 @@ export class ChannelSession implements ChannelEvents {
    *
    * @throws {ProxyError}
    */
-  async notify({ signal }: UpstreamCall, text: string, body: RpcBody): Promise<UpstreamAnswer> {
-    await this.#during(() => unlessAborted(this.#opened.send(text), signal));
+  async notify(
+    { signal, headers }: UpstreamCall,
+    text: string,
+    body: RpcBody,
+  ): Promise<UpstreamAnswer> {
+    await this.#during(() => unlessAborted(this.#opened.send(text, headers), signal));
     this.#settleCancelled(body);
     return emptyAnswer(this.#options.clock, 202);
   }
@@ -294,9 +299,14 @@ export class ChannelSession implements ChannelEvents {
   }
 
   /** Does not wait for the channel: the server may answer while it still reads. */
-  async #send(text: string, body: RpcBody, exchange: Exchange): Promise<void> {
+  async #send(
+    text: string,
+    headers: FieldReader,
+    body: RpcBody,
+    exchange: Exchange,
+  ): Promise<void> {
     try {
-      await this.#opened.send(text);
+      await this.#opened.send(text, headers);
       this.#settleCancelled(body);
     } catch (error) {
       this.#requests.takeOf(exchange);

@@ -72,6 +72,20 @@ function isOrigin(value: string): boolean {
   return value === "*" || (URL.canParse(value) && new URL(value).origin === value.toLowerCase());
 }
 
+const publicUrl = z.string().refine(isPublicUrl, {
+  error:
+    "an http:// or https:// URL such as https://mcp.example.com, at most with a path, without " +
+    "a slash at its end",
+});
+
+function isPublicUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { origin, pathname, protocol } = new URL(value);
+  const isWeb = protocol === "https:" || protocol === "http:";
+  if (pathname === "/") return isWeb && value.toLowerCase() === origin;
+  return isWeb && isRoutePath(pathname) && value === origin + pathname;
+}
+
 const headerName = z.string().regex(HEADER_NAME, { error: HEADER_NAME_WANTED });
 
 const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, {
@@ -290,6 +304,10 @@ export const configSchema = z.strictObject({
   allowPublicBind: z.boolean({ error: "true or false" }).default(false).describe(
     "Allows listen and admin addresses that are not loopback, where something in front checks who " +
       "calls. With auth.keys listen needs it not; admin, which checks no keys, does.",
+  ),
+  publicUrl: publicUrl.optional().describe(
+    "What clients put ahead of the paths of routes, such as https://mcp.example.com; what they say in Host, with " +
+      "http://, where it is left out. OAuth clients are told it, so set it behind a front that ends TLS.",
   ),
   allowedHosts: z.array(allowedHost).default([]).describe(
     'Host names, beside the loopback ones, under which clients may call; "*" allows any.',

@@ -22,6 +22,8 @@ export interface Config {
   readonly logFormat: "auto" | "json" | "pretty";
   /** Whether addresses that are not loopback are allowed. */
   readonly allowPublicBind: boolean;
+  /** What clients put ahead of the paths of routes, without a slash at the end; left out for what they say in Host. */
+  readonly publicUrl?: string | undefined;
   /** Host names beside the loopback ones. */
   readonly allowedHosts: readonly string[];
   /** Origins beside loopback ones. */

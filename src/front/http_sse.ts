@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { Clock } from "../clock.ts";
+import type { Clock, Timer } from "../clock.ts";
 import { classifyPost } from "../era/mod.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
 import { type ClientAnswer, Fields } from "../http/mod.ts";
@@ -17,6 +17,7 @@ import { type Message, parseBody } from "../json/mod.ts";
 import { StreamTally, type StreamTraffic } from "../relay/mod.ts";
 import { notFound, type Session } from "../session/mod.ts";
 import { EVENT_STREAM, streamFields } from "../sse/mod.ts";
+import { targetPath } from "./door.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { requireAcceptStream, requireJsonBody } from "./media.ts";
 import { type Arrival, describe } from "./passage.ts";
@@ -60,6 +61,12 @@ export class HttpSseClients {
     return tally;
   }
 }
+
+/**
+ * How long a POST of a client whose credentials go upstream waits for the head of the upstream's answer, in
+ * milliseconds: one that refuses them says so at once, and one that works on an answer may take long.
+ */
+export const CHALLENGE_WAIT_MS = 1_000;
 
 /** The parameter with the session's id, as the SDKs name it. */
 const SESSION_PARAMETER = "sessionId";
@@ -111,6 +118,7 @@ export class HttpSseFront {
       session,
       principal,
       query,
+      path: targetPath(request.target).path,
       headers: Fields.from(request.headers),
       stream: (onOver) =>
         new SseStream({
@@ -136,18 +144,23 @@ export class HttpSseFront {
     const message = this.#read(bytes, facts);
     if (client.over) throw notFound().withId(message.idText);
     client.adopt(this.#options);
+    const decision = client.route.forwardsCredentials
+      ? new Decision(this.#options.clock)
+      : undefined;
     const opens = message.kind === "request" && message.method === "initialize" && client.mayOpen;
     try {
       const headers = Fields.from(request.headers);
       client.take(
-        { message, bytes, headers },
+        { message, bytes, headers, decide: decision?.decide },
         (one, before, ready) => new SseExchange(client, one, opens).run(before, ready),
       );
     } catch (error) {
+      decision?.decide();
       throw toProxyError(error).withId(message.idText);
     }
     countRequest(client.session, bytes.length);
-    return { status: 202, fields: new Fields(), body: null };
+    const refused = await decision?.made;
+    return refused ?? { status: 202, fields: new Fields(), body: null };
   }
 
   /**
@@ -189,6 +202,31 @@ export class HttpSseFront {
     }
     return message;
   }
+}
+
+/** What a POST is answered with, which waits for the upstream to want other credentials: for so long at most. */
+class Decision {
+  readonly #made = Promise.withResolvers<ClientAnswer | undefined>();
+  readonly #timer: Timer;
+  #isMade = false;
+
+  constructor(clock: Clock) {
+    this.#timer = clock.after(CHALLENGE_WAIT_MS, () => this.decide());
+  }
+
+  /** The refusal, if it is one. */
+  get made(): Promise<ClientAnswer | undefined> {
+    return this.#made.promise;
+  }
+
+  /** See `UnderWay`. */
+  readonly decide = (refused?: ClientAnswer): boolean => {
+    if (this.#isMade) return false;
+    this.#isMade = true;
+    this.#timer.cancel();
+    this.#made.resolve(refused);
+    return true;
+  };
 }
 
 function wrongMethod(allow: string): ProxyError {

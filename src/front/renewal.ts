@@ -105,6 +105,7 @@ export async function initializeAnew(
     encode(initialize),
   ));
   if (answer.status >= 500 || answer.status === 429) throw notNow(answer);
+  if (isChallenge(answer)) throw notSo(answer);
   const { status, sessionId } = answer;
   const result = await deadline.within(firstResult(answer, deadline.signal));
   if (sessionId === undefined) return `the upstream server answered initialize with ${status}`;
@@ -172,6 +173,30 @@ function notNow(answer: UpstreamAnswer): ProxyError {
     "upstream_unreachable",
     `The upstream server has lost this session and answers ${answer.status} to a new one; try again later.`,
     { headers: retryAfter === null ? {} : { "retry-after": retryAfter } },
+  );
+}
+
+/** Whether a refusal says with which credentials there would be none; only who sends its own is told. */
+export function isChallenge(
+  { status, headers }: Pick<UpstreamAnswer, "status" | "headers">,
+): boolean {
+  return (status === 401 || status === 403) && headers.has("www-authenticate");
+}
+
+/**
+ * With other credentials it can be made anew: the client gets the refusal with its challenge (2026-07-28
+ * basic/authorization), and its session is still there for the next request.
+ */
+function notSo({ status, headers, body }: UpstreamAnswer): ProxyError {
+  body.discard();
+  const challenge = headers.get("www-authenticate");
+  return new ProxyError(
+    "upstream_status",
+    `The upstream server has lost this session and answers ${status} to a new one with these credentials.`,
+    {
+      upstreamStatus: status,
+      headers: challenge === null ? {} : { "www-authenticate": challenge },
+    },
   );
 }
 

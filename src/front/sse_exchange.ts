@@ -6,19 +6,27 @@
  */
 
 import { errorBody, isStop, ProxyError, toProxyError } from "../errors.ts";
-import { type CancelSignal, detached } from "../http/mod.ts";
+import { type CancelSignal, detached, Fields } from "../http/mod.ts";
 import { type Message, methodForLog, parseBody } from "../json/mod.ts";
 import { Pending, Reconnect } from "../relay/mod.ts";
 import { MAX_UPSTREAM_ID_BYTES } from "../session/mod.ts";
 import type { SseEvent } from "../sse/mod.ts";
-import type { SentTo, UpstreamAnswer, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
+import {
+  nameMetadata,
+  RESOURCE_METADATA,
+  type SentTo,
+  type UpstreamAnswer,
+  type UpstreamBody,
+  type UpstreamCall,
+} from "../upstream/mod.ts";
 import { answeredHere, RequestInterceptors } from "./interceptors.ts";
 import { tellFailure, toldName } from "./failures.ts";
 import { keptInitialize } from "./kept_initialize.ts";
 import { missedEvents } from "./missed.ts";
 import { requestedMethod } from "./passage.ts";
 import { forNobody, Recovery } from "./recovery.ts";
-import { letGo } from "./renewal.ts";
+import { refusal } from "./refusal.ts";
+import { isChallenge, letGo } from "./renewal.ts";
 import { learn, learnInitialized } from "./session_facts.ts";
 import { EventRelay, relayJson, type RelayTarget } from "./sse_relay.ts";
 import type { SseSession, UnderWay } from "./sse_session.ts";
@@ -84,6 +92,8 @@ export class SseExchange {
     const { sessions } = route;
     const { answer, call, generation } = await this.#asked(sent);
     this.#one.body = answer.body;
+    if (this.#isChallenged(answer, answer.headers)) return answer.body.discard();
+    this.#one.decide?.();
     if (this.#opens) await this.#opened(answer, call, sent.bytes);
     else learn(sessions, session, sent.message, answer);
     ready();
@@ -93,6 +103,23 @@ export class SseExchange {
     if (sent.message.method === CANCELLED) {
       this.#client.cancelled(sent.message.params?.["requestId"]);
     }
+  }
+
+  /**
+   * Whether the upstream wants other credentials, and the POST has not been answered: then it is answered with that, for
+   * on the stream nobody could say where to get them (2025-03-26 basic/authorization).
+   */
+  #isChallenged({ status }: Pick<UpstreamAnswer, "status">, headers: Fields): boolean {
+    if (this.#one.decide === undefined || !isChallenge({ status, headers })) return false;
+    if (this.#opens) this.#client.notOpened();
+    const sentence = `The upstream server refused the message with HTTP status ${status}.`;
+    const error = new ProxyError("upstream_status", sentence, { upstreamStatus: status });
+    const found = refusal(error.withId(this.#one.message.idText));
+    headers.forEach((value, name) =>
+      name === "www-authenticate" && found.fields.append(name, value)
+    );
+    nameMetadata(found.fields, () => RESOURCE_METADATA + this.#client.path);
+    return this.#one.decide(found);
   }
 
   /** The upstream's answer. A request that the client cancels gets none from when the upstream is told of it. */
@@ -204,6 +231,7 @@ export class SseExchange {
     const { idText, kind } = this.#one.message;
     if (this.#isForNobody) return;
     const error = toProxyError(thrown);
+    if (this.#isChallenged(error, new Fields(Object.entries(error.headers).flat()))) return;
     this.#told(error);
     if (kind !== "request" || idText === undefined) return;
     await stream.room();

@@ -9,7 +9,7 @@ import type { Principal } from "../auth/mod.ts";
 import type { Clock } from "../clock.ts";
 import type { LimitsConfig } from "../config/mod.ts";
 import { errorBody, ProxyError } from "../errors.ts";
-import type { FieldReader } from "../http/mod.ts";
+import type { ClientAnswer, FieldReader } from "../http/mod.ts";
 import type { JsonLimits, Message } from "../json/mod.ts";
 import type { BackOff } from "../relay/mod.ts";
 import type { Session, SessionTable } from "../session/mod.ts";
@@ -48,6 +48,8 @@ export interface SseRouteOptions extends FailureSinks {
   readonly clock: Clock;
   /** What clients may use. */
   readonly limits: LimitsConfig & JsonLimits;
+  /** Whether clients' credentials go upstream, which may want others. */
+  readonly forwardsCredentials?: boolean | undefined;
   /** Keeps open what clients work with; left out where that is never replaced. */
   readonly use?: FrontUse | undefined;
 }
@@ -68,6 +70,8 @@ export interface UnderWay {
   cancelled: boolean;
   /** Whether its client has cancelled it, and the upstream is being told. */
   unwanted: boolean;
+  /** Answers its POST: with a refusal, or as taken; false where it was answered before. Left out where that is done. */
+  readonly decide?: ((refused?: ClientAnswer) => boolean) | undefined;
   /** Whether its answer is with the client, although the upstream's stream goes on. */
   answered: boolean;
 }
@@ -91,6 +95,8 @@ export class SseSession implements Followed {
   readonly principal: Principal;
   /** The client's query. */
   readonly query: string;
+  /** The path of its stream. */
+  readonly path: string;
   /** Turns at large answers. */
   readonly turns = new Turns();
   readonly #makeStream: (onOver: () => void) => SseStream;
@@ -111,7 +117,7 @@ export class SseSession implements Followed {
   /** A client whose stream has been asked for with `headers`. */
   constructor(
     route: SseRouteOptions,
-    client: Pick<SseSession, "session" | "principal" | "query"> & {
+    client: Pick<SseSession, "session" | "principal" | "query" | "path"> & {
       readonly headers: FieldReader;
       readonly stream: (onOver: () => void) => SseStream;
     },
@@ -120,6 +126,7 @@ export class SseSession implements Followed {
     this.session = client.session;
     this.principal = client.principal;
     this.query = client.query;
+    this.path = client.path;
     this.#headers = client.headers;
     this.#makeStream = client.stream;
   }
@@ -187,7 +194,7 @@ export class SseSession implements Followed {
    * @throws {ProxyError} `principal_exhausted` where too much is under way
    */
   take(
-    taken: Pick<UnderWay, "message" | "bytes" | "headers">,
+    taken: Pick<UnderWay, "message" | "bytes" | "headers" | "decide">,
     handle: (one: UnderWay, before: Promise<void> | undefined, ready: () => void) => Promise<void>,
   ): void {
     const { maxRequestBytes } = this.route.limits;
@@ -207,6 +214,7 @@ export class SseSession implements Followed {
     const release = this.route.sessions.use(this.session);
     const letGo = this.route.use?.hold();
     void handle(one, before, ready).finally(() => {
+      one.decide?.();
       ready();
       release();
       letGo?.();

@@ -41,6 +41,7 @@ export * as balance from "./balance.ts";
 export * as balanced from "./balanced.ts";
 export * as messages from "./messages.ts";
 export * as modern from "./as_modern.ts";
+export { GATE_METADATA, type TokenGate, tokenGate } from "./token_gate.ts";
 export { builtinUnderTest } from "./builtin.ts";
 export { entry, errorOf, interceptContext, keptLog, messageOf } from "./intercept.ts";
 export { now, pipelineUnderTest } from "./intercept.ts";

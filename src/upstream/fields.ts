@@ -69,11 +69,12 @@ const RESPONSE_DROPPED: ReadonlySet<string> = new Set([
   "mcp-session-id",
   "server",
   "via",
+  "www-authenticate", // names the server; what a client may have of it is told apart (`tellChallenges`)
   "x-powered-by",
 ]);
 
-/** What lets the upstream set a credential, or say where to get one. */
-const CREDENTIAL_ANSWERS: ReadonlySet<string> = new Set(["set-cookie", "www-authenticate"]);
+/** What lets the upstream set a credential. */
+const CREDENTIAL_ANSWERS: ReadonlySet<string> = new Set(["set-cookie"]);
 
 /** What must not be taken away by naming it in `Connection` (R14). */
 const NEVER_NOMINATED = /^(mcp-|accept$|content-type$|last-event-id$|authorization$|host$)/;

@@ -7,7 +7,13 @@
 import { detached, type FieldList, Fields, ReadFields } from "../http/mod.ts";
 import { fieldLines } from "../http1/mod.ts";
 import { EVENT_STREAM } from "../sse/mod.ts";
-import type { HttpAnswer, HttpClient, HttpRequest, HttpTimeouts } from "./http_client.ts";
+import type {
+  HttpAnswer,
+  HttpClient,
+  HttpRequest,
+  HttpTarget,
+  HttpTimeouts,
+} from "./http_client.ts";
 import { requestFields, withDashes } from "./fields.ts";
 import { toldBy } from "./told_fields.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall, WholeAnswer } from "./upstream.ts";
@@ -24,6 +30,10 @@ export interface StreamableHttpOptions {
   readonly forwardCredentials: boolean;
   /** Fields, in lower case, that hold credentials for the proxy itself and never go upstream (R93). */
   readonly withheld: readonly string[];
+  /** Where the server is, which its challenges may name; left out where that is not known. */
+  readonly target?: HttpTarget | undefined;
+  /** Told path and query of the metadata of the server that a challenge has named. */
+  readonly onMetadata?: ((path: string) => void) | undefined;
   /** Deadlines. */
   readonly timeouts: HttpTimeouts;
 }
@@ -51,7 +61,7 @@ export function streamableHttpUpstream(
 ): Upstream {
   const headOf = heads(options);
   const keeper = {};
-  const told = (fields: FieldList) => toldBy(fields, options.forwardCredentials);
+  const told = (fields: FieldList) => toldBy(fields, options.forwardCredentials, options.target);
 
   async function send(
     method: "POST" | "GET" | "DELETE",
@@ -84,10 +94,14 @@ export function streamableHttpUpstream(
 
   /** An answer as it is seen above. */
   function seen({ status, fields, body }: HttpAnswer): UpstreamAnswer {
-    const { passed, sessionId, kind } = fields instanceof ReadFields
+    const { passed, sessionId, kind, challenged, metadata } = fields instanceof ReadFields
       ? fields.derived(keeper, told)
       : told(fields);
-    return { status, headers: new Fields(passed.slice()), sessionId, kind, body };
+    const headers = new Fields(passed.slice());
+    // Beside an answer that is no refusal a challenge would be passed on unseen.
+    if (challenged && status < 400) headers.delete("www-authenticate");
+    if (metadata !== undefined) options.onMetadata?.(metadata);
+    return { status, headers, sessionId, kind, body };
   }
 
   return {

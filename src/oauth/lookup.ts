@@ -1,0 +1,236 @@
+/**
+ * Asking a server for its metadata, for those of its clients who have no credential yet.
+ *
+ * Only the server itself is asked, on paths of its own origin, and none of the configured fields goes along (R95).
+ *
+ * Source: RFC 9728 section 3; 2026-07-28 basic/authorization/authorization-server-discovery; for servers without
+ * metadata, 2025-03-26 basic/authorization, "Server Metadata Discovery".
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { ProxyError, toProxyError } from "../errors.ts";
+import { JSON_TYPE, mediaTypeOf } from "../sse/mod.ts";
+import { type HttpClient, RESOURCE_METADATA } from "../upstream/mod.ts";
+import { type Metadata, metadataOfIssuer, readMetadata } from "./metadata.ts";
+
+/** The longest document, in bytes. */
+export const MAX_DOCUMENT_BYTES = 65_536;
+/** The longest time for all that is asked for one document, in milliseconds. */
+export const LOOKUP_MS = 10_000;
+/** How long a document is kept, in milliseconds. */
+export const FOUND_MS = 60_000;
+/** How long it is kept that there is none, or that it could not be had, in milliseconds. */
+export const MISSING_MS = 5_000;
+/** Servers of one route that are asked one after the other, where the first ones cannot be reached. */
+export const MAX_SERVERS = 3;
+
+const AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server";
+
+/** What gives the metadata of a route. */
+export interface MetadataSource {
+  /**
+   * The metadata without `resource`; undefined where the server has none.
+   *
+   * @throws {ProxyError} what kept the server from being asked, of source upstream
+   */
+  metadata(): Promise<Metadata | undefined>;
+}
+
+/** A server whose metadata can be asked for. */
+export interface MetadataServer {
+  /** Its name among those of the route. */
+  readonly name: string;
+  /** Its host, as in a URL without brackets. */
+  readonly hostname: string;
+  /** Path of its MCP endpoint. */
+  readonly path: string;
+  /** Makes connections to it. */
+  open(): HttpClient;
+}
+
+/** What a document is asked for with. */
+export interface LookupOptions {
+  /** Time. */
+  readonly clock: Clock;
+  /** The servers of the route, as they are now. */
+  servers(): readonly MetadataServer[];
+}
+
+/** What came of a lookup. */
+type Outcome = { readonly metadata: Metadata | undefined } | { readonly failure: ProxyError };
+
+/** The metadata of one route: asked for once for all who want it at a time, and kept for a while. */
+export class MetadataLookup implements MetadataSource {
+  readonly #options: LookupOptions;
+  /** Paths that challenges have named, by the names of the servers. */
+  readonly #named = new Map<string, string>();
+  #kept: { readonly outcome: Outcome; readonly untilMs: number } | undefined;
+  #underWay: Promise<Outcome> | undefined;
+  readonly #over = new AbortController();
+
+  /** Of a route. */
+  constructor(options: LookupOptions) {
+    this.#options = options;
+  }
+
+  /** A challenge of a server has named the path of its metadata. */
+  named(server: string, path: string): void {
+    if (this.#named.get(server) === path) return;
+    this.#named.set(server, path);
+    this.forget();
+  }
+
+  /** Asks anew when the next one wants to know, and knows of the servers of now alone. */
+  forget(): void {
+    this.#kept = undefined;
+    const names = new Set(this.#options.servers().map(({ name }) => name));
+    for (const name of this.#named.keys()) if (!names.has(name)) this.#named.delete(name);
+  }
+
+  /** See `MetadataSource`. */
+  async metadata(): Promise<Metadata | undefined> {
+    const outcome = await this.#outcome();
+    if ("failure" in outcome) throw outcome.failure;
+    return outcome.metadata;
+  }
+
+  /** Nobody is asked any more. */
+  close(): void {
+    this.#over.abort();
+  }
+
+  async #outcome(): Promise<Outcome> {
+    const { clock } = this.#options;
+    if (this.#kept !== undefined && clock.monotonicMs() < this.#kept.untilMs) {
+      return this.#kept.outcome;
+    }
+    return await (this.#underWay ??= this.#lookUp().finally(() => this.#underWay = undefined));
+  }
+
+  /** Never rejects. */
+  async #lookUp(): Promise<Outcome> {
+    const { clock } = this.#options;
+    const late = new AbortController();
+    const timer = clock.after(LOOKUP_MS, () => late.abort());
+    let outcome: Outcome;
+    try {
+      outcome = { metadata: await this.#ask(AbortSignal.any([late.signal, this.#over.signal])) };
+    } catch (thrown) {
+      outcome = { failure: late.signal.aborted ? tooLate(thrown) : toProxyError(thrown) };
+    } finally {
+      timer.cancel();
+    }
+    const isFound = "metadata" in outcome && outcome.metadata !== undefined;
+    this.#kept = { outcome, untilMs: clock.monotonicMs() + (isFound ? FOUND_MS : MISSING_MS) };
+    return outcome;
+  }
+
+  /** Asks the servers, until one can be reached; first those that have named their metadata. */
+  async #ask(signal: AbortSignal): Promise<Metadata | undefined> {
+    const rank = ({ name }: MetadataServer) => this.#named.has(name) ? 0 : 1;
+    const servers = this.#options.servers().toSorted((a, b) => rank(a) - rank(b));
+    let failure: unknown;
+    for (const server of servers.slice(0, MAX_SERVERS)) {
+      const client = server.open();
+      try {
+        return await askOne(client, server, this.#named.get(server.name), signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        failure = error;
+      } finally {
+        await client.close();
+      }
+    }
+    throw failure;
+  }
+}
+
+/**
+ * The metadata of one server: where its challenges say, under the path of its endpoint, or without one.
+ *
+ * @throws {ProxyError} where it cannot be reached, or where what is wrong may be another time
+ */
+async function askOne(
+  client: HttpClient,
+  { hostname, path }: MetadataServer,
+  named: string | undefined,
+  signal: AbortSignal,
+): Promise<Metadata | undefined> {
+  const ofPath = path === "/" ? [] : [RESOURCE_METADATA + path];
+  const places = new Set([...named === undefined ? [] : [named], ...ofPath, RESOURCE_METADATA]);
+  let failure: ProxyError | undefined;
+  for (const place of places) {
+    const asked = await documentAt(client, place, signal);
+    if (asked instanceof ProxyError) failure ??= asked;
+    if (asked instanceof ProxyError || asked === undefined) continue;
+    const metadata = readMetadata(asked.document, hostname);
+    if (metadata !== undefined) return metadata;
+    failure ??= unsound();
+  }
+  if (failure !== undefined) throw failure;
+  const asked = await documentAt(client, AUTHORIZATION_SERVER, signal);
+  if (asked instanceof ProxyError) throw asked;
+  return asked && metadataOfIssuer(asked.document);
+}
+
+/**
+ * The JSON at a path; undefined where there is none, a failure where there may be some another time. A redirect is
+ * none: it may lead anywhere (R70).
+ *
+ * @throws {ProxyError} where the server cannot be reached
+ */
+async function documentAt(
+  client: HttpClient,
+  path: string,
+  signal: AbortSignal,
+): Promise<{ readonly document: unknown } | ProxyError | undefined> {
+  const { status, fields, body } = await client.send({
+    method: "GET",
+    path,
+    fields: ["accept", JSON_TYPE, "accept-encoding", "identity"],
+    body: null,
+    signal,
+    timeouts: {
+      headersMs: LOOKUP_MS,
+      totalMs: LOOKUP_MS,
+      bodyIdleMs: LOOKUP_MS,
+      streamIdleMs: LOOKUP_MS,
+    },
+  });
+  const isJson = mediaTypeOf(fields.get("content-type")) === JSON_TYPE;
+  if (status !== 200 || !isJson) {
+    body.discard();
+    return status === 429 || status >= 500 ? refused(status) : undefined;
+  }
+  const bytes = await body.bytesWithin(MAX_DOCUMENT_BYTES);
+  if (bytes === null) body.discard();
+  const document = bytes === null ? undefined : parsed(bytes);
+  return document === undefined ? unsound() : { document };
+}
+
+function parsed(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    // It is told as unsound, whatever is wrong with it.
+    return undefined;
+  }
+}
+
+function refused(status: number): ProxyError {
+  const sentence = `The upstream server answered ${status} when its metadata was asked for.`;
+  return new ProxyError("upstream_status", sentence);
+}
+
+function unsound(): ProxyError {
+  const sentence =
+    "What the upstream server gives as metadata of a protected resource is not sound.";
+  return new ProxyError("upstream_protocol", sentence);
+}
+
+function tooLate(cause: unknown): ProxyError {
+  const sentence = "The upstream server took too long to give its metadata.";
+  return new ProxyError("upstream_timeout", sentence, { cause });
+}

@@ -1,0 +1,136 @@
+/**
+ * RFC 9728 section 3: how often a server is asked for its metadata, for how long, and in which order.
+ *
+ * @module
+ */
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { ProxyError } from "../errors.ts";
+import { Fields } from "../http/mod.ts";
+import { ManualClock } from "../testing/mod.ts";
+import { heldBody, type HttpAnswer, type HttpRequest } from "../upstream/mod.ts";
+import {
+  FOUND_MS,
+  LOOKUP_MS,
+  MAX_SERVERS,
+  MetadataLookup,
+  type MetadataServer,
+  MISSING_MS,
+} from "./lookup.ts";
+
+const DOCUMENT = { authorization_servers: ["https://auth.example.com"] };
+const WELL_KNOWN = "/.well-known/oauth-protected-resource";
+
+type Answer = (server: string, request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
+
+function json(document: unknown, status = 200): HttpAnswer {
+  const body = heldBody(new TextEncoder().encode(JSON.stringify(document)));
+  return { status, fields: new Fields(["content-type", "application/json"]), body };
+}
+
+/** A lookup at servers of these names; `asked` is who was asked for what. */
+function setup(answer: Answer, names: readonly string[] = ["one"]) {
+  const clock = new ManualClock();
+  const asked: string[] = [];
+  let open = 0;
+  const server = (name: string): MetadataServer => ({
+    name,
+    hostname: `${name}.internal`,
+    path: "/mcp",
+    open: () => {
+      open++;
+      return {
+        send: async (request) => {
+          asked.push(`${name} ${request.path}`);
+          return await answer(name, request);
+        },
+        close: () => Promise.resolve(void open--),
+      };
+    },
+  });
+  const lookup = new MetadataLookup({ clock, servers: () => names.map(server) });
+  return { clock, asked, lookup, open: () => open };
+}
+
+const never = ({ signal }: HttpRequest) =>
+  new Promise<HttpAnswer>((_, reject) => {
+    const stop = () => reject(new ProxyError("client_closed", "Given up."));
+    signal.addEventListener("abort", stop, { once: true });
+  });
+
+Deno.test("metadata() asks once for all at a time, and again when FOUND_MS are over", async () => {
+  const { clock, asked, lookup, open } = setup(() => json(DOCUMENT));
+  const found = await Promise.all([lookup.metadata(), lookup.metadata()]);
+  assertEquals(found, [DOCUMENT, DOCUMENT]);
+  clock.advance(FOUND_MS - 1);
+  await lookup.metadata();
+  assertEquals(asked, [`one ${WELL_KNOWN}/mcp`]);
+  clock.advance(1);
+  await lookup.metadata();
+  assertEquals(asked.length, 2);
+  assertEquals(open(), 0);
+});
+
+for (
+  const [what, answer] of [
+    ["no metadata", () => json({}, 404)],
+    ["a failure", () => json({}, 500)],
+    ["a failed connection", () => {
+      throw new ProxyError("upstream_unreachable", "Nobody there.");
+    }],
+  ] as const satisfies readonly (readonly [string, Answer])[]
+) {
+  Deno.test(`metadata() keeps ${what} for MISSING_MS`, async () => {
+    const { clock, asked, lookup } = setup(answer);
+    const first = await lookup.metadata().catch((error) => error.kind);
+    const count = asked.length;
+    clock.advance(MISSING_MS - 1);
+    assertEquals(await lookup.metadata().catch((error) => error.kind), first);
+    assertEquals(asked.length, count);
+    clock.advance(1);
+    await lookup.metadata().catch((error) => error.kind);
+    assertEquals(asked.length, 2 * count);
+  });
+}
+
+Deno.test("metadata() gives up when LOOKUP_MS are over, whatever it was waiting for, and when it is closed", async () => {
+  const { clock, lookup, open } = setup((_, request) => never(request));
+  const waiting = lookup.metadata();
+  clock.advance(LOOKUP_MS - 1);
+  assertEquals(open(), 1);
+  clock.advance(1);
+  const error = await assertRejects(() => waiting, ProxyError);
+  assertEquals([error.kind, open()], ["upstream_timeout", 0]);
+  clock.advance(MISSING_MS);
+  const closed = lookup.metadata();
+  lookup.close();
+  assertEquals((await assertRejects(() => closed, ProxyError)).kind, "client_closed");
+});
+
+Deno.test("metadata() asks MAX_SERVERS that cannot be reached, and no more; one that has named its metadata first", async () => {
+  const names = Array.from({ length: MAX_SERVERS + 1 }, (_, at) => `s${at}`);
+  const { clock, asked, lookup } = setup(() => {
+    throw new ProxyError("upstream_unreachable", "Nobody there.");
+  }, names);
+  lookup.named("s2", "/named");
+  const error = await assertRejects(() => lookup.metadata(), ProxyError);
+  assertEquals(error.kind, "upstream_unreachable");
+  assertEquals(asked, ["s2 /named", `s0 ${WELL_KNOWN}/mcp`, `s1 ${WELL_KNOWN}/mcp`]);
+  lookup.named("s2", "/other");
+  lookup.named("s2", "/other");
+  await lookup.metadata().catch(() => {});
+  assertEquals(asked[3], "s2 /other");
+  assertEquals(clock.monotonicMs() >= 0, true);
+});
+
+Deno.test("metadata() keeps nothing of a server that is there no more", async () => {
+  const names = ["one"];
+  const { asked, lookup } = setup(() => json(DOCUMENT), names);
+  lookup.named("one", "/named");
+  await lookup.metadata();
+  names[0] = "two";
+  lookup.forget();
+  names[0] = "one";
+  await lookup.metadata();
+  assertEquals(asked, ["one /named", `one ${WELL_KNOWN}/mcp`]);
+});

@@ -1,0 +1,18 @@
+/**
+ * OAuth of the servers behind the proxy: where clients learn which authorization server a server trusts.
+ *
+ * May import `clock`, `errors`, `http`, `sse`, and of `upstream` the HTTP client and what is told of challenges.
+ *
+ * @module
+ */
+
+export { MetadataLookup, type MetadataServer, type MetadataSource } from "./lookup.ts";
+export {
+  findMetadata,
+  type FoundMetadata,
+  metadataAddress,
+  type MetadataRoute,
+  nameInChallenges,
+} from "./resource_metadata.ts";
+export { RESOURCE_METADATA } from "../upstream/mod.ts";
+export { type Metadata, metadataText, readMetadata } from "./metadata.ts";

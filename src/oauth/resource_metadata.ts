@@ -1,0 +1,105 @@
+/**
+ * Under which address the metadata of a route is found, and how challenges name it.
+ *
+ * Source: RFC 9728 sections 3.1 and 5.1; 2026-07-28 basic/authorization/authorization-server-discovery, "Protected
+ * Resource Metadata Discovery Requirements".
+ *
+ * @module
+ */
+
+import { ProxyError } from "../errors.ts";
+import { type ClientAnswer, jsonAnswer } from "../http/mod.ts";
+import { nameMetadata, RESOURCE_METADATA } from "../upstream/mod.ts";
+import type { MetadataSource } from "./lookup.ts";
+import { metadataText } from "./metadata.ts";
+
+/** A route, as far as its metadata is concerned. */
+export interface MetadataRoute {
+  /** Name in the log. */
+  readonly name: string;
+  /** What gives its metadata; undefined where it has none to give. */
+  readonly metadata?: MetadataSource | undefined;
+}
+
+/** Metadata that a client has asked for. */
+export interface FoundMetadata {
+  /** Name of the route. */
+  readonly route: string;
+  /**
+   * The document.
+   *
+   * @throws {ProxyError} `route_not_found` where there is none; what kept the server from being asked
+   */
+  answer(): Promise<ClientAnswer>;
+}
+
+/**
+ * The metadata at `path`; undefined where no route has any there. Without a path of its own it is that of the one
+ * route that has some.
+ *
+ * @param publicUrl what clients put ahead of the paths of routes: an origin, and a path where something in front
+ * takes it away
+ * @param routes by their paths
+ */
+export function findMetadata(
+  path: string,
+  publicUrl: string,
+  routes: ReadonlyMap<string, MetadataRoute>,
+): FoundMetadata | undefined {
+  if (!path.startsWith(RESOURCE_METADATA)) return undefined;
+  const rest = path.slice(RESOURCE_METADATA.length);
+  const prefix = pathOf(publicUrl);
+  const withoutPrefix = prefix !== "" && rest.startsWith(`${prefix}/`)
+    ? rest.slice(prefix.length)
+    : rest;
+  const resource = rest === "" || rest === prefix
+    ? onlyResource(routes)
+    : routes.has(withoutPrefix)
+    ? withoutPrefix
+    : rest;
+  const route = resource === undefined ? undefined : routes.get(resource);
+  const source = route?.metadata;
+  if (route === undefined || source === undefined) return undefined;
+  return {
+    route: route.name,
+    async answer() {
+      const metadata = await source.metadata();
+      if (metadata !== undefined) {
+        return jsonAnswer(200, metadataText(metadata, publicUrl + resource));
+      }
+      const sentence = "The server behind this path has no metadata of a protected resource.";
+      throw new ProxyError("route_not_found", sentence);
+    },
+  };
+}
+
+/** Where a client finds the metadata of the resource at `path`. */
+export function metadataAddress(path: string, publicUrl: string): string {
+  const prefix = pathOf(publicUrl);
+  const origin = publicUrl.slice(0, publicUrl.length - prefix.length);
+  return `${origin}${RESOURCE_METADATA}${prefix}${path}`;
+}
+
+/**
+ * Has the challenges of an answer name the metadata of the resource at `path`, where they name any; that of another
+ * resource where its path stands there already.
+ */
+export function nameInChallenges(answer: ClientAnswer, path: string, publicUrl: string): void {
+  if (!answer.fields.has("www-authenticate")) return;
+  nameMetadata(answer.fields, (told) => {
+    const known = told.slice(RESOURCE_METADATA.length);
+    return metadataAddress(known === "" ? path : known, publicUrl);
+  });
+}
+
+/** The path of a URL that has no more than one; empty for none. */
+function pathOf(publicUrl: string): string {
+  return new URL(publicUrl).pathname.replace(/\/$/, "");
+}
+
+/** The path of the one route with metadata; its first, where it is served under several. */
+function onlyResource(routes: ReadonlyMap<string, MetadataRoute>): string | undefined {
+  const having = [...routes].filter(([, { metadata }]) => metadata !== undefined);
+  const names = new Set(having.map(([, { name }]) => name));
+  return names.size === 1 ? having[0]![0] : undefined;
+}
