@@ -9,14 +9,18 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { CHALLENGE_WAIT_MS } from "../front/http_sse.ts";
 import {
   exchange,
   GATE_METADATA,
+  jsonAnswer,
   jsonPost,
+  ManualClock,
   messages,
   peerClients,
   peers,
   type RawResponse,
+  scriptedUpstream,
   sessionUpstream,
   sseCaller,
   sseGet,
@@ -175,5 +179,30 @@ Deno.test("R66 a lost session whose token is refused as well is 401 with the cha
     gate.token = "second";
     assertEquals((await list("second")).status, 200);
     assertEquals(server.told().filter((one) => one === "initialize").length, 2);
+  });
+});
+
+Deno.test("a POST of HTTP+SSE waits for a refusal for CHALLENGE_WAIT_MS; one that comes later is told on the stream", async () => {
+  const clock = new ManualClock();
+  const refuse = Promise.withResolvers<void>();
+  await using server = scriptedUpstream(async (_, to) => {
+    await refuse.promise;
+    const field = { "www-authenticate": 'Bearer error="invalid_token"' };
+    await to.write(jsonAnswer('{"error":"invalid_token"}', field, "401 Unauthorized"));
+  });
+  const upstreamConfig = { credentials: "forward", era: "both" };
+  await withProxy({ upstream: server.url, upstreamConfig, clock }, async ({ origin }) => {
+    using caller = await sseCaller(origin);
+    let isAnswered = false;
+    const posting = caller.post(messages.initialize()).finally(() => isAnswered = true);
+    await server.received(0);
+    clock.advance(CHALLENGE_WAIT_MS - 1);
+    // Whatever could answer it by then has had its turn when another request is answered.
+    await exchange(origin, "GET /none HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    assertEquals(isAnswered, false);
+    clock.advance(CHALLENGE_WAIT_MS);
+    assertEquals((await posting).status, 202);
+    refuse.resolve();
+    assertEquals(JSON.parse(await caller.next()).error.code, -31502);
   });
 });

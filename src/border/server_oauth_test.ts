@@ -182,8 +182,10 @@ Deno.test("R95 metadata is asked for where a challenge has said, at the server's
 Deno.test("2026-07-28 discovery: the path of the endpoint comes first, then the root; redirects and pages are none", async () => {
   const found = jsonAnswer(JSON.stringify(DOCUMENT));
   const page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\nhi";
-  const away = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
-  for (const first of [page, away, NOTHING]) {
+  const decoy = JSON.stringify({ authorization_servers: ["https://decoy.example.com"] });
+  const away = jsonAnswer(decoy, { location: "http://127.0.0.1:1/" }, "302 Found");
+  const refused = jsonAnswer(decoy, {}, "403 Forbidden");
+  for (const first of [page, away, refused, NOTHING]) {
     await using server = guarded(() => ({ [`${WELL_KNOWN}/mcp`]: first, [WELL_KNOWN]: found }));
     await withProxy(
       { upstream: server.url, upstreamConfig: FORWARD, config: HOSTS },
@@ -228,7 +230,12 @@ for (
       502,
       -31502,
     ],
-    ["is too large", jsonAnswer(`"${"x".repeat(65_535)}"`), 502, -31502],
+    [
+      "is too large",
+      jsonAnswer(JSON.stringify({ ...DOCUMENT, more: "x".repeat(65_536) })),
+      502,
+      -31502,
+    ],
     ["fails", "HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n", 502, -31502],
   ] as const
 ) {

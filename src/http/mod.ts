@@ -6,14 +6,7 @@
  * @module
  */
 
-export {
-  type Challenge,
-  formatChallenges,
-  MAX_CHALLENGE_CHARACTERS,
-  MAX_CHALLENGE_PARAMS,
-  MAX_CHALLENGES,
-  parseChallenges,
-} from "./challenges.ts";
+export { type Challenge, formatChallenges, parseChallenges } from "./challenges.ts";
 export {
   detached,
   FieldList,

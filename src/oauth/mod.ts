@@ -10,9 +10,8 @@ export { MetadataLookup, type MetadataServer, type MetadataSource } from "./look
 export {
   findMetadata,
   type FoundMetadata,
-  metadataAddress,
   type MetadataRoute,
   nameInChallenges,
 } from "./resource_metadata.ts";
 export { RESOURCE_METADATA } from "../upstream/mod.ts";
-export { type Metadata, metadataText, readMetadata } from "./metadata.ts";
+export type { Metadata } from "./metadata.ts";

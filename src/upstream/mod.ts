@@ -17,14 +17,7 @@ export type {
 export { type StreamableHttpOptions, streamableHttpUpstream } from "./streamable_http.ts";
 export { requestFields, responseFields, withDashes } from "./fields.ts";
 export { challengesIn } from "./told_fields.ts";
-export {
-  MAX_METADATA_PATH_CHARACTERS,
-  nameMetadata,
-  originOf,
-  RESOURCE_METADATA,
-  tellChallenges,
-  type ToldChallenges,
-} from "./told_challenges.ts";
+export { nameMetadata, RESOURCE_METADATA, type ToldChallenges } from "./told_challenges.ts";
 export { AnswerBody, type BodyControl, type BodyTimer } from "./answer_body.ts";
 export type {
   HttpAnswer,
