@@ -1,0 +1,106 @@
+/**
+ * A real authorization server on loopback: `oidc-provider`, with client registration, PKCE, refresh tokens and resource
+ * indicators (RFC 7591, 7636, 8707), and its own pages for people.
+ *
+ * @module
+ */
+
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import Provider, { errors } from "oidc-provider";
+
+/** A running authorization server. */
+export interface AuthorizationServer extends AsyncDisposable {
+  /** Its issuer identifier. */
+  readonly issuer: string;
+  /** The one resource for which it gives tokens; none at first. */
+  resource: string | undefined;
+  /** What is known of an access token. */
+  find(token: string): Promise<KnownToken | undefined>;
+  /** No access token that was given is good any more. */
+  revokeAccessTokens(): void;
+  /** How many access tokens it has given, by the way they were asked for. */
+  readonly grants: readonly string[];
+}
+
+/** An access token. */
+export interface KnownToken {
+  readonly clientId: string;
+  readonly scopes: string[];
+  /** In seconds since 1970. */
+  readonly expiresAt: number;
+  /** For which resource it was given. */
+  readonly audience: string;
+}
+
+/** What is told of a grant. */
+interface Granted {
+  readonly oidc: { readonly params: { readonly grant_type: string } };
+}
+
+export const SCOPE = "mcp:tools";
+const LIFETIME_S = 3_600;
+
+/** Starts one on a free port. */
+export async function startAuthorizationServer(): Promise<AuthorizationServer> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const grants: string[] = [];
+  const revoked = new Set<string>();
+  const known = new Set<string>();
+  const provider = new Provider(issuer, {
+    clients: [],
+    scopes: [SCOPE, "offline_access"],
+    pkce: { required: () => true },
+    cookies: { keys: ["a key for tests alone"] },
+    ttl: { AccessToken: LIFETIME_S, Grant: LIFETIME_S, Interaction: 600, Session: LIFETIME_S },
+    issueRefreshToken: () => true,
+    rotateRefreshToken: true,
+    features: {
+      registration: { enabled: true },
+      devInteractions: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (_ctx: unknown, resource: string) => {
+          if (resource !== authorizationServer.resource) throw new errors.InvalidTarget();
+          return { scope: SCOPE, accessTokenFormat: "opaque", accessTokenTTL: LIFETIME_S };
+        },
+        useGrantedResource: () => true,
+      },
+    },
+    findAccount: (_ctx: unknown, sub: string) => ({
+      accountId: sub,
+      claims: () => ({ sub }),
+    }),
+  });
+  provider.on("grant.success", (context: Granted) => {
+    grants.push(context.oidc.params.grant_type);
+  });
+  server.on("request", provider.callback());
+  const authorizationServer: AuthorizationServer = {
+    issuer,
+    resource: undefined,
+    grants,
+    async find(token) {
+      const found = await provider.AccessToken.find(token);
+      if (found === undefined || revoked.has(token)) return undefined;
+      known.add(token);
+      const { clientId, scope, exp, aud } = found;
+      return {
+        clientId,
+        scopes: (scope ?? "").split(" "),
+        expiresAt: exp,
+        audience: String(aud),
+      };
+    },
+    revokeAccessTokens() {
+      for (const token of known) revoked.add(token);
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return authorizationServer;
+}
