@@ -131,8 +131,8 @@ function targetSpecs(
       weight,
       place: url,
       open() {
-        const onMetadata = (path: string) => metadata?.named(name, path);
-        const opened = openTarget(route, address, deps, onMetadata);
+        const onChallenge = (path: string | undefined) => metadata?.challenged(name, path);
+        const opened = openTarget(route, address, deps, onChallenge);
         if ("stats" in opened) channels.set(name, opened);
         return opened;
       },
@@ -183,7 +183,7 @@ function openTarget(
   { upstream }: RouteConfig,
   { target, path, query }: UpstreamAddress,
   deps: TargetDeps,
-  onMetadata: (path: string) => void,
+  onChallenge: (metadata: string | undefined) => void,
 ): Upstream | ChannelUpstream {
   const { config: { limits }, timers: clock, withheld } = deps;
   const client = clientFactory(upstream, deps)({
@@ -202,7 +202,7 @@ function openTarget(
     headers: upstream.headers,
     forwardCredentials: upstream.credentials === "forward",
     target,
-    onMetadata,
+    onChallenge,
     withheld,
     timeouts: {
       headersMs: upstream.headersTimeoutMs,

@@ -37,8 +37,8 @@ export interface HttpSseOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether the client's credentials go upstream. */
   readonly forwardCredentials: boolean;
-  /** Told path and query of the metadata of the server that a challenge has named. */
-  readonly onMetadata?: ((path: string) => void) | undefined;
+  /** Told of each challenge: path and query of the server's metadata, where it names some at its own origin. */
+  readonly onChallenge?: ((metadata: string | undefined) => void) | undefined;
   /** Fields, in lower case, that hold credentials for the proxy itself and never go upstream (R93). */
   readonly withheld: readonly string[];
   /** Deadlines of each request; `streamIdleMs` is the longest silence of the stream. */
@@ -334,10 +334,10 @@ function refused(
 /** What a refusal says is wanted, as far as a client may know. */
 function challengeOf(
   fields: FieldReader,
-  { target, onMetadata }: HttpSseOptions,
+  { target, onChallenge }: HttpSseOptions,
 ): Readonly<Record<string, string>> {
   const { values, metadata } = challengesIn(fields, target);
-  if (metadata !== undefined) onMetadata?.(metadata);
+  onChallenge?.(metadata);
   return values.length === 0 ? {} : { "www-authenticate": values.join(", ") };
 }
 

@@ -19,9 +19,9 @@ import { type Metadata, metadataOfIssuer, readMetadata } from "./metadata.ts";
 export const MAX_DOCUMENT_BYTES = 65_536;
 /** The longest time for all that is asked for one document, in milliseconds. */
 export const LOOKUP_MS = 10_000;
-/** How long a document is kept, in milliseconds. */
+/** How long a document is kept, in milliseconds, unless the server refuses a client meanwhile. */
 export const FOUND_MS = 60_000;
-/** How long it is kept that there is none, or that it could not be had, in milliseconds. */
+/** How long it is kept that there is none or it could not be had, and a document for who was refused, in milliseconds. */
 export const MISSING_MS = 5_000;
 /** Servers of one route that are asked one after the other, where the first ones cannot be reached. */
 export const MAX_SERVERS = 3;
@@ -61,12 +61,19 @@ export interface LookupOptions {
 /** What came of a lookup. */
 type Outcome = { readonly metadata: Metadata | undefined } | { readonly failure: ProxyError };
 
+/** What is kept of a lookup, on the clock's monotonic scale. */
+interface Kept {
+  readonly outcome: Outcome;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
 /** The metadata of one route: asked for once for all who want it at a time, and kept for a while. */
 export class MetadataLookup implements MetadataSource {
   readonly #options: LookupOptions;
   /** Paths that challenges have named, by the names of the servers. */
   readonly #named = new Map<string, string>();
-  #kept: { readonly outcome: Outcome; readonly untilMs: number } | undefined;
+  #kept: Kept | undefined;
   #underWay: Promise<Outcome> | undefined;
   readonly #over = new AbortController();
 
@@ -75,11 +82,20 @@ export class MetadataLookup implements MetadataSource {
     this.#options = options;
   }
 
-  /** A challenge of a server has named the path of its metadata. */
-  named(server: string, path: string): void {
-    if (this.#named.get(server) === path) return;
-    this.#named.set(server, path);
-    this.forget();
+  /**
+   * A server has refused a client, who will want to know now whom the server trusts: what was asked longer ago than
+   * `MISSING_MS` is asked anew.
+   *
+   * @param path where its metadata is, if it has said so
+   */
+  challenged(server: string, path: string | undefined): void {
+    if (path !== undefined && this.#named.get(server) !== path) {
+      this.#named.set(server, path);
+      this.forget();
+    }
+    if (this.#kept === undefined) return;
+    const { sinceMs, untilMs } = this.#kept;
+    this.#kept = { ...this.#kept, untilMs: Math.min(untilMs, sinceMs + MISSING_MS) };
   }
 
   /** Asks anew when the next one wants to know, and knows of the servers of now alone. */
@@ -123,7 +139,8 @@ export class MetadataLookup implements MetadataSource {
       timer.cancel();
     }
     const isFound = "metadata" in outcome && outcome.metadata !== undefined;
-    this.#kept = { outcome, untilMs: clock.monotonicMs() + (isFound ? FOUND_MS : MISSING_MS) };
+    const sinceMs = clock.monotonicMs();
+    this.#kept = { outcome, sinceMs, untilMs: sinceMs + (isFound ? FOUND_MS : MISSING_MS) };
     return outcome;
   }
 

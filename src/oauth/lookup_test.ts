@@ -112,12 +112,12 @@ Deno.test("metadata() asks MAX_SERVERS that cannot be reached, and no more; one 
   const { clock, asked, lookup } = setup(() => {
     throw new ProxyError("upstream_unreachable", "Nobody there.");
   }, names);
-  lookup.named("s2", "/named");
+  lookup.challenged("s2", "/named");
   const error = await assertRejects(() => lookup.metadata(), ProxyError);
   assertEquals(error.kind, "upstream_unreachable");
   assertEquals(asked, ["s2 /named", `s0 ${WELL_KNOWN}/mcp`, `s1 ${WELL_KNOWN}/mcp`]);
-  lookup.named("s2", "/other");
-  lookup.named("s2", "/other");
+  lookup.challenged("s2", "/other");
+  lookup.challenged("s2", "/other");
   await lookup.metadata().catch(() => {});
   assertEquals(asked[3], "s2 /other");
   assertEquals(clock.monotonicMs() >= 0, true);
@@ -126,11 +126,29 @@ Deno.test("metadata() asks MAX_SERVERS that cannot be reached, and no more; one 
 Deno.test("metadata() keeps nothing of a server that is there no more", async () => {
   const names = ["one"];
   const { asked, lookup } = setup(() => json(DOCUMENT), names);
-  lookup.named("one", "/named");
+  lookup.challenged("one", "/named");
   await lookup.metadata();
   names[0] = "two";
   lookup.forget();
   names[0] = "one";
   await lookup.metadata();
   assertEquals(asked, ["one /named", `one ${WELL_KNOWN}/mcp`]);
+});
+
+Deno.test("metadata() asks anew for a client that was refused, where the last time was MISSING_MS ago", async () => {
+  const { clock, asked, lookup } = setup(() => json(DOCUMENT));
+  await lookup.metadata();
+  lookup.challenged("one", undefined);
+  clock.advance(MISSING_MS - 1);
+  await lookup.metadata();
+  assertEquals(asked.length, 1);
+  clock.advance(1);
+  await lookup.metadata();
+  assertEquals(asked.length, 2);
+  clock.advance(MISSING_MS);
+  await lookup.metadata();
+  assertEquals(asked.length, 2);
+  lookup.challenged("one", undefined);
+  await lookup.metadata();
+  assertEquals(asked.length, 3);
 });

@@ -32,8 +32,8 @@ export interface StreamableHttpOptions {
   readonly withheld: readonly string[];
   /** Where the server is, which its challenges may name; left out where that is not known. */
   readonly target?: HttpTarget | undefined;
-  /** Told path and query of the metadata of the server that a challenge has named. */
-  readonly onMetadata?: ((path: string) => void) | undefined;
+  /** Told of each challenge: path and query of the server's metadata, where it names some at its own origin. */
+  readonly onChallenge?: ((metadata: string | undefined) => void) | undefined;
   /** Deadlines. */
   readonly timeouts: HttpTimeouts;
 }
@@ -100,7 +100,7 @@ export function streamableHttpUpstream(
     const headers = new Fields(passed.slice());
     // Beside an answer that is no refusal a challenge would be passed on unseen.
     if (challenged && status < 400) headers.delete("www-authenticate");
-    if (metadata !== undefined) options.onMetadata?.(metadata);
+    else if (challenged) options.onChallenge?.(metadata);
     return { status, headers, sessionId, kind, body };
   }
 
