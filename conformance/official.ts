@@ -18,6 +18,7 @@ import {
   parseChecks,
   scenarioOfDirectory,
 } from "./official_results.ts";
+import { runAuth } from "./official_auth.ts";
 import { expectedOf, parseAcross, type Surprise, surprisesOf } from "./official_across.ts";
 import { freePort, portOpen, Processes } from "./official_processes.ts";
 import { STOP_SIGNALS } from "./servers/loopback.ts";
@@ -45,7 +46,7 @@ interface Upstream {
 
 /** One suite at one protocol revision against one server. */
 interface Plan {
-  readonly server: keyof typeof SERVERS;
+  readonly server: keyof typeof SERVERS | typeof PLAYED;
   readonly suite: string;
   readonly revision: string;
   /** Set where the server does not speak this revision, but the proxy in front of it does. */
@@ -70,6 +71,9 @@ interface Context {
   readonly scenario: string | undefined;
 }
 
+/** Stands for a server that the suite plays itself, for the scenarios of authorization. */
+const PLAYED = "played";
+
 const SERVERS = {
   session: () => Promise.resolve(startSessionServer()),
   modern: () => Promise.resolve(startModernServer()),
@@ -82,6 +86,8 @@ const PLANS: readonly Plan[] = [
   { server: "session", suite: NEXT, revision: "2025-06-18" },
   { server: "everything", suite: STABLE, revision: "2025-11-25" },
   { server: "modern", suite: NEXT, revision: "2026-07-28" },
+  { server: PLAYED, suite: NEXT, revision: "2025-11-25" },
+  { server: PLAYED, suite: NEXT, revision: "2026-07-28" },
   { server: "session", suite: NEXT, revision: "2026-07-28", across: true },
   { server: "modern", suite: NEXT, revision: "2025-11-25", across: true },
 ];
@@ -152,6 +158,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
 }
 
 async function runPlan(context: Context, plan: Plan): Promise<Report> {
+  if (plan.server === PLAYED) return await runPlayed(context, plan);
   const upstream = await SERVERS[plan.server](context);
   try {
     if (plan.across) return await runAcross(context, plan, upstream);
@@ -161,6 +168,13 @@ async function runPlan(context: Context, plan: Plan): Promise<Report> {
   } finally {
     await upstream.close();
   }
+}
+
+async function runPlayed(context: Context, plan: Plan): Promise<Report> {
+  const suite = `${SUITE}@${plan.suite}`;
+  const direct = await runAuth(context, suite, plan.revision, false);
+  const proxied = direct.length === 0 ? [] : await runAuth(context, suite, plan.revision, true);
+  return { ...plan, direct, proxied, differences: diffResults(direct, proxied), surprises: [] };
 }
 
 async function runProxied(
@@ -189,7 +203,8 @@ function print(line: string): void {
 }
 
 function title({ server, suite, revision, across }: Plan): string {
-  return `${server}, conformance ${suite} at ${revision}${across ? ", across eras" : ""}`;
+  const what = server === PLAYED ? "authorization of clients" : server;
+  return `${what}, conformance ${suite} at ${revision}${across ? ", across eras" : ""}`;
 }
 
 function countLine({ scenariosPassed, scenarios, checksPassed, checks }: Counts): string {

@@ -9,6 +9,7 @@ import {
   scenariosOfSummary,
   WHOLE_SCENARIO,
 } from "./official_results.ts";
+import { authScenarioOf } from "./official_auth.ts";
 import { freePort, portOpen, Processes } from "./official_processes.ts";
 
 const SUMMARY = `
@@ -115,6 +116,20 @@ Deno.test("diffResults() finds a check that is missing on one side", () => {
   assertEquals(diffResults([PING], [PING, more]), [
     { ...row, direct: "missing", proxied: "SUCCESS" },
   ]);
+});
+
+Deno.test("diffResults() holds nobody to the suite's own address as the resource of tokens", () => {
+  const check = (status: CheckResult["status"], checkId: string) =>
+    result("auth/metadata-default", checkId, status);
+  const id = "resource-parameter-matches-prm/Resource parameter";
+  assertEquals(diffResults([check("SUCCESS", id)], [check("FAILURE", id)]), []);
+  const other = "resource-parameter-in-token/Resource parameter";
+  assertEquals(diffResults([check("SUCCESS", other)], [check("FAILURE", other)]).length, 1);
+});
+
+Deno.test("authScenarioOf() reads the names of result directories", () => {
+  assertEquals(authScenarioOf("iss-normalized-2026-01-02T03-04-05-006Z"), "auth/iss-normalized");
+  assertEquals(authScenarioOf("other"), undefined);
 });
 
 Deno.test("diffResults() asks the proxy itself to pass dns-rebinding-protection", () => {
