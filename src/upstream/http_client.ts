@@ -71,6 +71,8 @@ export type HttpTarget =
     readonly kind: "tcp";
     readonly hostname: string;
     readonly port: number;
+    /** The address to dial in place of what `hostname` resolves to; certificates are held against `hostname`. */
+    readonly address?: string | undefined;
     /** What the Host field says. */
     readonly host: string;
     /** Absent for plain HTTP. */

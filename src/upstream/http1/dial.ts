@@ -51,19 +51,22 @@ async function open(target: HttpTarget, signal: AbortSignal): Promise<Deno.Conn>
   if (target.kind === "unix") {
     return await Deno.connect({ transport: "unix", path: target.path });
   }
-  const { hostname, port, tls } = target;
+  const { hostname, port, address, tls } = target;
   if (tls === undefined) {
-    const connection = await Deno.connect({ hostname, port, signal });
+    const connection = await Deno.connect({ hostname: address ?? hostname, port, signal });
     connection.setNoDelay(true);
     return connection;
   }
-  const connection = await Deno.connectTls({
-    hostname,
-    port,
-    caCerts: [...tls.caCerts],
-    alpnProtocols: ["http/1.1"],
-    ...(tls.cert !== undefined && tls.key !== undefined ? { cert: tls.cert, key: tls.key } : {}),
-  });
+  const secured = { hostname, caCerts: [...tls.caCerts], alpnProtocols: ["http/1.1"] };
+  const { cert, key } = tls;
+  // Only TLS that dials by itself can show a certificate of the client's.
+  const connection = address !== undefined
+    ? await Deno.startTls(await Deno.connect({ hostname: address, port, signal }), secured)
+    : await Deno.connectTls({
+      ...secured,
+      port,
+      ...(cert !== undefined && key !== undefined ? { cert, key } : {}),
+    });
   try {
     await connection.handshake();
   } catch (error) {
