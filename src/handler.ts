@@ -30,7 +30,6 @@ import {
   withCors,
 } from "./front/mod.ts";
 import {
-  findMetadata,
   type FoundMetadata,
   type MetadataSource,
   nameInChallenges,
@@ -56,6 +55,8 @@ export interface HandlerRules {
   readonly door: DoorRules;
   /** Tells callers apart, for each request anew. */
   readonly authenticator: Authenticator;
+  /** The metadata under a path, which everybody may read; undefined where there is none. Left out where there are none at all. */
+  readonly metadata?: ((path: string, publicUrl: string) => FoundMetadata | undefined) | undefined;
   /** Routes by their exact path (R13). */
   readonly routes: ReadonlyMap<string, Route>;
   /** What clients put ahead of the paths of routes; the host that they name in each request where it is left out. */
@@ -144,32 +145,41 @@ function dispatch(
     // A browser sends no credential here (Fetch standard, CORS-preflight fetch). Where one is wanted
     // all paths are answered alike, because who has none is to learn nothing of the routes.
     const isGuarded = authenticator.credentialFields.length > 0;
-    if (!isGuarded) story.route = findRoute(rules, request).route.name;
+    if (!isGuarded) story.route = findRoute(rules, targetPath(request.target).path).name;
     return preflight(request.headers, story.origin);
   }
-  const caller = authenticator.authenticate(request.headers);
-  return caller instanceof Promise
-    ? caller.then((principal) => passOn(rules, request, principal, story, deliver))
-    : passOn(rules, request, caller, story, deliver);
+  const { path, query } = targetPath(request.target);
+  const caller = authenticator.authenticate(request.headers, path);
+  const pass = (principal: Principal) => {
+    if (principal !== ANONYMOUS) story.principal = principal.name;
+    const route = findRoute(rules, path);
+    return passOn(route, request, { principal, path, query }, story, deliver);
+  };
+  return caller instanceof Promise ? caller.then(pass) : pass(caller);
 }
 
 /** Metadata for a client that has no credential yet, and is to learn where to get one (RFC 9728 section 3). */
 function metadataFor(rules: HandlerRules, request: ClientRequest): FoundMetadata | undefined {
   const { target } = request;
-  if (!target.includes(RESOURCE_METADATA)) return undefined;
-  return findMetadata(targetPath(target).path, publicUrlOf(rules, request), rules.routes);
+  if (rules.metadata === undefined || !target.includes(RESOURCE_METADATA)) return undefined;
+  return rules.metadata(targetPath(target).path, publicUrlOf(rules, request));
+}
+
+/** Who calls, and where. */
+interface Passing {
+  readonly principal: Principal;
+  readonly path: string;
+  readonly query: string;
 }
 
 /** Hands the request of a caller who was recognised to the front of its route. */
 function passOn(
-  rules: HandlerRules,
+  route: Route,
   request: ClientRequest,
-  principal: Principal,
+  { principal, path, query }: Passing,
   story: Story,
   deliver: Deliver | undefined,
 ): Promise<ClientAnswer> {
-  if (principal !== ANONYMOUS) story.principal = principal.name;
-  const { route, path, query } = findRoute(rules, request);
   story.route = route.name;
   story.path = path;
   route.use?.enter();
@@ -178,16 +188,12 @@ function passOn(
   return route.front(request, principal, query, story, story.origin === null ? deliver : undefined);
 }
 
-function findRoute(
-  { routes }: HandlerRules,
-  { target }: ClientRequest,
-): { route: Route; path: string; query: string } {
-  const { path, query } = targetPath(target);
+function findRoute({ routes }: HandlerRules, path: string): Route {
   const route = routes.get(path);
   if (route === undefined) {
     throw new ProxyError("route_not_found", "There is no MCP endpoint under this path.");
   }
-  return { route, path, query };
+  return route;
 }
 
 /**

@@ -53,3 +53,39 @@ Deno.test("R91 createHandler() has the front wait for an authenticator that take
   );
   assertEquals(await post(() => Promise.reject(new Error("broken"))), [500, undefined]);
 });
+
+Deno.test("createHandler() has documents for everybody answered ahead of the authenticator, by GET alone, and tells it the path", async () => {
+  const paths: string[] = [];
+  const rules: HandlerRules = {
+    door: { hosts: new Set(), origins: new Set() },
+    authenticator: {
+      authenticate(_headers, path) {
+        paths.push(path);
+        throw new ProxyError("unauthorized", "No.");
+      },
+      nameOf: () => undefined,
+      credentialFields: ["authorization"],
+    },
+    metadata: (path) =>
+      path === "/.well-known/x" ? { status: 200, fields: new Fields(), body: null } : undefined,
+    routes: new Map(),
+  };
+  const handler = createHandler({
+    current: () => rules,
+    logger: nullLogger,
+    clock: new ManualClock(),
+    exchanges: new Exchanges(),
+  });
+  const ask = async (method: string, target: string, host = "localhost") => {
+    const headers = new Fields(["host", host]);
+    const body = () => new Uint8Array();
+    return (await handler({ method, target, headers, signal: NEVER_ABORTED, body })).status;
+  };
+  assertEquals(await ask("GET", "/.well-known/x?y=1"), 200);
+  assertEquals(await ask("GET", "/.well-known/x", "evil.test"), 403);
+  assertEquals(paths, []);
+  assertEquals(await ask("POST", "/.well-known/x"), 401);
+  assertEquals(await ask("GET", "/.well-known/y?z"), 401);
+  assertEquals(await ask("GET", "http://localhost/mcp?z"), 401);
+  assertEquals(paths, ["/.well-known/x", "/.well-known/y", "/mcp"]);
+});

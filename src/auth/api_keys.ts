@@ -47,13 +47,18 @@ interface Place {
   read(value: string): string | undefined;
 }
 
+/** What stands behind the scheme `Bearer`; undefined where there is another, empty where there is nothing. */
+export function bearerOf(value: string): string | undefined {
+  return /^bearer /i.test(value) ? value.slice("bearer ".length).trimStart() : undefined;
+}
+
 const BEARER_PLACE: Place = {
   field: "authorization",
   advice: "as Authorization: Bearer KEY",
   challenge: 'Bearer realm="switchyard"',
   challengeAgain: 'Bearer realm="switchyard", error="invalid_token"',
   // To try another scheme is to send no key (RFC 6750 section 3.1).
-  read: (value) => /^bearer /i.test(value) ? value.slice("bearer ".length).trimStart() : undefined,
+  read: bearerOf,
 };
 
 /** A field of its own. Bearer would not be understood, so another scheme stands in the challenge. */

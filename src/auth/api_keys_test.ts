@@ -13,7 +13,7 @@ const KEYS = [
 
 /** Who the fields `fields` are, where the key stands in `header`. */
 function ask(fields: readonly string[], header?: string): Principal {
-  const found = apiKeys({ header, keys: KEYS }).authenticate(new Fields([...fields]));
+  const found = apiKeys({ header, keys: KEYS }).authenticate(new Fields([...fields]), "/mcp");
   assert(!(found instanceof Promise));
   return found;
 }
@@ -46,7 +46,7 @@ Deno.test("apiKeys() finds the right one of a thousand, and nobody behind a hash
   const known = apiKeys({ keys });
   for (const index of [0, 1, 2, 3, 511, 512, 998, 999]) {
     const fields = new Fields(["authorization", `Bearer key-${index}`]);
-    assertEquals(known.authenticate(fields), { id: `key:n${index}`, name: `n${index}` });
+    assertEquals(known.authenticate(fields, "/mcp"), { id: `key:n${index}`, name: `n${index}` });
   }
   const right = hashOfKey("key-7");
   for (let at = 0; at < right.length; at += 7) {
@@ -54,7 +54,7 @@ Deno.test("apiKeys() finds the right one of a thousand, and nobody behind a hash
     const near = right.slice(0, at) + digit + right.slice(at + 1);
     const only = apiKeys({ keys: [{ name: "near", sha256: near }] });
     assertThrows(
-      () => only.authenticate(new Fields(["authorization", "Bearer key-7"])),
+      () => only.authenticate(new Fields(["authorization", "Bearer key-7"]), "/mcp"),
       ProxyError,
     );
   }
@@ -115,7 +115,7 @@ Deno.test("R91 two fields are never one key, not even one that is written like b
   const keys = [{ name: "both", sha256: hashOfKey("sy_a, sy_b") }];
   for (const fields of [["x-api-key", "sy_a", "x-api-key", "sy_b"], ["x-api-key", "sy_a, sy_b"]]) {
     const { authenticate } = apiKeys({ header: "x-api-key", keys });
-    assertThrows(() => authenticate(new Fields(fields)), ProxyError);
+    assertThrows(() => authenticate(new Fields(fields), "/mcp"), ProxyError);
   }
 });
 
@@ -123,8 +123,11 @@ Deno.test("apiKeys() hashes a key as long as may be, and none that is longer", (
   const longest = "x".repeat(MAX_CREDENTIAL_CHARACTERS);
   const keys = [longest, `${longest}x`].map((key) => ({ name: "long", sha256: hashOfKey(key) }));
   const { authenticate } = apiKeys({ header: "x-api-key", keys });
-  assertEquals(authenticate(new Fields(["x-api-key", longest])), { id: "key:long", name: "long" });
-  assertThrows(() => authenticate(new Fields(["x-api-key", `${longest}x`])), ProxyError);
+  assertEquals(authenticate(new Fields(["x-api-key", longest]), "/mcp"), {
+    id: "key:long",
+    name: "long",
+  });
+  assertThrows(() => authenticate(new Fields(["x-api-key", `${longest}x`]), "/mcp"), ProxyError);
 });
 
 Deno.test("apiKeys() with a field of its own takes the key alone from there, and from nowhere else", () => {

@@ -12,22 +12,29 @@ export interface Principal {
   readonly id: string;
   /** Name for logs and the admin pages. */
   readonly name: string;
+  /**
+   * When the credential runs out that it was known by, in milliseconds since 1970; left out for never. Of one
+   * caller each credential may have a time of its own.
+   */
+  readonly validUntilMs?: number | undefined;
 }
 
 /** All callers, where nothing tells them apart. */
 export const ANONYMOUS: Principal = { id: "anonymous", name: "anonymous" };
 
 /**
- * Recognises the caller of one request from its header fields; asked for every request anew. Ready for
- * ways that take a while, such as OAuth.
+ * Recognises the caller of one request from its header fields; asked for every request anew. It may take a while,
+ * as where the keys of an authorization server are to be fetched.
  */
 export interface Authenticator {
   /**
    * The caller.
    *
-   * @throws {ProxyError} `unauthorized` where the credential is missing or wrong (R91)
+   * @param path of the request target, without query: a credential may be good for some routes alone (R92)
+   * @throws {ProxyError} `unauthorized` where the credential is missing or wrong (R91), `insufficient_scope` where
+   * it allows too little, `authorization_unavailable` where it cannot be checked for the moment
    */
-  authenticate(headers: FieldReader): Principal | Promise<Principal>;
+  authenticate(headers: FieldReader, path: string): Principal | Promise<Principal>;
   /** Name of the principal with this id, for the admin pages; undefined where it is not known any more. */
   nameOf(id: string): string | undefined;
   /** Names, in lower case, of the fields that carry credentials for the proxy and go no further (R93). */

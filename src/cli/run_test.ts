@@ -92,7 +92,7 @@ Deno.test("new-key prints a key and the entry that has a config take it, and say
   const { auth } = configSchema.parse({ auth: { keys: [JSON.parse(entry!)] } });
   assertEquals(auth.keys[0]!.name, "ci.build@example");
   const headers = new Headers({ authorization: `Bearer ${key}` });
-  assertEquals(await apiKeys(auth).authenticate(headers), {
+  assertEquals(await apiKeys(auth).authenticate(headers, "/mcp"), {
     id: "key:ci.build@example",
     name: "ci.build@example",
   });

@@ -5,7 +5,7 @@
  */
 
 import { ANONYMOUS, type Principal } from "../auth/mod.ts";
-import type { ProxyError } from "../errors.ts";
+import type { ErrorKind, ProxyError } from "../errors.ts";
 import { methodForLog } from "../json/mod.ts";
 import type { LogFields, Logger, RequestMeter } from "../telemetry/mod.ts";
 import type { FrontOptions } from "./front.ts";
@@ -25,6 +25,9 @@ export interface FailureFacts extends LogFields {
   readonly route: string | undefined;
 }
 
+/** Failures of many requests with one cause, which is told where it is found out and not with each request. */
+const TOLD_ELSEWHERE: ReadonlySet<ErrorKind> = new Set(["authorization_unavailable"]);
+
 /**
  * Tells of a failure. The proxy's own are errors in the log, but for what it refuses for the moment; that and the
  * upstream's are warnings, a client's mistakes details.
@@ -37,7 +40,8 @@ export function tellFailure(
   const { kind, source } = error;
   meter?.failed({ route: facts.route, kind, source });
   const fields = { ...facts, kind, source, error };
-  if (source === "proxy" && error.status !== 503) logger.error("request failed", fields);
+  if (TOLD_ELSEWHERE.has(kind)) logger.debug("request refused", fields);
+  else if (source === "proxy" && error.status !== 503) logger.error("request failed", fields);
   else if (source !== "client") logger.warn("request failed", fields);
   else logger.debug("request refused", fields);
 }
