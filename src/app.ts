@@ -7,7 +7,7 @@
 import { adminHandler, SessionPages, type Snapshot } from "./admin/mod.ts";
 import { closeParts, createParts, type Parts, stopParts, takeLimits } from "./app_parts.ts";
 import type { RouteTargets } from "./balance/mod.ts";
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, systemClock, type Timer } from "./clock.ts";
 import type { Config, ReloadedRoutes, ReloadOutcome } from "./config/mod.ts";
 import { httpSseSessions } from "./front/mod.ts";
 import { type Generation, nextGeneration, type RunningRoute } from "./generation.ts";
@@ -161,10 +161,15 @@ function snapshotOf(
   };
 }
 
+/** Between two looks for subscriptions of callers whose tokens have run out, in milliseconds. */
+const SWEEP_MS = 15_000;
+
 /** The generation at work, and how the next one comes in its place. */
 class Generations {
   readonly #parts: Parts;
   #current: Generation | undefined;
+  /** Looks for subscriptions whose callers' credentials have run out; set while there may be any. */
+  #sweep: Timer | undefined;
 
   constructor(parts: Parts, config: Config, pipelines: Pipelines) {
     this.#parts = parts;
@@ -187,6 +192,8 @@ class Generations {
   async close(): Promise<void> {
     const { retired } = this.#parts;
     const running = [...this.current.running.values()];
+    this.#sweep?.cancel();
+    this.current.oauth?.close();
     stopParts(this.#parts);
     await Promise.all(running.map(({ server }) => server.held.close()));
     await retired.upstreams.close();
@@ -200,10 +207,22 @@ class Generations {
     return nextGeneration(options, config, pipelines);
   }
 
+  /** A subscription may not go on reading with a credential that no new request could show (R91). */
+  #watchExpiry(): void {
+    const { clock, exchanges } = this.#parts;
+    if (this.current.oauth === undefined || this.#sweep !== undefined) return;
+    this.#sweep = clock.after(SWEEP_MS, () => {
+      this.#sweep = undefined;
+      exchanges.endUnserved();
+      this.#watchExpiry();
+    });
+  }
+
   /** The one moment in which everything changes. */
   #begin(generation: Generation): void {
     const { abandoned } = this.#parts;
     this.#current = generation;
+    this.#watchExpiry();
     for (const { config: { name }, server } of generation.running.values()) {
       abandoned.serve(name, server.held.value.upstream);
       abandoned.serve(httpSseSessions(name), server.held.value.upstream);

@@ -7,7 +7,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { Parts } from "./app_parts.ts";
-import { anybody, apiKeys, type Authenticator } from "./auth/mod.ts";
+import { type Callers, callersOf } from "./callers.ts";
 import {
   backOffOf,
   type Config,
@@ -31,6 +31,7 @@ import {
 import type { HandlerRules, Route } from "./handler.ts";
 import { Held } from "./holds.ts";
 import type { Pipeline, Pipelines } from "./interceptors.ts";
+import { findMetadata } from "./oauth/mod.ts";
 import { type RouteServer, serversOf } from "./route_servers.ts";
 
 /** A route as one config has it. */
@@ -50,7 +51,7 @@ export interface RunningRoute {
 }
 
 /** What one config is at work. */
-export interface Generation extends HandlerRules {
+export interface Generation extends HandlerRules, Callers {
   /** The config. */
   readonly config: Config;
   /** The routes by their names. */
@@ -80,7 +81,7 @@ export function nextGeneration(
 ): Generation {
   requirePipelines(config, pipelines);
   const before = options.current();
-  const authenticator = authenticatorOf(config, before);
+  const { authenticator, oauth, metadata } = callersOf(options.parts, config, before);
   const known = [...before?.running.values() ?? []];
   const servers = new Map(known.map(({ config: { name }, server }) => [name, server]));
   const byRoute = serversOf(options.parts, config, authenticator, servers);
@@ -100,7 +101,19 @@ export function nextGeneration(
   }));
   const routes = new Map([...running.values()].flatMap(({ fronts }) => fronts));
   const { publicUrl } = config;
-  return { config, door: doorRules(config), authenticator, routes, running, publicUrl };
+  return {
+    config,
+    door: doorRules(config),
+    authenticator,
+    oauth,
+    // Where tokens are for the proxy none goes to a server, whose metadata nobody needs then.
+    metadata: oauth === undefined
+      ? (path, publicUrl) => findMetadata(path, publicUrl, routes)
+      : metadata,
+    routes,
+    running,
+    publicUrl,
+  };
 }
 
 function requirePipelines({ interceptors, routes }: Config, pipelines: Pipelines): void {
@@ -111,14 +124,6 @@ function requirePipelines({ interceptors, routes }: Config, pipelines: Pipelines
       `The interceptors of ${route.path} were not loaded; give loadPipelines(config).`,
     );
   }
-}
-
-/** The one before where the keys are the same: its callers need not be recognised anew. */
-function authenticatorOf({ auth }: Config, before: Generation | undefined): Authenticator {
-  if (before !== undefined && isDeepStrictEqual(auth, before.config.auth)) {
-    return before.authenticator;
-  }
-  return auth.keys.length === 0 ? anybody : apiKeys(auth);
 }
 
 type Wiring = Pick<RunningRoute, "config" | "server" | "pipeline" | "limits">;
@@ -141,7 +146,7 @@ function runningRoute(
 
 /** Server and interceptors are closed when nobody holds them any more. */
 function useOf(
-  { current }: GenerationOptions,
+  { parts: { clock }, current }: GenerationOptions,
   { config: { name }, server: { held }, pipeline }: Wiring,
 ): FrontUse {
   return {
@@ -161,10 +166,11 @@ function useOf(
     get isOver() {
       return held.isClosed;
     },
-    serves(principal) {
+    serves({ id, validUntilMs }) {
       const now = current();
+      if (validUntilMs !== undefined && clock.now().getTime() >= validUntilMs) return false;
       return now !== undefined && now.running.has(name) &&
-        now.authenticator.nameOf(principal) !== undefined;
+        now.authenticator.nameOf(id) !== undefined;
     },
   };
 }

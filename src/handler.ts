@@ -136,7 +136,7 @@ function dispatch(
   const { authenticator } = rules;
   const metadata = metadataFor(rules, request);
   if (metadata !== undefined) {
-    story.route = metadata.route;
+    if (metadata.route !== undefined) story.route = metadata.route;
     if (request.method === "GET") return metadata.answer();
     if (request.method === "OPTIONS") return preflight(request.headers, story.origin);
     throw new ProxyError("method_not_allowed", "Use GET here.", { headers: { allow: "GET" } });

@@ -55,6 +55,7 @@ Deno.test("R91 createHandler() has the front wait for an authenticator that take
 });
 
 Deno.test("createHandler() has documents for everybody answered ahead of the authenticator, by GET alone, and tells it the path", async () => {
+  const KNOWN = "/.well-known/oauth-protected-resource";
   const paths: string[] = [];
   const rules: HandlerRules = {
     door: { hosts: new Set(), origins: new Set() },
@@ -66,8 +67,10 @@ Deno.test("createHandler() has documents for everybody answered ahead of the aut
       nameOf: () => undefined,
       credentialFields: ["authorization"],
     },
-    metadata: (path) =>
-      path === "/.well-known/x" ? { status: 200, fields: new Fields(), body: null } : undefined,
+    metadata: (path) => {
+      const answer = { status: 200, fields: new Fields(), body: null };
+      return path === `${KNOWN}/x` ? { answer: () => Promise.resolve(answer) } : undefined;
+    },
     routes: new Map(),
   };
   const handler = createHandler({
@@ -81,11 +84,11 @@ Deno.test("createHandler() has documents for everybody answered ahead of the aut
     const body = () => new Uint8Array();
     return (await handler({ method, target, headers, signal: NEVER_ABORTED, body })).status;
   };
-  assertEquals(await ask("GET", "/.well-known/x?y=1"), 200);
-  assertEquals(await ask("GET", "/.well-known/x", "evil.test"), 403);
+  assertEquals(await ask("GET", `${KNOWN}/x?y=1`), 200);
+  assertEquals(await ask("GET", `${KNOWN}/x`, "evil.test"), 403);
+  assertEquals(await ask("POST", `${KNOWN}/x`), 405);
   assertEquals(paths, []);
-  assertEquals(await ask("POST", "/.well-known/x"), 401);
-  assertEquals(await ask("GET", "/.well-known/y?z"), 401);
+  assertEquals(await ask("GET", `${KNOWN}/y?z`), 401);
   assertEquals(await ask("GET", "http://localhost/mcp?z"), 401);
-  assertEquals(paths, ["/.well-known/x", "/.well-known/y", "/mcp"]);
+  assertEquals(paths, [`${KNOWN}/y`, "/mcp"]);
 });

@@ -1,7 +1,7 @@
 /**
- * Telling callers apart: API keys now, OAuth later.
+ * Telling callers apart: by API keys, and by access tokens of an authorization server (`oauth/`).
  *
- * May import `errors.ts` and `http`.
+ * May import `clock.ts`, `errors.ts`, `http`, `telemetry` and the HTTP client of `upstream`.
  *
  * @module
  */
@@ -9,3 +9,12 @@
 export { apiKeys, type ApiKeysOptions, MAX_CREDENTIAL_CHARACTERS } from "./api_keys.ts";
 export { ANONYMOUS, anybody, type Authenticator, type Principal } from "./authenticate.ts";
 export { hashOfKey, newKey } from "./new_key.ts";
+export {
+  type KeysBeside,
+  OauthCallers,
+  type OauthOptions,
+  type OauthTools,
+} from "./oauth/callers.ts";
+export type { Resolve } from "./oauth/document.ts";
+export { type Place, type ResourceOptions, Resources, type RoutePaths } from "./oauth/resources.ts";
+export type { TokenRules } from "./oauth/token.ts";

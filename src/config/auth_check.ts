@@ -7,7 +7,9 @@
  * @module
  */
 
+import { isLoopback } from "./loopback.ts";
 import type { ConfigProblem } from "./problems.ts";
+import { parseAddress } from "./schema.ts";
 
 type Raw = Readonly<Record<string, unknown>>;
 
@@ -22,12 +24,37 @@ const TAKEN_FIELD =
 export function authProblems(raw: Raw): ConfigProblem[] {
   const { auth } = raw;
   if (!isRecord(auth)) return [];
-  return [...headerProblems(raw, auth), ...forwarded(raw, auth), ...sharedKeys(auth)];
+  return [
+    ...headerProblems(raw, auth),
+    ...forwarded(raw, auth),
+    ...sharedKeys(auth),
+    ...missingPublicUrl(raw),
+  ];
 }
 
-/** Whether callers have to show a key. */
-export function hasKeys({ auth }: Raw): boolean {
+/** Whether callers have to show a key or a token. */
+export function asksWhoCalls(raw: Raw): boolean {
+  return hasKeys(raw) || hasOauth(raw);
+}
+
+function hasKeys({ auth }: Raw): boolean {
   return isRecord(auth) && Array.isArray(auth.keys) && auth.keys.length > 0;
+}
+
+function hasOauth({ auth }: Raw): boolean {
+  return isRecord(auth) && auth.oauth !== undefined;
+}
+
+/** Tokens are issued for a URL, which has to be the one that clients dial (RFC 8707). */
+function missingPublicUrl(raw: Raw): ConfigProblem[] {
+  if (!hasOauth(raw) || raw.publicUrl !== undefined) return [];
+  const address = parseAddress(typeof raw.listen === "string" ? raw.listen : "127.0.0.1:3100");
+  if (address === undefined || (isLoopback(address.hostname) && address.port !== 0)) return [];
+  return [{
+    path: "publicUrl",
+    found: "nothing, beside auth.oauth",
+    wanted: "the URL that clients dial, such as https://mcp.example.com: tokens are issued for it",
+  }];
 }
 
 function headerProblems(raw: Raw, { header }: Raw): ConfigProblem[] {
@@ -45,16 +72,20 @@ function headerProblems(raw: Raw, { header }: Raw): ConfigProblem[] {
   return [{ path, found: `${found} without auth.keys`, wanted: "auth.keys beside it, or neither" }];
 }
 
-/** R93: the client's one `Authorization` cannot hold both a token for the server and a key for here. */
+/** R93: the client's one `Authorization` cannot hold both a token for the server and a key or token for here. */
 function forwarded(raw: Raw, { header }: Raw): ConfigProblem[] {
-  if (header !== undefined || !hasKeys(raw) || !Array.isArray(raw.routes)) return [];
+  const isTaken = hasOauth(raw) || (header === undefined && hasKeys(raw));
+  if (!isTaken || !Array.isArray(raw.routes)) return [];
+  const [held, wanted] = hasOauth(raw)
+    ? ["access token", "drop, with what the server asks for in upstream.headers"]
+    : ["key", "auth.header, such as x-api-key, so that Authorization is the server's; or drop"];
   return raw.routes.flatMap((route: unknown, index) => {
     const upstream = isRecord(route) ? route.upstream : undefined;
     if (!isRecord(upstream) || upstream.credentials !== "forward") return [];
     return [{
       path: `routes[${index}].upstream.credentials`,
-      found: '"forward", while Authorization holds the key for this proxy',
-      wanted: "auth.header, such as x-api-key, so that Authorization is the server's; or drop",
+      found: `"forward", while Authorization holds the ${held} for this proxy`,
+      wanted,
     }];
   });
 }

@@ -121,5 +121,127 @@ Deno.test("R100 with keys other machines may reach listen without another word, 
     "127.0.0.1:3100, or allowPublicBind (--allow-public-bind) where something in front checks who calls",
   ]);
   const [problem] = await problems({ auth: { keys: [] }, listen: "0.0.0.0:80" });
-  assert(problem!.includes("127.0.0.1:3100, auth.keys, or allowPublicBind"), problem);
+  assert(problem!.includes("127.0.0.1:3100, auth.keys, auth.oauth, or allowPublicBind"), problem);
+});
+
+const ISSUER = "https://auth.example.com";
+
+Deno.test("auth.oauth has defaults for all but the issuer", async () => {
+  const { auth, publicUrl } = await load({ auth: { oauth: { issuer: ISSUER } } });
+  assertEquals(publicUrl, undefined);
+  assertEquals(auth.oauth, {
+    issuer: ISSUER,
+    algorithms: ["RS256", "ES256", "EdDSA", "PS256"],
+    scopes: [],
+    clockToleranceSeconds: 5,
+    allowPrivateAddresses: false,
+  });
+  const full = {
+    issuer: "http://localhost:8080/realms/a",
+    audience: ["https://mcp.example.com", "api://abc"],
+    jwksUri: "https://keys.example.com/jwks?v=1",
+    algorithms: ["ES384"],
+    scopes: ["mcp:use"],
+    clockToleranceSeconds: 0,
+    nameClaim: "https://example.com/name",
+    allowPrivateAddresses: true,
+  };
+  assertEquals((await load({ auth: { oauth: full } })).auth.oauth, full);
+});
+
+Deno.test("auth.oauth takes no issuer in the clear, no algorithm with a shared secret or none, no scope of refresh tokens", async () => {
+  for (
+    const [oauth, path] of [
+      [{}, "issuer"],
+      [{ issuer: "http://auth.example.com" }, "issuer"],
+      [{ issuer: "http://localhost.example.com" }, "issuer"],
+      [{ issuer: "https://user:pass@auth.example.com" }, "issuer"],
+      [{ issuer: `${ISSUER}#a` }, "issuer"],
+      [{ issuer: `${ISSUER}?a=b` }, "issuer"],
+      [{ issuer: "auth.example.com" }, "issuer"],
+      [{ issuer: `${ISSUER}/${"x".repeat(1_024)}` }, "issuer"],
+      [{ issuer: ISSUER, jwksUri: "http://auth.example.com/jwks" }, "jwksUri"],
+      [{ issuer: ISSUER, audience: [] }, "audience"],
+      [{ issuer: ISSUER, audience: "" }, "audience"],
+      [{ issuer: ISSUER, audience: new Array(17).fill("a") }, "audience"],
+      [{ issuer: ISSUER, algorithms: ["none"] }, "algorithms[0]"],
+      [{ issuer: ISSUER, algorithms: ["RS256", "HS256"] }, "algorithms[1]"],
+      [{ issuer: ISSUER, algorithms: [] }, "algorithms"],
+      [{ issuer: ISSUER, scopes: ["a b"] }, "scopes[0]"],
+      [{ issuer: ISSUER, scopes: ['a"b'] }, "scopes[0]"],
+      [{ issuer: ISSUER, scopes: ["a", "offline_access"] }, "scopes[1]"],
+      [{ issuer: ISSUER, scopes: new Array(33).fill("a") }, "scopes"],
+      [{ issuer: ISSUER, clockToleranceSeconds: 301 }, "clockToleranceSeconds"],
+      [{ issuer: ISSUER, nameClaim: "a b" }, "nameClaim"],
+      [{ issuer: ISSUER, audiences: "a" }, "audiences"],
+    ] as const
+  ) {
+    const [problem, ...more] = await problems({ auth: { oauth } });
+    assertEquals([problem!.split(":")[0], more], [`auth.oauth.${path}`, []], problem);
+    assert(!problem!.includes("user:pass"), problem);
+  }
+  const [problem] = await problems({ auth: { oauth: { issuer: "ftp://x" } } });
+  assert(problem!.includes('found "ftp://x", wanted an https:// URL'), problem);
+});
+
+Deno.test("auth.oauth needs the URL that clients dial, unless that is listen on this machine", async () => {
+  const auth = { oauth: { issuer: ISSUER } };
+  const wanted =
+    "publicUrl: found nothing, beside auth.oauth, wanted the URL that clients dial, such as " +
+    "https://mcp.example.com: tokens are issued for it";
+  for (const listen of ["0.0.0.0:80", "mcp.example.com:80", "127.0.0.1:0"]) {
+    assertEquals(await problems({ auth, listen }), [wanted]);
+    await load({ auth, listen, publicUrl: "https://mcp.example.com" });
+  }
+  for (const listen of ["127.0.0.1:3100", "localhost:3100", "[::1]:3100"]) {
+    await load({ auth, listen });
+  }
+});
+
+Deno.test("publicUrl is an origin and perhaps a path, written as tokens name it", async () => {
+  for (
+    const publicUrl of [
+      "https://mcp.example.com",
+      "http://localhost:8080",
+      "https://example.com/tools/mcp",
+    ]
+  ) assertEquals((await load({ publicUrl })).publicUrl, publicUrl);
+  for (
+    const publicUrl of [
+      "https://mcp.example.com/",
+      "https://mcp.example.com/a/",
+      "https://mcp.example.com?a",
+      "https://mcp.example.com#a",
+      "https://u@mcp.example.com",
+      "https://mcp.example.com/a b",
+      'https://mcp.example.com/a"b',
+      "https://mcp.example.com/a/../b",
+      "mcp.example.com",
+      "ftp://mcp.example.com",
+    ]
+  ) {
+    const [problem, ...more] = await problems({ publicUrl });
+    assertEquals([problem!.split(":")[0], more], ["publicUrl", []], publicUrl);
+  }
+});
+
+Deno.test("R93 a token in Authorization beside a route that forwards it is refused, also with auth.header", async () => {
+  const routes = forwarding("forward");
+  for (const auth of [{}, { header: "x-api-key", keys: KEYS }]) {
+    assertEquals(await problems({ auth: { ...auth, oauth: { issuer: ISSUER } }, routes }), [
+      'routes[0].upstream.credentials: found "forward", while Authorization holds the access token for this ' +
+      "proxy, wanted drop, with what the server asks for in upstream.headers",
+    ]);
+  }
+});
+
+Deno.test("R100 with auth.oauth other machines may reach listen without another word, and admin not", async () => {
+  const config = {
+    auth: { oauth: { issuer: ISSUER } },
+    publicUrl: "https://mcp.example.com",
+    listen: "0.0.0.0:80",
+  };
+  await load(config);
+  const [problem, ...more] = await problems({ ...config, admin: "0.0.0.0:81" });
+  assertEquals([problem!.split(":")[0], more], ["admin", []]);
 });

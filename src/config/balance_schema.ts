@@ -40,7 +40,7 @@ export const balanceSchema = z.strictObject({
   ).default("random-two").describe(
     "Which target gets a call that belongs to none: each in turn (round-robin), the one with the fewest " +
       "answers under way for its weight (least-connections), the better of two chosen by chance " +
-      "(random-two), always the same for a session (hash-session) or for an API key (hash-principal; without auth.keys " +
+      "(random-two), always the same for a session (hash-session) or for a caller (hash-principal; without auth " +
       "all callers are one, and have one target).",
   ),
   retries: countOrNever(2, 10).describe(

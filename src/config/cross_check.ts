@@ -7,20 +7,13 @@
  * @module
  */
 
-import { authProblems, hasKeys } from "./auth_check.ts";
+import { asksWhoCalls, authProblems } from "./auth_check.ts";
 import { httpSseCollisions } from "./http_sse_paths.ts";
+import { isLoopback } from "./loopback.ts";
 import type { ConfigProblem } from "./problems.ts";
 import { parseAddress } from "./schema.ts";
 import { storesCheck } from "./stores_check.ts";
 import { repeatedTargets, transportProblems } from "./transport_check.ts";
-
-/** Host names that reach this machine alone. */
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
-
-/** Whether a host name, without brackets, reaches this machine alone. */
-export function isLoopback(hostname: string): boolean {
-  return LOOPBACK.test(hostname);
-}
 
 /** The problems between settings. */
 export function crossCheck(
@@ -99,7 +92,7 @@ function sharedCredentials(raw: Readonly<Record<string, unknown>>): ConfigProble
   });
 }
 
-/** R100: an address that is not loopback needs an explicit word, or keys; admin checks no keys. */
+/** R100: an address that is not loopback needs an explicit word, or keys or tokens; admin checks neither. */
 function publicBinds(
   raw: Readonly<Record<string, unknown>>,
   sourceOf: (path: string) => string | undefined,
@@ -108,12 +101,14 @@ function publicBinds(
   return ["listen", "admin"].flatMap((key) => {
     const parsed = typeof raw[key] === "string" ? parseAddress(raw[key]) : undefined;
     if (parsed === undefined || isLoopback(parsed.hostname)) return [];
-    if (key === "listen" && hasKeys(raw)) return [];
+    if (key === "listen" && asksWhoCalls(raw)) return [];
     return [{
       path: sourceOf(key) ?? key,
       found: `${JSON.stringify(raw[key])}, which other machines can reach`,
       wanted:
-        `a loopback address such as 127.0.0.1:3100, ${key === "listen" ? "auth.keys, " : ""}` +
+        `a loopback address such as 127.0.0.1:3100, ${
+          key === "listen" ? "auth.keys, auth.oauth, " : ""
+        }` +
         "or allowPublicBind (--allow-public-bind) where something in front checks who calls",
     }];
   });

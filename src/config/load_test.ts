@@ -67,7 +67,7 @@ Deno.test("all problems are told at once, each with path, what was found and wha
     "routes[1].upstream.headrs: found a key that does not exist, wanted a known key: did you mean headers?",
     "routes[2].upstream: found 3, wanted an object",
     "listn: found a key that does not exist, wanted a known key: did you mean listen?",
-    'listen: found "0.0.0.0:80", which other machines can reach, wanted a loopback address such as 127.0.0.1:3100, auth.keys, or allowPublicBind (--allow-public-bind) where something in front checks who calls',
+    'listen: found "0.0.0.0:80", which other machines can reach, wanted a loopback address such as 127.0.0.1:3100, auth.keys, auth.oauth, or allowPublicBind (--allow-public-bind) where something in front checks who calls',
     'routes[2].path: found "/mcp", wanted a path of its own; routes[1] has it already',
     'routes[2].name: found "n", wanted a name of its own; routes[1] has it already',
   ]);

@@ -8,7 +8,7 @@
  */
 
 export { backOffOf } from "./back_off.ts";
-export { isLoopback } from "./cross_check.ts";
+export { isLoopback } from "./loopback.ts";
 export { HEADER_NAME, HEADER_NAME_WANTED } from "./header_name.ts";
 export { type HttpSsePaths, httpSsePaths } from "./http_sse_paths.ts";
 export { configJsonSchema, JSON_SCHEMA_FILE } from "./json_schema.ts";
@@ -46,6 +46,7 @@ export type {
   EventLogConfig,
   HealthConfig,
   LimitsConfig,
+  OauthConfig,
   RecordConfig,
   RedisConfig,
   RouteConfig,

@@ -123,9 +123,19 @@ export function shown(value: unknown): string {
   return text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text;
 }
 
+/** Settings of `auth.oauth`, none of which is one. */
+const OAUTH = [
+  "issuer",
+  "audience",
+  "jwksUri",
+  "clockToleranceSeconds",
+  "nameClaim",
+  "allowPrivateAddresses",
+];
+
 /** Settings beside which secrets stand, and those of them that are none. */
 const SECRET_ROOMS: ReadonlyMap<PropertyKey | undefined, readonly string[]> = new Map([
-  ["auth", ["name", "header"]],
+  ["auth", ["name", "header", ...OAUTH]],
   ["sessions", ["store", "path"]],
   ["redis", ["prefix", "timeoutMs"]],
 ]);

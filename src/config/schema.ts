@@ -14,6 +14,7 @@ import { balanceSchema, healthSchema, targetSchema } from "./balance_schema.ts";
 import { HEADER_NAME, HEADER_NAME_WANTED } from "./header_name.ts";
 import { count, milliseconds } from "./numbers.ts";
 import { stdioSchema } from "./stdio_schema.ts";
+import { publicUrlSchema } from "./oauth_schema.ts";
 import { authSchema, redisSchema, sessionsSchema } from "./sessions_schema.ts";
 import type { Config } from "./types.ts";
 
@@ -72,20 +73,6 @@ function isOrigin(value: string): boolean {
   return value === "*" || (URL.canParse(value) && new URL(value).origin === value.toLowerCase());
 }
 
-const publicUrl = z.string().refine(isPublicUrl, {
-  error:
-    "an http:// or https:// URL such as https://mcp.example.com, at most with a path, without " +
-    "a slash at its end",
-});
-
-function isPublicUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const { origin, pathname, protocol } = new URL(value);
-  const isWeb = protocol === "https:" || protocol === "http:";
-  if (pathname === "/") return isWeb && value.toLowerCase() === origin;
-  return isWeb && isRoutePath(pathname) && value === origin + pathname;
-}
-
 const headerName = z.string().regex(HEADER_NAME, { error: HEADER_NAME_WANTED });
 
 const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, {
@@ -122,8 +109,8 @@ const upstreamSchema = z.strictObject({
   credentials: z.enum(["drop", "forward"], { error: "drop or forward" }).default("drop")
     .describe(
       "Whether the client's Authorization and Cookie headers go to the upstream. " +
-        "Forward only to a server for which the client's token was issued. The API key for this proxy " +
-        "(auth) never goes there.",
+        "Forward only to a server for which the client's token was issued. The API key or token for this " +
+        "proxy (auth) never goes there.",
     ),
   connectTimeoutMs: milliseconds(10_000)
     .describe("Longest time to connect, TLS included, in milliseconds."),
@@ -303,11 +290,12 @@ export const configSchema = z.strictObject({
     .describe("auto is pretty on a terminal and json elsewhere."),
   allowPublicBind: z.boolean({ error: "true or false" }).default(false).describe(
     "Allows listen and admin addresses that are not loopback, where something in front checks who " +
-      "calls. With auth.keys listen needs it not; admin, which checks no keys, does.",
+      "calls. With auth.keys or auth.oauth listen needs it not; admin, which checks neither, does.",
   ),
-  publicUrl: publicUrl.optional().describe(
+  publicUrl: publicUrlSchema.optional().describe(
     "What clients put ahead of the paths of routes, such as https://mcp.example.com; what they say in Host, with " +
-      "http://, where it is left out. OAuth clients are told it, so set it behind a front that ends TLS.",
+      "http://, where it is left out. OAuth clients are told it, so set it behind a front that ends TLS; tokens for " +
+      "the proxy (auth.oauth) are issued for it, and for http:// and listen where it is left out.",
   ),
   allowedHosts: z.array(allowedHost).default([]).describe(
     'Host names, beside the loopback ones, under which clients may call; "*" allows any.',

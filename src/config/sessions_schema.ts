@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { HEADER_NAME, HEADER_NAME_WANTED } from "./header_name.ts";
 import { milliseconds } from "./numbers.ts";
+import { oauthSchema } from "./oauth_schema.ts";
 
 /** Shortest text of a key: 32 characters, enough for 128 random bits in hex. */
 export const MIN_KEY_CHARACTERS = 32;
@@ -32,7 +33,8 @@ export const authSchema = z.strictObject({
     "Header field that holds the key alone, such as x-api-key; left out, Authorization: Bearer KEY.",
   ),
   keys: z.array(apiKeySchema).max(1_000, { error: "at most 1000 keys" }).default([])
-    .describe("Keys that callers may have; without any, nobody is told apart."),
+    .describe("Keys that callers may have; without any and without oauth, nobody is told apart."),
+  oauth: oauthSchema.optional(),
 }).describe("Who may call.");
 
 /** Schema of `sessions`. */

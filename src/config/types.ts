@@ -22,7 +22,7 @@ export interface Config {
   readonly logFormat: "auto" | "json" | "pretty";
   /** Whether addresses that are not loopback are allowed. */
   readonly allowPublicBind: boolean;
-  /** What clients put ahead of the paths of routes, without a slash at the end; left out for what they say in Host. */
+  /** What clients put ahead of the paths of routes, without / at its end; left out, as each use of it says. */
   readonly publicUrl?: string | undefined;
   /** Host names beside the loopback ones. */
   readonly allowedHosts: readonly string[];
@@ -58,6 +58,28 @@ export interface AuthConfig {
   readonly header?: string | undefined;
   /** Keys that callers may have, by their hashes. */
   readonly keys: readonly { readonly name: string; readonly sha256: string }[];
+  /** Access tokens that callers may have; nobody's where it is left out. */
+  readonly oauth?: OauthConfig | undefined;
+}
+
+/** Access tokens of an authorization server. */
+export interface OauthConfig {
+  /** The authorization server, exactly as it writes itself. */
+  readonly issuer: string;
+  /** What tokens have to be issued for; the URL of the route where it is left out. */
+  readonly audience?: string | readonly string[] | undefined;
+  /** Where its keys are; found out from its metadata where it is left out. */
+  readonly jwksUri?: string | undefined;
+  /** With what tokens may be signed. */
+  readonly algorithms: readonly string[];
+  /** Scopes that every request needs. */
+  readonly scopes: readonly string[];
+  /** How far its clock may be from this one. */
+  readonly clockToleranceSeconds: number;
+  /** The claim that names a caller in log lines. */
+  readonly nameClaim?: string | undefined;
+  /** Whether it may be at a private address, or on this machine. */
+  readonly allowPrivateAddresses: boolean;
 }
 
 /** How sessions are named and kept. */

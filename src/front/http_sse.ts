@@ -132,7 +132,7 @@ export class HttpSseFront {
     const { body } = client.begin(() => this.#clients.byId.delete(session.id));
     const endpoint = `${messagesPath}?${SESSION_PARAMETER}=${session.id}`;
     client.stream.sendNow({ event: "endpoint", data: endpoint });
-    exchanges.follow(client, true, servesStill(this.#options.use, principal.id));
+    exchanges.follow(client, true, servesStill(this.#options.use, client.served));
     return { status: 200, fields: streamFields(new Fields(["content-type", EVENT_STREAM])), body };
   }
 
@@ -144,6 +144,7 @@ export class HttpSseFront {
     const message = this.#read(bytes, facts);
     if (client.over) throw notFound().withId(message.idText);
     client.adopt(this.#options);
+    client.showed(arrival.principal);
     const decision = client.route.forwardsCredentials
       ? new Decision(this.#options.clock)
       : undefined;

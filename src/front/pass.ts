@@ -185,7 +185,7 @@ function follow(
   options.exchanges.follow(
     followed,
     isSubscription,
-    servesStill(options.use, arrival.principal.id),
+    servesStill(options.use, arrival.principal),
   );
 }
 

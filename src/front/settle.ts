@@ -50,7 +50,7 @@ export async function openedSession(
   const upstreamId = detached(answer.sessionId);
   const principal = arrival.principal.id;
   const session = await sessions.open({ route, principal, upstreamId, initialize }, release);
-  if (!servesStill(options.use, principal)()) {
+  if (!servesStill(options.use, { id: principal })()) {
     // Nobody would end it: its route or the key of its principal has gone while it was opened (R82, R91).
     sessions.close(session);
     letGo(upstream, { call: { ...call, sessionId: upstreamId } });

@@ -24,7 +24,7 @@ import { SseRoom } from "./sse_room.ts";
 import type { SessionStreamBook } from "./stream_book.ts";
 import type { SseStream } from "./sse_stream.ts";
 import { withRevision } from "./sse_fields.ts";
-import type { FrontUse } from "./use.ts";
+import type { FrontUse, Served } from "./use.ts";
 
 /** What all clients of one route have in common. */
 export interface SseRouteOptions extends FailureSinks {
@@ -93,6 +93,8 @@ export class SseSession implements Followed {
   readonly session: Session;
   /** Who it belongs to. */
   readonly principal: Principal;
+  /** The same, until the latest credential runs out that it has shown: there is no way to come back with another. */
+  readonly served: { -readonly [Key in keyof Served]: Served[Key] };
   /** The client's query. */
   readonly query: string;
   /** The path of its stream. */
@@ -125,6 +127,7 @@ export class SseSession implements Followed {
     this.#route = this.#home = route;
     this.session = client.session;
     this.principal = client.principal;
+    this.served = { id: client.principal.id, validUntilMs: client.principal.validUntilMs };
     this.query = client.query;
     this.path = client.path;
     this.#headers = client.headers;
@@ -142,6 +145,14 @@ export class SseSession implements Followed {
     // The session may be ended by the reaper, by who looks after the proxy, or because the upstream lost it.
     this.session.onEnd = () => this.#sessionEnded();
     return this.#stream;
+  }
+
+  /** Its principal has shown a credential with a message. */
+  showed({ validUntilMs }: Principal): void {
+    const known = this.served.validUntilMs;
+    if (known !== undefined && validUntilMs !== undefined) {
+      this.served.validUntilMs = Math.max(known, validUntilMs);
+    }
   }
 
   /** What holds for its messages now. */

@@ -58,7 +58,7 @@ async function listen(
     const inspect = interceptors?.inspect(call);
     const context = { call, inspect, onFailed };
     const known = await options.streams.resume(session, request.headers, context);
-    if (known !== undefined) return comeBack(options, session, known);
+    if (known !== undefined) return comeBack(options, arrival, session, known);
   }
   return await pass(options, passage, (call) => options.upstream.listen(call), interceptors);
 }
@@ -91,9 +91,14 @@ async function terminate(
 }
 
 /** The answer to a client that comes back to a stream which the proxy holds. */
-function comeBack(options: FrontOptions, session: Session, attachment: Attachment): ClientAnswer {
+function comeBack(
+  options: FrontOptions,
+  { principal }: Arrival,
+  session: Session,
+  attachment: Attachment,
+): ClientAnswer {
   attachment.whenOver(options.sessions.use(session));
-  options.exchanges.follow(attachment, true, servesStill(options.use, session.principal));
+  options.exchanges.follow(attachment, true, servesStill(options.use, principal));
   const fields = new Fields(["content-type", EVENT_STREAM, "mcp-session-id", session.id]);
   return { status: 200, fields: streamFields(fields), body: attachment };
 }

@@ -5,6 +5,11 @@
  * @module
  */
 
+import type { Principal } from "../auth/mod.ts";
+
+/** Who is served: by whom a credential was shown, and until when that is good, which may be put off. */
+export type Served = Pick<Principal, "id" | "validUntilMs">;
+
 /** What a front works with, which is closed once it was replaced and nobody uses it. */
 export interface FrontUse {
   /** Keeps the upstream and the interceptors open until as many calls of `leave`. */
@@ -17,11 +22,14 @@ export interface FrontUse {
   holdInterceptors(): () => void;
   /** Whether the upstream has been closed. */
   readonly isOver: boolean;
-  /** Whether the config of now has the route, and a key of the principal with this id. */
-  serves(principal: string): boolean;
+  /** Whether the config of now has the route and knows the principal, whose credential has not run out. */
+  serves(principal: Served): boolean;
 }
 
-/** Whether a reload has left the route and the principal where they are; true where there are no reloads. */
-export function servesStill(use: FrontUse | undefined, principal: string): () => boolean {
+/**
+ * Whether a reload has left the route and the principal where they are, and the credential is still good; true where
+ * there is nothing to ask.
+ */
+export function servesStill(use: FrontUse | undefined, principal: Served): () => boolean {
   return () => use?.serves(principal) ?? true;
 }

@@ -31,7 +31,7 @@ export interface InterceptContext {
    * request it answers. Undefined where that is not known.
    */
   readonly method: string | undefined;
-  /** Name of the caller: that of the API key, or `anonymous` where nobody is told apart. */
+  /** Name of the caller: that of the API key or token, or `anonymous` where nobody is told apart. */
   readonly principal: string;
   /** Aborted when nobody waits for the message any more. */
   readonly signal: CancelSignal;

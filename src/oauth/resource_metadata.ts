@@ -23,8 +23,8 @@ export interface MetadataRoute {
 
 /** Metadata that a client has asked for. */
 export interface FoundMetadata {
-  /** Name of the route. */
-  readonly route: string;
+  /** Name of the route; left out where it is not that of a server. */
+  readonly route?: string | undefined;
   /**
    * The document.
    *

@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "session",
     "telemetry",
   ],
-  auth: ["errors.ts", "http"],
+  auth: ["clock.ts", "errors.ts", "http", "telemetry", "upstream"],
   balance: ["clock.ts", "config", "era", "errors.ts", "http", "rpc", "telemetry", "upstream"],
   bridge: [
     "clock.ts",
@@ -150,6 +150,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "telemetry",
     "upstream",
   ],
+  "callers.ts": ["app_parts.ts", "auth", "config", "handler.ts"],
   "certificates.ts": ["config", "upstream"],
   "check.ts": [
     "certificates.ts",
@@ -166,7 +167,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": [],
   "generation.ts": [
     "app_parts.ts",
-    "auth",
+    "callers.ts",
     "config",
     "front",
     "handler.ts",

@@ -1,0 +1,66 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { DocumentError } from "./document.ts";
+import { findJwksUri, metadataUrls } from "./issuer.ts";
+
+Deno.test("metadataUrls() asks as 2026-07-28 authorization-server-discovery has clients ask", () => {
+  const urls = (issuer: string) => metadataUrls(issuer).map(({ href }) => href);
+  const host = "https://auth.example.com";
+  assertEquals(urls(`${host}/tenant1`), [
+    `${host}/.well-known/oauth-authorization-server/tenant1`,
+    `${host}/.well-known/openid-configuration/tenant1`,
+    `${host}/tenant1/.well-known/openid-configuration`,
+  ]);
+  for (const issuer of [host, `${host}/`]) {
+    assertEquals(urls(issuer), [
+      `${host}/.well-known/oauth-authorization-server`,
+      `${host}/.well-known/openid-configuration`,
+    ]);
+  }
+});
+
+/** Asks a server that has these documents, and 404 for the others; what it was asked for too. */
+async function find(issuer: string, documents: Record<string, unknown>) {
+  const asked: string[] = [];
+  const uri = await findJwksUri(issuer, ({ href, pathname }) => {
+    asked.push(pathname);
+    const found = documents[href];
+    if (found instanceof Error) return Promise.reject(found);
+    if (found !== undefined) return Promise.resolve(found);
+    return Promise.reject(new DocumentError("it answered 404", { status: 404 }));
+  });
+  return [uri.href, asked.length];
+}
+
+Deno.test("findJwksUri() goes on where there is no document, and takes the first that there is", async () => {
+  const issuer = "https://auth.example.com/realms/a";
+  const good = { issuer, jwks_uri: "https://keys.example.com/jwks" };
+  const [first, second, third] = metadataUrls(issuer).map(({ href }) => href);
+  assertEquals(await find(issuer, { [first!]: good }), [good.jwks_uri, 1]);
+  assertEquals(await find(issuer, { [second!]: good }), [good.jwks_uri, 2]);
+  assertEquals(await find(issuer, { [third!]: good }), [good.jwks_uri, 3]);
+  await assertRejects(() => find(issuer, {}), DocumentError, "404");
+});
+
+Deno.test("findJwksUri() refuses metadata of another issuer, and keys that are not https (RFC 8414 section 3.3)", async () => {
+  const issuer = "https://auth.example.com";
+  const at = metadataUrls(issuer)[0]!.href;
+  const jwks_uri = "https://auth.example.com/jwks";
+  for (
+    const [document, reason] of [
+      [{ issuer: `${issuer}/`, jwks_uri }, "another issuer"],
+      [{ issuer: "https://evil.example.com", jwks_uri }, "another issuer"],
+      [{ jwks_uri }, "another issuer"],
+      [null, "another issuer"],
+      [[], "another issuer"],
+      [{ issuer }, "no jwks_uri"],
+      [{ issuer, jwks_uri: 3 }, "no jwks_uri"],
+      [{ issuer, jwks_uri: "/jwks" }, "no jwks_uri"],
+      [{ issuer, jwks_uri: `${jwks_uri}/${"x".repeat(2_048)}` }, "no jwks_uri"],
+      [{ issuer, jwks_uri: "http://auth.example.com/jwks" }, "not https"],
+      [{ issuer, jwks_uri: "file:///etc/passwd" }, "not https"],
+      [{ issuer, jwks_uri: "https://user:pass@auth.example.com/jwks" }, "not https"],
+      [new DocumentError("it answered 500", { status: 500 }), "it answered 500"],
+      [new DocumentError("it answered 302", { status: 302 }), "it answered 302"],
+    ] as const
+  ) await assertRejects(() => find(issuer, { [at]: document }), DocumentError, reason);
+});
