@@ -21,3 +21,12 @@ export {
 export { Client } from "@modelcontextprotocol/sdk/client";
 export type { Transport } from "@modelcontextprotocol/sdk/shared/transport";
 export type { CallToolResult } from "@modelcontextprotocol/sdk/types";
+// @ts-types="@modelcontextprotocol/sdk/client/auth"
+export {
+  type OAuthClientProvider,
+  UnauthorizedError,
+} from "@modelcontextprotocol/sdk/client/auth.js";
+export type {
+  OAuthClientInformationMixed,
+  OAuthTokens,
+} from "@modelcontextprotocol/sdk/shared/auth";

@@ -420,10 +420,19 @@ Deno.test("the graph of the binary is whole, and holds none of the test packages
   await Deno.remove(directory, { recursive: true });
   const listing = new TextDecoder().decode(stderr);
   assertEquals(code, 0, listing);
-  for (const name of ["main.ts", "zod", "eventsource-parser", "deno-std"]) {
+  for (const name of ["main.ts", "zod", "jose", "eventsource-parser", "deno-std"]) {
     assert(listing.includes(name), `${name} is not embedded`);
   }
-  for (const name of ["modelcontextprotocol", "fast-check", "undici", "fuzz", "_test.ts"]) {
+  for (
+    const name of [
+      "modelcontextprotocol",
+      "oidc-provider",
+      "fast-check",
+      "undici",
+      "fuzz",
+      "_test.ts",
+    ]
+  ) {
     assert(!listing.includes(name), `${name} is embedded`);
   }
 });

@@ -1,0 +1,176 @@
+/**
+ * The official v1 client through a proxy that wants access tokens, with a real authorization server: discovery from
+ * the 401, registration, the code flow with PKCE, a call, and a refresh in the middle of a session.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { startSessionServer } from "../../conformance/servers/session.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { withProxy } from "../testing/mod.ts";
+import { agree, type AuthorizationServer, authorizationServer } from "./authorization_server.ts";
+import {
+  Client,
+  type OAuthClientInformationMixed,
+  type OAuthClientProvider,
+  type OAuthTokens,
+  StreamableHTTPClientTransport,
+  type Transport,
+  UnauthorizedError,
+} from "./sdk_v1.ts";
+import { FetchWatch } from "./session_client.ts";
+
+const BACK_TO = "http://127.0.0.1:1/back";
+
+/** What the client knows of itself and its tokens; its user is `agree`. */
+class Provider implements OAuthClientProvider {
+  readonly redirectUrl = BACK_TO;
+  readonly clientMetadata = {
+    client_name: "test",
+    redirect_uris: [BACK_TO],
+    application_type: "native",
+    token_endpoint_auth_method: "none",
+    grant_types: ["authorization_code", "refresh_token"],
+    response_types: ["code"],
+  };
+  information: OAuthClientInformationMixed | undefined;
+  issued: OAuthTokens[] = [];
+  code: string | undefined;
+  authorizationUrl: URL | undefined;
+  #verifier = "";
+
+  clientInformation() {
+    return this.information;
+  }
+
+  saveClientInformation(information: OAuthClientInformationMixed) {
+    this.information = information;
+  }
+
+  tokens() {
+    return this.issued.at(-1);
+  }
+
+  saveTokens(tokens: OAuthTokens) {
+    this.issued.push(tokens);
+  }
+
+  async redirectToAuthorization(url: URL) {
+    this.authorizationUrl = url;
+    this.code = await agree(url, BACK_TO);
+  }
+
+  saveCodeVerifier(verifier: string) {
+    this.#verifier = verifier;
+  }
+
+  codeVerifier() {
+    return this.#verifier;
+  }
+}
+
+interface Connected {
+  readonly client: Client;
+  readonly transport: StreamableHTTPClientTransport;
+  readonly provider: Provider;
+  readonly watch: FetchWatch;
+  readonly server: AuthorizationServer;
+  readonly endpoint: string;
+  readonly logs: readonly string[];
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+function claimsOf(token: string): Record<string, unknown> {
+  const payload = token.split(".")[1]!;
+  return JSON.parse(
+    new TextDecoder().decode(Uint8Array.fromBase64(payload, { alphabet: "base64url" })),
+  );
+}
+
+/** Runs `test` with a client that has come through the whole flow. */
+async function connected(
+  clock: Clock,
+  test: (connected: Connected) => Promise<void>,
+): Promise<void> {
+  await using server = await authorizationServer();
+  server.ttlSeconds = 60;
+  const upstream = startSessionServer();
+  const listen = `127.0.0.1:${freePort()}`;
+  const oauth = { issuer: server.issuer, scopes: ["mcp:use"], allowPrivateAddresses: true };
+  try {
+    // Without publicUrl: its place is taken by listen.
+    const config = { listen, auth: { oauth } };
+    await withProxy({ upstream: upstream.url, config, clock }, async ({ endpoint, logs }) => {
+      const provider = new Provider();
+      const watch = new FetchWatch();
+      const transportOf = () =>
+        new StreamableHTTPClientTransport(new URL(endpoint), {
+          fetch: watch.fetch,
+          authProvider: provider,
+        });
+      const first = transportOf();
+      const stranger = new Client({ name: "official-v1", version: "1" });
+      await assertRejects(() => stranger.connect(first as Transport), UnauthorizedError);
+      await first.finishAuth(provider.code!);
+      await stranger.close();
+      const transport = transportOf();
+      const client = new Client({ name: "official-v1", version: "1" });
+      await client.connect(transport as Transport);
+      await test({ client, transport, provider, watch, server, endpoint, logs });
+      await transport.terminateSession();
+      await client.close();
+    });
+  } finally {
+    await upstream.close();
+  }
+}
+
+Deno.test("the v1 client finds the authorization server from the 401, registers, gets a token and calls", () =>
+  connected(systemClock, async ({ client, provider, server, endpoint, watch, logs }) => {
+    await watch.listening();
+    const { tools } = await client.listTools();
+    assert(tools.length > 0);
+    const [token] = provider.issued;
+    const claims = claimsOf(token!.access_token);
+    assertEquals([claims.iss, claims.aud, claims.scope], [server.issuer, endpoint, "mcp:use"]);
+    const asked = provider.authorizationUrl!.searchParams;
+    assertEquals([asked.get("resource"), asked.get("scope"), asked.get("code_challenge_method")], [
+      endpoint,
+      "mcp:use",
+      "S256",
+    ]);
+    assert(server.asked.includes("POST /reg"), server.asked.join());
+    // R96, with tokens as they are.
+    const text = logs.join("\n");
+    for (const secret of [token!.access_token, token!.refresh_token!, "alice"]) {
+      assert(!text.includes(secret));
+    }
+  }));
+
+Deno.test("R91 a token that expires is a 401, upon which the v1 client refreshes it and goes on in its session", async () => {
+  let aheadMs = 0;
+  const clock: Clock = {
+    ...systemClock,
+    now: () => new Date(systemClock.now().getTime() + aheadMs),
+  };
+  await connected(clock, async ({ client, transport, provider, server, watch }) => {
+    await watch.listening();
+    await client.listTools();
+    const { sessionId } = transport;
+    const before = watch.statuses.filter((status) => status === 401).length;
+    server.ttlSeconds = 7_200;
+    aheadMs = 3_600_000;
+    assert((await client.listTools()).tools.length > 0);
+    assertEquals(watch.statuses.filter((status) => status === 401).length, before + 1);
+    assertEquals([provider.issued.length, transport.sessionId], [2, sessionId]);
+    assert(sessionId !== undefined);
+    const [first, second] = provider.issued.map(({ access_token }) => claimsOf(access_token));
+    assertEquals([first!.sub, first!.aud], [second!.sub, second!.aud]);
+    assert(Number(second!.exp) > Number(first!.exp) + 3_600);
+  });
+});
