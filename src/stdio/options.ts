@@ -12,8 +12,10 @@ import type { Logger } from "../telemetry/mod.ts";
 
 /** Bounds that no config needs to change. */
 export interface StdioLimits {
-  /** Messages of the client that are under way; then stdin is not read on. */
+  /** Requests and notifications of the client that are under way, and as many replies; then stdin is not read on. */
   readonly maxUnderWay: number;
+  /** How long stdin is not read on while none of so many requests ends, in milliseconds; then further ones are refused. */
+  readonly patienceMs: number;
   /** Subscriptions of 2026-07-28 that are open; further ones are refused. */
   readonly maxSubscriptions: number;
   /** How long a message waits for the notifications ahead of it to be accepted, in milliseconds. */

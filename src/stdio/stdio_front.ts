@@ -18,6 +18,7 @@ import { Caller } from "./caller.ts";
 import { ClientSession, saysLost } from "./client_session.ts";
 import { isModern, modernFields } from "./fields.ts";
 import { linesOf } from "./input.ts";
+import { LineRoom } from "./line_room.ts";
 import { Listening } from "./listening.ts";
 import type { StdioFrontOptions, StdioLimits } from "./options.ts";
 import { type LineWriter, Output } from "./output.ts";
@@ -29,6 +30,7 @@ const INITIALIZED = "notifications/initialized";
 /** Bounds that no config needs to change. */
 export const DEFAULT_STDIO_LIMITS: StdioLimits = {
   maxUnderWay: 1_000,
+  patienceMs: 5_000,
   maxSubscriptions: 100,
   orderMs: 5_000,
   graceMs: 1_000,
@@ -46,11 +48,10 @@ export class StdioFront {
   readonly #asking: AskingOptions;
   readonly #asked = new Set<Asking>();
   readonly #gone = new AbortController();
-  #stopped = false;
+  readonly #room: LineRoom;
   #reader: ReadableStreamDefaultReader<Bytes> | undefined;
+  /** Notifications and responses that are not accepted yet. */
   #told = 0;
-  /** Resolves when there is room, or nothing is under way any more. */
-  #changed = Promise.withResolvers<void>();
   /** Resolves when the notifications so far are accepted. */
   #order: Promise<void> = Promise.resolve();
   /** Resolves when the `initialize` that is under way is answered. */
@@ -61,6 +62,7 @@ export class StdioFront {
     const { handler, path, maxMessageBytes } = options;
     this.#options = options;
     this.#limits = { ...DEFAULT_STDIO_LIMITS, ...options.limits };
+    this.#room = new LineRoom({ ...this.#limits, clock: options.clock });
     this.#output = new Output(writer, () => this.#stop());
     this.#caller = new Caller(handler, path);
     this.#session = new ClientSession({
@@ -98,48 +100,54 @@ export class StdioFront {
 
   /** Takes no more lines. */
   #stop(): void {
-    this.#stopped = true;
-    this.#notifyChange();
+    this.#room.stop();
     this.#reader?.cancel().catch(() => {});
   }
 
   async #take(line: Bytes | undefined): Promise<void> {
-    if (!await this.#room()) return;
     let body: ParsedBody;
     try {
       if (line === undefined) throw this.#tooLong();
       body = parseBody(line, this.#options.json);
     } catch (error) {
       this.#options.logger.warn("a line of the client is no message", { error });
-      return this.#refuse(toProxyError(error));
+      return await this.#refuse([toProxyError(error)]);
     }
-    if (body.messages.some(({ kind }) => kind === "request")) this.#ask(body, line);
-    else this.#tell(body, line);
+    const leave = await this.#room.take(isReply(body) ? "reply" : "call");
+    if (leave === "stopped") return;
+    if (leave === "full") return await this.#turnAway(body);
+    if (body.messages.some(({ kind }) => kind === "request")) this.#ask(body, line, leave);
+    else this.#tell(body, line, leave);
+  }
+
+  /** There is no place for it: what asks is told so, and what only tells is lost. */
+  async #turnAway({ messages }: ParsedBody): Promise<void> {
+    const error = new ProxyError(
+      "principal_exhausted",
+      "As many requests of this client are under way as may be; wait for an answer.",
+    );
+    const requests = messages.filter(({ kind }) => kind === "request");
+    for (const { kind, method } of messages) {
+      if (kind === "request") continue;
+      this.#options.logger.warn("a message was not accepted", { method, error });
+    }
+    await this.#refuse(requests.map(({ idText }) => error.withId(idText)));
   }
 
   /** Nobody waits for it, but it is under way until the client has read it. */
-  #refuse(error: ProxyError): void {
-    this.#told++;
-    this.#say(errorBody(error)).finally(() => {
-      this.#told--;
-      this.#notifyChange();
-    });
-  }
-
-  /** Waits while too much is under way; false where the end came first. */
-  async #room(): Promise<boolean> {
-    const { maxUnderWay } = this.#limits;
-    while (!this.#stopped && this.#asked.size + this.#told >= maxUnderWay) {
-      await this.#changed.promise;
+  async #refuse(errors: readonly ProxyError[]): Promise<void> {
+    for (const error of errors) {
+      const leave = await this.#room.take("reply");
+      if (typeof leave === "string") return;
+      this.#say(errorBody(error)).finally(leave);
     }
-    return !this.#stopped;
   }
 
-  #ask(body: ParsedBody, bytes: Bytes): void {
+  #ask(body: ParsedBody, bytes: Bytes, leave: () => void): void {
     const asking = new Asking(this.#asking, body, bytes);
     const over = this.#run(asking).finally(() => {
       this.#asked.delete(asking);
-      this.#notifyChange();
+      leave();
     });
     this.#asked.add(asking);
     if (asking.isInitialize) this.#opening = over;
@@ -160,17 +168,17 @@ export class StdioFront {
   }
 
   /** Notifications and responses: each is sent behind the one ahead of it, unless that takes too long. */
-  #tell(body: ParsedBody, bytes: Bytes): void {
+  #tell(body: ParsedBody, bytes: Bytes, leave: () => void): void {
     const [first] = body.messages;
-    const cancelled = body.batch || first!.method !== CANCELLED
+    const cancelled = !isCancellation(body)
       ? undefined
       : keyOf(textAt(readBody(body.text)!.messages[0]!, ["params", "requestId"]));
-    if (cancelled !== undefined && this.#cancelled(cancelled)) return;
+    if (cancelled !== undefined && this.#cancelled(cancelled)) return leave();
     this.#told++;
     const before = this.#order;
     this.#order = this.#send(before, first!, bytes, cancelled).finally(() => {
       this.#told--;
-      this.#notifyChange();
+      leave();
     });
   }
 
@@ -258,24 +266,14 @@ export class StdioFront {
     const { graceMs, farewellMs } = this.#limits;
     const listening = this.#listening.stop();
     for (const asking of this.#asked) if (asking.isSubscription) asking.giveUp();
-    await this.#within(this.#idle(), graceMs);
+    await this.#within(this.#room.idle(), graceMs);
     for (const asking of this.#asked) asking.giveUp();
     this.#gone.abort();
-    await this.#within(Promise.all([this.#idle(), listening]), farewellMs);
+    await this.#within(Promise.all([this.#room.idle(), listening]), farewellMs);
     const farewell = this.#session.end().catch((error) => {
       this.#options.logger.warn("the session could not be ended", { error });
     });
     await this.#within(farewell, farewellMs);
-  }
-
-  /** Resolves when nothing is under way. */
-  async #idle(): Promise<void> {
-    while (this.#asked.size + this.#told > 0) await this.#changed.promise;
-  }
-
-  #notifyChange(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
   }
 
   #within(work: Promise<unknown>, limitMs: number): Promise<void> {
@@ -288,6 +286,15 @@ export class StdioFront {
       "message may have here; it was not read.";
     return new ProxyError("parse_error", sentence);
   }
+}
+
+/** Whether a line is what requests under way may be waiting for, or what ends one. */
+function isReply(body: ParsedBody): boolean {
+  return isCancellation(body) || body.messages.every(({ kind }) => kind === "response");
+}
+
+function isCancellation({ batch, messages }: ParsedBody): boolean {
+  return !batch && messages[0]!.kind === "notification" && messages[0]!.method === CANCELLED;
 }
 
 /** Resolves when `work` is over, or takes longer than `limitMs`. Never rejects. */

@@ -218,6 +218,36 @@ Deno.test("R50 stdin is not read on while too much is under way", async () => {
   await finish(client);
 });
 
+Deno.test("R50 answers and cancellations pass where no request ends, and further requests are refused", async () => {
+  const answers: (() => void)[] = [];
+  const client = new StdioClient({
+    limits: { maxUnderWay: 2, patienceMs: 100 },
+    script: (seen) => {
+      if (seen.message.id === undefined || seen.message.method === undefined) return undefined;
+      return new Promise((resolve) => answers.push(() => resolve(resultFor(seen))));
+    },
+  });
+  const request = (id: number) => `{"jsonrpc":"2.0","id":${id},"method":"x"}\n`;
+  // The server asks something for the first two, and the answer stands behind the client's own next ones.
+  await client.write([1, 2, 3, 4].map(request).join("") + '{"jsonrpc":"2.0","id":9,"result":{}}\n');
+  assertEquals([client.seen.length, client.wantsMore], [2, false]);
+  client.clock.advance(100);
+  await settled();
+  assertEquals(client.seen.at(-1)!.message, { jsonrpc: "2.0", id: 9, result: {} });
+  assertEquals(client.messages.map(({ id, error }) => [id, error?.code]), [[3, -31429], [
+    4,
+    -31429,
+  ]]);
+  assert(client.wantsMore);
+  answers[0]!();
+  await settled();
+  await client.write(request(5));
+  assertEquals(client.seen.at(-1)!.message.id, 5);
+  for (const answer of answers) answer();
+  await settled();
+  await finish(client);
+});
+
 Deno.test("R49 a client that does not read what is wrong with its lines is not read on", async () => {
   const client = new StdioClient({ limits: { maxUnderWay: 3 } });
   client.stalled = true;
