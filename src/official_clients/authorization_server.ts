@@ -80,9 +80,9 @@ const MAX_STEPS = 20;
  * Does what a user does in a browser: signs in, agrees, and is sent back to the client.
  *
  * @param backTo the client's own address, which nobody answers at
- * @returns the code for the client
+ * @returns what the client is told at its address: the code, and who has issued it
  */
-export async function agree(authorizationUrl: URL, backTo: string): Promise<string> {
+export async function agree(authorizationUrl: URL, backTo: string): Promise<URLSearchParams> {
   const cookies = new Map<string, string>();
   let url = authorizationUrl;
   let form: URLSearchParams | undefined;
@@ -101,7 +101,7 @@ export async function agree(authorizationUrl: URL, backTo: string): Promise<stri
     if (location !== null) {
       url = new URL(location, url);
       form = undefined;
-      if (url.href.startsWith(backTo)) return url.searchParams.get("code")!;
+      if (url.href.startsWith(backTo)) return url.searchParams;
       continue;
     }
     const [, action] = /<form[^>]* action="([^"]+)"/.exec(text) ?? [];

@@ -1,14 +1,16 @@
 /**
- * The official v1 client through a proxy that wants access tokens, with a real authorization server: discovery from
+ * The official clients through a proxy that wants access tokens, with a real authorization server: discovery from
  * the 401, registration, the code flow with PKCE, a call, and a refresh in the middle of a session.
  *
  * @module
  */
 
+import * as v2 from "@modelcontextprotocol/client";
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { startModernServer } from "../../conformance/servers/modern.ts";
 import { startSessionServer } from "../../conformance/servers/session.ts";
 import { type Clock, systemClock } from "../clock.ts";
-import { withProxy } from "../testing/mod.ts";
+import { messages, postText, withProxy } from "../testing/mod.ts";
 import { agree, type AuthorizationServer, authorizationServer } from "./authorization_server.ts";
 import {
   Client,
@@ -36,7 +38,7 @@ class Provider implements OAuthClientProvider {
   };
   information: OAuthClientInformationMixed | undefined;
   issued: OAuthTokens[] = [];
-  code: string | undefined;
+  told = new URLSearchParams();
   authorizationUrl: URL | undefined;
   #verifier = "";
 
@@ -58,7 +60,7 @@ class Provider implements OAuthClientProvider {
 
   async redirectToAuthorization(url: URL) {
     this.authorizationUrl = url;
-    this.code = await agree(url, BACK_TO);
+    this.told = await agree(url, BACK_TO);
   }
 
   saveCodeVerifier(verifier: string) {
@@ -116,7 +118,7 @@ async function connected(
       const first = transportOf();
       const stranger = new Client({ name: "official-v1", version: "1" });
       await assertRejects(() => stranger.connect(first as Transport), UnauthorizedError);
-      await first.finishAuth(provider.code!);
+      await first.finishAuth(provider.told.get("code")!);
       await stranger.close();
       const transport = transportOf();
       const client = new Client({ name: "official-v1", version: "1" });
@@ -173,4 +175,46 @@ Deno.test("R91 a token that expires is a 401, upon which the v1 client refreshes
     assertEquals([first!.sub, first!.aud], [second!.sub, second!.aud]);
     assert(Number(second!.exp) > Number(first!.exp) + 3_600);
   });
+});
+
+Deno.test("the v2 client, pinned to 2026-07-28, comes through the same, the issuer of its code included (RFC 9207)", async () => {
+  await using server = await authorizationServer();
+  const upstream = startModernServer();
+  const listen = `127.0.0.1:${freePort()}`;
+  const oauth = { issuer: server.issuer, scopes: ["mcp:use"], allowPrivateAddresses: true };
+  try {
+    await withProxy(
+      { upstream: upstream.url, config: { listen, auth: { oauth } } },
+      async (proxy) => {
+        const provider = new Provider();
+        const make = () => ({
+          transport: new v2.StreamableHTTPClientTransport(new URL(proxy.endpoint), {
+            authProvider: provider as v2.OAuthClientProvider,
+          }),
+          client: new v2.Client({ name: "official-v2", version: "1" }, {
+            versionNegotiation: { mode: { pin: "2026-07-28" } },
+          }),
+        });
+        const first = make();
+        await assertRejects(() => first.client.connect(first.transport), v2.UnauthorizedError);
+        await first.transport.finishAuth(provider.told);
+        await first.client.close();
+        const { client, transport } = make();
+        await client.connect(transport);
+        assertEquals(client.getProtocolEra(), "modern");
+        assert((await client.listTools()).tools.length > 0);
+        assertEquals(claimsOf(provider.issued[0]!.access_token).aud, proxy.endpoint);
+        await client.close();
+        // R92: the same user's token is nothing worth at another resource of the same authorization server.
+        const config = { publicUrl: "https://other.example.com", auth: { oauth } };
+        await withProxy({ upstream: upstream.url, config }, async ({ origin }) => {
+          const headers = { authorization: `Bearer ${provider.issued[0]!.access_token}` };
+          const { status, text } = await postText(origin, messages.ping(), headers);
+          assertEquals([status, text.includes("was issued for another resource")], [401, true]);
+        });
+      },
+    );
+  } finally {
+    await upstream.close();
+  }
 });
