@@ -8,12 +8,14 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { hashOfKey } from "../auth/mod.ts";
 import {
   exchange,
   jsonAnswer,
   jsonPost,
   messages,
   type RawResponse,
+  reloading,
   type ScriptedUpstream,
   scriptedUpstream,
   type TestProxy,
@@ -284,4 +286,42 @@ Deno.test("R93 a route that forwards nothing has neither challenges nor metadata
     assertEquals([status, headers.get("www-authenticate")], [401, undefined]);
     assertEquals(wellKnown(server), []);
   });
+});
+
+Deno.test("a reload changes publicUrl, credentials and servers for the next one who asks", async () => {
+  await using first = guarded(() => metadataOf(first));
+  await using second = guarded(() => metadataOf(second));
+  const { routeTo, withReloadable } = reloading;
+  const settings = (url: string, more: Record<string, unknown>, publicUrl?: string) => ({
+    ...HOSTS,
+    ...(publicUrl !== undefined && { publicUrl }),
+    routes: [routeTo("mcp", url, more)],
+  });
+  await withReloadable(settings(first.url, FORWARD), async (proxy) => {
+    const ask = async () => {
+      const { status, text } = await get(proxy, `${WELL_KNOWN}/mcp`);
+      return status === 200 ? JSON.parse(text).resource : status;
+    };
+    assertEquals(await ask(), "http://mcp.example.com/mcp");
+    await proxy.put(settings(first.url, FORWARD, "https://tools.example.com"));
+    assertEquals(await ask(), "https://tools.example.com/mcp");
+    assertEquals(wellKnown(first).length, 1);
+    await proxy.put(settings(second.url, FORWARD));
+    assertEquals(await ask(), "http://mcp.example.com/mcp");
+    assertEquals([wellKnown(first).length, wellKnown(second).length], [1, 1]);
+    await proxy.put(settings(second.url, {}));
+    assertEquals(await ask(), 404);
+  });
+});
+
+Deno.test("R93 metadata needs no key, and is not told where Authorization holds the key for the proxy", async () => {
+  await using server = guarded(() => metadataOf(server));
+  const keys = [{ name: "ci", sha256: hashOfKey("sy_key-of-a-client-0123456789") }];
+  for (const [auth, status] of [[{ header: "x-api-key", keys }, 200], [{ keys }, 401]] as const) {
+    const config = { ...HOSTS, auth };
+    await withProxy({ upstream: server.url, upstreamConfig: FORWARD, config }, async (proxy) => {
+      assertEquals((await get(proxy, `${WELL_KNOWN}/mcp`)).status, status);
+      assertEquals((await get(proxy, "/mcp")).status, 401);
+    });
+  }
 });

@@ -198,33 +198,6 @@ Deno.test("auth.oauth needs the URL that clients dial, unless that is listen on 
   }
 });
 
-Deno.test("publicUrl is an origin and perhaps a path, written as tokens name it", async () => {
-  for (
-    const publicUrl of [
-      "https://mcp.example.com",
-      "http://localhost:8080",
-      "https://example.com/tools/mcp",
-    ]
-  ) assertEquals((await load({ publicUrl })).publicUrl, publicUrl);
-  for (
-    const publicUrl of [
-      "https://mcp.example.com/",
-      "https://mcp.example.com/a/",
-      "https://mcp.example.com?a",
-      "https://mcp.example.com#a",
-      "https://u@mcp.example.com",
-      "https://mcp.example.com/a b",
-      'https://mcp.example.com/a"b',
-      "https://mcp.example.com/a/../b",
-      "mcp.example.com",
-      "ftp://mcp.example.com",
-    ]
-  ) {
-    const [problem, ...more] = await problems({ publicUrl });
-    assertEquals([problem!.split(":")[0], more], ["publicUrl", []], publicUrl);
-  }
-});
-
 Deno.test("R93 a token in Authorization beside a route that forwards it is refused, also with auth.header", async () => {
   const routes = forwarding("forward");
   for (const auth of [{}, { header: "x-api-key", keys: KEYS }]) {

@@ -402,3 +402,39 @@ Deno.test("a name that no header field or variable can have is told with its pla
   ]);
   assertEquals(error.message.includes("secret"), false);
 });
+
+for (
+  const publicUrl of [
+    "https://mcp.example.com",
+    "http://localhost:3100",
+    "http://[::1]:3100",
+    "https://example.com/tools/mcp",
+  ]
+) {
+  Deno.test(`loadConfig() takes publicUrl ${publicUrl}`, async () => {
+    const config = await load(`{"publicUrl":"${publicUrl}","routes":[${ROUTE}]}`);
+    assertEquals(config.publicUrl, publicUrl);
+  });
+}
+
+for (
+  const publicUrl of [
+    "mcp.example.com",
+    "https://mcp.example.com/",
+    "https://MCP.example.com",
+    "https://mcp.example.com:443",
+    "https://example.com/tools/",
+    "https://example.com/a/../b",
+    "https://example.com/?a",
+    "https://example.com/#a",
+    "https://user@example.com",
+    "https://example.com/a b",
+    "https://example.com/a\\"b",
+    "ftp://example.com",
+  ]
+) {
+  Deno.test(`loadConfig() does not take publicUrl ${publicUrl}`, async () => {
+    const [problem] = await problems(`{"publicUrl":"${publicUrl}","routes":[${ROUTE}]}`);
+    assert(/^publicUrl: found ".*", wanted an http/.test(problem!), problem);
+  });
+}

@@ -36,11 +36,12 @@ function isSecureUrl(value: string): boolean {
 
 const SECURE = "an https:// URL, or http:// on this machine, without user name, password";
 
-/** An origin, with a path as it will be compared: without segments that a parser would take away. */
+/** An origin, with a path as it will be compared: as a parser of URLs writes both. */
 function isPublicUrl(value: string): boolean {
-  const match = /^https?:\/\/[^/?#\s"\\@]+((?:\/[A-Za-z0-9._~-]+)*)$/i.exec(value);
+  const match = /^https?:\/\/[^/?#\s"\\@]+((?:\/[A-Za-z0-9._~-]+)*)$/.exec(value);
   if (match === null || value.length > MAX_URL_CHARACTERS || !URL.canParse(value)) return false;
-  return new URL(value).pathname === (match[1] || "/");
+  return new URL(value).origin + match[1] === value &&
+    new URL(value).pathname === (match[1] || "/");
 }
 
 /** Schema of `publicUrl`. */

@@ -92,9 +92,9 @@ export function nameInChallenges(answer: ClientAnswer, path: string, publicUrl: 
   });
 }
 
-/** The path of a URL that has no more than one; empty for none. */
+/** The path of a URL that has no more than one; empty for none. A host that may be called need not be a sound one. */
 function pathOf(publicUrl: string): string {
-  return new URL(publicUrl).pathname.replace(/\/$/, "");
+  return publicUrl.replace(/^https?:\/\/[^/]*/, "");
 }
 
 /** The path of the one route with metadata; its first, where it is served under several. */

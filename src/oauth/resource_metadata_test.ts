@@ -65,3 +65,10 @@ Deno.test("metadataAddress() puts the well-known path between host and path", ()
   assertEquals(metadataAddress("/mcp", "http://h:1"), `http://h:1${WELL_KNOWN}/mcp`);
   assertEquals(metadataAddress("/mcp", `${PUBLIC}/tools`), `${PUBLIC}${WELL_KNOWN}/tools/mcp`);
 });
+
+Deno.test("metadataAddress() and findMetadata() take any host that the door lets through", async () => {
+  // With "*" in allowedHosts; no URL can be made of it.
+  const odd = "http://1.2.3.999:99999";
+  assertEquals(metadataAddress("/mcp", odd), `${odd}${WELL_KNOWN}/mcp`);
+  assertEquals(await resourceAt(`${WELL_KNOWN}/mcp`, { "/mcp": route("a") }, odd), `${odd}/mcp`);
+});
