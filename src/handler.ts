@@ -136,8 +136,13 @@ function dispatch(
   const { authenticator } = rules;
   const metadata = metadataFor(rules, request);
   if (metadata !== undefined) {
-    if (metadata.route !== undefined) story.route = metadata.route;
-    if (request.method === "GET") return metadata.answer();
+    const route = metadata.path === undefined ? undefined : rules.routes.get(metadata.path);
+    if (route !== undefined) story.route = route.name;
+    if (request.method === "GET") {
+      route?.use?.enter();
+      story.use = route?.use;
+      return metadata.answer();
+    }
     if (request.method === "OPTIONS") return preflight(request.headers, story.origin);
     throw new ProxyError("method_not_allowed", "Use GET here.", { headers: { allow: "GET" } });
   }

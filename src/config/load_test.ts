@@ -429,7 +429,7 @@ for (
     "https://example.com/#a",
     "https://user@example.com",
     "https://example.com/a b",
-    "https://example.com/a\\"b",
+    "https://example.com/a'b",
     "ftp://example.com",
   ]
 ) {

@@ -134,7 +134,7 @@ export class MetadataLookup implements MetadataSource {
     try {
       outcome = { metadata: await this.#ask(AbortSignal.any([late.signal, this.#over.signal])) };
     } catch (thrown) {
-      outcome = { failure: late.signal.aborted ? tooLate(thrown) : toProxyError(thrown) };
+      outcome = { failure: this.#failureOf(thrown, late.signal.aborted) };
     } finally {
       timer.cancel();
     }
@@ -142,6 +142,14 @@ export class MetadataLookup implements MetadataSource {
     const sinceMs = clock.monotonicMs();
     this.#kept = { outcome, sinceMs, untilMs: sinceMs + (isFound ? FOUND_MS : MISSING_MS) };
     return outcome;
+  }
+
+  /** What was given up here is told as what it was given up for. */
+  #failureOf(thrown: unknown, isLate: boolean): ProxyError {
+    if (this.#over.signal.aborted) {
+      return new ProxyError("upstream_unreachable", "The proxy is stopping.", { cause: thrown });
+    }
+    return isLate ? tooLate(thrown) : toProxyError(thrown);
   }
 
   /** Asks the servers, until one can be reached; first those that have named their metadata. */

@@ -104,7 +104,7 @@ Deno.test("metadata() gives up when LOOKUP_MS are over, whatever it was waiting 
   clock.advance(MISSING_MS);
   const closed = lookup.metadata();
   lookup.close();
-  assertEquals((await assertRejects(() => closed, ProxyError)).kind, "client_closed");
+  assertEquals((await assertRejects(() => closed, ProxyError)).kind, "upstream_unreachable");
 });
 
 Deno.test("metadata() asks MAX_SERVERS that cannot be reached, and no more; one that has named its metadata first", async () => {

@@ -23,8 +23,8 @@ export interface MetadataRoute {
 
 /** Metadata that a client has asked for. */
 export interface FoundMetadata {
-  /** Name of the route; left out where it is not that of a server. */
-  readonly route?: string | undefined;
+  /** The path of the route whose server is asked; left out where none is. */
+  readonly path?: string | undefined;
   /**
    * The document.
    *
@@ -47,21 +47,11 @@ export function findMetadata(
   routes: ReadonlyMap<string, MetadataRoute>,
 ): FoundMetadata | undefined {
   if (!path.startsWith(RESOURCE_METADATA)) return undefined;
-  const rest = path.slice(RESOURCE_METADATA.length);
-  const prefix = pathOf(publicUrl);
-  const withoutPrefix = prefix !== "" && rest.startsWith(`${prefix}/`)
-    ? rest.slice(prefix.length)
-    : rest;
-  const resource = rest === "" || rest === prefix
-    ? onlyResource(routes)
-    : routes.has(withoutPrefix)
-    ? withoutPrefix
-    : rest;
-  const route = resource === undefined ? undefined : routes.get(resource);
-  const source = route?.metadata;
-  if (route === undefined || source === undefined) return undefined;
+  const resource = resourceAt(path.slice(RESOURCE_METADATA.length), pathOf(publicUrl), routes);
+  const source = resource === undefined ? undefined : routes.get(resource)?.metadata;
+  if (resource === undefined || source === undefined) return undefined;
   return {
-    route: route.name,
+    path: resource,
     async answer() {
       const metadata = await source.metadata();
       if (metadata !== undefined) {
@@ -95,6 +85,18 @@ export function nameInChallenges(answer: ClientAnswer, path: string, publicUrl: 
 /** The path of a URL that has no more than one; empty for none. A host that may be called need not be a sound one. */
 function pathOf(publicUrl: string): string {
   return publicUrl.replace(/^https?:\/\/[^/]*/, "");
+}
+
+/** The path of the route that `rest` stands for, with or without the path of the public URL ahead of it. */
+function resourceAt(
+  rest: string,
+  prefix: string,
+  routes: ReadonlyMap<string, MetadataRoute>,
+): string | undefined {
+  if (rest === "" || rest === prefix) return onlyResource(routes);
+  const isPrefixed = prefix !== "" && rest.startsWith(`${prefix}/`);
+  const inside = isPrefixed ? rest.slice(prefix.length) : rest;
+  return routes.has(inside) ? inside : rest;
 }
 
 /** The path of the one route with metadata; its first, where it is served under several. */
