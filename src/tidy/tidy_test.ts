@@ -173,6 +173,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "handler.ts",
     "holds.ts",
     "interceptors.ts",
+    "oauth",
     "route_servers.ts",
   ],
   "handler.ts": ["auth", "clock.ts", "errors.ts", "front", "http", "oauth", "telemetry"],
