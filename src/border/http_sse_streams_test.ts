@@ -5,7 +5,15 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { eventServer, sse, sseCaller, streams, withProxy } from "../testing/mod.ts";
+import {
+  eventServer,
+  exchange,
+  jsonPost,
+  sse,
+  sseCaller,
+  streams,
+  withProxy,
+} from "../testing/mod.ts";
 
 const { INNER, says } = sse;
 const { event, progress } = streams;
@@ -44,6 +52,48 @@ Deno.test("R79 the server's own stream goes on in a session made anew without th
     assertEquals(await caller.next(), progress(3));
   });
 });
+
+// 2025-11-25 basic/authorization, "Token Requirements": the client sends its token with every request of a session.
+for (const credentials of ["forward", "drop"]) {
+  Deno.test(`streams are taken up with the newest Authorization that the server has taken (credentials: ${credentials})`, async () => {
+    await using upstream = eventServer({
+      sessionId: INNER,
+      otherwise: async (request, to) => {
+        if (request.field("authorization") !== "Bearer bad") return false;
+        await to.write("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
+        return true;
+      },
+    });
+    const setting = streams.reconnecting(upstream.url);
+    const upstreamConfig = { ...setting.upstreamConfig, credentials };
+    await withProxy({ ...setting, upstreamConfig }, async ({ origin }) => {
+      using caller = await sseCaller(origin, "/mcp/sse", { authorization: "Bearer 1" });
+      await caller.start();
+      const own = await upstream.stream(0);
+      await caller.post('{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}');
+      const answer = await upstream.stream(1);
+      await answer.send(event("1", progress(1)));
+      await caller.next();
+      const notify = async (token: string) => {
+        const before = upstream.requests.length;
+        const body = '{"jsonrpc":"2.0","method":"notifications/x"}';
+        await exchange(
+          origin,
+          jsonPost(body, { authorization: `Bearer ${token}` }, caller.endpoint),
+        );
+        // Its answer is behind this one's, and noted: another one is sent behind it.
+        await upstream.received(before);
+      };
+      await notify("2");
+      await notify("bad");
+      const sent = credentials === "forward" ? "Bearer 2" : undefined;
+      answer.breakOff();
+      assertEquals((await upstream.stream(2)).request.field("authorization"), sent);
+      own.breakOff();
+      assertEquals((await upstream.stream(3)).request.field("authorization"), sent);
+    });
+  });
+}
 
 Deno.test("the server's own stream is asked for until it is there, also where the server missed that the client is ready", async () => {
   const refused = new Set(["notifications/initialized", "GET"]);

@@ -94,6 +94,7 @@ export class SseExchange {
     this.#one.body = answer.body;
     if (this.#isChallenged(answer, answer.headers)) return answer.body.discard();
     this.#one.decide?.();
+    if (answer.status < 400) this.#client.taken(this.#one.headers);
     if (this.#opens) await this.#opened(answer, call, sent.bytes);
     else learn(sessions, session, sent.message, answer);
     ready();
@@ -214,7 +215,8 @@ export class SseExchange {
       // In a session made anew nobody knows of the request (R79).
       mayGoOn: (lastEventId) =>
         lastEventId !== undefined && session.record.generation === generation,
-      listen: (lastEventId) => upstream.listen({ ...call, lastEventId: fieldOf(lastEventId) }),
+      listen: (lastEventId) =>
+        upstream.listen({ ...this.#client.renewed(call), lastEventId: fieldOf(lastEventId) }),
       signal: this.#one.control.signal,
       standing: false,
     };
@@ -323,7 +325,10 @@ function listen(client: SseSession, { headers, message }: UnderWay): void {
     const { generation } = session.record;
     if (generation > begun.generation) begun = { generation, staleIds: ids };
     const known = ids === begun.staleIds ? undefined : lastEventId;
-    const call = { ...client.callOf(headers, signal), lastEventId: fieldOf(known) };
+    const call = {
+      ...client.renewed(client.callOf(headers, signal)),
+      lastEventId: fieldOf(known),
+    };
     isBehindGap = known === undefined;
     const answer = await upstream.listen(call);
     if (call.sessionId === undefined || !Recovery.isSuspect(answer)) return answer;

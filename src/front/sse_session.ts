@@ -44,6 +44,8 @@ export interface SseRouteOptions extends FailureSinks {
   readonly interceptors?: InterceptorsOptions | undefined;
   /** How streams of the upstream that broke off are taken up again. */
   readonly backOff: BackOff;
+  /** Whether the credentials of clients go upstream. */
+  readonly forwardsCredentials?: boolean | undefined;
   /** Time; one whose timers are shared. */
   readonly clock: Clock;
   /** What clients may use. */
@@ -247,6 +249,17 @@ export class SseSession implements Followed {
       signal,
       affinity: session.key,
     };
+  }
+
+  /** The upstream has taken a message with these fields: the credentials in them are the newest. */
+  taken(headers: FieldReader): void {
+    const { forwardsCredentials, book } = this.route;
+    if (forwardsCredentials) book.credentials.note(this.session, headers);
+  }
+
+  /** The same call with the newest credentials, for a stream that is asked for again. */
+  renewed(call: UpstreamCall): UpstreamCall {
+    return { ...call, headers: this.route.book.credentials.renew(this.session, call.headers) };
   }
 
   /** For the stream on which the upstream speaks first: aborted at the end; undefined for who asks again. */

@@ -7,6 +7,7 @@
 
 import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
+import { NewestCredentials } from "../http/mod.ts";
 import {
   type PassingStream,
   type SessionStreams,
@@ -15,7 +16,6 @@ import {
 } from "../relay/mod.ts";
 import type { Session } from "../session/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
-import { NewestCredentials } from "./newest_credentials.ts";
 
 /** The streams of all sessions by their sessions. */
 export class SessionStreamBook {

@@ -27,5 +27,6 @@ export {
   NEVER_ABORTED,
   streamOf,
 } from "./exchange.ts";
+export { NewestCredentials } from "./newest_credentials.ts";
 export { inwardId, outwardId, targetOfId, UNNAMED } from "./session_id.ts";
 export { ReplacedSource, Replacement } from "./replace.ts";

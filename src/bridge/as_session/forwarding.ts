@@ -46,6 +46,8 @@ export interface ForwardingOptions {
   readonly client: Pick<Asker, "revision" | "capabilities">;
   /** What the client is now. */
   readonly speaker: () => Speaker;
+  /** Told of the call of each request that the server has answered as such. */
+  readonly onTaken: (call: UpstreamCall) => void;
   /** An id of the JSON type of another, which no request of the session has. */
   readonly newId: (idText: string) => string;
 }
@@ -158,7 +160,7 @@ export class Forwarding {
     const params = message.value.params;
     const mirrored = method === "tools/call" ? await this.#mirrored(params, call) : [];
     if (signal.aborted) throw new ProxyError("client_closed", "The client has gone.");
-    return await server.ask({
+    const outcome = await server.ask({
       call,
       fields: modernFields(call.headers, method, params, mirrored),
       text: modernRequest(message, idText, speaker(), retry),
@@ -172,6 +174,8 @@ export class Forwarding {
         exchange.tell(legacyNotification(told));
       },
     });
+    if (outcome.refusal === undefined) this.#options.onTaken(call);
+    return outcome;
   }
 
   async #mirrored(params: unknown, call: UpstreamCall): Promise<[string, string][]> {

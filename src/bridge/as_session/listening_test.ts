@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { NEVER_ABORTED } from "../../http/mod.ts";
+import { Fields, NEVER_ABORTED } from "../../http/mod.ts";
+import { encode } from "../../rpc/mod.ts";
 import { ModernFake, type ModernFakeOptions } from "../../testing/bridge.ts";
 import { settled, type SourceReader, sourceReader } from "../../testing/relay.ts";
 import { messagesIn, type SharedClient, textOf } from "../../testing/share.ts";
@@ -253,6 +254,28 @@ Deno.test("R69 a subscription that breaks is opened again after a wait, for the 
   assertEquals(fake.subscription.filter["resourceSubscriptions"], ["a:"]);
   fake.tell(UPDATED, { uri: "a:" });
   assertEquals(await told(reader), [...MISSED, "a:", "a:"]);
+  await fake.bridge.close();
+});
+
+// 2025-11-25 basic/authorization, "Token Requirements": the client sends its token with every request of a session.
+Deno.test("a subscription that breaks is opened again with the newest credentials that the server has taken", async () => {
+  const { fake, client } = await joined();
+  const ask = async (token: string) => {
+    const headers = new Fields(["authorization", token]);
+    const body = encode('{"jsonrpc":"2.0","id":7,"method":"tools/list"}');
+    (await fake.bridge.exchange(client.call({ headers }), body)).body.discard();
+  };
+  await ask("Bearer 1");
+  await client.listen();
+  await ask("Bearer 2");
+  fake.answers["tools/list"] = () => fake.server.json({}, 401);
+  await ask("Bearer bad");
+  fake.subscription.filled.body.finish();
+  await settled();
+  fake.clock.advance(10);
+  await settled();
+  const sent = fake.of("subscriptions/listen").map(({ call }) => call.headers.get("authorization"));
+  assertEquals(sent, ["Bearer 1", "Bearer 2"]);
   await fake.bridge.close();
 });
 

@@ -7,7 +7,7 @@
  */
 
 import { errorBody, ProxyError, toProxyError } from "../../errors.ts";
-import type { CancelSignal } from "../../http/mod.ts";
+import { type CancelSignal, NewestCredentials } from "../../http/mod.ts";
 import {
   type Capabilities,
   type Drops,
@@ -85,6 +85,8 @@ export class BridgedSession {
   /** Holds what comes for the GET stream back into `#waiting`. */
   readonly #streamGate = new Gate(() => this.#tellWaiting());
   #listener: Pick<UpstreamCall, "headers" | "query">;
+  /** Those of the last request that the server took: a subscription that is made again has them. */
+  readonly #credentials = new NewestCredentials<BridgedSession>();
   #serial = FIRST_SERIAL;
   #lastUsedMs: number;
   /** The level of log messages that the client wants. */
@@ -109,6 +111,7 @@ export class BridgedSession {
       questions: this.#questions,
       client: { revision, capabilities: JSON.parse(options.capabilities) as Capabilities },
       speaker: () => this.#speaker,
+      onTaken: ({ headers }) => this.#credentials.note(this, headers),
       newId: (idText) => this.#newId(idText),
     });
     this.#listening = new Listening({
@@ -241,6 +244,7 @@ export class BridgedSession {
   /** From now on the subscription is made with the fields of this call. */
   listenAs({ headers, query }: UpstreamCall): void {
     this.#listener = { headers: clientFields(headers), query };
+    this.#credentials.note(this, headers);
   }
 
   /** Ends it: nothing of it is left. Whose requests are in flight is told `why`. */
@@ -372,7 +376,7 @@ export class BridgedSession {
   #subscriber() {
     const { headers, query } = this.#listener;
     const { principal } = this.#options;
-    const fields = modernFields(headers, LISTEN, {});
+    const fields = modernFields(this.#credentials.renew(this, headers), LISTEN, {});
     return { call: { principal, query }, fields, speaker: this.#speaker };
   }
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { detached, type FieldReader, Fields } from "../http/mod.ts";
+import { detached, type FieldReader, Fields } from "./fields.ts";
 
 /** Fields with credentials of a client. */
 const NAMES = ["authorization", "cookie"] as const;

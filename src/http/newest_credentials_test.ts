@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Fields } from "../http/mod.ts";
+import { Fields } from "./fields.ts";
 import { NewestCredentials } from "./newest_credentials.ts";
 
 const SESSION = {};
