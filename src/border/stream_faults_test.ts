@@ -13,7 +13,10 @@ import {
   jsonAnswer,
   jsonPost,
   ManualClock,
+  messages,
   postText,
+  RawClient,
+  scriptedUpstream,
   type ServerStream,
   streams,
   type TestProxy,
@@ -153,6 +156,35 @@ for (const store of ["memory", "off"]) {
     });
   });
 }
+
+Deno.test("without a session a cancellation is nobody's in particular: a call with its id still gets its error", async () => {
+  const ends: (() => Promise<void>)[] = [];
+  await using upstream = scriptedUpstream(async ({ body }, to) => {
+    const isCancelled = new TextDecoder().decode(body).includes("notifications/cancelled");
+    if (isCancelled) return await to.write("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n");
+    await to.write(
+      "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n" +
+        "3\r\n:\n\n\r\n",
+    );
+    ends.push(() => to.write("0\r\n\r\n"));
+  });
+  await withProxy({ upstream: upstream.url }, async ({ origin }) => {
+    // Two clients that count alike, of which one cancels.
+    using one = await RawClient.connect(origin);
+    using other = await RawClient.connect(origin);
+    for (const client of [one, other]) {
+      await client.write(jsonPost(messages.ping("7")));
+      await client.readHead();
+      assertEquals(await client.readChunk(), ":\n\n");
+    }
+    const cancel = '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}';
+    assertEquals((await postText(origin, cancel)).status, 202);
+    for (const end of ends) await end();
+    for (const client of [one, other]) {
+      assertStringIncludes((await client.readChunk())!, '"id":7,"error":{"code":-31502');
+    }
+  });
+});
 
 Deno.test("a call that was cancelled is not polled for any more, and an answer that comes all the same passes", async () => {
   await using upstream = eventServer({ revision: "2025-06-18" });
