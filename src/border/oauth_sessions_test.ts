@@ -33,7 +33,10 @@ interface Setting {
   bearer(seconds: number, sub?: string): Promise<{ authorization: string }>;
 }
 
-async function setting(test: (setting: Setting) => Promise<void>): Promise<void> {
+async function setting(
+  test: (setting: Setting) => Promise<void>,
+  upstreamConfig: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
   const clock = new ManualClock();
   await using issuer = await testIssuer(clock);
   await using upstream = eventServer();
@@ -43,7 +46,7 @@ async function setting(test: (setting: Setting) => Promise<void>): Promise<void>
     clockToleranceSeconds: 0,
   };
   const config = { publicUrl: PUBLIC, auth: { oauth }, limits: { keepAliveMs: 0 } };
-  await withProxy({ upstream: upstream.url, config, clock }, async (proxy) => {
+  await withProxy({ upstream: upstream.url, upstreamConfig, config, clock }, async (proxy) => {
     const bearer = async (seconds: number, sub = "alice") => {
       const exp = Math.floor(clock.now().getTime() / 1000) + seconds;
       const token = await issuer.keys.token({ aud: `${PUBLIC}/mcp`, exp, sub });
@@ -113,6 +116,41 @@ Deno.test("R91 a GET stream ends within 15 seconds of its token's end, and is ta
     const methods = [methodOf(await nextOf(resumed)), methodOf(await nextOf(resumed))];
     assertEquals(methods, ["b", "c"]);
   }));
+
+Deno.test("R91 a subscriptions/listen is completed when its token has run out, and a call goes on to its answer", () =>
+  setting(async ({ proxy, clock, upstream, bearer }) => {
+    const fields = await bearer(10);
+    const post = (method: string, params: Record<string, unknown>, name = {}) => {
+      const head = { "mcp-protocol-version": "2026-07-28", "mcp-method": method };
+      return jsonPost(messages.modern(method, params), { ...head, ...name, ...fields });
+    };
+    const notifications = { toolsListChanged: true };
+    using subscription = await eventClient.begin(
+      proxy.origin,
+      post("subscriptions/listen", { notifications }),
+    );
+    const key = "io.modelcontextprotocol/subscriptionId";
+    const acknowledged = {
+      jsonrpc: "2.0",
+      method: "notifications/subscriptions/acknowledged",
+      params: { _meta: { [key]: 1 }, notifications },
+    };
+    await (await upstream.stream(0)).send(`data: ${JSON.stringify(acknowledged)}\n\n`);
+    assertEquals(JSON.parse((await nextOf(subscription)).data), acknowledged);
+    using call = await eventClient.begin(
+      proxy.origin,
+      post("tools/call", { name: "t", arguments: {} }, { "mcp-name": "t" }),
+    );
+    clock.advance(15_001);
+    // 2026-07-28 basic/patterns/subscriptions "Graceful Closure".
+    const { id, result } = JSON.parse((await nextOf(subscription)).data);
+    assertEquals([id, result.resultType, await subscription.next()], [1, "complete", null]);
+    const answer = '{"jsonrpc":"2.0","id":1,"result":{"content":[]}}';
+    const server = await upstream.stream(1);
+    await server.send(`data: ${answer}\n\n`);
+    assertEquals((await nextOf(call)).data, answer);
+    await server.end();
+  }, { era: "both" }));
 
 Deno.test("R91 a client of HTTP+SSE keeps its stream while it shows newer tokens, and loses it when it does not", () =>
   setting(async ({ proxy, clock, bearer }) => {
