@@ -15,6 +15,7 @@ import { bearerOf } from "../api_keys.ts";
 import { scopesWanted, tokenRefused, tokenWanted } from "./challenge.ts";
 import { fetchDocument, type Resolve } from "./document.ts";
 import { IssuerKeys } from "./keys.ts";
+import { Latest } from "./latest.ts";
 import { digestOf, RememberedGrants } from "./remembered.ts";
 import type { Place, Resources } from "./resources.ts";
 import {
@@ -30,7 +31,7 @@ import {
 /** The field with the token. */
 const FIELD = "authorization";
 
-/** Names of callers that are kept for the admin pages; beyond that the one seen longest ago goes by its hash alone. */
+/** Names of callers that are kept for the admin pages; beyond that who was seen longest ago goes by the hash alone. */
 export const MAX_NAMES = 10_000;
 
 /** What an authorization server's callers are known by. */
@@ -65,7 +66,7 @@ export class OauthCallers {
   readonly #clock: Clock;
   readonly #keys: IssuerKeys;
   readonly #grants: RememberedGrants;
-  readonly #names = new Map<string, string>();
+  readonly #names = new Latest<string>(MAX_NAMES);
 
   /** Nothing is fetched before the first token comes. */
   constructor(options: OauthOptions, { clock, logger, resolve }: OauthTools) {
@@ -164,7 +165,7 @@ export class OauthCallers {
       throw error;
     }
     this.#grants.set(digest, grant);
-    this.#note(grant.principal);
+    this.#names.set(grant.principal.id, grant.principal.name);
     return this.#admit(grant, place);
   }
 
@@ -180,15 +181,5 @@ export class OauthCallers {
 
   #refused(place: Place, reason: string): ProxyError {
     return tokenRefused({ ...place, scopes: this.#options.scopes }, reason);
-  }
-
-  #note({ id, name }: Principal): void {
-    this.#names.delete(id);
-    this.#names.set(id, name);
-    if (this.#names.size <= MAX_NAMES) return;
-    for (const oldest of this.#names.keys()) {
-      this.#names.delete(oldest);
-      break;
-    }
   }
 }

@@ -115,6 +115,12 @@ Deno.test("R95 fetchDocument() dials the very address that was looked at, and lo
   // The next address serves where one refuses.
   const two = () => Promise.resolve(["127.0.0.3", "127.0.0.2"]);
   assertEquals(await fetchDocument(url, { ...PRIVATE, resolve: two }, NEVER), {});
+  // Four are tried.
+  const many = () => Promise.resolve([...new Array(4).fill("127.0.0.3"), "127.0.0.2"]);
+  assertEquals(
+    await failure(url.href, { ...PRIVATE, resolve: many }),
+    "the exchange failed (upstream_unreachable)",
+  );
   const none = () => Promise.reject(new Error("ENOTFOUND"));
   assertEquals(
     await failure(url.href, { ...PRIVATE, resolve: none }),

@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto";
 import type { Clock } from "../../clock.ts";
+import { Latest } from "./latest.ts";
 import type { Grant } from "./token.ts";
 
 /** How long a token is taken for what it was found to be, in milliseconds; less where it runs out earlier. */
@@ -22,7 +23,7 @@ interface Remembered {
 /** Grants by the SHA-256 of their tokens; the tokens themselves are kept nowhere. */
 export class RememberedGrants {
   readonly #clock: Clock;
-  readonly #grants = new Map<string, Remembered>();
+  readonly #grants = new Latest<Remembered>(MAX_REMEMBERED);
 
   /** None yet. */
   constructor(clock: Clock) {
@@ -38,22 +39,14 @@ export class RememberedGrants {
   get(digest: string): Grant | undefined {
     const found = this.#grants.get(digest);
     if (found === undefined) return undefined;
+    if (this.#clock.monotonicMs() - found.checkedMs < REMEMBERED_MS) return found.grant;
     this.#grants.delete(digest);
-    if (this.#clock.monotonicMs() - found.checkedMs >= REMEMBERED_MS) return undefined;
-    // Behind the others, which go first.
-    this.#grants.set(digest, found);
-    return found.grant;
+    return undefined;
   }
 
   /** Remembers what a token allows. */
   set(digest: string, grant: Grant): void {
-    this.#grants.delete(digest);
     this.#grants.set(digest, { grant, checkedMs: this.#clock.monotonicMs() });
-    if (this.#grants.size <= MAX_REMEMBERED) return;
-    for (const oldest of this.#grants.keys()) {
-      this.#grants.delete(oldest);
-      break;
-    }
   }
 }
 
