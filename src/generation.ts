@@ -31,7 +31,7 @@ import {
 import type { HandlerRules, Route } from "./handler.ts";
 import { Held } from "./holds.ts";
 import type { Pipeline, Pipelines } from "./interceptors.ts";
-import { findMetadata } from "./oauth/mod.ts";
+import { findMetadata } from "./server_oauth/mod.ts";
 import { type RouteServer, serversOf } from "./route_servers.ts";
 
 /** A route as one config has it. */

@@ -34,7 +34,7 @@ import {
   type MetadataSource,
   nameInChallenges,
   RESOURCE_METADATA,
-} from "./oauth/mod.ts";
+} from "./server_oauth/mod.ts";
 import type { Logger, RequestMeter } from "./telemetry/mod.ts";
 
 /** What answers under one path. */

@@ -24,7 +24,7 @@ import { channelOptions } from "./channel_options.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, ConfigError, type RouteConfig, type TargetConfig } from "./config/mod.ts";
 import { UNNAMED } from "./http/mod.ts";
-import { MetadataLookup, type MetadataServer } from "./oauth/mod.ts";
+import { MetadataLookup, type MetadataServer } from "./server_oauth/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 import {
   http1Client,

@@ -29,7 +29,7 @@ import { countedUpstream } from "./counted_upstream.ts";
 import { UNNAMED } from "./http/mod.ts";
 import type { PeerCalls } from "./peers/mod.ts";
 import { sharedUpstream } from "./share/mod.ts";
-import type { MetadataLookup } from "./oauth/mod.ts";
+import type { MetadataLookup } from "./server_oauth/mod.ts";
 import { type OpenedTargets, openTargets, type TargetDeps } from "./targets.ts";
 import { requestFields, type Upstream, withDashes } from "./upstream/mod.ts";
 

@@ -221,7 +221,7 @@ Deno.test("the metadata of a resource is there for everybody, as its challenge s
     for (const path of ["/nowhere", "/mcp/messages", "/", "/mcp/", "x"]) {
       assertEquals([path, (await ask(WELL_KNOWN + path)).status], [path, 401]);
     }
-    assertEquals((await send(proxy, "POST", WELL_KNOWN)).status, 401);
+    assertEquals((await send(proxy, "POST", WELL_KNOWN)).status, 405);
     assertEquals(upstream.requests.length, 0);
   }, { oauth: { scopes: ["mcp:use"] } }));
 

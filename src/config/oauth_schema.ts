@@ -5,6 +5,7 @@
  */
 
 import { z } from "zod";
+import { isSecureUrl } from "../http/mod.ts";
 
 /** Algorithms of signatures that are checked with a public key: never `none`, never one with a shared secret. */
 export const ALGORITHMS = [
@@ -21,17 +22,12 @@ export const ALGORITHMS = [
   "Ed25519",
 ] as const;
 
-/** Hosts that are this machine, as URLs write them. */
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
-
 const MAX_URL_CHARACTERS = 1_024;
 
 /** A URL without user, fragment or spaces that goes over TLS, or stays on this machine. */
-function isSecureUrl(value: string): boolean {
+function isSecure(value: string): boolean {
   if (!/^https?:\/\/[\x21-\x7e]+$/i.test(value) || !URL.canParse(value)) return false;
-  const { protocol, hostname, username, password } = new URL(value);
-  return !value.includes("#") && username + password === "" &&
-    (protocol === "https:" || LOOPBACK.test(hostname));
+  return !value.includes("#") && isSecureUrl(new URL(value));
 }
 
 const SECURE = "an https:// URL, or http:// on this machine, without user name, password";
@@ -63,7 +59,7 @@ const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, {
 /** Schema of `auth.oauth`. */
 export const oauthSchema = z.strictObject({
   issuer: z.string().max(MAX_URL_CHARACTERS, { error: `at most ${MAX_URL_CHARACTERS} characters` })
-    .refine((value) => isSecureUrl(value) && !value.includes("?"), {
+    .refine((value) => isSecure(value) && !value.includes("?"), {
       error: `${SECURE}, query or fragment, exactly as the authorization server writes it`,
     }).describe(
       "The authorization server: what its metadata and the claim iss of its tokens say, to the last character.",
@@ -76,7 +72,7 @@ export const oauthSchema = z.strictObject({
       "route is good for all.",
   ),
   jwksUri: z.string().max(MAX_URL_CHARACTERS, { error: `at most ${MAX_URL_CHARACTERS} characters` })
-    .refine(isSecureUrl, { error: `${SECURE} or fragment` }).optional().describe(
+    .refine(isSecure, { error: `${SECURE} or fragment` }).optional().describe(
       "Where its keys are (JWK Set); left out, what its metadata says.",
     ),
   algorithms: z.array(z.enum(ALGORITHMS, { error: ALGORITHMS.join(", ") })).min(1, {

@@ -44,8 +44,6 @@ export interface SseRouteOptions extends FailureSinks {
   readonly interceptors?: InterceptorsOptions | undefined;
   /** How streams of the upstream that broke off are taken up again. */
   readonly backOff: BackOff;
-  /** Whether the credentials of clients go upstream. */
-  readonly forwardsCredentials?: boolean | undefined;
   /** Time; one whose timers are shared. */
   readonly clock: Clock;
   /** What clients may use. */

@@ -30,3 +30,4 @@ export {
 export { NewestCredentials } from "./newest_credentials.ts";
 export { inwardId, outwardId, targetOfId, UNNAMED } from "./session_id.ts";
 export { ReplacedSource, Replacement } from "./replace.ts";
+export { isSecureUrl } from "./secure_url.ts";

@@ -16,7 +16,7 @@ import {
   mayRepeat,
   parseTarget,
 } from "../../upstream/mod.ts";
-import type { Bytes } from "../../http/mod.ts";
+import { type Bytes, isSecureUrl } from "../../http/mod.ts";
 import { isAddress, isPublicAddress } from "./addresses.ts";
 
 /** Bytes of a document. */
@@ -30,9 +30,6 @@ const CONNECT_TIMEOUT_MS = 2_000;
 
 /** Addresses of one name that are tried. */
 const MAX_ADDRESSES = 4;
-
-/** Names without a network behind them. */
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
 
 /** All addresses of a name. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>;
@@ -61,12 +58,6 @@ export class DocumentError extends Error {
     this.name = "DocumentError";
     this.status = details.status;
   }
-}
-
-/** Whether documents may be fetched from there: `https`, or `http` on this machine. */
-export function isSecureUrl(url: URL): boolean {
-  if (url.username + url.password !== "") return false;
-  return url.protocol === "https:" || (url.protocol === "http:" && LOOPBACK.test(url.hostname));
 }
 
 /**

@@ -12,7 +12,6 @@ import {
   DocumentError,
   type DocumentOptions,
   fetchDocument,
-  isSecureUrl,
   MAX_DOCUMENT_BYTES,
 } from "./document.ts";
 
@@ -151,23 +150,4 @@ Deno.test("fetchDocument() has 5 seconds, also for the name, and ends with its s
   abort.abort();
   await given;
   assertEquals(clock.timers, 0);
-});
-
-Deno.test("isSecureUrl() has documents come over TLS, or from this machine", () => {
-  const secure = [
-    "https://a.example.com",
-    "http://localhost:1/x",
-    "http://127.0.0.1",
-    "http://[::1]",
-  ];
-  for (const url of secure) assertEquals([url, isSecureUrl(new URL(url))], [url, true]);
-  const others = [
-    "http://a.example.com",
-    "http://localhost.example.com",
-    "ftp://localhost",
-    "data:,x",
-  ];
-  for (const url of [...others, "https://u@a.example.com", "http://10.0.0.1"]) {
-    assertEquals([url, isSecureUrl(new URL(url))], [url, false]);
-  }
 });

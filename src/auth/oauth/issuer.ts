@@ -7,7 +7,8 @@
  * @module
  */
 
-import { DocumentError, isSecureUrl } from "./document.ts";
+import { isSecureUrl } from "../../http/mod.ts";
+import { DocumentError } from "./document.ts";
 
 /** Characters of a URL that a document may name. */
 const MAX_URL_CHARACTERS = 2_048;

@@ -8,9 +8,7 @@
  */
 
 import { type ClientAnswer, jsonAnswer } from "../../http/mod.ts";
-
-/** Where the metadata of a resource is, ahead of its path. */
-const WELL_KNOWN = "/.well-known/oauth-protected-resource";
+import { RESOURCE_METADATA } from "../../upstream/mod.ts";
 
 /** How long clients may keep a document, in seconds. */
 const MAX_AGE_SECONDS = 300;
@@ -62,17 +60,17 @@ export class Resources {
       for (const path of named) {
         this.#places.set(path, {
           audiences: accepted,
-          metadataUrl: base + WELL_KNOWN + path,
+          metadataUrl: base + RESOURCE_METADATA + path,
         });
         // As the challenge has it, and as RFC 9728 section 3.1 makes it of the name.
-        this.#documents.set(WELL_KNOWN + path, base + path);
-        this.#documents.set(WELL_KNOWN + prefix + path, base + path);
+        this.#documents.set(RESOURCE_METADATA + path, base + path);
+        this.#documents.set(RESOURCE_METADATA + prefix + path, base + path);
       }
       for (const path of told) {
         this.#places.set(path, { audiences: accepted, metadataUrl: undefined });
       }
     }
-    if (routes.length === 1) this.#documents.set(WELL_KNOWN, base + routes[0]!.named[0]!);
+    if (routes.length === 1) this.#documents.set(RESOURCE_METADATA, base + routes[0]!.named[0]!);
     const all = [...this.#places.values()].flatMap((place) => place.audiences);
     this.#elsewhere = { audiences: [...new Set(all)], metadataUrl: undefined };
   }

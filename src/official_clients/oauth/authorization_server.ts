@@ -1,6 +1,6 @@
 /**
  * A real authorization server on loopback: `oidc-provider`, with client registration, PKCE, refresh tokens and resource
- * indicators (RFC 7591, 7636, 8707), and its own pages for people.
+ * indicators (RFC 7591, 7636, 8707), and its own pages for people. Its tokens are opaque, or JWTs.
  *
  * @module
  */
@@ -13,14 +13,18 @@ import Provider, { errors } from "oidc-provider";
 export interface AuthorizationServer extends AsyncDisposable {
   /** Its issuer identifier. */
   readonly issuer: string;
-  /** The one resource for which it gives tokens; none at first. */
-  resource: string | undefined;
+  /** The one resource for which it gives tokens; `ANY` at first. */
+  resource: string;
+  /** How long the access tokens live that it gives from now on, in seconds. */
+  lifetimeS: number;
   /** What is known of an access token. */
   find(token: string): Promise<KnownToken | undefined>;
   /** No access token that was given is good any more. */
   revokeAccessTokens(): void;
   /** How many access tokens it has given, by the way they were asked for. */
   readonly grants: readonly string[];
+  /** Methods and paths of its requests. */
+  readonly asked: readonly string[];
 }
 
 /** An access token. */
@@ -38,12 +42,19 @@ interface Granted {
   readonly oidc: { readonly params: { readonly grant_type: string } };
 }
 
+/** The scope that it knows. */
 export const SCOPE = "mcp:tools";
+/** Any resource. */
+const ANY = "*";
 const LIFETIME_S = 3_600;
 
 /** Starts one on a free port. */
-export async function startAuthorizationServer(): Promise<AuthorizationServer> {
+export async function startAuthorizationServer(
+  accessTokenFormat: "opaque" | "jwt" = "opaque",
+): Promise<AuthorizationServer> {
   const server = createServer();
+  const asked: string[] = [];
+  server.on("request", ({ method, url }) => asked.push(`${method} ${url!.replace(/\?.*/, "")}`));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const grants: string[] = [];
@@ -54,7 +65,13 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
     scopes: [SCOPE, "offline_access"],
     pkce: { required: () => true },
     cookies: { keys: ["a key for tests alone"] },
-    ttl: { AccessToken: LIFETIME_S, Grant: LIFETIME_S, Interaction: 600, Session: LIFETIME_S },
+    ttl: {
+      AccessToken: () => authorizationServer.lifetimeS,
+      RefreshToken: LIFETIME_S,
+      Grant: LIFETIME_S,
+      Interaction: 600,
+      Session: LIFETIME_S,
+    },
     issueRefreshToken: () => true,
     rotateRefreshToken: true,
     features: {
@@ -63,8 +80,14 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: (_ctx: unknown, resource: string) => {
-          if (resource !== authorizationServer.resource) throw new errors.InvalidTarget();
-          return { scope: SCOPE, accessTokenFormat: "opaque", accessTokenTTL: LIFETIME_S };
+          const { resource: only, lifetimeS } = authorizationServer;
+          if (only !== ANY && only !== resource) throw new errors.InvalidTarget();
+          return {
+            scope: SCOPE,
+            audience: resource,
+            accessTokenFormat,
+            accessTokenTTL: lifetimeS,
+          };
         },
         useGrantedResource: () => true,
       },
@@ -80,8 +103,10 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
   server.on("request", provider.callback());
   const authorizationServer: AuthorizationServer = {
     issuer,
-    resource: undefined,
+    resource: ANY,
+    lifetimeS: LIFETIME_S,
     grants,
+    asked,
     async find(token) {
       const found = await provider.AccessToken.find(token);
       if (found === undefined || revoked.has(token)) return undefined;

@@ -26,7 +26,8 @@ export class MemoryProvider implements OAuthClientProvider {
   /** Where its person was sent. */
   readonly sent: URL[] = [];
   #information: Stored<"saveClientInformation"> | undefined;
-  #tokens: Stored<"saveTokens"> | undefined;
+  /** The tokens that it was given, the newest last. */
+  readonly issued: Stored<"saveTokens">[] = [];
   #discovery: Stored<"saveDiscoveryState"> | undefined;
   #verifier = "";
 
@@ -42,12 +43,12 @@ export class MemoryProvider implements OAuthClientProvider {
 
   /** See `OAuthClientProvider`. */
   tokens() {
-    return this.#tokens;
+    return this.issued.at(-1);
   }
 
   /** See `OAuthClientProvider`. */
   saveTokens(tokens: Stored<"saveTokens">) {
-    this.#tokens = tokens;
+    this.issued.push(tokens);
   }
 
   /** See `OAuthClientProvider`. */

@@ -7,75 +7,28 @@
 
 import * as v2 from "@modelcontextprotocol/client";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { startModernServer } from "../../conformance/servers/modern.ts";
-import { startSessionServer } from "../../conformance/servers/session.ts";
-import { type Clock, systemClock } from "../clock.ts";
-import { messages, postText, withProxy } from "../testing/mod.ts";
-import { agree, type AuthorizationServer, authorizationServer } from "./authorization_server.ts";
+import { startModernServer } from "../../../conformance/servers/modern.ts";
+import { startSessionServer } from "../../../conformance/servers/session.ts";
+import { type Clock, systemClock } from "../../clock.ts";
+import { messages, postText, withProxy } from "../../testing/mod.ts";
 import {
   Client,
-  type OAuthClientInformationMixed,
-  type OAuthClientProvider,
-  type OAuthTokens,
   StreamableHTTPClientTransport,
   type Transport,
   UnauthorizedError,
-} from "./sdk_v1.ts";
-import { FetchWatch } from "./session_client.ts";
-
-const BACK_TO = "http://127.0.0.1:1/back";
-
-/** What the client knows of itself and its tokens; its user is `agree`. */
-class Provider implements OAuthClientProvider {
-  readonly redirectUrl = BACK_TO;
-  readonly clientMetadata = {
-    client_name: "test",
-    redirect_uris: [BACK_TO],
-    application_type: "native",
-    token_endpoint_auth_method: "none",
-    grant_types: ["authorization_code", "refresh_token"],
-    response_types: ["code"],
-  };
-  information: OAuthClientInformationMixed | undefined;
-  issued: OAuthTokens[] = [];
-  told = new URLSearchParams();
-  authorizationUrl: URL | undefined;
-  #verifier = "";
-
-  clientInformation() {
-    return this.information;
-  }
-
-  saveClientInformation(information: OAuthClientInformationMixed) {
-    this.information = information;
-  }
-
-  tokens() {
-    return this.issued.at(-1);
-  }
-
-  saveTokens(tokens: OAuthTokens) {
-    this.issued.push(tokens);
-  }
-
-  async redirectToAuthorization(url: URL) {
-    this.authorizationUrl = url;
-    this.told = await agree(url, BACK_TO);
-  }
-
-  saveCodeVerifier(verifier: string) {
-    this.#verifier = verifier;
-  }
-
-  codeVerifier() {
-    return this.#verifier;
-  }
-}
+} from "../sdk_v1.ts";
+import { FetchWatch } from "../session_client.ts";
+import {
+  type AuthorizationServer,
+  SCOPE,
+  startAuthorizationServer,
+} from "./authorization_server.ts";
+import { MemoryProvider } from "./provider.ts";
 
 interface Connected {
   readonly client: Client;
   readonly transport: StreamableHTTPClientTransport;
-  readonly provider: Provider;
+  readonly provider: MemoryProvider;
   readonly watch: FetchWatch;
   readonly server: AuthorizationServer;
   readonly endpoint: string;
@@ -99,26 +52,26 @@ async function connected(
   clock: Clock,
   test: (connected: Connected) => Promise<void>,
 ): Promise<void> {
-  await using server = await authorizationServer();
-  server.ttlSeconds = 60;
+  await using server = await startAuthorizationServer("jwt");
+  server.lifetimeS = 60;
   const upstream = startSessionServer();
   const listen = `127.0.0.1:${freePort()}`;
-  const oauth = { issuer: server.issuer, scopes: ["mcp:use"], allowPrivateAddresses: true };
+  const oauth = { issuer: server.issuer, scopes: [SCOPE], allowPrivateAddresses: true };
   try {
     // Without publicUrl: its place is taken by listen.
     const config = { listen, auth: { oauth } };
     await withProxy({ upstream: upstream.url, config, clock }, async ({ endpoint, logs }) => {
-      const provider = new Provider();
+      const provider = new MemoryProvider();
       const watch = new FetchWatch();
       const transportOf = () =>
         new StreamableHTTPClientTransport(new URL(endpoint), {
           fetch: watch.fetch,
-          authProvider: provider,
+          authProvider: provider as never,
         });
       const first = transportOf();
       const stranger = new Client({ name: "official-v1", version: "1" });
       await assertRejects(() => stranger.connect(first as Transport), UnauthorizedError);
-      await first.finishAuth(provider.told.get("code")!);
+      await first.finishAuth(provider.returned[0]!.get("code")!);
       await stranger.close();
       const transport = transportOf();
       const client = new Client({ name: "official-v1", version: "1" });
@@ -139,17 +92,17 @@ Deno.test("the v1 client finds the authorization server from the 401, registers,
     assert(tools.length > 0);
     const [token] = provider.issued;
     const claims = claimsOf(token!.access_token);
-    assertEquals([claims.iss, claims.aud, claims.scope], [server.issuer, endpoint, "mcp:use"]);
-    const asked = provider.authorizationUrl!.searchParams;
+    assertEquals([claims.iss, claims.aud, claims.scope], [server.issuer, endpoint, SCOPE]);
+    const asked = provider.sent[0]!.searchParams;
     assertEquals([asked.get("resource"), asked.get("scope"), asked.get("code_challenge_method")], [
       endpoint,
-      "mcp:use",
+      SCOPE,
       "S256",
     ]);
     assert(server.asked.includes("POST /reg"), server.asked.join());
     // R96, with tokens as they are.
     const text = logs.join("\n");
-    for (const secret of [token!.access_token, token!.refresh_token!, "alice"]) {
+    for (const secret of [token!.access_token, token!.refresh_token!, "somebody"]) {
       assert(!text.includes(secret));
     }
   }));
@@ -165,7 +118,7 @@ Deno.test("R91 a token that expires is a 401, upon which the v1 client refreshes
     await client.listTools();
     const { sessionId } = transport;
     const before = watch.statuses.filter((status) => status === 401).length;
-    server.ttlSeconds = 7_200;
+    server.lifetimeS = 7_200;
     aheadMs = 3_600_000;
     assert((await client.listTools()).tools.length > 0);
     assertEquals(watch.statuses.filter((status) => status === 401).length, before + 1);
@@ -178,18 +131,18 @@ Deno.test("R91 a token that expires is a 401, upon which the v1 client refreshes
 });
 
 Deno.test("the v2 client, pinned to 2026-07-28, comes through the same, the issuer of its code included (RFC 9207)", async () => {
-  await using server = await authorizationServer();
+  await using server = await startAuthorizationServer("jwt");
   const upstream = startModernServer();
   const listen = `127.0.0.1:${freePort()}`;
-  const oauth = { issuer: server.issuer, scopes: ["mcp:use"], allowPrivateAddresses: true };
+  const oauth = { issuer: server.issuer, scopes: [SCOPE], allowPrivateAddresses: true };
   try {
     await withProxy(
       { upstream: upstream.url, config: { listen, auth: { oauth } } },
       async (proxy) => {
-        const provider = new Provider();
+        const provider = new MemoryProvider();
         const make = () => ({
           transport: new v2.StreamableHTTPClientTransport(new URL(proxy.endpoint), {
-            authProvider: provider as v2.OAuthClientProvider,
+            authProvider: provider,
           }),
           client: new v2.Client({ name: "official-v2", version: "1" }, {
             versionNegotiation: { mode: { pin: "2026-07-28" } },
@@ -197,7 +150,7 @@ Deno.test("the v2 client, pinned to 2026-07-28, comes through the same, the issu
         });
         const first = make();
         await assertRejects(() => first.client.connect(first.transport), v2.UnauthorizedError);
-        await first.transport.finishAuth(provider.told);
+        await first.transport.finishAuth(provider.returned[0]!);
         await first.client.close();
         const { client, transport } = make();
         await client.connect(transport);

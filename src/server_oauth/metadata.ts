@@ -8,6 +8,7 @@
  */
 
 import { z } from "zod";
+import { isSecureUrl } from "../http/mod.ts";
 
 /** Authorization servers of one document. */
 export const MAX_AUTHORIZATION_SERVERS = 16;
@@ -16,19 +17,16 @@ export const MAX_MEMBERS = 1_000;
 /** The longest text of one document, in characters. */
 export const MAX_TEXT_CHARACTERS = 2_048;
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
-
 /** An authorization server that a client may be sent to: by TLS, or on the client's own machine. */
-function isSecure(value: string): boolean {
+function isIssuer(value: string): boolean {
   if (!URL.canParse(value)) return false;
-  const { protocol, hostname, username, password, search, hash } = new URL(value);
-  if (username + password + search + hash !== "") return false;
-  return protocol === "https:" || (protocol === "http:" && LOOPBACK.test(hostname));
+  const url = new URL(value);
+  return url.search + url.hash === "" && isSecureUrl(url);
 }
 
 const text = z.string().max(MAX_TEXT_CHARACTERS);
 const texts = z.array(text).max(MAX_MEMBERS);
-const issuer = text.refine(isSecure);
+const issuer = text.refine(isIssuer);
 
 /**
  * What passes. Not there, and therefore dropped:
