@@ -7,7 +7,7 @@
 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import Provider, { errors } from "oidc-provider";
+import Provider, { type Configuration, errors } from "oidc-provider";
 
 /** A running authorization server. */
 export interface AuthorizationServer extends AsyncDisposable {
@@ -48,25 +48,18 @@ export const SCOPE = "mcp:tools";
 const ANY = "*";
 const LIFETIME_S = 3_600;
 
-/** Starts one on a free port. */
-export async function startAuthorizationServer(
-  accessTokenFormat: "opaque" | "jwt" = "opaque",
-): Promise<AuthorizationServer> {
-  const server = createServer();
-  const asked: string[] = [];
-  server.on("request", ({ method, url }) => asked.push(`${method} ${url!.replace(/\?.*/, "")}`));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const grants: string[] = [];
-  const revoked = new Set<string>();
-  const known = new Set<string>();
-  const provider = new Provider(issuer, {
+/** What an authorization server is set up with; `settings` are asked whenever it gives a token. */
+function configuration(
+  settings: Pick<AuthorizationServer, "resource" | "lifetimeS">,
+  accessTokenFormat: "opaque" | "jwt",
+): Configuration {
+  return {
     clients: [],
     scopes: [SCOPE, "offline_access"],
     pkce: { required: () => true },
     cookies: { keys: ["a key for tests alone"] },
     ttl: {
-      AccessToken: () => authorizationServer.lifetimeS,
+      AccessToken: () => settings.lifetimeS,
       RefreshToken: LIFETIME_S,
       Grant: LIFETIME_S,
       Interaction: 600,
@@ -80,7 +73,7 @@ export async function startAuthorizationServer(
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: (_ctx: unknown, resource: string) => {
-          const { resource: only, lifetimeS } = authorizationServer;
+          const { resource: only, lifetimeS } = settings;
           if (only !== ANY && only !== resource) throw new errors.InvalidTarget();
           return {
             scope: SCOPE,
@@ -96,18 +89,32 @@ export async function startAuthorizationServer(
       accountId: sub,
       claims: () => ({ sub }),
     }),
-  });
+  };
+}
+
+/** Starts one on a free port. */
+export async function startAuthorizationServer(
+  accessTokenFormat: "opaque" | "jwt" = "opaque",
+): Promise<AuthorizationServer> {
+  const server = createServer();
+  const asked: string[] = [];
+  server.on("request", ({ method, url }) => asked.push(`${method} ${url!.replace(/\?.*/, "")}`));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const grants: string[] = [];
+  const revoked = new Set<string>();
+  const known = new Set<string>();
+  const settings = { resource: ANY, lifetimeS: LIFETIME_S };
+  const provider = new Provider(issuer, configuration(settings, accessTokenFormat));
   provider.on("grant.success", (context: Granted) => {
     grants.push(context.oidc.params.grant_type);
   });
   server.on("request", provider.callback());
-  const authorizationServer: AuthorizationServer = {
+  return Object.assign(settings, {
     issuer,
-    resource: ANY,
-    lifetimeS: LIFETIME_S,
     grants,
     asked,
-    async find(token) {
+    async find(token: string) {
       const found = await provider.AccessToken.find(token);
       if (found === undefined || revoked.has(token)) return undefined;
       known.add(token);
@@ -124,8 +131,7 @@ export async function startAuthorizationServer(
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await new Promise<void>((resolve) => server.close(() => resolve()));
     },
-  };
-  return authorizationServer;
+  });
 }
