@@ -27,4 +27,4 @@ export type { InterceptorsOptions } from "./interceptors.ts";
 export { ListedTools } from "./listed_tools.ts";
 export { SessionStreamBook } from "./stream_book.ts";
 export { type ServedRoute, type StreamContext, Streams, type StreamsOptions } from "./streams.ts";
-export type { FrontUse } from "./use.ts";
+export type { FrontUse, Served } from "./use.ts";
