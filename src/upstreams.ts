@@ -169,6 +169,7 @@ function openBridges(
     backOff: backOffOf(upstream),
     streamIdleMs: streamIdleTimeoutMs,
     firstMessageMs: headersTimeoutMs,
+    withheld: kept,
     onDoubt,
   };
   return {

@@ -16,11 +16,24 @@ const MAY_TELL =
 /** Names that look like that and say nothing of the kind: what the caller runs on, and where it is from. */
 const TELLS_NOTHING = /^(?:mcp-|sec-|user-agent$)/;
 
-/** What says in header fields who calls, as text; the same for the same fields in whatever order. */
-export function credentialsIn(headers: FieldReader): string {
+/** No fields. */
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * What says in header fields who calls, as text; the same for the same fields in whatever order.
+ *
+ * @param withheld fields for the proxy, as `withDashes` gives them: what they say is the principal, and they never go
+ * upstream, so that a token that was refreshed is no other caller
+ */
+export function credentialsIn(
+  headers: FieldReader,
+  withheld: ReadonlySet<string> = NONE,
+): string {
   const found: string[] = [];
   headers.forEach((value, name) => {
-    if (MAY_TELL.test(name) && !TELLS_NOTHING.test(name)) found.push(`${name}: ${value}`);
+    if (!MAY_TELL.test(name) || TELLS_NOTHING.test(name)) return;
+    // With underscores it does not go upstream either (`requestFields`).
+    if (!withheld.has(name.replaceAll("_", "-"))) found.push(`${name}: ${value}`);
   });
   return found.sort().join("\n");
 }

@@ -32,6 +32,11 @@ export interface BridgeOptions {
   /** Longest wait for the first message of an answer, in milliseconds. */
   readonly firstMessageMs: number;
   /**
+   * Fields with credentials for the proxy, as `withDashes` gives them, which never go upstream; none where it is left
+   * out.
+   */
+  readonly withheld?: ReadonlySet<string>;
+  /**
    * Told that the server has answered as one of this era does not; what is known of its era is forgotten and
    * found out again.
    */

@@ -133,7 +133,7 @@ class Bridge implements ModernBridge {
   #request: Method = async (call, request) => {
     // Ahead of all else: a refused POST has used up no session and no requestState.
     if (request.method === CALL) {
-      this.#headerParams.check(kindOf(call, request), request, call.headers);
+      this.#headerParams.check(kindOf(call, request, this.#settings), request, call.headers);
     }
     if (isRetry(request)) return await this.#retry(call, request);
     let conversation: Conversation | undefined;
@@ -145,7 +145,7 @@ class Bridge implements ModernBridge {
   /** A client comes back: here, or where its request is held. */
   async #retry(call: UpstreamCall, request: ClientRequest): Promise<UpstreamAnswer> {
     const answers = answersIn(request);
-    const caller = callerOf(call);
+    const caller = callerOf(call, this.#settings);
     const holder = this.#holding.holderOf(caller, request);
     if (holder === undefined) return await this.#resume(call, caller, request, answers);
     // The request goes on with the header fields that it began with.

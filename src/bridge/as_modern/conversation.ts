@@ -220,10 +220,10 @@ export class Conversation implements Participant, Holdable {
 
   /** Ends the POST with what the client is asked, and waits for it to come back. */
   #ask(reply: Reply): void {
-    const { holding, call } = this.#options;
+    const { holding, call, settings } = this.#options;
     let requestState: string;
     try {
-      requestState = holding.hold(this, callerOf(call), this.#request);
+      requestState = holding.hold(this, callerOf(call, settings), this.#request);
     } catch (error) {
       this.cancel("The proxy cannot wait for the client.");
       return reply.fail(toProxyError(error));

@@ -31,8 +31,9 @@ export interface Caller {
 /** Who makes a call. */
 export function callerOf(
   { principal, headers }: Pick<UpstreamCall, "principal" | "headers">,
+  { withheld }: Pick<Settings, "withheld">,
 ): Caller {
-  return { principal, credentials: digest(credentialsIn(headers)) };
+  return { principal, credentials: digest(credentialsIn(headers, withheld)) };
 }
 
 /** What is held. */

@@ -39,8 +39,9 @@ interface Kind {
 export function kindOf(
   { principal, query, headers }: UpstreamCall,
   request: ClientRequest,
+  { withheld }: Pick<Settings, "withheld">,
 ): string {
-  const said = [principal, query, request.declared.key, credentialsIn(headers)];
+  const said = [principal, query, request.declared.key, credentialsIn(headers, withheld)];
   return digest(JSON.stringify(said));
 }
 
@@ -109,7 +110,7 @@ export class Sessions {
     if (this.#closed) throw stopping(NOTHING_SENT);
     const { anonymous, sharesSessions } = this.#settings;
     const { principal } = call;
-    const kind: Kind = { key: kindOf(call, request), principal, call, request };
+    const kind: Kind = { key: kindOf(call, request, this.#settings), principal, call, request };
     const isOwn = principal === anonymous && (alone || !sharesSessions);
     const isAskable = CAN_ASK.has(request.method) && mayAsk(request);
     const lease = await (isOwn ? this.#takeOwn(kind) : this.#takeKept(kind, isAskable));

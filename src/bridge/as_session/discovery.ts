@@ -55,7 +55,7 @@ export class Discovery {
    * @throws {ProxyError} where it cannot be asked, or does not speak 2026-07-28
    */
   ask(call: UpstreamCall): Promise<Discovered> {
-    const { everybody, caller } = audienceOf(call);
+    const { everybody, caller } = audienceOf(call, this.#settings);
     const nowMs = this.#settings.clock.monotonicMs();
     for (const key of [caller, everybody]) {
       const kept = this.#kept.get(key);
@@ -89,7 +89,7 @@ export class Discovery {
     }
     const forMs = freshMs(at(result, "ttlMs"));
     if (forMs > 0) {
-      const { everybody, caller } = audienceOf(call);
+      const { everybody, caller } = audienceOf(call, this.#settings);
       // What does not say that it is for everybody is not.
       const key = at(result, "cacheScope") === "public" ? everybody : caller;
       const untilMs = this.#settings.clock.monotonicMs() + forMs;

@@ -8,6 +8,7 @@
 
 import type { UpstreamCall } from "../../upstream/mod.ts";
 import { credentialsIn } from "../credentials.ts";
+import type { Settings } from "./options.ts";
 
 /** The longest time for which anything is kept, in milliseconds: what `ttlMs` says can be of any size. */
 export const MAX_KEPT_MS = 86_400_000;
@@ -21,10 +22,13 @@ export interface Audience {
 }
 
 /** For whom answers to a call may be kept. */
-export function audienceOf({ headers, principal, query }: UpstreamCall): Audience {
+export function audienceOf(
+  { headers, principal, query }: UpstreamCall,
+  { withheld }: Pick<Settings, "withheld">,
+): Audience {
   return {
     everybody: JSON.stringify([query]),
-    caller: JSON.stringify([query, principal, credentialsIn(headers)]),
+    caller: JSON.stringify([query, principal, credentialsIn(headers, withheld)]),
   };
 }
 

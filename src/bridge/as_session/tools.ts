@@ -76,7 +76,7 @@ export class Tools {
 
   /** Asks for the list anew, once for all who want it at a time; what goes wrong is told to nobody. */
   async refresh(asker: Asking): Promise<void> {
-    const { caller } = audienceOf(asker.call);
+    const { caller } = audienceOf(asker.call, this.#settings);
     let asking = this.#underWay.get(caller);
     if (asking === undefined) {
       asking = this.#ask(asker).finally(() => this.#underWay.delete(caller));
@@ -107,13 +107,13 @@ export class Tools {
 
   /** A server that does not tell all of its tools is not asked for them with each call of one. */
   #wasAsked({ call }: Asking): boolean {
-    const untilMs = this.#asked.get(audienceOf(call).caller);
+    const untilMs = this.#asked.get(audienceOf(call, this.#settings).caller);
     return untilMs !== undefined && this.#settings.clock.monotonicMs() < untilMs;
   }
 
   #known(name: string, call: UpstreamCall): readonly HeaderParam[] | undefined {
     const nowMs = this.#settings.clock.monotonicMs();
-    const { caller, everybody } = audienceOf(call);
+    const { caller, everybody } = audienceOf(call, this.#settings);
     for (const key of [caller, everybody]) {
       const view = this.#views.get(key);
       if (view === undefined || nowMs >= view.untilMs) continue;
@@ -125,7 +125,7 @@ export class Tools {
 
   async #ask({ call, speaker }: Asking): Promise<void> {
     const { clock, limits: { maxToolPages, toolListMs }, logger } = this.#settings;
-    const { caller } = audienceOf(call);
+    const { caller } = audienceOf(call, this.#settings);
     const untilMs = clock.monotonicMs() + LEAST_MS;
     // Others may wait for it too, so that no call's end is its end.
     const control = new AbortController();
@@ -161,7 +161,7 @@ export class Tools {
 
   /** The view that a page belongs to, as fresh as the page says. */
   #viewFor(response: RpcText, call: UpstreamCall, anew = false): View {
-    const { everybody, caller } = audienceOf(call);
+    const { everybody, caller } = audienceOf(call, this.#settings);
     const isPublic = at(response.value, "result", "cacheScope") === "public";
     const key = isPublic ? everybody : caller;
     const forMs = Math.max(freshMs(at(response.value, "result", "ttlMs")), LEAST_MS);
