@@ -23,6 +23,8 @@ export const LOOKUP_MS = 10_000;
 export const FOUND_MS = 60_000;
 /** How long it is kept that there is none or it could not be had, and a document for who was refused, in milliseconds. */
 export const MISSING_MS = 5_000;
+/** Lookups of one route under way at a time: what has changed meanwhile does not wait for what began before. */
+export const MAX_LOOKUPS = 2;
 /** Servers of one route that are asked one after the other, where the first ones cannot be reached. */
 export const MAX_SERVERS = 3;
 
@@ -74,7 +76,10 @@ export class MetadataLookup implements MetadataSource {
   /** Paths that challenges have named, by the names of the servers. */
   readonly #named = new Map<string, string>();
   #kept: Kept | undefined;
-  #underWay: Promise<Outcome> | undefined;
+  /** How often all was forgotten: what began before that is kept for nobody. */
+  #generation = 0;
+  /** Lookups by the generation in which they began, the newest last. */
+  readonly #underWay = new Map<number, Promise<Outcome>>();
   readonly #over = new AbortController();
 
   /** Of a route. */
@@ -101,6 +106,7 @@ export class MetadataLookup implements MetadataSource {
   /** Asks anew when the next one wants to know, and knows of the servers of now alone. */
   forget(): void {
     this.#kept = undefined;
+    this.#generation++;
     const names = new Set(this.#options.servers().map(({ name }) => name));
     for (const name of this.#named.keys()) if (!names.has(name)) this.#named.delete(name);
   }
@@ -122,11 +128,17 @@ export class MetadataLookup implements MetadataSource {
     if (this.#kept !== undefined && clock.monotonicMs() < this.#kept.untilMs) {
       return this.#kept.outcome;
     }
-    return await (this.#underWay ??= this.#lookUp().finally(() => this.#underWay = undefined));
+    const generation = this.#generation;
+    const joined = this.#underWay.get(generation) ??
+      (this.#underWay.size < MAX_LOOKUPS ? undefined : [...this.#underWay.values()].at(-1));
+    if (joined !== undefined) return await joined;
+    const asking = this.#lookUp(generation).finally(() => this.#underWay.delete(generation));
+    this.#underWay.set(generation, asking);
+    return await asking;
   }
 
   /** Never rejects. */
-  async #lookUp(): Promise<Outcome> {
+  async #lookUp(generation: number): Promise<Outcome> {
     const { clock } = this.#options;
     const late = new AbortController();
     const timer = clock.after(LOOKUP_MS, () => late.abort());
@@ -140,7 +152,9 @@ export class MetadataLookup implements MetadataSource {
     }
     const isFound = "metadata" in outcome && outcome.metadata !== undefined;
     const sinceMs = clock.monotonicMs();
-    this.#kept = { outcome, sinceMs, untilMs: sinceMs + (isFound ? FOUND_MS : MISSING_MS) };
+    if (generation === this.#generation) {
+      this.#kept = { outcome, sinceMs, untilMs: sinceMs + (isFound ? FOUND_MS : MISSING_MS) };
+    }
     return outcome;
   }
 

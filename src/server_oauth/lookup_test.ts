@@ -12,6 +12,7 @@ import { heldBody, type HttpAnswer, type HttpRequest } from "../upstream/mod.ts"
 import {
   FOUND_MS,
   LOOKUP_MS,
+  MAX_LOOKUPS,
   MAX_SERVERS,
   MetadataLookup,
   type MetadataServer,
@@ -133,6 +134,43 @@ Deno.test("metadata() keeps nothing of a server that is there no more", async ()
   names[0] = "one";
   await lookup.metadata();
   assertEquals(asked, ["one /named", `one ${WELL_KNOWN}/mcp`]);
+});
+
+Deno.test("metadata() of a client that was refused is not what a lookup began with before the challenge", async () => {
+  const slow = Promise.withResolvers<void>();
+  const { asked, lookup } = setup(async (_, { path }) => {
+    if (path === "/named") return json(DOCUMENT);
+    await slow.promise;
+    return json({}, 404);
+  });
+  const before = lookup.metadata();
+  lookup.challenged("one", "/named");
+  // RFC 9728 section 5.1: where the server says that its metadata is.
+  const [behind, beside] = [lookup.metadata(), lookup.metadata()];
+  assertEquals(asked, [`one ${WELL_KNOWN}/mcp`, "one /named"]);
+  assertEquals(await behind, DOCUMENT);
+  assertEquals(await beside, DOCUMENT);
+  slow.resolve();
+  assertEquals(await before, undefined);
+  assertEquals(await lookup.metadata(), DOCUMENT);
+  assertEquals(asked.filter((one) => one === "one /named"), ["one /named"]);
+});
+
+Deno.test("metadata() has MAX_LOOKUPS under way; with more changes who asks has what the newest of them gives, which is not kept", async () => {
+  const { clock, asked, lookup, open } = setup((_, request) => never(request));
+  const waiting: Promise<unknown>[] = [];
+  for (let at = 0; at < MAX_LOOKUPS + 2; at++) {
+    lookup.challenged("one", `/named-${at}`);
+    waiting.push(lookup.metadata().catch(({ kind }) => kind));
+  }
+  assertEquals([open(), asked.at(-1)], [MAX_LOOKUPS, `one /named-${MAX_LOOKUPS - 1}`]);
+  clock.advance(LOOKUP_MS);
+  assertEquals(await Promise.all(waiting), Array(MAX_LOOKUPS + 2).fill("upstream_timeout"));
+  assertEquals(open(), 0);
+  // What was joined was none of this generation's.
+  lookup.metadata().catch(() => {});
+  assertEquals(asked.at(-1), `one /named-${MAX_LOOKUPS + 1}`);
+  lookup.close();
 });
 
 Deno.test("metadata() asks anew for a client that was refused, where the last time was MISSING_MS ago", async () => {
