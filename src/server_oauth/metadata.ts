@@ -84,11 +84,17 @@ export function metadataText(metadata: Metadata, resource: string): string {
 /** A name without an address in it, or a link that leads anywhere but to the server itself (R99). */
 function isForPeople(name: string, value: unknown, hostname: string): boolean {
   if (typeof value !== "string" || value.length > MAX_TEXT_CHARACTERS) return false;
+  const own = nameOf(hostname);
   if (name.startsWith("resource_name")) {
-    return !value.includes("://") && (!/[.:]/.test(hostname) || !value.includes(hostname));
+    return !value.includes("://") && (!/[.:]/.test(own) || !value.toLowerCase().includes(own));
   }
   if (!URL.canParse(value)) return false;
   const url = new URL(value);
   const isWeb = url.protocol === "https:" || url.protocol === "http:";
-  return isWeb && url.hostname.replace(/^\[|\]$/g, "") !== hostname.toLowerCase();
+  return isWeb && nameOf(url.hostname.replace(/^\[|\]$/g, "")) !== own;
+}
+
+/** A host as it is compared: neither case nor the dot at the end makes another one of it (RFC 1034 section 3.1). */
+function nameOf(hostname: string): string {
+  return hostname.toLowerCase().replace(/\.$/, "");
 }

@@ -44,7 +44,9 @@ for (
     tls_client_certificate_bound_access_tokens: true,
     resource_name: "Files of mcp.internal",
     "resource_name#de": "http://else.example.com",
+    "resource_name#en": "Files of MCP.Internal.",
     resource_documentation: "https://mcp.internal:8443/docs",
+    "resource_documentation#en": "https://MCP.internal./docs",
     resource_policy_uri: "javascript:alert(1)",
     resource_tos_uri: 7,
     "resource_tos_uri#": "https://docs.example.com/",
@@ -55,6 +57,17 @@ for (
     assertEquals(read({ [name]: value }), auth);
   });
 }
+
+Deno.test("R99 readMetadata() knows the server's name without its final dot, and in any case", () => {
+  for (const hostname of ["mcp.internal.", "MCP.Internal"]) {
+    const names = {
+      resource_name: "Files of mcp.internal",
+      resource_documentation: "https://mcp.internal/docs",
+      resource_policy_uri: "https://mcp.internal./docs",
+    };
+    assertEquals(readMetadata({ ...auth, ...names }, hostname), auth);
+  }
+});
 
 for (
   const [what, document] of Object.entries<unknown>({

@@ -76,11 +76,15 @@ export function originOf(target: HttpTarget): string {
   return new URL(`${scheme}://${target.host}`).origin;
 }
 
-/** Under what a server may be named in a text. A short name, such as `mcp`, may be any word. */
+/**
+ * Under what a server may be named in a text, in lower case. A short name, such as `mcp`, may be any word. The dot at
+ * the end makes no other host of it (RFC 1034 section 3.1).
+ */
 function namesOf(target: HttpTarget | undefined): readonly string[] {
   if (target?.kind !== "tcp") return [];
-  const { host, hostname } = target;
-  return [host, hostname].map((name) => name.toLowerCase()).filter((name) => /[.:]/.test(name));
+  const hostname = target.hostname.toLowerCase().replace(/\.$/, "");
+  const ported = [`${hostname}:${target.port}`, `${hostname}.:${target.port}`];
+  return [target.host.toLowerCase(), hostname, ...ported].filter((name) => /[.:]/.test(name));
 }
 
 /** What of a challenge names nobody; nothing where its very scheme does. */

@@ -47,6 +47,22 @@ Deno.test("R99 tellChallenges() drops parameters that name the server or any add
   assertEquals(told.metadata, undefined);
 });
 
+Deno.test("R99 tellChallenges() knows the server's name without its final dot, and with it", () => {
+  for (const url of ["http://mcp.internal.:8080/mcp", "http://mcp.internal:8080/mcp"]) {
+    const { target: dotted } = parseTarget(url, TLS)!;
+    const told = tellChallenges([
+      'Bearer realm="mcp.internal", error_uri="//MCP.internal./x", a="mcp.internal:8080", b="mcp.internal.:8080", c="d"',
+    ], dotted);
+    assertEquals(told.values, ['Bearer c="d"']);
+  }
+  const { target: short } = parseTarget("http://mcp.:8080/mcp", TLS)!;
+  const told = tellChallenges(
+    ['Bearer a="at mcp:8080", b="at mcp.:8080", c="an mcp server"'],
+    short,
+  );
+  assertEquals(told.values, ['Bearer c="an mcp server"']);
+});
+
 for (
   const elsewhere of [
     "http://mcp.internal/.well-known/oauth-protected-resource",
