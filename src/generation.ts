@@ -1,6 +1,7 @@
 /**
  * All that is made of one config and goes with it: the rules at the door, who may call, the routes with their
- * fronts. A request keeps to the generation that it came into.
+ * fronts. A request keeps to the generation at work when it is known
+ * who sends it.
  *
  * @module
  */

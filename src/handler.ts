@@ -37,6 +37,9 @@ import {
 } from "./server_oauth/mod.ts";
 import type { Logger, RequestMeter } from "./telemetry/mod.ts";
 
+/** How often it is asked who sends one request: once more for each reload that has come meanwhile. */
+export const MAX_CHECKS = 3;
+
 /** What answers under one path. */
 export interface Route {
   /** Name in the log. */
@@ -65,7 +68,7 @@ export interface HandlerRules {
 
 /** What a handler works with. */
 export interface HandlerOptions {
-  /** The rules that hold now; asked once for each request, which keeps to them. */
+  /** The rules that hold now; a request keeps to those that hold when it is known who sends it. */
   current(): HandlerRules;
   /** Where log lines go. */
   readonly logger: Logger;
@@ -79,6 +82,8 @@ export interface HandlerOptions {
 
 /** What becomes known of a request on its way. */
 interface Story {
+  /** The rules that it goes by. */
+  rules: HandlerRules;
   route?: string;
   /** The name of the caller, where callers are told apart. */
   principal?: string;
@@ -99,12 +104,15 @@ export function createHandler(options: HandlerOptions): Handler {
   return async (request, deliver) => {
     const isTold = meter !== undefined || logger.enabled("info");
     const startedMs = isTold ? clock.monotonicMs() : 0;
-    const story: Story = { origin: null, sent: { target: undefined } };
+    const story: Story = {
+      rules: options.current(),
+      origin: null,
+      sent: { target: undefined },
+    };
     let found: ClientAnswer;
-    const rules = options.current();
     exchanges.asked();
     try {
-      found = await dispatch(rules, request, story, deliver);
+      found = await dispatch(options, request, story, deliver);
     } catch (thrown) {
       const error = toProxyError(thrown);
       const { route, principal, rpc, sent: { target } } = story;
@@ -115,7 +123,7 @@ export function createHandler(options: HandlerOptions): Handler {
       story.use?.leave();
     }
     if (story.path !== undefined && found.status >= 400) {
-      nameInChallenges(found, story.path, publicUrlOf(rules, request));
+      nameInChallenges(found, story.path, publicUrlOf(story.rules, request));
     }
     const answer = withCors(found, story.origin);
     if (isTold) {
@@ -127,11 +135,12 @@ export function createHandler(options: HandlerOptions): Handler {
 
 /** Throws, or rejects with, a `ProxyError`. */
 function dispatch(
-  rules: HandlerRules,
+  options: HandlerOptions,
   request: ClientRequest,
   story: Story,
   deliver: Deliver | undefined,
 ): ClientAnswer | Promise<ClientAnswer> {
+  const { rules } = story;
   story.origin = entered(request, rules.door);
   const { authenticator } = rules;
   const metadata = metadataFor(rules, request);
@@ -157,10 +166,44 @@ function dispatch(
   const caller = authenticator.authenticate(request.headers, path);
   const pass = (principal: Principal) => {
     if (principal !== ANONYMOUS) story.principal = principal.name;
-    const route = findRoute(rules, path);
+    const route = findRoute(story.rules, path);
     return passOn(route, request, { principal, path, query }, story, deliver);
   };
-  return caller instanceof Promise ? caller.then(pass) : pass(caller);
+  return caller instanceof Promise
+    ? passChecked(options, request, story, caller, path, pass)
+    : pass(caller);
+}
+
+/**
+ * Passes on whom a check that took a while has found. A reload may have come meanwhile: then the request goes by what
+ * holds now, with who may call (R91), the door and the routes, whose servers of before may be closed by then.
+ */
+async function passChecked(
+  { current }: HandlerOptions,
+  request: ClientRequest,
+  story: Story,
+  checking: Principal | Promise<Principal>,
+  path: string,
+  pass: (principal: Principal) => Promise<ClientAnswer>,
+): Promise<ClientAnswer> {
+  for (let checks = 1; checks <= MAX_CHECKS; checks++) {
+    let principal: Principal | undefined;
+    try {
+      principal = await checking;
+    } catch (refusal) {
+      // What the rules of before have refused, those of now may have a place for.
+      if (current() === story.rules) throw refusal;
+    }
+    const rules = current();
+    // At once: behind another wait they might be others again.
+    if (rules === story.rules) return await pass(principal!);
+    if (checks === MAX_CHECKS) break;
+    story.rules = rules;
+    story.origin = entered(request, rules.door);
+    checking = rules.authenticator.authenticate(request.headers, path);
+  }
+  const sentence = "The config was replaced whenever the credentials had been checked; try again.";
+  throw new ProxyError("authorization_unavailable", sentence, { headers: { "retry-after": "1" } });
 }
 
 /** Metadata for a client that has no credential yet, and is to learn where to get one (RFC 9728 section 3). */

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { ANONYMOUS, type Authenticator } from "./auth/mod.ts";
 import { ProxyError } from "./errors.ts";
 import { Exchanges } from "./front/mod.ts";
-import { createHandler, type HandlerRules, type Route } from "./handler.ts";
+import { createHandler, type HandlerRules, MAX_CHECKS, type Route } from "./handler.ts";
 import { type ClientRequest, Fields, NEVER_ABORTED } from "./http/mod.ts";
 import { nullLogger } from "./telemetry/mod.ts";
 import { ManualClock } from "./testing/mod.ts";
@@ -91,4 +91,95 @@ Deno.test("createHandler() has documents for everybody answered ahead of the aut
   assertEquals(await ask("GET", `${KNOWN}/y?z`), 401);
   assertEquals(await ask("GET", "http://localhost/mcp?z"), 401);
   assertEquals(paths, [`${KNOWN}/y`, "/mcp"]);
+});
+
+/** A handler whose rules change; each `rules[at]` may put others in place while it judges. */
+function changing(make: (change: () => void) => readonly Partial<HandlerRules>[]) {
+  let at = 0;
+  const reached: number[] = [];
+  const some = make(() => at++);
+  const rules = Array.from({ length: some.length }, (_, own): HandlerRules => ({
+    door: { hosts: new Set(["mcp.example.com"]), origins: new Set() },
+    authenticator: {
+      authenticate: () => ANONYMOUS,
+      nameOf: () => undefined,
+      credentialFields: ["authorization"],
+    },
+    routes: new Map([["/mcp", {
+      name: "r",
+      front: () => {
+        reached.push(own);
+        return Promise.resolve({ status: 202, fields: new Fields(), body: null });
+      },
+    }]]),
+    ...some[own],
+  }));
+  const handler = createHandler({
+    current: () => rules[Math.min(at, rules.length - 1)]!,
+    logger: nullLogger,
+    clock: new ManualClock(),
+    exchanges: new Exchanges(),
+  });
+  const post = () =>
+    handler({
+      method: "POST",
+      target: "/mcp",
+      headers: new Fields(["host", "mcp.example.com"]),
+      signal: NEVER_ABORTED,
+      body: () => new Uint8Array(),
+    });
+  return { post, reached };
+}
+
+function judging(authenticate: Authenticator["authenticate"]): Partial<HandlerRules> {
+  const nameOf = () => undefined;
+  return { authenticator: { authenticate, nameOf, credentialFields: ["authorization"] } };
+}
+
+Deno.test("R91 a request goes by the rules that hold when it is known who calls, refused or not by those before", async () => {
+  const refused = new ProxyError("unauthorized", "No.");
+  for (const before of [() => Promise.resolve(ANONYMOUS), () => Promise.reject(refused)]) {
+    const passing = changing((change) => [
+      judging(() => {
+        change();
+        return before();
+      }),
+      {},
+    ]);
+    assertEquals([(await passing.post()).status, passing.reached], [202, [1]]);
+    const refusing = changing((change) => [
+      judging(() => {
+        change();
+        return before();
+      }),
+      judging(() => {
+        throw refused;
+      }),
+    ]);
+    assertEquals([(await refusing.post()).status, refusing.reached], [401, []]);
+    // R90: and by the door of then.
+    const shut = changing((change) => [
+      judging(() => {
+        change();
+        return before();
+      }),
+      { door: { hosts: new Set(), origins: new Set() } },
+    ]);
+    assertEquals([(await shut.post()).status, shut.reached], [403, []]);
+  }
+});
+
+Deno.test("who calls is asked MAX_CHECKS times for one request, and then the client may try again", async () => {
+  let checks = 0;
+  const { post, reached } = changing((change) =>
+    Array.from({ length: MAX_CHECKS + 1 }, () =>
+      judging(() => {
+        checks++;
+        change();
+        return Promise.resolve(ANONYMOUS);
+      }))
+  );
+  const { status, fields } = await post();
+  assertEquals([status, fields.get("retry-after"), checks], [503, "1", MAX_CHECKS]);
+  assertEquals(reached, []);
 });
