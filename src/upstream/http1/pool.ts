@@ -138,16 +138,13 @@ export class Pool implements ConnectionEvents {
 
   /** Connects in the room that `#dialling` holds. */
   async #open(call: Call): Promise<Connection> {
-    const { promise: givenUp, reject } = Promise.withResolvers<never>();
+    const abort = new AbortController();
+    const giveUp = (error: ProxyError) => abort.abort(error);
     const { target, connectTimeoutMs, clock } = this.#options;
-    this.#dialled.add(reject);
+    this.#dialled.add(giveUp);
     try {
-      call.whenGivenUp(reject);
-      const dialling = dial(target, connectTimeoutMs, clock);
-      const conn = await Promise.race([dialling, givenUp]).catch((error) => {
-        dialling.then((late) => late.close(), () => {});
-        throw error;
-      });
+      call.whenGivenUp(giveUp);
+      const conn = await dial(target, connectTimeoutMs, clock, abort.signal);
       if (this.#closed) {
         conn.close();
         throw stopping(NOTHING_SENT);
@@ -156,7 +153,7 @@ export class Pool implements ConnectionEvents {
       this.#all.add(connection);
       return connection;
     } finally {
-      this.#dialled.delete(reject);
+      this.#dialled.delete(giveUp);
       this.#dialling--;
       if (this.#waiting.size > 0) this.#serveNext(undefined);
     }
