@@ -187,7 +187,7 @@ async function ask(
 async function jsonOf({ status, fields, body }: HttpAnswer): Promise<unknown> {
   if (status !== 200) throw new DocumentError(`it answered ${status}`, { status });
   if ((fields.get("content-encoding") ?? "identity") !== "identity") {
-    throw new DocumentError("it came in a content coding that was not asked for");
+    throw new DocumentError("it came in a content coding that was not asked for", { status });
   }
   const pieces: Bytes[] = [];
   let size = 0;
@@ -195,13 +195,13 @@ async function jsonOf({ status, fields, body }: HttpAnswer): Promise<unknown> {
     for (const piece of read) size += piece.length;
     if (size > MAX_DOCUMENT_BYTES) {
       body.discard();
-      throw new DocumentError(`it has more than ${MAX_DOCUMENT_BYTES} bytes`);
+      throw new DocumentError(`it has more than ${MAX_DOCUMENT_BYTES} bytes`, { status });
     }
     pieces.push(...read);
   }
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(pieces)));
   } catch (cause) {
-    throw new DocumentError("it is no JSON", { cause });
+    throw new DocumentError("it is no JSON", { status, cause });
   }
 }

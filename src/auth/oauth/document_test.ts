@@ -63,6 +63,13 @@ Deno.test("R95 fetchDocument() follows no redirect, and takes nothing but a JSON
     assertEquals([message.includes(wanted), message], [true, message]);
   }
   assertEquals(server.requests.length, cases.length);
+  // What came, and is no document, is told apart from an exchange that failed.
+  const statuses = [];
+  for (next = 0; next < cases.length; next++) {
+    const error = await assertRejects(() => fetchDocument(new URL(server.url), PRIVATE, NEVER));
+    statuses.push((error as DocumentError).status);
+  }
+  assertEquals(statuses, [302, 500, 204, 200, 200, 200, undefined]);
   await using whole = scriptedUpstream((_, to) => to.write(answer(large)));
   assertEquals(
     ((await fetchDocument(new URL(whole.url), PRIVATE, NEVER)) as string).length,

@@ -34,30 +34,41 @@ export function metadataUrls(issuer: string): readonly URL[] {
 /**
  * The `jwks_uri` of an issuer.
  *
- * @throws {DocumentError} where no document tells it; what is wrong with the last one that was there
+ * @throws {DocumentError} where no document tells it: what is wrong with the last one that was there
  */
 export async function findJwksUri(issuer: string, fetchDocument: FetchDocument): Promise<URL> {
-  let missing: DocumentError | undefined;
+  let failure: DocumentError | undefined;
   for (const url of metadataUrls(issuer)) {
     try {
-      return jwksUriOf(issuer, await fetchDocument(url));
+      const uri = jwksUriOf(issuer, await fetchDocument(url));
+      if (uri !== undefined) return uri;
+      failure = new DocumentError("its metadata has no jwks_uri");
     } catch (error) {
-      // A server that has no such document says so with 4xx; any other failure is none to go round.
-      const status = error instanceof DocumentError ? error.status ?? 0 : 0;
-      if (status < 400 || status > 499) throw error;
-      missing = error as DocumentError;
+      if (!isElsewhere(error)) throw error;
+      if (failure === undefined || !isMissing(error)) failure = error;
     }
   }
-  throw missing!;
+  throw failure!;
 }
 
-function jwksUriOf(issuer: string, document: unknown): URL {
+/** Whether a server has answered, and not with metadata: by 4xx, by sending to a page, or with the page itself. */
+function isElsewhere(error: unknown): error is DocumentError {
+  return error instanceof DocumentError && error.status !== undefined && error.status < 500;
+}
+
+function isMissing({ status = 0 }: DocumentError): boolean {
+  return status >= 400;
+}
+
+/** Undefined where there is none, which RFC 8414 section 2 allows, and OpenID Connect Discovery does not. */
+function jwksUriOf(issuer: string, document: unknown): URL | undefined {
   const { issuer: named, jwks_uri: uri } = document as { issuer?: unknown; jwks_uri?: unknown } ??
     {};
   // RFC 8414 section 3.3: identical, or somebody else's metadata.
   if (named !== issuer) {
     throw new DocumentError("its metadata names another issuer than auth.oauth.issuer");
   }
+  if (uri === undefined) return undefined;
   if (typeof uri !== "string" || uri.length > MAX_URL_CHARACTERS || !URL.canParse(uri)) {
     throw new DocumentError("its metadata has no jwks_uri");
   }

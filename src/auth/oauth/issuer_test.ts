@@ -52,6 +52,7 @@ Deno.test("findJwksUri() refuses metadata of another issuer, and keys that are n
       [{ jwks_uri }, "another issuer"],
       [null, "another issuer"],
       [[], "another issuer"],
+      // The last of what was there is told, and not that the next place has nothing.
       [{ issuer }, "no jwks_uri"],
       [{ issuer, jwks_uri: 3 }, "no jwks_uri"],
       [{ issuer, jwks_uri: "/jwks" }, "no jwks_uri"],
@@ -60,7 +61,37 @@ Deno.test("findJwksUri() refuses metadata of another issuer, and keys that are n
       [{ issuer, jwks_uri: "file:///etc/passwd" }, "not https"],
       [{ issuer, jwks_uri: "https://user:pass@auth.example.com/jwks" }, "not https"],
       [new DocumentError("it answered 500", { status: 500 }), "it answered 500"],
-      [new DocumentError("it answered 302", { status: 302 }), "it answered 302"],
+      [new DocumentError("it took longer than 5 seconds"), "longer than 5 seconds"],
     ] as const
   ) await assertRejects(() => find(issuer, { [at]: document }), DocumentError, reason);
+});
+
+Deno.test("findJwksUri() goes on behind a redirect, a page and metadata without keys (RFC 8414 section 2 has jwks_uri optional)", async () => {
+  const issuer = "https://auth.example.com/realms/a";
+  const good = { issuer, jwks_uri: "https://keys.example.com/jwks" };
+  const [first, second] = metadataUrls(issuer).map(({ href }) => href);
+  const elsewhere = [
+    new DocumentError("it answered 302", { status: 302 }),
+    new DocumentError("it is no JSON", { status: 200 }),
+    { issuer },
+  ];
+  for (const instead of elsewhere) {
+    assertEquals(await find(issuer, { [first!]: instead, [second!]: good }), [good.jwks_uri, 2]);
+  }
+  const redirect = new DocumentError("it answered 302", { status: 302 });
+  await assertRejects(() => find(issuer, { [first!]: redirect }), DocumentError, "302");
+});
+
+Deno.test("findJwksUri() goes no further than a server that fails, or names another issuer", async () => {
+  const issuer = "https://auth.example.com/realms/a";
+  const good = { issuer, jwks_uri: "https://keys.example.com/jwks" };
+  const [first, second] = metadataUrls(issuer).map(({ href }) => href);
+  const failures = [
+    new DocumentError("it answered 503", { status: 503 }),
+    new DocumentError("it took longer than 5 seconds"),
+    { ...good, issuer: "https://evil.example.com" },
+  ];
+  for (const failure of failures) {
+    await assertRejects(() => find(issuer, { [first!]: failure, [second!]: good }), DocumentError);
+  }
 });
