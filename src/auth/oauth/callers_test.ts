@@ -9,12 +9,13 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } fro
 import { exportSPKI, importJWK, SignJWT, UnsecuredJWT } from "jose";
 import { ProxyError } from "../../errors.ts";
 import { Fields } from "../../http/mod.ts";
-import { nullLogger } from "../../telemetry/mod.ts";
+import { createLogger, type Logger, nullLogger } from "../../telemetry/mod.ts";
 import { ManualClock, type TestIssuer, testIssuer } from "../../testing/mod.ts";
 import { apiKeys } from "../api_keys.ts";
 import type { Authenticator, Principal } from "../authenticate.ts";
 import { hashOfKey } from "../new_key.ts";
 import { OauthCallers, type OauthOptions } from "./callers.ts";
+import { FRESH_MS } from "./keys.ts";
 import { MAX_REMEMBERED, REMEMBERED_MS, RememberedGrants } from "./remembered.ts";
 import { Resources } from "./resources.ts";
 import { type Grant, MAX_SUBJECT_CHARACTERS, MAX_TOKEN_CHARACTERS } from "./token.ts";
@@ -43,6 +44,7 @@ interface Under {
 async function under(
   test: (under: Under) => Promise<void>,
   options: Partial<OauthOptions> = {},
+  logger: Logger = nullLogger,
 ): Promise<void> {
   const clock = new ManualClock();
   await using issuer = await testIssuer(clock);
@@ -53,7 +55,7 @@ async function under(
     clockToleranceSeconds: 5,
     allowPrivateAddresses: true,
     ...options,
-  }, { clock, logger: nullLogger });
+  }, { clock, logger });
   const authenticator = callers.authenticator(RESOURCES);
   const ask = async (token: string, path = "/mcp") =>
     await authenticator.authenticate(new Fields(["authorization", `Bearer ${token}`]), path);
@@ -235,7 +237,7 @@ Deno.test("a token of exactly 8,192 characters with its scheme is read, and none
     assertEquals(await refused(`${spaces} ${token}`), "The access token is no JWT.");
   }));
 
-Deno.test("callers are known by sub, or by their client where there is none; a refreshed token is the same caller", () =>
+Deno.test("callers are known by sub, or a program by its client_id (RFC 9068 section 2.2); a refreshed token is the same caller", () =>
   under(async ({ issuer, ask, refused, authenticator, clock }) => {
     const of = async (claims: Record<string, unknown>) =>
       await ask(await issuer.keys.token({ aud: AUD, ...claims }));
@@ -247,17 +249,30 @@ Deno.test("callers are known by sub, or by their client where there is none; a r
     const none = { sub: undefined };
     const client = await of({ ...none, client_id: "ci" });
     assertEquals(client.id, `oauth:${issuer.issuer}#client:ci`);
-    assertEquals((await of({ ...none, azp: "ci" })).id, client.id);
     // Nobody becomes a client by being called like one.
     assertNotEquals((await of({ sub: "client:ci" })).id, client.id);
     const long = "x".repeat(MAX_SUBJECT_CHARACTERS);
     await of({ sub: long });
     for (
-      const claims of [none, { sub: "" }, { sub: 3 }, { sub: `${long}x` }, { ...none, azp: "" }]
+      const claims of [
+        none,
+        { sub: "" },
+        { sub: 3 },
+        { sub: `${long}x` },
+        { ...none, client_id: "" },
+        // An authorized party is who asked for the token, for whomever.
+        { ...none, azp: "ci" },
+        // Many persons have one client between them.
+        { ...none, client_id: "ci", sid: "x" },
+        { ...none, client_id: "ci", preferred_username: "alice" },
+        { ...none, client_id: "ci", email: "alice@example.com" },
+        { ...none, client_id: "ci", auth_time: 1 },
+        { ...none, client_id: "ci", name: "Alice" },
+      ]
     ) {
       assertEquals(
         await refused(await issuer.keys.token({ aud: AUD, ...claims } as Record<string, unknown>)),
-        "The access token has no valid claim sub, client_id or azp.",
+        "The access token has no valid claim sub, nor the client_id of a program alone.",
       );
     }
     assertEquals(authenticator.nameOf(first.id), first.name);
@@ -362,6 +377,52 @@ Deno.test("a token that names no key is held against those of its kind, eight at
     await ask(await nameless("k8"));
     assertEquals(await refused(await nameless("k9")), "The access token has no valid signature.");
   }));
+
+Deno.test("a key of the issuer that cannot be used makes a token of it a 401, is told once, and takes no other key away", async () => {
+  const lines: string[] = [];
+  const sink = { write: (line: string) => void lines.push(line), flush: () => Promise.resolve() };
+  const logger = createLogger({ level: "debug", format: "json", clock: new ManualClock(), sink });
+  await under(
+    async ({ issuer, ask, refused, clock }) => {
+      await issuer.keys.add("rsa", "RS256");
+      const rsa = issuer.keys.jwk("rsa");
+      const short = rsa.n!.slice(0, 171);
+      const unusable = [
+        { ...rsa, kid: "bad", n: short },
+        { ...rsa, kid: "bad", n: undefined },
+        { kty: "EC", crv: "P-256", x: "AAAA", kid: "bad", alg: "ES256" },
+      ];
+      const sound = await issuer.keys.token({ aud: AUD, exp: 4_000_000_000 }, { kid: "rsa" });
+      const nameless = await issuer.keys.token(
+        { aud: AUD, exp: 4_000_000_000 },
+        { kid: "rsa", isNameless: true },
+      );
+      const encoded = (part: unknown) =>
+        new TextEncoder().encode(JSON.stringify(part))
+          .toBase64({ alphabet: "base64url", omitPadding: true });
+      for (const bad of unusable) {
+        issuer.answer = (path) =>
+          path === "/keys" ? Response.json({ keys: [bad, rsa] }) : undefined;
+        const head = encoded({ alg: bad.alg, kid: "bad" });
+        const claims = encoded({ iss: issuer.issuer, aud: AUD, exp: 4_000_000_000, sub: "x" });
+        const reason = "The access token is signed with a key that cannot be used.";
+        for (let at = 0; at < 3; at++) {
+          assertEquals(await refused(`${head}.${claims}.AAAA`), reason);
+        }
+        await ask(sound);
+        await ask(nameless);
+        const told = lines.splice(0).map((line) => JSON.parse(line));
+        assertEquals(told.map(({ level, message, issuer }) => [level, message, issuer]), [
+          ["warn", "a key of the authorization server cannot be used", issuer.issuer],
+        ]);
+        // For the next set of keys, and so that nothing is remembered of the tokens.
+        clock.advance(FRESH_MS);
+      }
+    },
+    {},
+    logger,
+  );
+});
 
 Deno.test("where no keys can be had a token is a 503 with Retry-After, and no guess", () =>
   under(async ({ issuer, ask, clock }) => {

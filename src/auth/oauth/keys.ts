@@ -54,6 +54,7 @@ export interface IssuerKeysOptions {
 export class IssuerKeys {
   readonly #options: IssuerKeysOptions;
   readonly #closing = new AbortController();
+  readonly #unusableTold = new WeakSet<KeySet>();
   #keys: KeySet | undefined;
   #fetchedMs = -Infinity;
   /** When the latest attempt ended, and whether it failed. */
@@ -93,6 +94,17 @@ export class IssuerKeys {
     const sinceMs = this.#nowMs() - this.#triedMs;
     if (!this.#failed && this.#attempt === undefined && sinceMs < COOLDOWN_MS) return undefined;
     return await this.#renewed();
+  }
+
+  /** A key of `keys` cannot be used, for its size or its form: told once for each set of keys, whoever shows tokens. */
+  tellUnusable(keys: KeySet, error: unknown): void {
+    if (this.#unusableTold.has(keys)) return;
+    this.#unusableTold.add(keys);
+    const { issuer, logger } = this.#options;
+    logger.warn("a key of the authorization server cannot be used", {
+      issuer,
+      reason: String(error),
+    });
   }
 
   /** Gives up what is being fetched. */

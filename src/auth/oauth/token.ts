@@ -42,6 +42,9 @@ const TYPES: ReadonlySet<string> = new Set(["at+jwt", "application/at+jwt", "jwt
 /** What Keycloak says in the claim `typ` of tokens that are for itself and not for a resource. */
 const FOREIGN_TYPES: ReadonlySet<unknown> = new Set(["ID", "Refresh", "Offline", "Logout"]);
 
+/** Claims that a token has for a person; many persons have one client between them. */
+const PERSONAL_CLAIMS = ["sid", "preferred_username", "email", "auth_time", "name"];
+
 /** Claims of ID tokens and of events, which access tokens have no use for (RFC 8725 section 3.12). */
 const FOREIGN_CLAIMS = ["at_hash", "c_hash", "events"];
 
@@ -131,7 +134,7 @@ async function verified(
 ): Promise<JWTPayload> {
   const known = await keys.current();
   try {
-    return await verifiedWith(known, token, options);
+    return await verifiedWith(known, token, keys, options);
   } catch (error) {
     if (!(error instanceof errors.JWKSNoMatchingKey)) throw tokenError(error);
   }
@@ -140,23 +143,36 @@ async function verified(
     throw new TokenError("is signed with a key that its issuer does not have");
   }
   try {
-    return await verifiedWith(newer, token, options);
+    return await verifiedWith(newer, token, keys, options);
   } catch (error) {
     throw tokenError(error);
   }
 }
 
 async function verifiedWith(
-  keys: KeySet,
+  set: KeySet,
   token: string,
+  keys: IssuerKeys,
   options: JWTVerifyOptions,
 ): Promise<JWTPayload> {
+  let candidates: errors.JWKSMultipleMatchingKeys;
   try {
-    return (await jwtVerify(token, keys, options)).payload;
+    return (await jwtVerify(token, set, options)).payload;
   } catch (error) {
+    // What is wrong with a key, such as its size, is none of jose's own errors; it is no fault of the proxy.
+    if (!(error instanceof errors.JOSEError)) {
+      keys.tellUnusable(set, error);
+      throw new TokenError("is signed with a key that cannot be used");
+    }
     if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
-    return await verifiedWithOne(error, token, options);
+    candidates = error;
   }
+  return await verifiedWithOne(
+    candidates,
+    token,
+    options,
+    (error) => keys.tellUnusable(set, error),
+  );
 }
 
 /** A token that names no key, or one of a name that several have. */
@@ -164,6 +180,7 @@ async function verifiedWithOne(
   candidates: errors.JWKSMultipleMatchingKeys,
   token: string,
   options: JWTVerifyOptions,
+  tellUnusable: (error: unknown) => void,
 ): Promise<JWTPayload> {
   let tried = 0;
   for await (const key of candidates) {
@@ -171,7 +188,8 @@ async function verifiedWithOne(
     try {
       return (await jwtVerify(token, key, options)).payload;
     } catch (error) {
-      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+      if (!(error instanceof errors.JOSEError)) tellUnusable(error);
+      else if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
     }
   }
   throw new errors.JWSSignatureVerificationFailed();
@@ -224,14 +242,20 @@ function scopesOf({ scope, scp }: JWTPayload): ReadonlySet<unknown> {
   return new Set(lists);
 }
 
-/** Who a token is for; the same for each that the caller is given. */
+/**
+ * Who a token is for; the same for each that the caller is given. RFC 9068 section 2.2 wants `sub`; some servers leave
+ * it out for a program that calls for itself, whose name is `client_id`. `azp` names nobody: it is who has asked for
+ * the token, for whomever.
+ */
 function principalOf(claims: JWTPayload, { issuer, nameClaim }: TokenRules): Principal {
-  const { sub, client_id: clientId, azp } = claims;
-  const client = clientId ?? azp;
+  const { sub, client_id: clientId } = claims;
+  const isProgram = !PERSONAL_CLAIMS.some((claim) => claim in claims);
   const subject = sub !== undefined
     ? isSubject(sub) && `sub:${sub}`
-    : isSubject(client) && `client:${client}`;
-  if (subject === false) throw new TokenError("has no valid claim sub, client_id or azp");
+    : isProgram && isSubject(clientId) && `client:${clientId}`;
+  if (subject === false) {
+    throw new TokenError("has no valid claim sub, nor the client_id of a program alone");
+  }
   const id = `oauth:${issuer}#${subject}`;
   return { id, name: nameOf(id, nameClaim === undefined ? undefined : claims[nameClaim]) };
 }
