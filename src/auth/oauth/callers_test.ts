@@ -15,7 +15,7 @@ import { apiKeys } from "../api_keys.ts";
 import type { Authenticator, Principal } from "../authenticate.ts";
 import { hashOfKey } from "../new_key.ts";
 import { OauthCallers, type OauthOptions } from "./callers.ts";
-import { FRESH_MS } from "./keys.ts";
+import { COOLDOWN_MS, FRESH_MS } from "./keys.ts";
 import { MAX_REMEMBERED, REMEMBERED_MS, RememberedGrants } from "./remembered.ts";
 import { Resources } from "./resources.ts";
 import { type Grant, MAX_SUBJECT_CHARACTERS, MAX_TOKEN_CHARACTERS } from "./token.ts";
@@ -355,18 +355,39 @@ Deno.test("the challenge tells where the metadata of the path is, and of no path
 Deno.test("a key that its issuer has since is found, at most once in 30 seconds; one that is gone is refused", () =>
   under(async ({ issuer, ask, refused, clock }) => {
     const unknown = "The access token is signed with a key that its issuer does not have.";
+    const exp = 4_000_000_000;
     await ask(await issuer.keys.token({ aud: AUD }));
+    clock.advance(COOLDOWN_MS);
+    await issuer.keys.add("stolen");
+    const forged = await issuer.keys.token({ aud: AUD, exp }, { kid: "stolen" });
+    issuer.keys.remove("stolen");
+    assertEquals([await refused(forged), issuer.asked.length], [unknown, 4]);
+    // Somebody has had the issuer asked just now: a sound token must not be thrown away for it.
+    clock.advance(10_000);
     await issuer.keys.add("second");
-    const rotated = await issuer.keys.token({ aud: AUD, exp: 4_000_000_000 }, { kid: "second" });
-    assertEquals([await refused(rotated), issuer.asked.length], [unknown, 2]);
-    clock.advance(30_000);
+    const rotated = await issuer.keys.token({ aud: AUD, exp }, { kid: "second" });
+    const ageless = { aud: AUD, exp, iat: undefined } as Record<string, unknown>;
+    const timeless = await issuer.keys.token(ageless, { kid: "second" });
+    for (const token of [rotated, timeless]) {
+      const error = await assertRejects(() => ask(token), ProxyError);
+      assertEquals([error.kind, error.headers], ["authorization_unavailable", {
+        "retry-after": "20",
+      }]);
+    }
+    // Waiting would not make these any better.
+    const iat = Math.floor(clock.now().getTime() / 1000);
+    for (const claims of [{ exp: iat - 6 }, { exp, nbf: iat + 6 }, { exp, iat: iat - 17 }]) {
+      const hopeless = await issuer.keys.token({ aud: AUD, ...claims }, { kid: "second" });
+      assertEquals([await refused(hopeless), issuer.asked.length], [unknown, 4]);
+    }
+    clock.advance(20_000);
     await Promise.all([ask(rotated), ask(rotated)]);
-    assertEquals(issuer.asked.length, 4);
-    const old = await issuer.keys.token({ aud: AUD, exp: 4_000_000_000 }, { kid: "first" });
+    assertEquals(issuer.asked.length, 6);
+    const old = await issuer.keys.token({ aud: AUD, exp }, { kid: "first" });
     issuer.keys.remove("first");
     await ask(old);
-    clock.advance(600_000);
-    assertEquals([await refused(old), issuer.asked.length], [unknown, 6]);
+    clock.advance(FRESH_MS);
+    assertEquals([await refused(old), issuer.asked.length], [unknown, 8]);
   }));
 
 Deno.test("a token that names no key is held against those of its kind, eight at most", () =>

@@ -24,6 +24,9 @@ export const STALE_MS = 3_600_000;
 /** The least time between two looks for a key that is not among those at hand, in milliseconds. */
 export const COOLDOWN_MS = 30_000;
 
+/** How long who has keys at hand waits for newer ones, in milliseconds from the begin of the attempt. */
+export const PATIENCE_MS = 500;
+
 /** The least time from a failure to the next attempt, in milliseconds. */
 export const RETRY_MS = 5_000;
 
@@ -50,6 +53,14 @@ export interface IssuerKeysOptions {
   readonly logger: Logger;
 }
 
+/** Keys being fetched. */
+interface Attempt {
+  /** What comes of it; rejected with a `ProxyError`. */
+  readonly done: Promise<KeySet>;
+  /** Resolved when who has keys at hand has waited long enough. */
+  readonly patience: Promise<void>;
+}
+
 /** The keys of one issuer. */
 export class IssuerKeys {
   readonly #options: IssuerKeysOptions;
@@ -57,11 +68,13 @@ export class IssuerKeys {
   readonly #unusableTold = new WeakSet<KeySet>();
   #keys: KeySet | undefined;
   #fetchedMs = -Infinity;
+  /** The same in milliseconds since 1970, as tokens tell time. */
+  #fetchedAtMs = -Infinity;
   /** When the latest attempt ended, and whether it failed. */
   #triedMs = -Infinity;
   #failed = false;
   /** The attempt under way: all who want keys wait for the same one. */
-  #attempt: Promise<KeySet> | undefined;
+  #attempt: Attempt | undefined;
 
   /** Without keys yet; nothing is fetched before somebody asks. */
   constructor(options: IssuerKeysOptions) {
@@ -69,31 +82,41 @@ export class IssuerKeys {
   }
 
   /**
-   * The keys: those at hand while they are fresh, else new ones, else those at hand where no new ones can be had.
+   * The keys: those at hand while they are fresh, else new ones, else those at hand where no new ones can be had, or
+   * not within `PATIENCE_MS`.
    *
    * @throws {ProxyError} `authorization_unavailable` where there are none
    */
   async current(): Promise<KeySet> {
     const ageMs = this.#nowMs() - this.#fetchedMs;
-    if (this.#keys !== undefined && ageMs < FRESH_MS) return this.#keys;
+    const keys = this.#keys;
+    if (keys !== undefined && ageMs < FRESH_MS) return keys;
+    if (keys === undefined || ageMs >= STALE_MS) return await this.#renewal().done;
     try {
-      return await this.#renewed();
-    } catch (error) {
-      if (this.#keys !== undefined && ageMs < STALE_MS) return this.#keys;
-      throw error;
+      const { done, patience } = this.#renewal();
+      return await Promise.race([done, patience.then(() => keys)]);
+    } catch {
+      // Told in the log by the attempt itself.
+      return keys;
     }
   }
 
   /**
-   * Keys that are newer than `keys`, among which one was missing; undefined where it is too early to ask again.
+   * Keys that are newer than `keys`, among which that of a token was missing; undefined where it is too early to ask
+   * again, and the token is older than the keys.
    *
-   * @throws {ProxyError} `authorization_unavailable` where asking has failed: the key may be a new one
+   * @param issuedMs when the token was issued at the latest, in milliseconds since 1970
+   * @throws {ProxyError} `authorization_unavailable` where asking has failed, or it is too early for it and the token
+   * is newer: the key may be a new one
    */
-  async newerThan(keys: KeySet): Promise<KeySet | undefined> {
+  async newerThan(keys: KeySet, issuedMs: number): Promise<KeySet | undefined> {
     if (this.#keys !== undefined && this.#keys !== keys) return this.#keys;
-    const sinceMs = this.#nowMs() - this.#triedMs;
-    if (!this.#failed && this.#attempt === undefined && sinceMs < COOLDOWN_MS) return undefined;
-    return await this.#renewed();
+    const waitMs = this.#triedMs + COOLDOWN_MS - this.#nowMs();
+    if (this.#failed || this.#attempt !== undefined || waitMs <= 0) {
+      return await this.#renewal().done;
+    }
+    if (issuedMs < this.#fetchedAtMs) return undefined;
+    throw unavailable(waitMs, "it is signed with a key that is not known here yet");
   }
 
   /** A key of `keys` cannot be used, for its size or its form: told once for each set of keys, whoever shows tokens. */
@@ -116,11 +139,19 @@ export class IssuerKeys {
     return this.#options.clock.monotonicMs();
   }
 
-  async #renewed(): Promise<KeySet> {
+  /** The attempt under way, or a new one. */
+  #renewal(): Attempt {
+    if (this.#attempt !== undefined) return this.#attempt;
     const waitMs = this.#failed ? this.#triedMs + RETRY_MS - this.#nowMs() : 0;
-    if (this.#attempt === undefined && waitMs > 0) throw unavailable(waitMs);
-    this.#attempt ??= this.#fetch().finally(() => this.#attempt = undefined);
-    return await this.#attempt;
+    if (waitMs > 0) throw unavailable(waitMs);
+    const patience = Promise.withResolvers<void>();
+    const timer = this.#options.clock.after(PATIENCE_MS, patience.resolve);
+    const done = this.#fetch().finally(() => {
+      timer.cancel();
+      this.#attempt = undefined;
+    });
+    this.#attempt = { done, patience: patience.promise };
+    return this.#attempt;
   }
 
   async #fetch(): Promise<KeySet> {
@@ -130,6 +161,7 @@ export class IssuerKeys {
       if (this.#failed) logger.info("keys of the authorization server are there again", { issuer });
       this.#failed = false;
       this.#keys = keys;
+      this.#fetchedAtMs = this.#options.clock.now().getTime();
       this.#fetchedMs = this.#triedMs = this.#nowMs();
       return keys;
     } catch (error) {
@@ -172,11 +204,13 @@ function keySetOf(document: unknown): KeySet {
   }
 }
 
-function unavailable(waitMs: number): ProxyError {
+function unavailable(
+  waitMs: number,
+  reason = "the keys of the authorization server cannot be had",
+): ProxyError {
   return new ProxyError(
     "authorization_unavailable",
-    "Access tokens cannot be checked for the moment, because the keys of the authorization server cannot " +
-      "be had; try again.",
+    `The access token cannot be checked for the moment, because ${reason}; try again.`,
     { headers: { "retry-after": String(Math.max(1, Math.ceil(waitMs / 1000))) } },
   );
 }

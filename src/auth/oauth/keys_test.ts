@@ -15,6 +15,7 @@ import {
   FRESH_MS,
   IssuerKeys,
   MAX_KEYS,
+  PATIENCE_MS,
   RETRY_MS,
   STALE_MS,
 } from "./keys.ts";
@@ -80,6 +81,39 @@ Deno.test("current() goes on with keys of up to an hour where the server is down
   assertEquals([state.asked, lines.length], [4, 3]);
 });
 
+Deno.test("current() waits half a second for newer keys than those at hand, and no longer for a server that hangs", async () => {
+  const { keys, state, clock, lines, server } = await underTest();
+  const known = await keys.current();
+  const held = Promise.withResolvers<unknown>();
+  state.give = () => held.promise;
+  clock.advance(FRESH_MS);
+  const waiting = [keys.current(), keys.current()];
+  clock.advance(PATIENCE_MS - 1);
+  assertEquals(await Promise.race([...waiting, Promise.resolve("waits")]), "waits");
+  clock.advance(1);
+  for (const one of await Promise.all(waiting)) assert(one === known);
+  // The rest of the attempt keeps nobody waiting, and what comes of it is for who comes then.
+  assert(await keys.current() === known);
+  assertEquals(state.asked, 2);
+  held.resolve(server.document());
+  const newer = await keys.newerThan(known, -Infinity);
+  assert(newer !== known && await keys.current() === newer);
+  assertEquals([state.asked, clock.timers, lines], [2, 0, []]);
+});
+
+Deno.test("current() without keys that are good for an hour waits for the whole attempt", async () => {
+  const { keys, state, clock, isDown } = await underTest();
+  await keys.current();
+  clock.advance(STALE_MS);
+  const held = Promise.withResolvers<unknown>();
+  state.give = () => held.promise;
+  const waiting = refusal(keys.current());
+  clock.advance(PATIENCE_MS);
+  held.resolve(isDown());
+  assertEquals(await waiting, ["authorization_unavailable", "5"]);
+  assertEquals(clock.timers, 0);
+});
+
 Deno.test("a server that is there again is noticed, and told", async () => {
   const { keys, state, clock, lines, server, isDown } = await underTest();
   state.give = isDown;
@@ -96,13 +130,33 @@ Deno.test("a server that is there again is noticed, and told", async () => {
 Deno.test("newerThan() has a key looked for at most once in 30 seconds", async () => {
   const { keys, state, clock } = await underTest();
   const known = await keys.current();
-  assertEquals(await keys.newerThan(known), undefined);
+  const before = clock.now().getTime() - 1;
+  assertEquals(await keys.newerThan(known, before), undefined);
   clock.advance(COOLDOWN_MS);
-  const [newer, same] = await Promise.all([keys.newerThan(known), keys.newerThan(known)]);
+  const [newer, same] = await Promise.all([
+    keys.newerThan(known, before),
+    keys.newerThan(known, before),
+  ]);
   assert(newer !== undefined && newer !== known && newer === same);
   // Who still has the old ones gets those that are there.
-  assert(await keys.newerThan(known) === newer);
-  assertEquals([await keys.newerThan(newer), state.asked], [undefined, 2]);
+  assert(await keys.newerThan(known, before) === newer);
+  assertEquals([await keys.newerThan(newer, before), state.asked], [undefined, 2]);
+});
+
+Deno.test("newerThan() does not call the key of a token unknown that was issued after the keys were fetched", async () => {
+  const { keys, state, clock } = await underTest();
+  const known = await keys.current();
+  const fetched = clock.now().getTime();
+  clock.advance(1_000);
+  for (const issued of [fetched, fetched + 1_000, Infinity]) {
+    assertEquals(await refusal(keys.newerThan(known, issued)), ["authorization_unavailable", "29"]);
+  }
+  assertEquals(await keys.newerThan(known, fetched - 1), undefined);
+  assertEquals(state.asked, 1);
+  // Behind the wait that was told it is looked for.
+  clock.advance(29_000);
+  assert(await keys.newerThan(known, fetched) !== known);
+  assertEquals(state.asked, 2);
 });
 
 Deno.test("newerThan() does not call a key unknown that could not be looked for", async () => {
@@ -110,8 +164,8 @@ Deno.test("newerThan() does not call a key unknown that could not be looked for"
   const known = await keys.current();
   state.give = isDown;
   clock.advance(COOLDOWN_MS);
-  assertEquals(await refusal(keys.newerThan(known)), ["authorization_unavailable", "5"]);
-  assertEquals(await refusal(keys.newerThan(known)), ["authorization_unavailable", "5"]);
+  assertEquals(await refusal(keys.newerThan(known, -Infinity)), ["authorization_unavailable", "5"]);
+  assertEquals(await refusal(keys.newerThan(known, -Infinity)), ["authorization_unavailable", "5"]);
   assertEquals(state.asked, 2);
 });
 

@@ -96,7 +96,7 @@ export async function verifyToken(
   clock: Clock,
 ): Promise<Grant> {
   // So that nobody has keys fetched by a token which can be no good.
-  requireOwn(token, rules);
+  const claims = requireOwn(token, rules);
   const options: JWTVerifyOptions = {
     algorithms: [...rules.algorithms],
     issuer: rules.issuer,
@@ -104,11 +104,12 @@ export async function verifyToken(
     clockTolerance: rules.clockToleranceSeconds,
     currentDate: clock.now(),
   };
-  return grantOf(await verified(token, keys, options), rules);
+  const issuedMs = issuedAtLatest(claims, rules, clock.now().getTime());
+  return grantOf(await verified(token, issuedMs, keys, options), rules);
 }
 
-/** What can be told of a token ahead of its signature. */
-function requireOwn(token: string, { issuer, algorithms }: TokenRules): void {
+/** What can be told of a token ahead of its signature; its claims, of which nothing is known to be true yet. */
+function requireOwn(token: string, { issuer, algorithms }: TokenRules): JWTPayload {
   let header: ProtectedHeaderParameters;
   let claims: JWTPayload;
   try {
@@ -125,10 +126,29 @@ function requireOwn(token: string, { issuer, algorithms }: TokenRules): void {
     throw new TokenError("is not an access token");
   }
   if (claims.iss !== issuer) throw new TokenError("is of another issuer");
+  return claims;
+}
+
+/**
+ * When a token was issued at the latest by what it says, in milliseconds since 1970: that decides whether a wait for
+ * its key is worth while, as it is never for one that is not good at this time.
+ */
+function issuedAtLatest(
+  { iat, exp, nbf = 0 }: JWTPayload,
+  { clockToleranceSeconds: tolerance }: TokenRules,
+  nowMs: number,
+): number {
+  const nowSeconds = nowMs / 1_000;
+  if (!(Number(exp) + tolerance > nowSeconds && Number(nbf) - tolerance <= nowSeconds)) {
+    return -Infinity;
+  }
+  // Whole seconds, cut off.
+  return typeof iat === "number" ? (iat + 1 + tolerance) * 1_000 : Infinity;
 }
 
 async function verified(
   token: string,
+  issuedMs: number,
   keys: IssuerKeys,
   options: JWTVerifyOptions,
 ): Promise<JWTPayload> {
@@ -138,7 +158,7 @@ async function verified(
   } catch (error) {
     if (!(error instanceof errors.JWKSNoMatchingKey)) throw tokenError(error);
   }
-  const newer = await keys.newerThan(known);
+  const newer = await keys.newerThan(known, issuedMs);
   if (newer === undefined) {
     throw new TokenError("is signed with a key that its issuer does not have");
   }
