@@ -14,6 +14,7 @@ export * as cluster from "./cluster.ts";
 export * as askers from "./askers.ts";
 export * as faulty from "./faulty_server.ts";
 export { type TestIssuer, testIssuer, TestKeys } from "./issuer.ts";
+export * as oauthCallers from "./oauth_callers.ts";
 export * as herd from "./herd.ts";
 export * as eventClient from "./event_client.ts";
 export { type EventServer, eventServer, type ServerStream } from "./event_server.ts";
