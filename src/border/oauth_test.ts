@@ -307,6 +307,10 @@ Deno.test("rate_limit by principal counts a caller's tokens together, and keys b
       const ci = { preferred_username: "ci" };
       assertEquals(await isLimited(await bearer(ci)), false);
       assertEquals(await isLimited(await bearer({ ...ci, jti: "2" })), true);
+      // Nor does she leave her limit behind by calling herself otherwise, also with what ends a name.
+      for (const preferred_username of ["other", "#", "a#0123456789abcdef", undefined]) {
+        assertEquals(await isLimited(await bearer({ preferred_username })), true);
+      }
       assertEquals(await isLimited(await bearer({ ...ci, sub: "bob" })), false);
       assertEquals(await isLimited({ authorization: "Bearer sy_ci" }), false);
     },

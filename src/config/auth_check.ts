@@ -7,6 +7,8 @@
  * @module
  */
 
+import { isAddress, isPublicAddress, isSecureUrl } from "../http/mod.ts";
+import { httpSsePaths } from "./http_sse_paths.ts";
 import { isLoopback } from "./loopback.ts";
 import type { ConfigProblem } from "./problems.ts";
 import { parseAddress } from "./schema.ts";
@@ -29,6 +31,8 @@ export function authProblems(raw: Raw): ConfigProblem[] {
     ...forwarded(raw, auth),
     ...sharedKeys(auth),
     ...missingPublicUrl(raw),
+    ...privateAddress(auth),
+    ...metadataCollisions(raw),
   ];
 }
 
@@ -55,6 +59,53 @@ function missingPublicUrl(raw: Raw): ConfigProblem[] {
     found: "nothing, beside auth.oauth",
     wanted: "the URL that clients dial, such as https://mcp.example.com: tokens are issued for it",
   }];
+}
+
+/** R95: what is not dialled without a word is known from a number, or from the name of this machine. */
+function privateAddress({ oauth }: Raw): ConfigProblem[] {
+  if (!isRecord(oauth) || oauth.allowPrivateAddresses === true) return [];
+  // With jwksUri nothing is asked for under the issuer's name.
+  const key = oauth.jwksUri === undefined ? "issuer" : "jwksUri";
+  const url = oauth[key];
+  // What is no such URL is a problem of its own, and what it holds is not shown twice.
+  if (typeof url !== "string" || !URL.canParse(url) || !isSecureUrl(new URL(url))) return [];
+  const hostname = new URL(url).hostname.replace(/^\[(.*)\]$/, "$1");
+  const isPrivate = isLoopback(hostname) || (isAddress(hostname) && !isPublicAddress(hostname));
+  if (!isPrivate) return [];
+  return [{
+    path: `auth.oauth.${key}`,
+    found: `${JSON.stringify(url)}, which is not of the public internet`,
+    wanted: "auth.oauth.allowPrivateAddresses: true beside it, or a public address",
+  }];
+}
+
+/**
+ * Routes whose metadata would be at one path. It is found with the path of `publicUrl` ahead of that of the route (RFC
+ * 9728 section 3.1) and without, where something in front has taken it away.
+ */
+function metadataCollisions(raw: Raw): ConfigProblem[] {
+  const { publicUrl, routes } = raw;
+  if (!hasOauth(raw) || !Array.isArray(routes)) return [];
+  if (typeof publicUrl !== "string" || !URL.canParse(publicUrl)) return [];
+  const prefix = new URL(publicUrl).pathname.replace(/\/$/, "");
+  if (prefix === "") return [];
+  const named = routes.map((route: unknown) => {
+    const path = isRecord(route) ? route.path : undefined;
+    return typeof path === "string" ? [path, ...httpSsePaths(path).streams] : [];
+  });
+  const all = new Set(named.flat());
+  return named.flatMap((paths, index) => {
+    const met = paths.filter((path) => path.startsWith(`${prefix}/`))
+      .map((path) => path.slice(prefix.length))
+      .find((path) => all.has(path));
+    if (met === undefined) return [];
+    return [{
+      path: `routes[${index}].path`,
+      found: `${JSON.stringify(paths[0])}, whose metadata is at the path of that of ` +
+        publicUrl + met,
+      wanted: `a path that does not begin with ${prefix}, the path of publicUrl`,
+    }];
+  });
 }
 
 function headerProblems(raw: Raw, { header }: Raw): ConfigProblem[] {

@@ -218,3 +218,57 @@ Deno.test("R100 with auth.oauth other machines may reach listen without another 
   const [problem, ...more] = await problems({ ...config, admin: "0.0.0.0:81" });
   assertEquals([problem!.split(":")[0], more], ["admin", []]);
 });
+
+Deno.test("R95 auth.oauth of an authorization server that could never be dialled wants allowPrivateAddresses", async () => {
+  const hosts = ["http://localhost:8080", "http://127.0.0.1", "http://[::1]", "https://10.0.0.1"];
+  const more = [
+    "https://192.168.1.1:8443",
+    "https://[fd00::1]",
+    "https://127.1",
+    "https://LOCALHOST",
+  ];
+  for (const host of [...hosts, ...more]) {
+    const issuer = `${host}/realms/a`;
+    const [problem, ...others] = await problems({ auth: { oauth: { issuer } } });
+    assertEquals([problem, others], [
+      `auth.oauth.issuer: found ${
+        JSON.stringify(issuer)
+      }, which is not of the public internet, wanted ` +
+      "auth.oauth.allowPrivateAddresses: true beside it, or a public address",
+      [],
+    ]);
+    await load({ auth: { oauth: { issuer, allowPrivateAddresses: true } } });
+    // With jwksUri the issuer is a name, and nobody dials it.
+    await load({ auth: { oauth: { issuer, jwksUri: "https://auth.example.com/jwks" } } });
+    const oauth = { issuer: ISSUER, jwksUri: issuer };
+    const [ofKeys] = await problems({ auth: { oauth } });
+    assertEquals(ofKeys!.split(":")[0], "auth.oauth.jwksUri");
+  }
+  for (const issuer of ["https://1.1.1.1", "https://[2606:4700::1111]", "https://intranet"]) {
+    await load({ auth: { oauth: { issuer } } });
+  }
+});
+
+Deno.test("auth.oauth takes no two routes whose metadata would be at one path (RFC 9728 section 3.1)", async () => {
+  const auth = { oauth: { issuer: ISSUER } };
+  const routes = (...paths: string[]) =>
+    paths.map((path) => ({ path, upstream: { url: "http://localhost:1/mcp" } }));
+  const publicUrl = "https://mcp.example.com/tools";
+  assertEquals(await problems({ auth, publicUrl, routes: routes("/mcp", "/tools/mcp") }), [
+    'routes[1].path: found "/tools/mcp", whose metadata is at the path of that of https://mcp.example.com/tools/mcp, ' +
+    "wanted a path that does not begin with /tools, the path of publicUrl",
+  ]);
+  // Also by the names for clients of HTTP+SSE.
+  const [problem, ...more] = await problems({
+    auth,
+    publicUrl,
+    routes: routes("/a/mcp", "/tools/a"),
+  });
+  assertEquals([problem!.split(":")[0], more], ["routes[1].path", []], problem);
+  for (const paths of [["/mcp", "/tools/other"], ["/mcp", "/toolsmcp"], ["/tools/mcp"]]) {
+    await load({ auth, publicUrl, routes: routes(...paths) });
+  }
+  await load({ auth, publicUrl: "https://mcp.example.com", routes: routes("/mcp", "/tools/mcp") });
+  // Without tokens the proxy has no metadata of its own.
+  await load({ publicUrl, routes: routes("/mcp", "/tools/mcp") });
+});

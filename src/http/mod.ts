@@ -6,6 +6,7 @@
  * @module
  */
 
+export { isAddress, isPublicAddress } from "./addresses.ts";
 export { type Challenge, formatChallenges, parseChallenges } from "./challenges.ts";
 export {
   detached,

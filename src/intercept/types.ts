@@ -31,7 +31,10 @@ export interface InterceptContext {
    * request it answers. Undefined where that is not known.
    */
   readonly method: string | undefined;
-  /** Name of the caller: that of the API key or token, or `anonymous` where nobody is told apart. */
+  /**
+   * Name of the caller: that of the API key, or `anonymous` where nobody is told apart. For a token it ends with `#`
+   * and a hash, which tells callers apart; what stands ahead is a claim (`auth.oauth.nameClaim`), and may change.
+   */
   readonly principal: string;
   /** Aborted when nobody waits for the message any more. */
   readonly signal: CancelSignal;

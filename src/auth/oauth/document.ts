@@ -16,8 +16,7 @@ import {
   mayRepeat,
   parseTarget,
 } from "../../upstream/mod.ts";
-import { type Bytes, isSecureUrl } from "../../http/mod.ts";
-import { isAddress, isPublicAddress } from "./addresses.ts";
+import { type Bytes, isAddress, isPublicAddress, isSecureUrl } from "../../http/mod.ts";
 
 /** Bytes of a document. */
 export const MAX_DOCUMENT_BYTES = 262_144;

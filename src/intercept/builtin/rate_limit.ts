@@ -71,7 +71,15 @@ function counts(message: JsonRpcMessage, { methods, tools }: RateLimitOptions): 
 function keyOf(context: InterceptContext, by: RateLimitOptions["by"]): string {
   if (by === "route") return "";
   if (by === "session" && context.sessionId !== undefined) return `session ${context.sessionId}`;
-  return `principal ${context.principal}`;
+  return `principal ${tellingPart(context.principal)}`;
+}
+
+/**
+ * What tells a caller from others: of a caller with a token the hash behind the last `#`, since ahead of it may stand
+ * a claim, which its holder may be free to change. The name of a key has no `#`, and is taken whole.
+ */
+function tellingPart(principal: string): string {
+  return principal.slice(Math.max(0, principal.lastIndexOf("#")));
 }
 
 /** What sums of fractions may lack: whoever waits as told must not be refused again for it. */

@@ -64,6 +64,10 @@ Deno.test("rate_limit: each session, each caller, or all together", () => {
   assertEquals(taken("session", a, none, none), [true, true, false]);
   assertEquals(taken("principal", a, b, other), [true, false, true]);
   assertEquals(taken("route", a, other), [true, false]);
+  // A claim stands ahead of the last #: it is no matter. What has none is the name of a key.
+  const named = (principal: string) => ({ sessionId: undefined, principal });
+  const names = ["a#0", "b#0", "a#b#0", "#0", "a#1", "0", "a"].map(named);
+  assertEquals(taken("principal", ...names), [true, false, false, false, true, true, true]);
 });
 
 Deno.test("rate_limit: only requests count, and only those of the named methods and tools", () => {
