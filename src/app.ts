@@ -234,8 +234,10 @@ class Generations {
     const { retired, exchanges } = this.#parts;
     const isGone = (principal: string) => after.authenticator.nameOf(principal) === undefined;
     const hasLeft = before.authenticator !== after.authenticator;
-    // Keys that are no more open nothing, and so what they had opened may not stay open (R91).
+    // Keys that are no more open nothing, and so what they had opened may not stay open (R91); of tokens that another
+    // `auth.oauth` has let in nobody knows.
     exchanges.endUnserved();
+    if (before.oauth !== after.oauth) before.oauth?.close();
     const removed = [...before.running.values()]
       .filter(({ config: { name } }) => !after.running.has(name));
     const names = new Set(removed.flatMap(({ config: { name } }) => [name, httpSseSessions(name)]));

@@ -24,7 +24,8 @@ export interface CallersBefore extends Callers {
 
 /**
  * The callers of a config; those of the one before where nothing that they were made of is another. The keys of an
- * authorization server, and tokens that were checked, are good as long as what the config says of it is the same.
+ * authorization server, and tokens that were checked, are good as long as what the config says of it, and
+ * `publicUrl`, are the same.
  */
 export function callersOf(
   parts: Pick<Parts, "clock" | "logger">,
@@ -39,7 +40,7 @@ export function callersOf(
   if (auth.oauth === undefined) {
     return { authenticator: keys ?? anybody, oauth: undefined, metadata: undefined };
   }
-  const isSame = isDeepStrictEqual(auth.oauth, before?.config.auth.oauth);
+  const isSame = isDeepStrictEqual(issuedFor(config), before && issuedFor(before.config));
   const oauth = isSame && before?.oauth ? before.oauth : new OauthCallers(auth.oauth, parts);
   const resources = resourcesOf(config);
   return {
@@ -53,6 +54,11 @@ export function callersOf(
       return document && { answer: () => Promise.resolve(document) };
     },
   };
+}
+
+/** What a token is held against, whichever route it is for. */
+function issuedFor({ auth: { oauth }, publicUrl }: Config): unknown {
+  return [oauth, publicUrl];
 }
 
 /** All that callers are known by; tokens are issued for addresses of routes. */

@@ -167,9 +167,11 @@ function useOf(
     get isOver() {
       return held.isClosed;
     },
-    serves({ id, validUntilMs }) {
+    serves({ id, validUntilMs, authority }) {
       const now = current();
       if (validUntilMs !== undefined && clock.now().getTime() >= validUntilMs) return false;
+      // A token that another config has let in may be none by this one, in scope, audience or signature (R91).
+      if (authority !== undefined && authority !== now?.oauth) return false;
       return now !== undefined && now.running.has(name) &&
         now.authenticator.nameOf(id) !== undefined;
     },

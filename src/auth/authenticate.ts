@@ -17,6 +17,11 @@ export interface Principal {
    * caller each credential may have a time of its own.
    */
   readonly validUntilMs?: number | undefined;
+  /**
+   * Who has found the credential good, where a config may put another judge in its place, who may find otherwise:
+   * compared and nothing else. Left out where the credential is known for as long as `nameOf` knows the id.
+   */
+  readonly authority?: object | undefined;
 }
 
 /** All callers, where nothing tells them apart. */

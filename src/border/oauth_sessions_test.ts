@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { hashOfKey } from "../auth/mod.ts";
 import {
   eventClient,
   type EventServer,
@@ -206,5 +207,94 @@ Deno.test("a reload keeps callers of the same issuer, their sessions and keys, a
     assertEquals(await open(fields), 401);
     const theirs = await other.keys.token({ aud: `${PUBLIC}/mcp` });
     assertEquals(await open({ authorization: `Bearer ${theirs}` }), 404);
+  });
+});
+
+Deno.test("R91 a reload with other wishes in auth.oauth ends what callers with tokens read, and one without does not", async () => {
+  await using issuer = await testIssuer();
+  const oauth = { issuer: issuer.issuer, allowPrivateAddresses: true };
+  const key = "sy_ci";
+  const keys = [{ name: "ci", sha256: hashOfKey(key) }];
+  const changes = [
+    { auth: { oauth: { ...oauth, scopes: ["mcp:use"] } } },
+    { auth: { oauth: { ...oauth, audience: "other" } } },
+    { auth: { oauth: { ...oauth, algorithms: ["RS256"] } } },
+    { auth: { oauth: { ...oauth, jwksUri: `${issuer.issuer}/other` } } },
+    { publicUrl: "https://other.example.com" },
+  ];
+  for (const change of changes) {
+    await using upstream = eventServer();
+    const route = reloading.routeTo("mcp", upstream.url, { era: "session" });
+    const second = reloading.routeTo("more", upstream.url, { era: "session" });
+    const settings = { publicUrl: PUBLIC, auth: { oauth }, routes: [route] };
+    const before = { ...settings, auth: { oauth, keys } };
+    await reloading.withReloadable(before, async (proxy) => {
+      const token = await issuer.keys.token({ aud: `${PUBLIC}/mcp` });
+      const open = async (authorization: string) => {
+        const fields = { authorization };
+        const session = await eventClient.openSession(proxy.origin, undefined, fields);
+        return await eventClient.begin(proxy.origin, get(session, fields));
+      };
+      using stream = await open(`Bearer ${token}`);
+      const server = await upstream.stream(0);
+      using ofKey = await open(`Bearer ${key}`);
+      assertEquals([stream.status, ofKey.status], [200, 200]);
+      const more = await proxy.put({ ...before, routes: [route, second] });
+      assertEquals(more.ok, true);
+      await server.send('id: 1\ndata: {"jsonrpc":"2.0","method":"a"}\n\n');
+      assertEquals(methodOf(await nextOf(stream)), "a");
+      const after = { ...settings, ...change };
+      const { ok } = await proxy.put({ ...after, auth: { ...after.auth, keys } });
+      assertEquals(ok, true);
+      await stream.rest();
+      // The holder of a key is who it was.
+      await (await upstream.stream(1)).send('id: 2\ndata: {"jsonrpc":"2.0","method":"b"}\n\n');
+      assertEquals(methodOf(await nextOf(ofKey)), "b");
+    });
+  }
+});
+
+Deno.test("R91 a client of HTTP+SSE with a token is ended by such a reload too", async () => {
+  await using issuer = await testIssuer();
+  await using upstream = eventServer();
+  const oauth = { issuer: issuer.issuer, allowPrivateAddresses: true };
+  const routes = [reloading.routeTo("mcp", upstream.url, { era: "session" })];
+  const settings = { publicUrl: PUBLIC, auth: { oauth }, routes };
+  await reloading.withReloadable(settings, async (proxy) => {
+    const authorization = `Bearer ${await issuer.keys.token({ aud: `${PUBLIC}/mcp` })}`;
+    using client = await sseCaller(proxy.origin, "/mcp/sse", { authorization });
+    await client.start("2024-11-05");
+    const next = { ...settings, auth: { oauth: { ...oauth, scopes: ["mcp:use"] } } };
+    assertEquals((await proxy.put(next)).ok, true);
+    while (await client.stream.next() !== null);
+  });
+});
+
+Deno.test("a reload gives up the keys that are being fetched for the config before, and says nothing of a failure", async () => {
+  await using issuer = await testIssuer();
+  await using other = await testIssuer();
+  await using upstream = eventServer();
+  const settings = (from: TestIssuer) => ({
+    publicUrl: PUBLIC,
+    auth: { oauth: { issuer: from.issuer, allowPrivateAddresses: true } },
+    routes: [reloading.routeTo("mcp", upstream.url, { era: "session" })],
+  });
+  const asked = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<Response>();
+  issuer.answer = () => {
+    asked.resolve();
+    return held.promise;
+  };
+  await reloading.withReloadable(settings(issuer), async (proxy) => {
+    const authorization = `Bearer ${await issuer.keys.token({ aud: `${PUBLIC}/mcp` })}`;
+    const pending = postText(proxy.origin, messages.ping(), { authorization });
+    await asked.promise;
+    const { ok } = await proxy.put(settings(other));
+    const { status } = await pending;
+    held.resolve(new Response("late", { status: 500 }));
+    assertEquals(ok, true);
+    assert(status === 503 || status === 401, `${status}`);
+    // Left alone it would fail by its deadline, and the log would have that.
+    assert(!proxy.logs.join().includes('"level":"warn"'), proxy.logs.join());
   });
 });

@@ -127,7 +127,8 @@ export class SseSession implements Followed {
     this.#route = this.#home = route;
     this.session = client.session;
     this.principal = client.principal;
-    this.served = { id: client.principal.id, validUntilMs: client.principal.validUntilMs };
+    const { id, validUntilMs, authority } = client.principal;
+    this.served = { id, validUntilMs, authority };
     this.query = client.query;
     this.path = client.path;
     this.#headers = client.headers;

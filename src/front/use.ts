@@ -7,8 +7,8 @@
 
 import type { Principal } from "../auth/mod.ts";
 
-/** Who is served: by whom a credential was shown, and until when that is good, which may be put off. */
-export type Served = Pick<Principal, "id" | "validUntilMs">;
+/** Who is served: by whom a credential was shown, who found it good, and until when, which may be put off. */
+export type Served = Pick<Principal, "id" | "validUntilMs" | "authority">;
 
 /** What a front works with, which is closed once it was replaced and nobody uses it. */
 export interface FrontUse {

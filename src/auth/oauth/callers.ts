@@ -159,7 +159,8 @@ export class OauthCallers {
   async #check(token: string, digest: string, place: Place): Promise<Principal> {
     let grant: Grant;
     try {
-      grant = await verifyToken(token, this.#options, this.#keys, this.#clock);
+      const found = await verifyToken(token, this.#options, this.#keys, this.#clock);
+      grant = { ...found, principal: { ...found.principal, authority: this } };
     } catch (error) {
       if (error instanceof TokenError) throw this.#refused(place, error.message);
       throw error;

@@ -130,7 +130,7 @@ export class IssuerKeys {
     });
   }
 
-  /** Gives up what is being fetched. */
+  /** Gives up what is being fetched, for good: who waits may be known by those that come in its place. */
   close(): void {
     this.#closing.abort();
   }
@@ -165,6 +165,7 @@ export class IssuerKeys {
       this.#fetchedMs = this.#triedMs = this.#nowMs();
       return keys;
     } catch (error) {
+      if (this.#closing.signal.aborted) throw unavailable(0);
       this.#failed = true;
       this.#triedMs = this.#nowMs();
       const reason = error instanceof DocumentError ? error.message : String(error);

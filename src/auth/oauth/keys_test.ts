@@ -210,3 +210,14 @@ Deno.test("an attempt has 10 seconds for all of its documents, and ends when the
     assertEquals([asked, clock.timers], [["/.well-known/oauth-authorization-server"], 0]);
   }
 });
+
+Deno.test("close() is no failure of the server: nothing is told, and who waits may ask again at once", async () => {
+  const { keys, state, lines } = await underTest();
+  const held = Promise.withResolvers<unknown>();
+  state.give = () => held.promise;
+  const waiting = refusal(keys.current());
+  keys.close();
+  held.reject(new DocumentError("it was given up"));
+  assertEquals(await waiting, ["authorization_unavailable", "1"]);
+  assertEquals(lines, []);
+});
