@@ -9,8 +9,7 @@
  * @module
  */
 
-import { isIP } from "node:net";
-import { connect } from "node:tls";
+import { isAddress } from "../../http/mod.ts";
 import type { HttpTarget } from "../http_client.ts";
 
 /** How many handshakes are waited for that were given up, by place. No longer than there are such sockets. */
@@ -56,16 +55,18 @@ function settle(place: string): void {
 }
 
 /** Resolves when a peer has answered a handshake, with whatever: what is wrong with it the next one tells. */
-export function answersTls(
+export async function answersTls(
   { hostname, address, port, tls }: HttpTarget & { readonly kind: "tcp" },
   signal: AbortSignal,
 ): Promise<void> {
+  // Not at the start of each process: it takes 50 ms to load, for what hardly ever happens.
+  const { connect } = await import("node:tls");
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket = connect({
     host: address ?? hostname,
     port,
     // An address is no name for it (RFC 6066 section 3).
-    ...(isIP(hostname) === 0 && { servername: hostname }),
+    ...(!isAddress(hostname) && { servername: hostname }),
     ca: [...tls?.caCerts ?? []],
     ALPNProtocols: ["http/1.1"],
   });
@@ -73,7 +74,7 @@ export function answersTls(
   if (signal.aborted) onGivenUp();
   else signal.addEventListener("abort", onGivenUp, { once: true });
   for (const event of ["secureConnect", "error", "close"]) socket.on(event, () => resolve());
-  return promise.finally(() => {
+  return await promise.finally(() => {
     signal.removeEventListener("abort", onGivenUp);
     socket.destroy();
   });
