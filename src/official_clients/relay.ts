@@ -50,6 +50,8 @@ export async function startRelay(upstream: string): Promise<Relay> {
   const exchanges: Relay["exchanges"] = new Inbox();
   const abandoned: Relay["abandoned"] = new Inbox();
   const heldBack = new Set<string | undefined>();
+  // None is kept: over one to a server that was killed a message may or may not have arrived.
+  const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
 
   const relay = async (request: IncomingMessage, answer: ServerResponse) => {
     const control = new AbortController();
@@ -62,7 +64,8 @@ export async function startRelay(upstream: string): Promise<Relay> {
     arrived.push(arrival);
     const { method, headers, message } = arrival;
     const body = message === undefined ? null : JSON.stringify(message);
-    const response = await fetch(upstream, { method, headers, body, signal: control.signal });
+    const { signal } = control;
+    const response = await fetch(upstream, { method, headers, body, signal, client });
     exchanges.push({ ...arrival, answerHeaders: response.headers });
     answer.writeHead(response.status, Object.fromEntries(response.headers));
     answer.flushHeaders();
@@ -90,6 +93,7 @@ export async function startRelay(upstream: string): Promise<Relay> {
       server.close();
       server.closeAllConnections();
       await closed;
+      client.close();
     },
   };
 }

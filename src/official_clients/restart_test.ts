@@ -50,7 +50,8 @@ async function restartInTheMiddle(
   const tools = await client.methods.listTools();
   const { sessionId } = client;
   const interrupted = outcome(client.call(target.slow));
-  await relay.exchanges.first("the call", ({ message }) => message?.method === "tools/call");
+  // Killed ahead of the head it would be a 502, and rightly.
+  await client.watch.begun.first("the call", (method) => method === "tools/call");
   await server.kill();
   await server.start();
   const { error } = await interrupted as { error?: string };

@@ -131,15 +131,18 @@ export class FetchWatch {
   readonly ids: unknown[] = [];
   /** The statuses of the answers, in order. */
   readonly statuses: number[] = [];
+  /** The JSON-RPC methods of the requests whose answers have begun. */
+  readonly begun: Inbox<unknown> = new Inbox();
 
   /** Hand this to the transport. */
   readonly fetch = async (url: string | URL, init?: RequestInit): Promise<Response> => {
-    if (typeof init?.body === "string") {
-      const { id, method } = JSON.parse(init.body) as { id?: unknown; method?: unknown };
-      if (id !== undefined && method !== undefined) this.ids.push(id);
-    }
+    const { id, method } = typeof init?.body === "string"
+      ? JSON.parse(init.body) as { id?: unknown; method?: unknown }
+      : {};
+    if (id !== undefined && method !== undefined) this.ids.push(id);
     const response = await fetch(url, init);
     this.statuses.push(response.status);
+    this.begun.push(method);
     if (init?.method === "GET" && response.ok) this.#getOpened.resolve();
     return response;
   };
