@@ -131,18 +131,19 @@ export class FetchWatch {
   readonly ids: unknown[] = [];
   /** The statuses of the answers, in order. */
   readonly statuses: number[] = [];
-  /** The JSON-RPC methods of the requests whose answers have begun. */
-  readonly begun: Inbox<unknown> = new Inbox();
+  /** The messages whose answers have begun: their JSON-RPC methods, `response`, or the method of HTTP without one. */
+  readonly begun: Inbox<{ readonly what: unknown; readonly status: number }> = new Inbox();
 
   /** Hand this to the transport. */
   readonly fetch = async (url: string | URL, init?: RequestInit): Promise<Response> => {
-    const { id, method } = typeof init?.body === "string"
+    const message = typeof init?.body === "string"
       ? JSON.parse(init.body) as { id?: unknown; method?: unknown }
-      : {};
-    if (id !== undefined && method !== undefined) this.ids.push(id);
+      : undefined;
+    if (message?.id !== undefined && message.method !== undefined) this.ids.push(message.id);
     const response = await fetch(url, init);
-    this.statuses.push(response.status);
-    this.begun.push(method);
+    const { status } = response;
+    this.statuses.push(status);
+    this.begun.push({ what: message ? message.method ?? "response" : init?.method, status });
     if (init?.method === "GET" && response.ok) this.#getOpened.resolve();
     return response;
   };
