@@ -12,6 +12,8 @@ const CLIENTS = 5_000;
 /** So many of them ask for something at once: more than may wait for a connection. */
 const CALLERS = 1_500;
 const LIMITS = { maxConnections: 64, maxQueued: 1_000 };
+/** Long enough that requests which are let through together are there together. */
+const THINK_MS = 5;
 const SPREAD_MS = 1_000;
 /** However busy the machine is: it is not about giving up. */
 const PATIENCE_MS = 600_000;
@@ -23,7 +25,7 @@ interface Herd {
 
 /** Runs `test` with clients that have neither a connection nor a session. */
 async function withHerd(test: (herd: Herd) => Promise<void>): Promise<void> {
-  await using server = herd.herdServer();
+  await using server = herd.herdServer(THINK_MS);
   const file = await Deno.makeTempFile({ suffix: ".json" });
   const reconnect = { attempts: 100, initialDelayMs: SPREAD_MS, maxDelayMs: 2 * SPREAD_MS };
   const upstream = { url: server.url, ...LIMITS, reconnect };

@@ -11,8 +11,6 @@ import { jsonPost } from "./raw_client.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("latin1");
 const READ_BYTES = 2_048;
-/** After so many turns of the event loop a connection that was closed is known to be. */
-const NOTICED_TURNS = 20;
 
 /** A socket, and what was read of it. */
 class Line {
@@ -71,7 +69,7 @@ export interface HerdServer extends AsyncDisposable {
   readonly url: string;
   /** How often each was asked for: `initialize`, `ping`, `GET`, `DELETE` and so on. */
   readonly counts: ReadonlyMap<string, number>;
-  /** The most connections at one time that carried no event stream. */
+  /** The most requests at one time that had come and were not answered yet, those for event streams among them. */
   readonly mostCalls: number;
   /** The sessions of all GETs, in the order in which they came. */
   readonly gets: readonly string[];
@@ -113,6 +111,7 @@ class Herd implements HerdServer {
   readonly #serving = new Set<Promise<void>>();
   #known = new Set<string>();
   #begun = 0;
+  #calls = 0;
   counts = new Map<string, number>();
   mostCalls = 0;
   gets: string[] = [];
@@ -132,7 +131,7 @@ class Herd implements HerdServer {
   reset() {
     this.counts = new Map();
     this.gets = [];
-    this.mostCalls = this.#lines.size - this.#streaming.size;
+    this.mostCalls = this.#calls;
   }
 
   breakAll() {
@@ -172,28 +171,17 @@ class Herd implements HerdServer {
       for await (const conn of listener) {
         const line = new Line(conn);
         this.#lines.add(line);
-        const served = this.#serve(line).catch(() => {}).finally(() => {
+        const serving = this.#serve(line).catch(() => {}).finally(() => {
           this.#lines.delete(line);
           this.#streaming.delete(line);
           line.close();
+          this.#serving.delete(serving);
         });
-        const serving = Promise.all([served, this.#count()])
-          .then(() => void this.#serving.delete(serving));
         this.#serving.add(serving);
       }
     } catch {
       // Closed while it waited.
     }
-  }
-
-  /** Counts the connections behind a new one; those that were closed ahead of it are noticed some turns later. */
-  async #count(): Promise<void> {
-    let open = Infinity;
-    for (let turns = 0; turns < NOTICED_TURNS && open > this.mostCalls; turns++) {
-      await new Promise((resolve) => setTimeout(resolve));
-      open = Math.min(open, this.#lines.size - this.#streaming.size);
-    }
-    this.mostCalls = Math.max(this.mostCalls, open);
   }
 
   async #serve(line: Line): Promise<void> {
@@ -207,12 +195,19 @@ class Herd implements HerdServer {
       const method: string = message.method ?? head[0].split(" ")[0];
       this.counts.set(method, (this.counts.get(method) ?? 0) + 1);
       if (method === "GET") this.gets.push(session!);
-      if (this.#thinkMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#thinkMs));
+      await this.#think();
       if (!this.#lines.has(line)) return;
       // Ahead of the head: whoever has read that may connect again at once.
       if (method === "GET" && this.#known.has(session!)) this.#streaming.add(line);
       await line.write(this.#answer(method, message.id, session));
     }
+  }
+
+  /** Counts a request until it may be answered: from then on its connection may carry the next. */
+  async #think(): Promise<void> {
+    this.mostCalls = Math.max(this.mostCalls, ++this.#calls);
+    if (this.#thinkMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#thinkMs));
+    this.#calls--;
   }
 
   #answer(method: string, id: unknown, session: string | undefined): string {
