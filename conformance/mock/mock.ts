@@ -251,7 +251,8 @@ const refuse: MockScript = (_, reply) => reply.json({ error: "no check is runnin
  * What answers in a session of a case that is over: nothing is to be had here any more. Not 404, on which a
  * proxy may begin a new session in the place of its client, in the middle of the next case.
  */
-const sessionOver: MockScript = (_, reply) => reply.json({ error: "this session is over" }, 405);
+export const sessionOver: MockScript = (_, reply) =>
+  reply.json({ error: "this session is over" }, 405);
 
 function parsed(text: string): unknown {
   try {

@@ -15,7 +15,7 @@ import {
   type Fixture,
   placeholder,
 } from "../../fixtures/format/mod.ts";
-import type { MockRequest, Reply } from "../mock/mod.ts";
+import { type MockRequest, type Reply, sessionOver } from "../mock/mod.ts";
 import type { Context } from "../suite/mod.ts";
 import { joined, requestBytes } from "../wire/mod.ts";
 import { callUrl, Live } from "./live.ts";
@@ -374,6 +374,8 @@ class Conductor {
   }
 
   async #answerStray(request: MockRequest, reply: Reply): Promise<void> {
+    // A stream ends here that a proxy has not seen its client leave yet, and opens again at once.
+    if (this.#closed && request.method === "GET") return await sessionOver(request, reply);
     const own = mayBeOwn({ ...request, lastEventId: request.field("last-event-id") });
     if (!own) {
       this.#strays.push(`${request.method} ${request.target} ${request.text.slice(0, 200)}`);

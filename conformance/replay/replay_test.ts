@@ -348,6 +348,16 @@ Deno.test("a proxy that answers HTTP+SSE by itself gets every answer of the serv
   assertEquals(relay.ends, ["the client"]);
 });
 
+Deno.test("a stream that is opened again when its replay is over is refused for good, and no session begun anew", async () => {
+  await using mock = await MockUpstream.listen();
+  const fixture = await readFixture(`${FIXTURES}/2025-11-25/list-changed`);
+  await playDirectly(fixture, mock);
+  const stream = await fetch(`http://${mock.host}/mcp`, {
+    headers: { accept: "text/event-stream" },
+  });
+  assertEquals([stream.status, await stream.json()], [405, { error: "this session is over" }]);
+});
+
 Deno.test("recorded times can be kept, scaled", async () => {
   await using mock = await MockUpstream.listen();
   const fixture = await readFixture(`${FIXTURES}/2025-11-25/ping`);
