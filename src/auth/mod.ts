@@ -1,7 +1,7 @@
 /**
  * Telling callers apart: by API keys, and by access tokens of an authorization server (`oauth/`).
  *
- * May import `clock.ts`, `errors.ts`, `http`, `telemetry` and the HTTP client of `upstream`.
+ * May import `clock.ts`, `errors.ts`, `http`, `issuer`, `telemetry` and the HTTP client of `upstream`.
  *
  * @module
  */
@@ -15,6 +15,5 @@ export {
   type OauthOptions,
   type OauthTools,
 } from "./oauth/callers.ts";
-export type { Resolve } from "./oauth/document.ts";
 export { type Place, type ResourceOptions, Resources, type RoutePaths } from "./oauth/resources.ts";
 export type { TokenRules } from "./oauth/token.ts";

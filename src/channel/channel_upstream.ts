@@ -16,13 +16,17 @@ import {
   type RpcBody,
   textAt,
 } from "../rpc/mod.ts";
-import type { Upstream, UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
+import {
+  unlessAborted,
+  type Upstream,
+  type UpstreamAnswer,
+  type UpstreamCall,
+} from "../upstream/mod.ts";
 import type { OpenChannel } from "./channel.ts";
 import type { ModernChannel } from "./modern_channel.ts";
 import { LATER, ModernChannels } from "./modern_channels.ts";
 import type { ChannelStats, ChannelUpstreamOptions } from "./options.ts";
 import { ChannelSession } from "./session.ts";
-import { unlessAborted } from "./unless_aborted.ts";
 
 /** Random bytes in the id of a session: 256 bits. */
 const SESSION_ID_BYTES = 32;

@@ -8,11 +8,10 @@
 import type { Timer } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { type Drops, emptyAnswer, type RpcBody, type RpcText, textAt } from "../rpc/mod.ts";
-import type { UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
+import { unlessAborted, type UpstreamAnswer, type UpstreamCall } from "../upstream/mod.ts";
 import type { OpenChannel } from "./channel.ts";
 import { ModernChannel } from "./modern_channel.ts";
 import type { ChannelUpstreamOptions } from "./options.ts";
-import { unlessAborted } from "./unless_aborted.ts";
 
 /** When a refusal for want of room may be worth another try, in seconds. */
 export const LATER = { headers: { "retry-after": "10" } };

@@ -35,11 +35,10 @@ import {
   textAt,
   Waiting,
 } from "../rpc/mod.ts";
-import type { UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
+import { unlessAborted, type UpstreamAnswer, type UpstreamCall } from "../upstream/mod.ts";
 import type { Channel, ChannelEvents } from "./channel.ts";
 import type { ChannelUpstreamOptions } from "./options.ts";
 import { Requests } from "./requests.ts";
-import { unlessAborted } from "./unless_aborted.ts";
 
 const CANCELLED = "notifications/cancelled";
 const PROGRESS = "notifications/progress";

@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "session",
     "telemetry",
   ],
-  auth: ["clock.ts", "errors.ts", "http", "telemetry", "upstream"],
+  auth: ["clock.ts", "errors.ts", "http", "issuer", "telemetry", "upstream"],
   balance: ["clock.ts", "config", "era", "errors.ts", "http", "rpc", "telemetry", "upstream"],
   bridge: [
     "clock.ts",
@@ -80,6 +80,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http: [],
   http1: ["http"],
   intercept: ["clock.ts", "errors.ts", "http", "json", "telemetry"],
+  issuer: ["clock.ts", "errors.ts", "http", "upstream"],
   json: ["errors.ts"],
   listener: ["clock.ts", "deadlines.ts", "errors.ts", "http", "http1"],
   metrics: ["admin", "balance", "json", "telemetry"],

@@ -17,7 +17,12 @@ export type {
 export { type StreamableHttpOptions, streamableHttpUpstream } from "./streamable_http.ts";
 export { requestFields, responseFields, withDashes } from "./fields.ts";
 export { challengesIn } from "./told_fields.ts";
-export { nameMetadata, RESOURCE_METADATA, type ToldChallenges } from "./told_challenges.ts";
+export {
+  nameMetadata,
+  originOf,
+  RESOURCE_METADATA,
+  type ToldChallenges,
+} from "./told_challenges.ts";
 export { AnswerBody, type BodyControl, type BodyTimer } from "./answer_body.ts";
 export type {
   HttpAnswer,
@@ -35,3 +40,4 @@ export { http2Client } from "./http2_client.ts";
 export { isConnectionFailure, isSafeRequest, mayRepeat, mayRetry } from "./retry.ts";
 export { heldBody } from "./held_body.ts";
 export { type LookedInto, lookInto, mayBeLost } from "./lost_session.ts";
+export { unlessAborted } from "./unless_aborted.ts";

@@ -9,11 +9,11 @@
 import type { Clock } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
 import type { ClientAnswer, FieldReader } from "../../http/mod.ts";
+import { fetchDocument, type Resolve } from "../../issuer/mod.ts";
 import type { Logger } from "../../telemetry/mod.ts";
 import type { Authenticator, Principal } from "../authenticate.ts";
 import { bearerOf } from "../api_keys.ts";
 import { scopesWanted, tokenRefused, tokenWanted } from "./challenge.ts";
-import { fetchDocument, type Resolve } from "./document.ts";
 import { IssuerKeys } from "./keys.ts";
 import { Latest } from "./latest.ts";
 import { digestOf, RememberedGrants } from "./remembered.ts";
@@ -30,6 +30,9 @@ import {
 
 /** The field with the token. */
 const FIELD = "authorization";
+
+/** What allows addresses that are not of the public internet. */
+const SETTING = "auth.oauth.allowPrivateAddresses";
 
 /** Names of callers that are kept for the admin pages; beyond that who was seen longest ago goes by the hash alone. */
 export const MAX_NAMES = 10_000;
@@ -80,7 +83,7 @@ export class OauthCallers {
       clock,
       logger,
       fetchDocument: (url, signal) =>
-        fetchDocument(url, { clock, allowPrivateAddresses, resolve }, signal),
+        fetchDocument(url, { clock, allowPrivateAddresses, setting: SETTING, resolve }, signal),
     });
   }
 

@@ -12,8 +12,8 @@ import { createLocalJWKSet, type JSONWebKeySet } from "jose";
 import type { Clock } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
 import type { Logger } from "../../telemetry/mod.ts";
-import { DocumentError } from "./document.ts";
-import { type FetchDocument, findJwksUri } from "./issuer.ts";
+import { DocumentError, type FetchDocument } from "../../issuer/mod.ts";
+import { findJwksUri } from "./issuer.ts";
 
 /** How long keys are used without asking again, in milliseconds. */
 export const FRESH_MS = 600_000;

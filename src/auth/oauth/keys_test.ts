@@ -6,9 +6,9 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../../errors.ts";
+import { DocumentError } from "../../issuer/mod.ts";
 import { createLogger } from "../../telemetry/mod.ts";
 import { ManualClock, TestKeys } from "../../testing/mod.ts";
-import { DocumentError } from "./document.ts";
 import {
   ATTEMPT_TIMEOUT_MS,
   COOLDOWN_MS,

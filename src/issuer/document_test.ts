@@ -5,8 +5,8 @@
  */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { systemClock } from "../../clock.ts";
-import { ManualClock, scriptedUpstream } from "../../testing/mod.ts";
+import { systemClock } from "../clock.ts";
+import { ManualClock, scriptedUpstream } from "../testing/mod.ts";
 import {
   DOCUMENT_TIMEOUT_MS,
   DocumentError,
@@ -15,7 +15,12 @@ import {
   MAX_DOCUMENT_BYTES,
 } from "./document.ts";
 
-const PRIVATE: DocumentOptions = { clock: systemClock, allowPrivateAddresses: true };
+const SETTING = "auth.oauth.allowPrivateAddresses";
+const PRIVATE: DocumentOptions = {
+  clock: systemClock,
+  allowPrivateAddresses: true,
+  setting: SETTING,
+};
 const NEVER = new AbortController().signal;
 
 async function failure(url: string, options: DocumentOptions): Promise<string> {

@@ -1,27 +1,31 @@
 /**
- * Fetching what an authorization server publishes, with no more trust in it than that: no redirects, a bounded
- * document, a deadline, and no address of a network that is not meant (R95).
+ * Fetching what an authorization server publishes, and posting forms to it, with no more trust in it than that: no
+ * redirects, a bounded answer, a deadline, and no address of a network that is not meant (R95).
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
 import { lookup } from "node:dns/promises";
-import type { Clock, Timer } from "../../clock.ts";
-import { ProxyError } from "../../errors.ts";
+import type { Clock, Timer } from "../clock.ts";
+import { ProxyError } from "../errors.ts";
 import {
   http1Client,
   type HttpAnswer,
+  type HttpRequest,
   type HttpTarget,
   mayRepeat,
   parseTarget,
-} from "../../upstream/mod.ts";
-import { type Bytes, isAddress, isPublicAddress, isSecureUrl } from "../../http/mod.ts";
+} from "../upstream/mod.ts";
+import { type Bytes, isAddress, isPublicAddress, isSecureUrl } from "../http/mod.ts";
 
 /** Bytes of a document. */
 export const MAX_DOCUMENT_BYTES = 262_144;
 
-/** The longest time for one document, from its name to its last byte, in milliseconds. */
+/** Bytes of the answer to a form. */
+export const MAX_FORM_ANSWER_BYTES = 65_536;
+
+/** The longest time for one answer, from the server's name to its last byte, in milliseconds. */
 export const DOCUMENT_TIMEOUT_MS = 5_000;
 
 /** The longest wait for a connection to one of the addresses, in milliseconds. */
@@ -39,6 +43,8 @@ export interface DocumentOptions {
   readonly clock: Clock;
   /** Whether addresses that are not of the public internet may be dialled, those of this machine included. */
   readonly allowPrivateAddresses: boolean;
+  /** The setting that says so, as an operator is told. */
+  readonly setting: string;
   /** Finds the addresses of a name; the system's by default. */
   readonly resolve?: Resolve | undefined;
 }
@@ -59,17 +65,66 @@ export class DocumentError extends Error {
   }
 }
 
+/** A form to be posted. */
+export interface Form {
+  /** What it says, as `application/x-www-form-urlencoded`. */
+  readonly parameters: URLSearchParams;
+  /** Names and values, in turn, of fields beside those of every request. */
+  readonly fields: readonly string[];
+}
+
+/** The answer to a form. */
+export interface FormAnswer {
+  /** The HTTP status. */
+  readonly status: number;
+  /** The JSON in it; undefined where an answer other than 200 has none. */
+  readonly document: unknown;
+}
+
+/** A request to be sent, and what is made of its answer. */
+interface Asked<T> extends Pick<HttpRequest, "method" | "fields" | "body"> {
+  readonly read: (answer: HttpAnswer) => Promise<T>;
+}
+
 /**
  * The JSON at `url`.
  *
  * @param signal aborted when nobody wants it any more
  * @throws {DocumentError}
  */
-export async function fetchDocument(
+export function fetchDocument(
   url: URL,
   options: DocumentOptions,
   signal: AbortSignal,
 ): Promise<unknown> {
+  const fields: string[] = [];
+  return inTime({ method: "GET", fields, body: null, read: readDocument }, url, options, signal);
+}
+
+/**
+ * What a server answers to a form. It is sent once: to another address of the same name only where nothing of it has
+ * left.
+ *
+ * @param signal aborted when nobody wants it any more
+ * @throws {DocumentError}
+ */
+export function postForm(
+  url: URL,
+  form: Form,
+  options: DocumentOptions,
+  signal: AbortSignal,
+): Promise<FormAnswer> {
+  const fields = ["content-type", "application/x-www-form-urlencoded", ...form.fields];
+  const body = new TextEncoder().encode(form.parameters.toString());
+  return inTime({ method: "POST", fields, body, read: readFormAnswer }, url, options, signal);
+}
+
+async function inTime<T>(
+  asked: Asked<T>,
+  url: URL,
+  options: DocumentOptions,
+  signal: AbortSignal,
+): Promise<T> {
   const { clock } = options;
   const abort = new AbortController();
   const give = () => abort.abort();
@@ -80,12 +135,12 @@ export async function fetchDocument(
   });
   signal.addEventListener("abort", give, { once: true });
   if (signal.aborted) give();
-  const fetching = fetchWithin(url, options, abort.signal);
+  const asking = askWithin(asked, url, options, abort.signal);
   try {
-    return await Promise.race([fetching, late.promise]);
+    return await Promise.race([asking, late.promise]);
   } catch (error) {
     // Looking up a name cannot be given up; what comes of it then is nobody's.
-    fetching.catch(() => {});
+    asking.catch(() => {});
     throw error instanceof DocumentError ? error : new DocumentError(told(error), { cause: error });
   } finally {
     timer.cancel();
@@ -98,7 +153,12 @@ function told(error: unknown): string {
   return error instanceof ProxyError ? `the exchange failed (${error.kind})` : "it failed";
 }
 
-async function fetchWithin(url: URL, options: DocumentOptions, signal: AbortSignal) {
+async function askWithin<T>(
+  asked: Asked<T>,
+  url: URL,
+  options: DocumentOptions,
+  signal: AbortSignal,
+): Promise<T> {
   if (!isSecureUrl(url)) {
     throw new DocumentError("its URL is not https, nor http on this machine");
   }
@@ -109,11 +169,11 @@ async function fetchWithin(url: URL, options: DocumentOptions, signal: AbortSign
   for (const [at, address] of addresses.entries()) {
     if (signal.aborted) throw new DocumentError("it was given up");
     try {
-      return await ask({ ...target, address }, path + query, options.clock, signal);
+      return await ask(asked, { ...target, address }, path + query, options.clock, signal);
     } catch (error) {
-      // Nothing was said to this one, so another may be asked.
+      // This one has said nothing, so another may be asked.
       const isLast = at === addresses.length - 1;
-      if (isLast || !mayRepeat(true, error)) throw error;
+      if (isLast || !mayRepeat(asked.method === "GET", error)) throw error;
     }
   }
   throw new DocumentError("its name has no address");
@@ -125,14 +185,13 @@ async function fetchWithin(url: URL, options: DocumentOptions, signal: AbortSign
  */
 async function checkedAddresses(
   hostname: string,
-  { allowPrivateAddresses, resolve = systemResolve }: DocumentOptions,
+  { allowPrivateAddresses, setting, resolve = systemResolve }: DocumentOptions,
 ): Promise<readonly string[]> {
   const found = isAddress(hostname) ? [hostname] : await addressesOf(hostname, resolve);
   const isRefused = !allowPrivateAddresses && !found.every(isPublicAddress);
   if (isRefused) {
     throw new DocumentError(
-      "its name resolves to an address that is not of the public internet; " +
-        "auth.oauth.allowPrivateAddresses allows those",
+      `its name resolves to an address that is not of the public internet; ${setting} allows those`,
     );
   }
   return found.slice(0, MAX_ADDRESSES);
@@ -151,12 +210,13 @@ async function systemResolve(hostname: string): Promise<readonly string[]> {
   return (await lookup(hostname, { all: true })).map(({ address }) => address);
 }
 
-async function ask(
+async function ask<T>(
+  { method, fields, body, read }: Asked<T>,
   target: HttpTarget,
   path: string,
   clock: Clock,
   signal: AbortSignal,
-): Promise<unknown> {
+): Promise<T> {
   const client = http1Client({
     target,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
@@ -170,21 +230,37 @@ async function ask(
   const limit = DOCUMENT_TIMEOUT_MS;
   try {
     const answer = await client.send({
-      method: "GET",
+      method,
       path,
-      fields: ["accept", "application/json", "accept-encoding", "identity"],
-      body: null,
+      fields: ["accept", "application/json", "accept-encoding", "identity", ...fields],
+      body,
       signal,
       timeouts: { headersMs: limit, totalMs: limit, bodyIdleMs: limit, streamIdleMs: limit },
     });
-    return await jsonOf(answer);
+    return await read(answer);
   } finally {
     await client.close();
   }
 }
 
-async function jsonOf({ status, fields, body }: HttpAnswer): Promise<unknown> {
+function readDocument(answer: HttpAnswer): Promise<unknown> {
+  const { status } = answer;
   if (status !== 200) throw new DocumentError(`it answered ${status}`, { status });
+  return readJson(answer, MAX_DOCUMENT_BYTES);
+}
+
+async function readFormAnswer(answer: HttpAnswer): Promise<FormAnswer> {
+  const { status } = answer;
+  try {
+    return { status, document: await readJson(answer, MAX_FORM_ANSWER_BYTES) };
+  } catch (error) {
+    // A refusal counts, whatever it is written in.
+    if (status === 200 || !(error instanceof DocumentError)) throw error;
+    return { status, document: undefined };
+  }
+}
+
+async function readJson({ status, fields, body }: HttpAnswer, maxBytes: number): Promise<unknown> {
   if ((fields.get("content-encoding") ?? "identity") !== "identity") {
     throw new DocumentError("it came in a content coding that was not asked for", { status });
   }
@@ -192,9 +268,9 @@ async function jsonOf({ status, fields, body }: HttpAnswer): Promise<unknown> {
   let size = 0;
   for (let read = await body.next(); read !== null; read = await body.next()) {
     for (const piece of read) size += piece.length;
-    if (size > MAX_DOCUMENT_BYTES) {
+    if (size > maxBytes) {
       body.discard();
-      throw new DocumentError(`it has more than ${MAX_DOCUMENT_BYTES} bytes`, { status });
+      throw new DocumentError(`it has more than ${maxBytes} bytes`, { status });
     }
     pieces.push(...read);
   }
