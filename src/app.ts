@@ -15,7 +15,7 @@ import { createHandler } from "./handler.ts";
 import type { Handler } from "./http/mod.ts";
 import type { Pipelines } from "./interceptors.ts";
 import { storeCheck } from "./store_check.ts";
-import type { Metrics } from "./metrics/mod.ts";
+import type { Metrics, ProcessTold } from "./metrics/mod.ts";
 import { memoryStores, type Stores } from "./stores.ts";
 import { type Logger, nullLogger } from "./telemetry/mod.ts";
 import type { HttpClientFactory } from "./upstream/mod.ts";
@@ -108,6 +108,7 @@ export function createApp(options: AppOptions): App {
           metrics.page({
             snapshot: snapshot(),
             routes: targetsOf(current()),
+            tokens: tokensOf(current()),
             memory: Deno.memoryUsage(),
           }),
       }),
@@ -137,6 +138,13 @@ export function createApp(options: AppOptions): App {
 
 function targetsOf({ running }: Generation): readonly RouteTargets[] {
   return [...running.values()].flatMap(({ server }) => server.held.value.targets ?? []);
+}
+
+function tokensOf({ running }: Generation): ProcessTold["tokens"] {
+  return [...running].flatMap(([route, { server }]) => {
+    const { tokens } = server.held.value;
+    return tokens === undefined ? [] : [{ route, stats: tokens.stats }];
+  });
 }
 
 function snapshotOf(

@@ -69,7 +69,12 @@ function block(pem: string, label: string): string {
 /** Larger than any bundle of authorities, in bytes. */
 const MAX_PEM_BYTES = 4 * 1024 * 1024;
 
-function readPem(file: string): string {
+/**
+ * The text of a file with a key or certificates.
+ *
+ * @throws where it is no regular file of a sensible size that can be read
+ */
+export function readPem(file: string): string {
   const { isFile, isDirectory, size } = Deno.statSync(file);
   // Reading a pipe would wait for whoever writes to it.
   if (!isFile) throw new Error(isDirectory ? "it is a folder" : "it is no regular file");

@@ -7,6 +7,7 @@
 
 import { dirname, resolve } from "node:path";
 import { certificateProblems } from "./certificates.ts";
+import { clientKeyProblems } from "./client_keys.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Config, ConfigError, type ConfigProblem } from "./config/mod.ts";
 import { interceptorProblem } from "./interceptors.ts";
@@ -30,6 +31,7 @@ export async function checkNamed(config: Config, clock: Clock = systemClock): Pr
     ...placeProblems(config),
     ...await interceptorProblems(config, clock),
     ...certificateProblems(config),
+    ...clientKeyProblems(config),
   ];
   if (problems.length > 0) throw new ConfigError(problems);
 }

@@ -65,6 +65,19 @@ function faulty(folder: string): { settings: unknown; wanted: [string, RegExp][]
     { caFile: pem("server.key"), certFile: pem("client.pem"), keyFile: inFolder("open.key") },
     { caFile: folder },
   ];
+  const client = {
+    issuer: "https://auth.example.com",
+    clientId: "a",
+    authentication: "private_key_jwt",
+  };
+  const keys = [
+    { privateKeyFile: inFolder("no-such.key") },
+    { privateKeyFile: inFolder("broken.key") },
+    { privateKeyFile: pem("client.key") },
+    { privateKey: "changeme" },
+  ];
+  const secured = (oauth: object) =>
+    upstream({ url: "https://mcp.example.com/mcp", oauth: { ...client, ...oauth } });
   const settings = {
     dataDir: inFolder("text.pem/data"),
     record: { dir: inFolder("recordings/here") },
@@ -87,6 +100,7 @@ function faulty(folder: string): { settings: unknown; wanted: [string, RegExp][]
         ],
       },
       ...tls.map((one, at) => ({ path: `/tls${at}`, upstream: upstream({ tls: one }) })),
+      ...keys.map((one, at) => ({ path: `/key${at}`, upstream: secured(one) })),
     ],
   };
   return {
@@ -110,6 +124,9 @@ function faulty(folder: string): { settings: unknown; wanted: [string, RegExp][]
       ["routes[5].upstream.tls.caFile", /which holds a PEM block PRIVATE KEY alone/],
       ["routes[5].upstream.tls.keyFile", /PRIVATE KEY has no end/],
       ["routes[6].upstream.tls.caFile", /which cannot be read \(it is a folder\)/],
+      ["routes[7].upstream.oauth.privateKeyFile", /no-such\.key: No such file/],
+      ["routes[8].upstream.oauth.privateKeyFile", /broken\.key: what is no private key/],
+      ["routes[10].upstream.oauth.privateKey", /found what is no private key without a passphrase/],
     ],
   };
 }
@@ -173,7 +190,7 @@ Deno.test("check-config says that a config is sound whose certificates and inter
   });
 });
 
-Deno.test("a start tells all interceptors that cannot be made, and then all certificates", async () => {
+Deno.test("a start tells all interceptors that cannot be made, and then all certificates and keys", async () => {
   await withFiles(async (folder) => {
     const { settings, wanted } = faulty(folder);
     const { routes } = settings as { routes: Record<string, unknown>[] };
@@ -187,7 +204,7 @@ Deno.test("a start tells all interceptors that cannot be made, and then all cert
     const paths = wanted.map(([path]) => path);
     const bare = { interceptors: modules("good.ts", "syntax.ts"), routes };
     assertEquals(await started(bare), paths.filter((path) => path.includes("interceptors")));
-    const certificates = paths.filter((path) => path.includes("tls"));
+    const certificates = paths.filter((path) => /upstream\.(tls|oauth)/.test(path));
     const without = routes.map((route) => ({ ...route, interceptors: [] }));
     assertEquals(await started({ routes: without }), certificates);
   });

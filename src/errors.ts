@@ -69,6 +69,8 @@ export const ERROR_TABLE = {
   interceptor_timeout: presentation(504, -31504, "proxy", false),
   version_not_supported: presentation(505, -31505, "client", false),
   authorization_unavailable: presentation(503, -31503, "proxy", true),
+  server_access_refused: presentation(502, -31502, "proxy", true),
+  server_token_unavailable: presentation(503, -31503, "proxy", true),
   store_unavailable: presentation(503, -31503, "proxy", true),
   connections_exhausted: presentation(503, -31503, "proxy", true),
   sessions_exhausted: presentation(503, -31503, "proxy", true),

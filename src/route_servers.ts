@@ -9,6 +9,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Parts } from "./app_parts.ts";
 import { ANONYMOUS, type Authenticator } from "./auth/mod.ts";
 import { certificateProblems } from "./certificates.ts";
+import { clientKeyProblems } from "./client_keys.ts";
 import { type Config, ConfigError, type RouteConfig, type UpstreamConfig } from "./config/mod.ts";
 import { Recovery } from "./front/mod.ts";
 import { Held } from "./holds.ts";
@@ -33,7 +34,7 @@ export interface ServerBasis {
   readonly limits: readonly number[];
   /** Fields with credentials for the proxy. */
   readonly withheld: readonly string[];
-  /** The texts of its certificates: a reload takes those that were renewed. */
+  /** The texts of its certificates and keys: a reload takes those that were renewed. */
   readonly certificates: readonly (string | undefined)[];
 }
 
@@ -48,7 +49,7 @@ export function serversOf(
   authenticator: Authenticator,
   before: ReadonlyMap<string, RouteServer>,
 ): ReadonlyMap<string, RouteServer> {
-  const problems = certificateProblems(config);
+  const problems = [...certificateProblems(config), ...clientKeyProblems(config)];
   if (problems.length > 0) throw new ConfigError(problems);
   const byRoute = new Map<string, RouteServer>();
   /** Closes what was opened, and puts targets as they were. */
@@ -109,6 +110,7 @@ function openServer(parts: Parts, config: Config, basis: ServerBasis): RouteServ
   return {
     held: new Held(server, () => {
       server.metadata?.close();
+      server.tokens?.close();
       return upstream.close();
     }, () => server.whenIdle()),
     recovery: new Recovery({
@@ -138,8 +140,8 @@ function basisOf(
 }
 
 /** One that cannot be read counts as another one: opening the server says what is wrong with it. */
-function certificatesOf({ tls }: UpstreamConfig): (string | undefined)[] {
-  return [tls.caFile, tls.certFile, tls.keyFile].map((file) => {
+function certificatesOf({ tls, oauth }: UpstreamConfig): (string | undefined)[] {
+  return [tls.caFile, tls.certFile, tls.keyFile, oauth?.privateKeyFile].map((file) => {
     try {
       return file && Deno.readTextFileSync(file);
     } catch {

@@ -9,6 +9,7 @@ import {
   Balancer,
   chosenProbe,
   fleetHealth,
+  type ProbeOptions,
   startProbes,
   type TargetSpec,
   type Watching,
@@ -24,6 +25,7 @@ import { channelOptions } from "./channel_options.ts";
 import type { Clock } from "./clock.ts";
 import { type Config, ConfigError, type RouteConfig, type TargetConfig } from "./config/mod.ts";
 import { UNNAMED } from "./http/mod.ts";
+import { RouteTokens, type TokenTarget } from "./route_tokens.ts";
 import { MetadataLookup, type MetadataServer } from "./server_oauth/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 import {
@@ -60,6 +62,8 @@ export interface OpenedTargets {
   channels(): Readonly<Record<string, ChannelStats>>;
   /** What their OAuth clients are to know; undefined where no token of theirs goes to a target. */
   readonly metadata: MetadataLookup | undefined;
+  /** The proxy's own access tokens for them; undefined where it has no credentials of its own. */
+  readonly tokens: RouteTokens | undefined;
   /**
    * Takes over the targets, the policy and the settings of health of another config of the route.
    *
@@ -83,9 +87,12 @@ export function openTargets(route: RouteConfig, deps: TargetDeps): OpenedTargets
   const metadata = forwardsTokens(route, deps)
     ? new MetadataLookup({ clock: deps.timers, servers: () => servers })
     : undefined;
+  const { oauth } = route.upstream;
+  const tokens = oauth && new RouteTokens(route.name, oauth, deps);
   const specsOf = (config: RouteConfig) => {
-    const specs = targetSpecs(config, deps, channels, metadata);
+    const specs = targetSpecs(config, deps, { channels, metadata, tokens });
     servers = specs.map(({ server }) => server);
+    tokens?.serve(specs.map(({ tokenTarget }) => tokenTarget));
     metadata?.forget();
     return specs;
   };
@@ -97,6 +104,7 @@ export function openTargets(route: RouteConfig, deps: TargetDeps): OpenedTargets
   return {
     balancer,
     metadata,
+    tokens,
     channels: () =>
       Object.fromEntries(
         balancer.targets().flatMap(({ name }) => {
@@ -113,31 +121,58 @@ export function openTargets(route: RouteConfig, deps: TargetDeps): OpenedTargets
   };
 }
 
-/** The targets of a config; what is opened on channels is noted in `channels`. */
+/** What the targets of a route have in common. */
+interface Shared {
+  /** What is opened on channels, by the names of the targets. */
+  readonly channels: Map<string, ChannelUpstream>;
+  readonly metadata: MetadataLookup | undefined;
+  readonly tokens: RouteTokens | undefined;
+}
+
+/** A target, and how it is asked what OAuth clients need to know. */
+interface KnownTarget extends TargetSpec {
+  readonly server: MetadataServer;
+  readonly tokenTarget: TokenTarget;
+}
+
+/** The targets of a config. */
 function targetSpecs(
   route: RouteConfig,
   deps: TargetDeps,
-  channels: Map<string, ChannelUpstream>,
-  metadata: MetadataLookup | undefined,
-): readonly (TargetSpec & { readonly server: MetadataServer })[] {
+  { channels, metadata, tokens }: Shared,
+): readonly KnownTarget[] {
   // Told with the path of the setting ahead of this (`certificateProblems`), unless it has changed since.
   const tls = readCertificates(route.upstream.tls, `upstream.tls of the route ${route.name}`);
   const listed = listedTargets(route);
   return listed.map(({ name, url, weight }) => {
     const address = parseTarget(url, tls);
     if (address === undefined) throw noUpstream(route);
+    const server = metadataServer(name, route, address, deps);
+    const { transport, headers } = route.upstream;
+    const tokenTarget = {
+      name,
+      url,
+      server: { ...address, transport, headers, open: server.open },
+    };
+    const make = clientFactory(route.upstream, deps);
     return {
       name,
       weight,
       place: url,
       open() {
         const onChallenge = (path: string | undefined) => metadata?.challenged(name, path);
-        const opened = openTarget(route, address, deps, onChallenge);
+        const guarded = tokens?.guard(tokenTarget, make) ?? make;
+        const opened = openTarget(route, address, deps, { onChallenge, make: guarded });
         if ("stats" in opened) channels.set(name, opened);
         return opened;
       },
-      watching: watching(route, address, listed.length, deps),
-      server: metadataServer(name, route, address, deps),
+      watching: watching(route, address, {
+        targets: listed.length,
+        clock: deps.clock,
+        makeClient: tokens?.guard(tokenTarget, make, { isProbe: true }) ?? make,
+      }),
+      server,
+      tokenTarget,
     };
   });
 }
@@ -183,10 +218,13 @@ function openTarget(
   { upstream }: RouteConfig,
   { target, path, query }: UpstreamAddress,
   deps: TargetDeps,
-  onChallenge: (metadata: string | undefined) => void,
+  { onChallenge, make }: {
+    readonly onChallenge: (metadata: string | undefined) => void;
+    readonly make: HttpClientFactory;
+  },
 ): Upstream | ChannelUpstream {
   const { config: { limits }, timers: clock, withheld } = deps;
-  const client = clientFactory(upstream, deps)({
+  const client = make({
     target,
     connectTimeoutMs: upstream.connectTimeoutMs,
     maxConnections: upstream.maxConnections,
@@ -235,8 +273,7 @@ function clientFactory(
 function watching(
   { upstream }: RouteConfig,
   { target, path, query }: UpstreamAddress,
-  targets: number,
-  deps: TargetDeps,
+  { targets, clock, makeClient }: Pick<ProbeOptions, "targets" | "clock" | "makeClient">,
 ): Watching | undefined {
   const { health: settings, transport, headers } = upstream;
   const { intervalMs, timeoutMs } = settings;
@@ -253,9 +290,9 @@ function watching(
         headers,
         settings,
         targets,
-        clock: deps.clock,
+        clock,
         health,
-        makeClient: clientFactory(upstream, deps),
+        makeClient,
       }),
   };
 }

@@ -28,6 +28,7 @@ import {
 import { countedUpstream } from "./counted_upstream.ts";
 import { UNNAMED } from "./http/mod.ts";
 import type { PeerCalls } from "./peers/mod.ts";
+import type { RouteTokens } from "./route_tokens.ts";
 import { sharedUpstream } from "./share/mod.ts";
 import type { MetadataLookup } from "./server_oauth/mod.ts";
 import { type OpenedTargets, openTargets, type TargetDeps } from "./targets.ts";
@@ -54,6 +55,8 @@ export interface OpenedUpstream {
   readonly targets?: RouteTargets | undefined;
   /** What its OAuth clients are to know; undefined where no token of theirs goes to it. */
   readonly metadata?: MetadataLookup | undefined;
+  /** The proxy's own access tokens for it; undefined where it has no credentials of its own. */
+  readonly tokens?: RouteTokens | undefined;
   /**
    * Takes another config of the same route over in place, without a break for anybody.
    *
@@ -98,6 +101,7 @@ function opened(
     figures,
     targets: targets?.balancer,
     metadata: targets?.metadata,
+    tokens: targets?.tokens,
     update(next) {
       if (targets === undefined || besideTargets(next) !== besideTargets(route)) return false;
       targets.update(next);
@@ -252,6 +256,7 @@ function httpServer(route: RouteConfig, deps: UpstreamDeps): OpenedServer {
       ...(Object.keys(channels).length > 0 && { channels }),
       targets: balancer.targets(),
       retries: balancer.retries(),
+      ...(targets.tokens !== undefined && { tokens: targets.tokens.stats }),
     };
   };
   return { upstream: balancer, figures, targets };

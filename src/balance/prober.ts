@@ -119,17 +119,20 @@ class Prober implements Probing {
     const { clock, settings: { intervalMs, timeoutMs }, health } = this.#options;
     const deadline = clock.after(timeoutMs, () => abort.abort());
     let wrong: string | undefined;
+    let isAboutProxy = false;
     try {
       wrong = await ASK[this.#kind]({ ...this.#asking, signal: abort.signal });
     } catch (error) {
       wrong = reasonOf(error, timeoutMs);
+      // Where the proxy has no token to show, the target was not asked.
+      isAboutProxy = toProxyError(error).kind === "server_token_unavailable";
     } finally {
       deadline.cancel();
     }
     this.#underWay = undefined;
     if (this.#isStopped) return;
     const isGood = wrong === undefined;
-    health.probed(isGood, wrong);
+    if (!isAboutProxy) health.probed(isGood, wrong);
     const waitMs = withinATenth(isGood ? intervalMs : intervalMs * AFTER_FAILURE, clock);
     const pauseMs = Math.max(0, this.#begunMs + waitMs - clock.monotonicMs());
     this.#timer = clock.after(pauseMs, () => this.#begin());

@@ -7,9 +7,9 @@
  * @module
  */
 
-import { isAddress, isPublicAddress, isSecureUrl } from "../http/mod.ts";
 import { httpSsePaths } from "./http_sse_paths.ts";
 import { isLoopback } from "./loopback.ts";
+import { privateAddress } from "./private_address.ts";
 import type { ConfigProblem } from "./problems.ts";
 import { parseAddress } from "./schema.ts";
 
@@ -31,7 +31,7 @@ export function authProblems(raw: Raw): ConfigProblem[] {
     ...forwarded(raw, auth),
     ...sharedKeys(auth),
     ...missingPublicUrl(raw),
-    ...privateAddress(auth),
+    ...privateIssuer(auth),
     ...metadataCollisions(raw),
   ];
 }
@@ -61,22 +61,11 @@ function missingPublicUrl(raw: Raw): ConfigProblem[] {
   }];
 }
 
-/** R95: what is not dialled without a word is known from a number, or from the name of this machine. */
-function privateAddress({ oauth }: Raw): ConfigProblem[] {
+function privateIssuer({ oauth }: Raw): ConfigProblem[] {
   if (!isRecord(oauth) || oauth.allowPrivateAddresses === true) return [];
   // With jwksUri nothing is asked for under the issuer's name.
   const key = oauth.jwksUri === undefined ? "issuer" : "jwksUri";
-  const url = oauth[key];
-  // What is no such URL is a problem of its own, and what it holds is not shown twice.
-  if (typeof url !== "string" || !URL.canParse(url) || !isSecureUrl(new URL(url))) return [];
-  const hostname = new URL(url).hostname.replace(/^\[(.*)\]$/, "$1");
-  const isPrivate = isLoopback(hostname) || (isAddress(hostname) && !isPublicAddress(hostname));
-  if (!isPrivate) return [];
-  return [{
-    path: `auth.oauth.${key}`,
-    found: `${JSON.stringify(url)}, which is not of the public internet`,
-    wanted: "auth.oauth.allowPrivateAddresses: true beside it, or a public address",
-  }];
+  return privateAddress(`auth.oauth.${key}`, oauth[key], "auth.oauth.allowPrivateAddresses");
 }
 
 /**

@@ -14,6 +14,7 @@ import type { ConfigProblem } from "./problems.ts";
 import { parseAddress } from "./schema.ts";
 import { storesCheck } from "./stores_check.ts";
 import { repeatedTargets, transportProblems } from "./transport_check.ts";
+import { upstreamOauthProblems } from "./upstream_oauth_check.ts";
 
 /** The problems between settings. */
 export function crossCheck(
@@ -28,6 +29,7 @@ export function crossCheck(
     ...repeated(raw, "name"),
     ...upstreams(raw).flatMap(({ path, upstream }) => transportProblems(path, upstream, sourceOf)),
     ...upstreams(raw).flatMap(({ path, upstream }) => repeatedTargets(path, upstream)),
+    ...upstreams(raw).flatMap(({ path, upstream }) => upstreamOauthProblems(path, upstream)),
     ...httpSseCollisions(raw.routes),
     ...halfCertificates(raw),
     ...http2OverUnix(raw),

@@ -54,4 +54,5 @@ export type {
   StdioConfig,
   TargetConfig,
   UpstreamConfig,
+  UpstreamOauthConfig,
 } from "./types.ts";

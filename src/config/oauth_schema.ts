@@ -25,12 +25,13 @@ export const ALGORITHMS = [
 const MAX_URL_CHARACTERS = 1_024;
 
 /** A URL without user, fragment or spaces that goes over TLS, or stays on this machine. */
-function isSecure(value: string): boolean {
+export function isSecure(value: string): boolean {
   if (!/^https?:\/\/[\x21-\x7e]+$/i.test(value) || !URL.canParse(value)) return false;
   return !value.includes("#") && isSecureUrl(new URL(value));
 }
 
-const SECURE = "an https:// URL, or http:// on this machine, without user name, password";
+/** The same in words, to be gone on with. */
+export const SECURE = "an https:// URL, or http:// on this machine, without user name, password";
 
 /** An origin, with a path as it will be compared: as a parser of URLs writes both. */
 function isPublicUrl(value: string): boolean {
@@ -49,8 +50,15 @@ export const publicUrlSchema = z.string().refine(isPublicUrl, {
 const audience = z.string().min(1, { error: "a resource or the id of an API" })
   .max(MAX_URL_CHARACTERS, { error: `at most ${MAX_URL_CHARACTERS} characters` });
 
+/** The issuer of an authorization server. */
+export const issuerSchema = z.string()
+  .max(MAX_URL_CHARACTERS, { error: `at most ${MAX_URL_CHARACTERS} characters` })
+  .refine((value) => isSecure(value) && !value.includes("?"), {
+    error: `${SECURE}, query or fragment, exactly as the authorization server writes it`,
+  });
+
 /** A scope (RFC 6749 section 3.3). */
-const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, {
+export const scopeSchema = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, {
   error: 'one scope: 1 to 128 characters of visible ASCII without " and \\',
 }).refine((value) => value !== "offline_access", {
   error: "a scope of this server; refresh tokens are between clients and the authorization server",
@@ -58,12 +66,9 @@ const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, {
 
 /** Schema of `auth.oauth`. */
 export const oauthSchema = z.strictObject({
-  issuer: z.string().max(MAX_URL_CHARACTERS, { error: `at most ${MAX_URL_CHARACTERS} characters` })
-    .refine((value) => isSecure(value) && !value.includes("?"), {
-      error: `${SECURE}, query or fragment, exactly as the authorization server writes it`,
-    }).describe(
-      "The authorization server: what its metadata and the claim iss of its tokens say, to the last character.",
-    ),
+  issuer: issuerSchema.describe(
+    "The authorization server: what its metadata and the claim iss of its tokens say, to the last character.",
+  ),
   audience: z.union([audience, z.array(audience).min(1).max(16)], {
     error: "a text, or a list of 1 to 16 texts",
   }).optional().describe(
@@ -80,7 +85,7 @@ export const oauthSchema = z.strictObject({
   }).max(ALGORITHMS.length).default(["RS256", "ES256", "EdDSA", "PS256"]).describe(
     "With what tokens may be signed.",
   ),
-  scopes: z.array(scope).max(32, { error: "at most 32 scopes" }).default([]).describe(
+  scopes: z.array(scopeSchema).max(32, { error: "at most 32 scopes" }).default([]).describe(
     "Scopes that a token needs, all of them, for every request; without them the answer is 403.",
   ),
   clockToleranceSeconds: z.int({ error: "a whole number" }).min(0, { error: "at least 0" })

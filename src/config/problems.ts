@@ -140,9 +140,20 @@ const SECRET_ROOMS: ReadonlyMap<PropertyKey | undefined, readonly string[]> = ne
   ["redis", ["prefix", "timeoutMs"]],
 ]);
 
+/** Settings of `upstream.oauth` that are none. */
+const UPSTREAM_OAUTH = [
+  "issuer",
+  "authentication",
+  "privateKeyFile",
+  "resource",
+  "allowPrivateAddresses",
+];
+
 /** Whether a secret may stand there: also in the wrong form, or in the place of a whole object (R96). */
 function mayBeSecret(path: readonly PropertyKey[]): boolean {
-  const plain = SECRET_ROOMS.get(path[0]);
+  const plain = path[0] === "routes" && path.includes("oauth")
+    ? UPSTREAM_OAUTH
+    : SECRET_ROOMS.get(path[0]);
   return plain !== undefined && !plain.includes(String(path.at(-1)));
 }
 

@@ -15,6 +15,7 @@ import { HEADER_NAME, HEADER_NAME_WANTED } from "./header_name.ts";
 import { count, milliseconds } from "./numbers.ts";
 import { stdioSchema } from "./stdio_schema.ts";
 import { publicUrlSchema } from "./oauth_schema.ts";
+import { upstreamOauthSchema } from "./upstream_oauth_schema.ts";
 import { authSchema, redisSchema, sessionsSchema } from "./sessions_schema.ts";
 import type { Config } from "./types.ts";
 
@@ -112,6 +113,7 @@ const upstreamSchema = z.strictObject({
         "Forward only to a server for which the client's token was issued. The API key or token for this " +
         "proxy (auth) never goes there.",
     ),
+  oauth: upstreamOauthSchema.optional(),
   connectTimeoutMs: milliseconds(10_000)
     .describe("Longest time to connect, TLS included, in milliseconds."),
   headersTimeoutMs: milliseconds(300_000).describe(

@@ -256,6 +256,30 @@ export interface HealthConfig {
   readonly breakerMs: number;
 }
 
+/** Credentials of the proxy's own for a server that wants access tokens. */
+export interface UpstreamOauthConfig {
+  /** The authorization server at which the client is registered, exactly as it writes itself. */
+  readonly issuer: string;
+  /** The id of the client. */
+  readonly clientId: string;
+  /** How the client shows who it is. */
+  readonly authentication: "client_secret_basic" | "client_secret_post" | "private_key_jwt";
+  /** Its secret; left out with `private_key_jwt`. */
+  readonly clientSecret?: string | undefined;
+  /** Its private key, as PEM or JWK. */
+  readonly privateKey?: string | undefined;
+  /** A file with that key in its place. */
+  readonly privateKeyFile?: string | undefined;
+  /** The name of the key at the authorization server. */
+  readonly keyId?: string | undefined;
+  /** Scopes to ask for; left out, what the server wants. */
+  readonly scopes?: readonly string[] | undefined;
+  /** What tokens are asked for; left out, what the server's metadata say. */
+  readonly resource?: string | undefined;
+  /** Whether the authorization server may be at a private address, or on this machine. */
+  readonly allowPrivateAddresses: boolean;
+}
+
 /** The server behind a route. */
 export interface UpstreamConfig {
   /** MCP endpoint; left out where `targets` or `stdio` is given. */
@@ -276,6 +300,8 @@ export interface UpstreamConfig {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether the client's credentials go upstream. */
   readonly credentials: "drop" | "forward";
+  /** Credentials of the proxy's own, where the server wants access tokens. */
+  readonly oauth?: UpstreamOauthConfig | undefined;
   /** Longest time to connect. */
   readonly connectTimeoutMs: number;
   /** Longest wait for the head of an answer. */

@@ -26,7 +26,7 @@ export function withVariables(
 }
 
 /**
- * Puts variables into a config as it was read: into `headers` and `stdio.env` of each upstream. What is of another
+ * Puts variables into a config as it was read: into `headers`, `oauth` and `stdio.env` of each upstream. What is of another
  * shape is left to the schema.
  */
 export function expandVariables(
@@ -39,6 +39,7 @@ export function expandVariables(
     const upstream = member(route, "upstream");
     const path = `routes[${at}].upstream`;
     expandAll(member(upstream, "headers"), `${path}.headers`, env, problems);
+    expandAll(member(upstream, "oauth"), `${path}.oauth`, env, problems);
     expandAll(member(member(upstream, "stdio"), "env"), `${path}.stdio.env`, env, problems);
   });
 }

@@ -26,7 +26,10 @@ export interface FailureFacts extends LogFields {
 }
 
 /** Failures of many requests with one cause, which is told where it is found out and not with each request. */
-const TOLD_ELSEWHERE: ReadonlySet<ErrorKind> = new Set(["authorization_unavailable"]);
+const TOLD_ELSEWHERE: ReadonlySet<ErrorKind> = new Set([
+  "authorization_unavailable",
+  "server_token_unavailable",
+]);
 
 /**
  * Tells of a failure. The proxy's own are errors in the log, but for what it refuses for the moment; that and the

@@ -33,8 +33,9 @@ export function metadataUrls(issuer: string): readonly URL[] {
 
 /** What is looked for in the metadata of an issuer. */
 export interface Wanted<T> {
-  /** The setting that has the issuer, and the member that is looked for, as an operator is told. */
+  /** The setting that has the issuer, as an operator is told. */
   readonly setting: string;
+  /** The member that is looked for, as an operator is told. */
   readonly member: string;
   /**
    * What is looked for; undefined where the document does not have it.

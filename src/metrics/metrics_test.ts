@@ -36,6 +36,7 @@ const told: ProcessTold = {
     targets: () => [target],
     retries: () => ({ made: 8, refused: 1 }),
   }],
+  tokens: [{ route: "/mcp", stats: { fetched: 3, failed: 2, refused: 1 } }],
   memory: { rss: 1000, heapUsed: 100 },
 };
 
@@ -70,6 +71,9 @@ Deno.test("Metrics tells what is read at this moment, each under its own name an
     'switchyard_target_ejections_total{route="/mcp",target="a"} 1',
     'switchyard_retries_total{route="/mcp",outcome="made"} 8',
     'switchyard_retries_total{route="/mcp",outcome="refused"} 1',
+    'switchyard_server_tokens_total{route="/mcp",outcome="fetched"} 3',
+    'switchyard_server_tokens_total{route="/mcp",outcome="failed"} 2',
+    'switchyard_server_tokens_total{route="/mcp",outcome="refused"} 1',
     "process_resident_memory_bytes 1000",
     "switchyard_heap_used_bytes 100",
   ]);
@@ -81,8 +85,8 @@ Deno.test("Metrics tells nothing of what there is none: a log, a target that a r
   const metrics = new Metrics();
   metrics.page(told);
   const snapshot = { ...told.snapshot, eventLog: null, clientConnections: null };
-  const lines = linesOf(metrics, { ...told, snapshot, routes: [] });
-  const gone = ["event_log", "client_connections", "target", "retries"];
+  const lines = linesOf(metrics, { ...told, snapshot, routes: [], tokens: [] });
+  const gone = ["event_log", "client_connections", "target", "retries", "server_tokens"];
   for (const name of gone) assert(!lines.some((line) => line.includes(name)), name);
 });
 

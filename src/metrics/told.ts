@@ -25,9 +25,20 @@ export interface ProcessTold {
   >;
   /** The routes that are balanced over targets. */
   readonly routes: readonly Pick<RouteTargets, "route" | "targets" | "retries">[];
+  /** What has become of the proxy's own access tokens, by route. */
+  readonly tokens: readonly {
+    readonly route: string;
+    readonly stats: {
+      readonly fetched: number;
+      readonly failed: number;
+      readonly refused: number;
+    };
+  }[];
   /** Bytes that are resident, and of those the ones of the JavaScript heap that are in use. */
   readonly memory: { readonly rss: number; readonly heapUsed: number };
 }
+
+const TOKEN_OUTCOMES = ["fetched", "failed", "refused"] as const;
 
 /** One figure. */
 interface Figure extends Pick<Family, "name" | "help"> {
@@ -104,6 +115,16 @@ const RETRIES: Figure = {
         { value: refused, labels: { route, outcome: "refused" } },
       ];
     }),
+};
+
+const TOKENS: Figure = {
+  kind: "counter",
+  name: "switchyard_server_tokens_total",
+  help: "Access tokens of the proxy's own: fetched, not to be had, and refused by the server.",
+  read: ({ tokens }) =>
+    tokens.flatMap(({ route, stats }) =>
+      TOKEN_OUTCOMES.map((outcome) => ({ value: stats[outcome], labels: { route, outcome } }))
+    ),
 };
 
 const STREAMS: Figure = {
@@ -191,6 +212,7 @@ const FIGURES: readonly Figure[] = [
     ({ ejections }) => ejections,
   ),
   RETRIES,
+  TOKENS,
   one("process_resident_memory_bytes", "Resident memory.", ({ memory }) => memory.rss),
   one(
     "switchyard_heap_used_bytes",

@@ -220,7 +220,7 @@ async function askOne(
  *
  * @throws {ProxyError} where the server cannot be reached
  */
-async function documentAt(
+export async function documentAt(
   client: HttpClient,
   path: string,
   signal: AbortSignal,

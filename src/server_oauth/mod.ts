@@ -6,7 +6,7 @@
  * @module
  */
 
-export { MetadataLookup, type MetadataServer, type MetadataSource } from "./lookup.ts";
+export { documentAt, MetadataLookup, type MetadataServer, type MetadataSource } from "./lookup.ts";
 export {
   findMetadata,
   type FoundMetadata,

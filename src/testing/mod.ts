@@ -44,6 +44,8 @@ export * as balanced from "./balanced.ts";
 export * as messages from "./messages.ts";
 export * as modern from "./as_modern.ts";
 export { GATE_METADATA, type TokenGate, tokenGate } from "./token_gate.ts";
+export * as ownTokens from "./own_tokens.ts";
+export * as serverToken from "./server_token.ts";
 export { builtinUnderTest } from "./builtin.ts";
 export { entry, errorOf, interceptContext, keptLog, messageOf } from "./intercept.ts";
 export { now, pipelineUnderTest } from "./intercept.ts";

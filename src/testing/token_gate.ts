@@ -49,7 +49,8 @@ export function tokenGate(url: string, token: string): TokenGate {
   return gate;
 }
 
-async function passOn(
+/** The answer of the server at `url` to a request whose body was read; 502 where it has none. */
+export async function passOn(
   request: Request,
   body: string | null,
   url: string,

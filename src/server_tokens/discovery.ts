@@ -1,0 +1,145 @@
+/**
+ * Finding out for what, with which scopes and where a token is to be asked for: from the server, then from the
+ * authorization server at which the proxy's client is registered.
+ *
+ * Source: 2026-07-28 basic/authorization/authorization-server-discovery, and basic/authorization "Scope Selection
+ * Strategy"; RFC 8414, RFC 9728.
+ *
+ * @module
+ */
+
+import { ProxyError } from "../errors.ts";
+import { type DocumentOptions, fetchDocument, findMetadata, readUrl } from "../issuer/mod.ts";
+import { documentAt } from "../server_oauth/mod.ts";
+import { EVENT_STREAM, JSON_TYPE } from "../sse/mod.ts";
+import { type HttpClient, type HttpTarget, originOf, RESOURCE_METADATA } from "../upstream/mod.ts";
+import { type Wanted, wantedIn } from "./refusal.ts";
+import { dialledUrl, knownResource, readResource, type Resource } from "./resource.ts";
+import { TokenTrouble } from "./trouble.ts";
+
+/** The longest wait for the server to say what it wants, in milliseconds. */
+export const ASK_TIMEOUT_MS = 10_000;
+
+/** A server that tokens are for. */
+export interface TokenServer {
+  /** What it speaks. */
+  readonly transport: "streamable-http" | "http+sse";
+  /** Where it listens. */
+  readonly target: HttpTarget;
+  /** Path of its endpoint, or of its stream. */
+  readonly path: string;
+  /** The configured query with its `?`, or empty. */
+  readonly query: string;
+  /** Fields that the config has sent with each request. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Makes connections to it that carry no token. */
+  open(): HttpClient;
+}
+
+/** The authorization server, by its metadata. */
+export interface AuthorizationServer {
+  /** Where tokens are asked for. */
+  readonly tokenEndpoint: URL;
+  /** Algorithms of statements that it takes; undefined where it does not say. */
+  readonly algorithms: readonly string[] | undefined;
+}
+
+const PING = new TextEncoder().encode(
+  JSON.stringify({ jsonrpc: "2.0", id: "switchyard-token", method: "ping" }),
+);
+
+/**
+ * What a server wants, which it is asked without a token: by what does nothing, so that no request of a client is tried
+ * without its credentials.
+ *
+ * @throws {ProxyError} where it cannot be reached
+ */
+export async function askServer(
+  client: HttpClient,
+  { transport, path, query, headers }: TokenServer,
+  signal: AbortSignal,
+): Promise<Wanted | undefined> {
+  const isStream = transport === "http+sse";
+  const configured = Object.entries(headers)
+    .flatMap(([name, value]) => [name.toLowerCase(), value]);
+  const typed = isStream ? [] : ["content-type", JSON_TYPE];
+  const accept = isStream ? EVENT_STREAM : `${JSON_TYPE}, ${EVENT_STREAM}`;
+  const limit = ASK_TIMEOUT_MS;
+  const { status, fields, body } = await client.send({
+    method: isStream ? "GET" : "POST",
+    path: path + query,
+    fields: ["accept", accept, "accept-encoding", "identity", ...typed, ...configured],
+    body: isStream ? null : PING,
+    signal,
+    timeouts: { headersMs: limit, totalMs: limit, bodyIdleMs: limit, streamIdleMs: limit },
+  });
+  body.discard();
+  return status === 401 ? wantedIn(fields) : undefined;
+}
+
+/** What is found out with. */
+export interface ResourceQuestion {
+  /** What the server has said it wants, if anything. */
+  readonly wanted: Wanted | undefined;
+  /** The resource that the config names. */
+  readonly configured: string | undefined;
+  /** The authorization server. */
+  readonly issuer: string;
+  /** How documents are fetched that are not at the server's own origin. */
+  readonly documents: DocumentOptions;
+}
+
+/**
+ * The server as a resource: by its metadata, where it says that they are, else at the well-known places; where it has
+ * none, by what is known of it.
+ *
+ * @throws {ProxyError} where it cannot be reached, or has no answer for the moment
+ * @throws {DocumentError} where its metadata are elsewhere and cannot be had
+ * @throws {TokenTrouble} where they are not its own
+ */
+export async function findResource(
+  client: HttpClient,
+  { target, path }: TokenServer,
+  { wanted, configured, issuer, documents }: ResourceQuestion,
+  signal: AbortSignal,
+): Promise<Resource> {
+  const known = { configured, dialled: dialledUrl(target, path), issuer };
+  const named = wanted?.metadata !== undefined && URL.canParse(wanted.metadata)
+    ? new URL(wanted.metadata)
+    : undefined;
+  if (named !== undefined && named.origin !== originOf(target)) {
+    return readResource(await fetchDocument(named, documents, signal), known);
+  }
+  const ofPath = path === "/" ? [] : [RESOURCE_METADATA + path];
+  const places = named === undefined
+    ? [...ofPath, RESOURCE_METADATA]
+    : [named.pathname + named.search];
+  for (const place of places) {
+    const asked = await documentAt(client, place, signal);
+    if (asked instanceof ProxyError) throw new TokenTrouble("unavailable", asked.message, asked);
+    if (asked !== undefined) return readResource(asked.document, known);
+  }
+  return knownResource(known);
+}
+
+/**
+ * The authorization server.
+ *
+ * @throws {DocumentError} where its metadata cannot be had, or are another's
+ */
+export function findAuthorizationServer(
+  issuer: string,
+  documents: DocumentOptions,
+  signal: AbortSignal,
+): Promise<AuthorizationServer> {
+  return findMetadata(issuer, (url) => fetchDocument(url, documents, signal), {
+    setting: "oauth.issuer",
+    member: "token_endpoint",
+    read(document) {
+      const tokenEndpoint = readUrl(document, "token_endpoint");
+      const listed = document["token_endpoint_auth_signing_alg_values_supported"];
+      const algorithms = Array.isArray(listed) ? listed.map(String) : undefined;
+      return tokenEndpoint && { tokenEndpoint, algorithms };
+    },
+  });
+}

@@ -1,0 +1,37 @@
+/**
+ * How soon what has failed may be tried again. Pure.
+ *
+ * @module
+ */
+
+/** The wait behind the first failure, in milliseconds. */
+export const FIRST_WAIT_MS = 1_000;
+/** The longest wait, in milliseconds. */
+export const MAX_WAIT_MS = 60_000;
+
+/** Waits that double with each failure in a row. */
+export class Pace {
+  #inRow = 0;
+  #sinceMs = 0;
+
+  /** It has failed, at a time of the clock's monotonic scale. */
+  failed(nowMs: number): void {
+    if (this.#lengthMs() < MAX_WAIT_MS) this.#inRow++;
+    this.#sinceMs = nowMs;
+  }
+
+  /** The next failure is a first one. */
+  calm(): void {
+    this.#inRow = 0;
+  }
+
+  /** How long it is still too early, in milliseconds; 0 where it is not. */
+  waitMs(nowMs: number): number {
+    return Math.max(0, this.#sinceMs + this.#lengthMs() - nowMs);
+  }
+
+  #lengthMs(): number {
+    if (this.#inRow === 0) return 0;
+    return Math.min(FIRST_WAIT_MS * 2 ** (this.#inRow - 1), MAX_WAIT_MS);
+  }
+}

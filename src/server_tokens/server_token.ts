@@ -1,0 +1,293 @@
+/**
+ * The access token of the proxy for one resource: fetched once for all who want it at a time, renewed ahead of its end
+ * and where the server refuses it, and not asked for without a pause where none can be had.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { NOTHING_SENT, ProxyError } from "../errors.ts";
+import type { CancelSignal } from "../http/mod.ts";
+import { DocumentError } from "../issuer/mod.ts";
+import type { Logger } from "../telemetry/mod.ts";
+import { unlessAborted } from "../upstream/mod.ts";
+import { Pace } from "./pace.ts";
+import type { Refusal } from "./refusal.ts";
+import { type FoundToken, TokenFinder, type TokenFinderOptions } from "./token_finder.ts";
+import { refused, TokenTrouble, unavailable } from "./trouble.ts";
+
+/** The longest time for one token, from what the server wants to the answer, in milliseconds. */
+export const ATTEMPT_TIMEOUT_MS = 20_000;
+/** A token is renewed so long ahead of its end at most, and a fifth of its life ahead where that is shorter. */
+export const MARGIN_MS = 60_000;
+/** The longest life of a token that is believed, in milliseconds; nobody knows what holds in a week. */
+export const MAX_LIFETIME_MS = 604_800_000;
+/** A token that the server has taken for so long before it refused it was no bad one. */
+export const CALM_MS = 600_000;
+/** Scopes that are gathered from refusals. */
+export const MAX_SCOPES = 64;
+
+/** A token at work. */
+export interface Token {
+  /** The token. */
+  readonly value: string;
+  /** Its field as a line of a head. */
+  readonly line: string;
+  /** The scopes that were asked for. */
+  readonly scopes: readonly string[];
+  /** When it was asked for, on the clock's monotonic scale. */
+  readonly askedMs: number;
+  /** When it is to be renewed, on the same scale. */
+  readonly renewAtMs: number;
+  /** When it ends. */
+  readonly endsAtMs: number;
+}
+
+/** What has become of the tokens of a route. */
+export interface TokenStats {
+  /** Tokens that were fetched. */
+  fetched: number;
+  /** Attempts to fetch one that failed. */
+  failed: number;
+  /** Requests that the server has refused for good, with the token of the moment. */
+  refused: number;
+}
+
+/** What a token is had with. */
+export interface ServerTokenOptions extends TokenFinderOptions {
+  /** Name of the route, for the log. */
+  readonly route: string;
+  /** Name of the target, for the log; undefined where it has none. */
+  readonly target?: string | undefined;
+  /** Where it is told that a token was fetched, or cannot be had. */
+  readonly logger: Logger;
+  /** Where it is counted, together with others of the route. */
+  readonly stats: TokenStats;
+}
+
+/** The token for one resource. */
+export class ServerToken {
+  readonly #options: ServerTokenOptions;
+  readonly #clock: Clock;
+  readonly #finder: TokenFinder;
+  readonly #closing = new AbortController();
+  /** How soon the authorization server is asked again that has given nothing. */
+  readonly #failures = new Pace();
+  /** How soon it is asked for another token in the place of one that the server has refused. */
+  readonly #refusals = new Pace();
+  #token: Token | undefined;
+  /** The attempt under way: all who want a token wait for the same one. */
+  #underWay: Promise<Token> | undefined;
+  /** Scopes beyond those that the server has wanted at first. */
+  #scopes: readonly string[] | undefined;
+  #lastTrouble: TokenTrouble["kind"] = "unavailable";
+  /** The token of which it is told in the log that the server refuses it. */
+  #told: Token | undefined;
+
+  /** Nothing is fetched before somebody asks. */
+  constructor(options: ServerTokenOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#finder = new TokenFinder(options);
+  }
+
+  /** The token, where there is one; it is renewed behind that where its end is near. */
+  atHand(): Token | undefined {
+    const token = this.#token;
+    const nowMs = this.#clock.monotonicMs();
+    if (token === undefined || nowMs >= token.endsAtMs) return undefined;
+    if (nowMs >= token.renewAtMs && this.#failures.waitMs(nowMs) === 0) {
+      // What comes of it is told in the log, and to who finds no token at hand.
+      this.#renewal().catch(() => {});
+    }
+    return token;
+  }
+
+  /**
+   * The token, or a new one.
+   *
+   * @throws {ProxyError} `server_token_unavailable` or `server_access_refused` where there is none; what keeps the
+   * server from being asked; `client_closed` where nobody waits any more
+   */
+  async current(signal: CancelSignal): Promise<Token> {
+    return this.atHand() ?? await unlessAborted(this.#renewal(), signal);
+  }
+
+  /**
+   * Another token in the place of one that the server has refused; undefined where none would help.
+   *
+   * @throws {ProxyError} as `current`
+   */
+  async instead(
+    token: Token,
+    refusal: Refusal,
+    signal: CancelSignal,
+  ): Promise<Token | undefined> {
+    return refusal.kind === "token"
+      ? await this.#replace(token, refusal, signal)
+      : await this.#stepUp(token, refusal, signal);
+  }
+
+  /** A request was refused for good. */
+  tellRefused(token: Token, { kind, wanted }: Refusal): undefined {
+    const { logger, stats } = this.#options;
+    stats.refused++;
+    if (this.#told === token) return;
+    this.#told = token;
+    const lacking = kind === "scope" ? wanted?.scopes?.filter((scope) => PLAIN.test(scope)) : [];
+    logger.warn("the server refuses the proxy's access token", {
+      ...this.#facts(),
+      reason: wanted?.error ?? kind,
+      ...(lacking?.length ? { scopes: lacking.join(" ") } : {}),
+    });
+  }
+
+  /** Nothing is fetched any more, for good; a token at hand is. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  async #replace(
+    token: Token,
+    refusal: Refusal,
+    signal: CancelSignal,
+  ): Promise<Token | undefined> {
+    const held = this.#token;
+    if (held === token) {
+      if (this.#underWay === undefined && !this.#mayReplace(token)) {
+        return this.tellRefused(token, refusal);
+      }
+      this.#token = undefined;
+      this.#finder.learn(refusal.wanted);
+      const scopes = union(token.scopes, refusal.wanted?.scopes ?? []);
+      if (refusal.wanted?.scopes !== undefined && scopes.length <= MAX_SCOPES) {
+        this.#scopes = scopes;
+      }
+    }
+    return await this.current(signal);
+  }
+
+  /** A server that refuses each new token would have one fetched for each of its calls. */
+  #mayReplace({ askedMs }: Token): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - askedMs >= CALM_MS) this.#refusals.calm();
+    if (this.#refusals.waitMs(nowMs) > 0) return false;
+    this.#refusals.failed(nowMs);
+    return true;
+  }
+
+  async #stepUp(token: Token, refusal: Refusal, signal: CancelSignal): Promise<Token | undefined> {
+    const wanted = refusal.wanted?.scopes ?? [];
+    const isAsked = wanted.every((scope) => token.scopes.includes(scope));
+    if (this.#options.scopes !== undefined || isAsked) return this.tellRefused(token, refusal);
+    for (;;) {
+      const held = this.#token;
+      const covers = wanted.every((scope) => held?.scopes.includes(scope));
+      if (held !== undefined && covers) return held;
+      if (this.#underWay === undefined) break;
+      // It may have been asked for less.
+      await unlessAborted(this.#underWay.catch(() => {}), signal);
+    }
+    const scopes = union(this.#token?.scopes ?? token.scopes, wanted);
+    if (scopes.length > MAX_SCOPES) return this.tellRefused(token, refusal);
+    return await unlessAborted(this.#renewal(scopes), signal);
+  }
+
+  /** The attempt under way, or a new one, for `scopes` from then on where they are given. */
+  #renewal(scopes = this.#scopes): Promise<Token> {
+    if (this.#underWay !== undefined) return this.#underWay;
+    const waitMs = this.#failures.waitMs(this.#clock.monotonicMs());
+    if (this.#closing.signal.aborted) return Promise.reject(unavailable(0));
+    if (waitMs > 0) return Promise.reject(this.#toldAgain(waitMs));
+    this.#scopes = scopes;
+    const attempt = this.#fetch().finally(() => this.#underWay = undefined);
+    this.#underWay = attempt;
+    return attempt;
+  }
+
+  async #fetch(): Promise<Token> {
+    const abort = new AbortController();
+    const give = () => abort.abort();
+    const timer = this.#clock.after(ATTEMPT_TIMEOUT_MS, give);
+    this.#closing.signal.addEventListener("abort", give);
+    const askedMs = this.#clock.monotonicMs();
+    try {
+      const token = tokenAtWork(await this.#finder.token(this.#scopes, abort.signal), askedMs);
+      this.#fetched(token);
+      return token;
+    } catch (error) {
+      throw this.#failed(error, abort.signal.aborted);
+    } finally {
+      timer.cancel();
+      this.#closing.signal.removeEventListener("abort", give);
+    }
+  }
+
+  #fetched(token: Token): void {
+    const { logger, stats } = this.#options;
+    this.#token = token;
+    this.#failures.calm();
+    stats.fetched++;
+    const seconds = (token.endsAtMs - token.askedMs) / 1_000;
+    logger.info("an access token for the server was fetched", { ...this.#facts(), seconds });
+  }
+
+  /** What was found out is forgotten: something of it may be what has failed. */
+  #failed(error: unknown, wasGivenUp: boolean): ProxyError {
+    this.#finder.learn(undefined);
+    this.#scopes = undefined;
+    if (this.#closing.signal.aborted) return unavailable(0);
+    if (!wasGivenUp && error instanceof ProxyError && error.source === "upstream") {
+      // It is the server itself that cannot be reached, as it could not have been with the request.
+      const { kind, message, headers } = error;
+      return new ProxyError(kind, message, { cause: error, headers, progress: NOTHING_SENT });
+    }
+    const { logger, stats } = this.#options;
+    const nowMs = this.#clock.monotonicMs();
+    this.#failures.failed(nowMs);
+    this.#lastTrouble = error instanceof TokenTrouble ? error.kind : "unavailable";
+    stats.failed++;
+    const reason = wasGivenUp
+      ? `it took longer than ${ATTEMPT_TIMEOUT_MS / 1_000} seconds`
+      : reasonOf(error);
+    logger.warn("no access token for the server can be had", { ...this.#facts(), reason });
+    return this.#toldAgain(this.#failures.waitMs(nowMs));
+  }
+
+  /** What a client is told for the latest failure. */
+  #toldAgain(waitMs: number): ProxyError {
+    return this.#lastTrouble === "refused" ? refused() : unavailable(waitMs);
+  }
+
+  #facts() {
+    const { route, target, issuer } = this.#options;
+    return { route, target, issuer };
+  }
+}
+
+/** A scope that names nobody's address. */
+const PLAIN = /^[A-Za-z0-9_:-]{1,64}$/;
+
+function union(some: readonly string[], others: readonly string[]): readonly string[] {
+  return [...new Set([...some, ...others])];
+}
+
+/** Its life is counted from when it was asked for: what the way has taken is no life of it. */
+function tokenAtWork({ value, lifetimeMs, scopes }: FoundToken, askedMs: number): Token {
+  const endsAtMs = askedMs + Math.min(lifetimeMs, MAX_LIFETIME_MS);
+  const renewAtMs = endsAtMs - Math.min(MARGIN_MS, (endsAtMs - askedMs) / 5);
+  return {
+    value,
+    line: `authorization: Bearer ${value}\r\n`,
+    scopes,
+    askedMs,
+    renewAtMs,
+    endsAtMs,
+  };
+}
+
+/** What an operator is told; anything else may hold anything. */
+function reasonOf(error: unknown): string {
+  const isTold = error instanceof TokenTrouble || error instanceof DocumentError;
+  return isTold ? error.message : "it failed";
+}

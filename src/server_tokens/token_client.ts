@@ -1,0 +1,93 @@
+/**
+ * An HTTP client that shows the proxy's own access token with each request, so that nothing above it knows of tokens.
+ *
+ * @module
+ */
+
+import type { HttpAnswer, HttpClient, HttpRequest } from "../upstream/mod.ts";
+import { type Refusal, refusalIn } from "./refusal.ts";
+import type { ServerToken, Token } from "./server_token.ts";
+import { refused, unavailable } from "./trouble.ts";
+
+/** What may be set. */
+export interface TokenClientOptions {
+  /**
+   * Whether it is the proxy itself that asks how the server is: a refusal that stays is an answer then, and what is
+   * given up while there is no token says nothing of the server.
+   */
+  readonly isProbe?: boolean;
+}
+
+/**
+ * A client on `client`, which it owns and closes. A request that the server refuses for its token has not been carried
+ * out: it is sent again with another one, once for each of the two reasons that there are.
+ *
+ * `send` rejects with `server_token_unavailable` where there is no token for now, with `server_access_refused` where
+ * none helps, and as that of `client` does.
+ */
+export function tokenClient(
+  client: HttpClient,
+  source: ServerToken,
+  { isProbe = false }: TokenClientOptions = {},
+): HttpClient {
+  async function send(request: HttpRequest): Promise<HttpAnswer> {
+    let token = source.atHand() ?? await first(request);
+    const met = new Set<Refusal["kind"]>();
+    for (;;) {
+      const answer = await client.send(withToken(request, token));
+      const refusal = refusalIn(answer.status, answer.fields);
+      if (refusal === undefined) return answer;
+      // Nobody reads it while another token is fetched.
+      if (!isProbe) answer.body.discard();
+      const other = await another(token, refusal, !met.has(refusal.kind), answer, request);
+      if (other === undefined) {
+        if (isProbe) return answer;
+        throw refused();
+      }
+      answer.body.discard();
+      met.add(refusal.kind);
+      token = other;
+    }
+  }
+
+  async function first({ signal }: HttpRequest): Promise<Token> {
+    try {
+      return await source.current(signal);
+    } catch (error) {
+      throw isProbe && signal.aborted ? unavailable(0) : error;
+    }
+  }
+
+  /** The token to go on with; undefined for none. */
+  async function another(
+    token: Token,
+    refusal: Refusal,
+    isNew: boolean,
+    { body }: HttpAnswer,
+    { signal }: HttpRequest,
+  ): Promise<Token | undefined> {
+    try {
+      return isNew
+        ? await source.instead(token, refusal, signal)
+        : source.tellRefused(token, refusal);
+    } catch (error) {
+      body.discard();
+      throw error;
+    }
+  }
+
+  return { send, close: () => client.close() };
+}
+
+/** The request with the token; what is told early of its answer is no refusal, which may not be the last word. */
+function withToken(request: HttpRequest, { value, line }: Token): HttpRequest {
+  const { fields, lines, onWhole } = request;
+  return {
+    ...request,
+    fields: [...fields, "authorization", `Bearer ${value}`],
+    lines: lines === undefined ? undefined : lines + line,
+    onWhole: onWhole && ((answer) => {
+      if (refusalIn(answer.status, answer.fields) === undefined) onWhole(answer);
+    }),
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * What goes out with the proxy's token, and what becomes of an answer that refuses it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ProxyError } from "../errors.ts";
+import { Fields, NEVER_ABORTED } from "../http/mod.ts";
+import { serverToken } from "../testing/mod.ts";
+import { heldBody, type HttpAnswer, type HttpClient, type HttpRequest } from "../upstream/mod.ts";
+import { tokenClient } from "./token_client.ts";
+
+const { under } = serverToken;
+
+const TIMEOUTS = { headersMs: 1, totalMs: 1, bodyIdleMs: 1, streamIdleMs: 1 };
+const REQUEST: HttpRequest = {
+  method: "POST",
+  path: "/mcp",
+  fields: ["accept", "x/y"],
+  lines: "accept: x/y\r\n",
+  body: new Uint8Array([1, 2, 3]),
+  signal: NEVER_ABORTED,
+  timeouts: TIMEOUTS,
+};
+
+/** A client that answers with these statuses in turn, and what it was asked and told of its bodies. */
+function scripted(...statuses: number[]) {
+  const sent: HttpRequest[] = [];
+  const bodies: HttpAnswer["body"][] = [];
+  let closed = 0;
+  const client: HttpClient = {
+    send(request) {
+      sent.push(request);
+      const body = heldBody(new Uint8Array([9]));
+      bodies.push(body);
+      const answer = { status: statuses[sent.length - 1]!, fields: new Fields(), body };
+      request.onWhole?.(answer);
+      return Promise.resolve(answer);
+    },
+    close: () => Promise.resolve(void closed++),
+  };
+  return { client, sent, bodies, isClosed: () => closed === 1 };
+}
+
+Deno.test("tokenClient() adds the token to the fields and to their text, and changes nothing else", () =>
+  under(async ({ source }) => {
+    const { client, sent, isClosed } = scripted(200, 200);
+    const guarded = tokenClient(client, source);
+    await guarded.send(REQUEST);
+    await guarded.send({ ...REQUEST, lines: undefined, fresh: true });
+    const fields = ["accept", "x/y", "authorization", "Bearer canary-token-1"];
+    const lines = "accept: x/y\r\nauthorization: Bearer canary-token-1\r\n";
+    assertEquals(sent.map(({ onWhole: _, ...request }) => request), [
+      { ...REQUEST, fields, lines },
+      { ...REQUEST, fields, lines: undefined, fresh: true },
+    ]);
+    await guarded.close();
+    assert(isClosed());
+  }));
+
+Deno.test("tokenClient() sends the very same body again, once, and gives the first answer up", () =>
+  under(async ({ source }) => {
+    const { client, sent, bodies } = scripted(401, 200);
+    const early: number[] = [];
+    const onWhole = ({ status }: HttpAnswer) => void early.push(status);
+    const answer = await tokenClient(client, source).send({ ...REQUEST, onWhole });
+    assertEquals([answer.status, sent.length, sent[1]!.body === REQUEST.body], [200, 2, true]);
+    assertEquals(sent.map(({ fields }) => fields[3]), [
+      "Bearer canary-token-1",
+      "Bearer canary-token-2",
+    ]);
+    // Told early is what is the last word alone.
+    assertEquals([early, bodies.map(({ ended }) => ended)], [[200], [true, false]]);
+  }));
+
+Deno.test("tokenClient() fails where the refusal stays, unless it is the proxy that asks how the server is", () =>
+  under(async ({ source, stats }) => {
+    const { client, sent, bodies } = scripted(401, 401);
+    const error = await assertRejects(() => tokenClient(client, source).send(REQUEST), ProxyError);
+    assertEquals([error.kind, error.retrySafe, sent.length], ["server_access_refused", true, 2]);
+    assertEquals(bodies.map(({ ended }) => ended), [true, true]);
+    const probe = scripted(401);
+    const answer = await tokenClient(probe.client, source, { isProbe: true }).send(REQUEST);
+    assertEquals([answer.status, probe.sent.length, answer.body.ended], [401, 1, false]);
+    assertEquals(stats, { fetched: 2, failed: 0, refused: 2 });
+  }));
+
+Deno.test("tokenClient() sends nothing for who has gone, and a probe that is given up while it waits says nothing of the server", async () => {
+  for (const isProbe of [false, true]) {
+    await under(async ({ source, issuer }) => {
+      const asked = Promise.withResolvers<void>();
+      const given = Promise.withResolvers<undefined>();
+      issuer.instead = (path) => path === "/token" ? (asked.resolve(), given.promise) : undefined;
+      const { client, sent } = scripted(200);
+      const gone = new AbortController();
+      const request = { ...REQUEST, signal: gone.signal };
+      const left = assertRejects(
+        () => tokenClient(client, source, { isProbe }).send(request),
+        ProxyError,
+      );
+      await asked.promise;
+      gone.abort();
+      assertEquals((await left).kind, isProbe ? "server_token_unavailable" : "client_closed");
+      given.resolve(undefined);
+      await source.current(NEVER_ABORTED);
+      assertEquals(sent.length, 0);
+    });
+  }
+});
