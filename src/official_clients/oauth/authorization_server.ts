@@ -7,7 +7,7 @@
 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import Provider, { type Configuration, errors } from "oidc-provider";
+import Provider, { type ClientMetadata, type Configuration, errors } from "oidc-provider";
 
 /** A running authorization server. */
 export interface AuthorizationServer extends AsyncDisposable {
@@ -52,9 +52,10 @@ const LIFETIME_S = 3_600;
 function configuration(
   settings: Pick<AuthorizationServer, "resource" | "lifetimeS">,
   accessTokenFormat: "opaque" | "jwt",
+  clients: ClientMetadata[],
 ): Configuration {
   return {
-    clients: [],
+    clients,
     scopes: [SCOPE, "offline_access"],
     pkce: { required: () => true },
     cookies: { keys: ["a key for tests alone"] },
@@ -70,6 +71,7 @@ function configuration(
     features: {
       registration: { enabled: true },
       devInteractions: { enabled: true },
+      clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: (_ctx: unknown, resource: string) => {
@@ -92,9 +94,10 @@ function configuration(
   };
 }
 
-/** Starts one on a free port. */
+/** Starts one on a free port, which knows some clients beforehand. */
 export async function startAuthorizationServer(
   accessTokenFormat: "opaque" | "jwt" = "opaque",
+  clients: ClientMetadata[] = [],
 ): Promise<AuthorizationServer> {
   const server = createServer();
   const asked: string[] = [];
@@ -105,7 +108,7 @@ export async function startAuthorizationServer(
   const revoked = new Set<string>();
   const known = new Set<string>();
   const settings = { resource: ANY, lifetimeS: LIFETIME_S };
-  const provider = new Provider(issuer, configuration(settings, accessTokenFormat));
+  const provider = new Provider(issuer, configuration(settings, accessTokenFormat, clients));
   provider.on("grant.success", (context: Granted) => {
     grants.push(context.oidc.params.grant_type);
   });
@@ -115,7 +118,8 @@ export async function startAuthorizationServer(
     grants,
     asked,
     async find(token: string) {
-      const found = await provider.AccessToken.find(token);
+      const found = await provider.AccessToken.find(token) ??
+        await provider.ClientCredentials.find(token);
       if (found === undefined || revoked.has(token)) return undefined;
       known.add(token);
       const { clientId, scope, exp, aud } = found;
