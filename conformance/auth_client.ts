@@ -12,7 +12,7 @@ import {
   StreamableHTTPClientTransport,
   UnauthorizedError,
 } from "@modelcontextprotocol/client";
-import { Processes } from "./official_processes.ts";
+import { throughProxy } from "./client_proxy.ts";
 
 type Stored<Key extends keyof OAuthClientProvider> = OAuthClientProvider[Key] extends
   ((value: infer Value, ...rest: never[]) => unknown) | undefined ? Value : never;
@@ -20,8 +20,6 @@ type Stored<Key extends keyof OAuthClientProvider> = OAuthClientProvider[Key] ex
 const MODERN = "2026-07-28";
 /** How often it authorises for one thing. */
 const MAX_TRIES = 3;
-const START_DEADLINE_MS = 20_000;
-const ROOT = new URL("..", import.meta.url);
 const CALLBACK = "http://localhost:3000/callback";
 
 /** What the client keeps of its authorization; its person agrees without a look. */
@@ -128,36 +126,17 @@ async function run(endpoint: string, revision: string, provider: Provider): Prom
   await client.close();
 }
 
-/** Starts this repository's proxy in front of `url`; its address. */
-async function startProxy(processes: Processes, url: string, config: string): Promise<string> {
-  const { pathname } = new URL(url);
-  const path = pathname === "/" ? "/mcp" : pathname;
-  const routes = [{ path, upstream: { url, credentials: "forward" } }];
-  const settings = { listen: "127.0.0.1:0", logLevel: "error", watchConfig: false, routes };
-  await Deno.writeTextFile(config, JSON.stringify(settings));
-  const args = ["run", "-P", "--no-check", "main.ts", "serve", "--config", config];
-  const process = processes.start({ args, cwd: ROOT });
-  return await processes.ready(
-    process,
-    START_DEADLINE_MS,
-    () => /^listening (http:\S+)$/m.exec(process.stdout())?.[1],
-  );
-}
-
 async function main(args: readonly string[]): Promise<void> {
   const url = args.at(-1)!;
   const context = JSON.parse(Deno.env.get("MCP_CONFORMANCE_CONTEXT") ?? "{}");
   const revision = Deno.env.get("MCP_CONFORMANCE_PROTOCOL_VERSION") ?? MODERN;
   const provider = new Provider(context);
   if (!args.includes("--through")) return await run(url, revision, provider);
-  const processes = new Processes();
-  const config = await Deno.makeTempFile({ suffix: ".json" });
-  try {
-    await run(await startProxy(processes, url, config), revision, provider);
-  } finally {
-    await processes.close();
-    await Deno.remove(config);
-  }
+  await throughProxy(
+    url,
+    { credentials: "forward" },
+    (endpoint) => run(endpoint, revision, provider),
+  );
 }
 
 if (import.meta.main) await main(Deno.args);

@@ -18,7 +18,7 @@ import {
   parseChecks,
   scenarioOfDirectory,
 } from "./official_results.ts";
-import { runAuth } from "./official_auth.ts";
+import { runAuth, runCredentials } from "./official_auth.ts";
 import { expectedOf, parseAcross, type Surprise, surprisesOf } from "./official_across.ts";
 import { freePort, portOpen, Processes } from "./official_processes.ts";
 import { STOP_SIGNALS } from "./servers/loopback.ts";
@@ -46,7 +46,7 @@ interface Upstream {
 
 /** One suite at one protocol revision against one server. */
 interface Plan {
-  readonly server: keyof typeof SERVERS | typeof PLAYED;
+  readonly server: keyof typeof SERVERS | keyof typeof PLAYED;
   readonly suite: string;
   readonly revision: string;
   /** Set where the server does not speak this revision, but the proxy in front of it does. */
@@ -71,8 +71,8 @@ interface Context {
   readonly scenario: string | undefined;
 }
 
-/** Stands for a server that the suite plays itself, for the scenarios of authorization. */
-const PLAYED = "played";
+/** Servers that the suite plays itself: where a person authorises, and where the client has credentials of its own. */
+const PLAYED = { auth: runAuth, credentials: runCredentials };
 
 const SERVERS = {
   session: () => Promise.resolve(startSessionServer()),
@@ -86,8 +86,10 @@ const PLANS: readonly Plan[] = [
   { server: "session", suite: NEXT, revision: "2025-06-18" },
   { server: "everything", suite: STABLE, revision: "2025-11-25" },
   { server: "modern", suite: NEXT, revision: "2026-07-28" },
-  { server: PLAYED, suite: NEXT, revision: "2025-11-25" },
-  { server: PLAYED, suite: NEXT, revision: "2026-07-28" },
+  { server: "auth", suite: NEXT, revision: "2025-11-25" },
+  { server: "auth", suite: NEXT, revision: "2026-07-28" },
+  { server: "credentials", suite: NEXT, revision: "2025-11-25" },
+  { server: "credentials", suite: NEXT, revision: "2026-07-28" },
   { server: "session", suite: NEXT, revision: "2026-07-28", across: true },
   { server: "modern", suite: NEXT, revision: "2025-11-25", across: true },
 ];
@@ -158,7 +160,9 @@ async function readIfThere(path: string): Promise<string | undefined> {
 }
 
 async function runPlan(context: Context, plan: Plan): Promise<Report> {
-  if (plan.server === PLAYED) return await runPlayed(context, plan);
+  if (plan.server === "auth" || plan.server === "credentials") {
+    return await runPlayed(context, plan, PLAYED[plan.server]);
+  }
   const upstream = await SERVERS[plan.server](context);
   try {
     if (plan.across) return await runAcross(context, plan, upstream);
@@ -170,10 +174,10 @@ async function runPlan(context: Context, plan: Plan): Promise<Report> {
   }
 }
 
-async function runPlayed(context: Context, plan: Plan): Promise<Report> {
+async function runPlayed(context: Context, plan: Plan, run: typeof runAuth): Promise<Report> {
   const suite = `${SUITE}@${plan.suite}`;
-  const direct = await runAuth(context, suite, plan.revision, false);
-  const proxied = direct.length === 0 ? [] : await runAuth(context, suite, plan.revision, true);
+  const direct = await run(context, suite, plan.revision, false);
+  const proxied = direct.length === 0 ? [] : await run(context, suite, plan.revision, true);
   return { ...plan, direct, proxied, differences: diffResults(direct, proxied), surprises: [] };
 }
 
@@ -202,8 +206,13 @@ function print(line: string): void {
   while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
 }
 
+const TITLES: Readonly<Record<string, string>> = {
+  auth: "authorization of clients",
+  credentials: "credentials of clients, or of the proxy for those without",
+};
+
 function title({ server, suite, revision, across }: Plan): string {
-  const what = server === PLAYED ? "authorization of clients" : server;
+  const what = TITLES[server] ?? server;
   return `${what}, conformance ${suite} at ${revision}${across ? ", across eras" : ""}`;
 }
 

@@ -21,6 +21,7 @@ const DEADLINE_MS = 300_000;
 const FOLDER = "auth";
 const CONFIG = new URL("../deno.json", import.meta.url).pathname;
 const CLIENT = new URL("auth_client.ts", import.meta.url).pathname;
+const CREDENTIALS_CLIENT = new URL("credentials_client.ts", import.meta.url).pathname;
 
 /** The scenario a result directory in the folder of authorization belongs to. */
 export function authScenarioOf(name: string): string | undefined {
@@ -28,18 +29,62 @@ export function authScenarioOf(name: string): string | undefined {
   return found && `${FOLDER}/${found}`;
 }
 
+/** Scenarios of an extension, which stand beside the revisions: clients with credentials of their own. */
+const OF_CREDENTIALS = ["auth/client-credentials-basic", "auth/client-credentials-jwt"];
+
 /** Runs the suite at one revision, through the proxy or without; what came out, nothing where it has no such scenario. */
 export async function runAuth(
-  { processes, directory, scenario }: AuthContext,
+  context: AuthContext,
   suite: string,
   revision: string,
   through: boolean,
 ): Promise<CheckResult[]> {
-  if (scenario !== undefined && !scenario.startsWith(`${FOLDER}/`)) return [];
-  const output = await Deno.makeTempDir({ dir: directory });
-  const client = [Deno.execPath(), "run", "-A", "--no-check", "--config", CONFIG, CLIENT];
-  if (through) client.push("--through");
+  const { scenario } = context;
+  if (scenario !== undefined && (!isOfAuth(scenario) || OF_CREDENTIALS.includes(scenario))) {
+    return [];
+  }
   const selection = scenario === undefined ? ["--suite", FOLDER] : ["--scenario", scenario];
+  return await runSelected(context, selection, { suite, revision, through, client: CLIENT });
+}
+
+/** The same for the scenarios in which the client has credentials of its own, or the proxy has them for it. */
+export async function runCredentials(
+  context: AuthContext,
+  suite: string,
+  revision: string,
+  through: boolean,
+): Promise<CheckResult[]> {
+  const { scenario } = context;
+  const results: CheckResult[] = [];
+  for (const one of OF_CREDENTIALS) {
+    if (scenario !== undefined && scenario !== one) continue;
+    const selection = ["--scenario", one, "--force"];
+    const run = { suite, revision, through, client: CREDENTIALS_CLIENT };
+    results.push(...await runSelected(context, selection, run));
+  }
+  return results;
+}
+
+function isOfAuth(scenario: string): boolean {
+  return scenario.startsWith(`${FOLDER}/`);
+}
+
+/** How the suite is run. */
+interface Run {
+  readonly suite: string;
+  readonly revision: string;
+  readonly through: boolean;
+  readonly client: string;
+}
+
+async function runSelected(
+  { processes, directory }: AuthContext,
+  selection: readonly string[],
+  { suite, revision, through, client: program }: Run,
+): Promise<CheckResult[]> {
+  const output = await Deno.makeTempDir({ dir: directory });
+  const client = [Deno.execPath(), "run", "-A", "--no-check", "--config", CONFIG, program];
+  if (through) client.push("--through");
   const process = processes.start({
     args: ["run", "--no-config", "--no-lock", "-A", suite, "client"].concat(
       ["--command", client.join(" "), "--spec-version", revision, "-o", output],
