@@ -6,7 +6,7 @@
  */
 
 import type { FieldReader } from "../http/mod.ts";
-import type { ProxyError } from "../errors.ts";
+import { ProxyError, UNANSWERED } from "../errors.ts";
 
 /** What a channel tells whoever has opened it. */
 export interface ChannelEvents {
@@ -39,3 +39,11 @@ export type OpenChannel = (
   events: ChannelEvents,
   headers: FieldReader,
 ) => Promise<Channel>;
+
+/** What those are told whose requests the server had when its channel failed: they may have run. */
+export function closedFor(failure: ProxyError): ProxyError {
+  return new ProxyError("upstream_closed", failure.message, {
+    cause: failure,
+    progress: UNANSWERED,
+  });
+}

@@ -20,11 +20,11 @@ import {
   type RpcText,
 } from "../rpc/mod.ts";
 import type { UpstreamAnswer, UpstreamCall } from "../upstream/mod.ts";
-import type { Channel, ChannelEvents } from "./channel.ts";
+import { cancellation, CANCELLED } from "./cancellation.ts";
+import { type Channel, type ChannelEvents, closedFor } from "./channel.ts";
+import { HeldChannel } from "./held_channel.ts";
 import { asClientKnows, type ModernAsked, ModernRequests } from "./modern_requests.ts";
 import type { ChannelUpstreamOptions } from "./options.ts";
-
-const CANCELLED = "notifications/cancelled";
 
 /** The HTTP status of errors that have one in Streamable HTTP; all others are answers like any. */
 const STATUS: ReadonlyMap<unknown, number> = new Map([
@@ -50,11 +50,9 @@ export interface ModernChannelOptions extends ChannelUpstreamOptions {
 /** A channel, from before it is open. */
 export class ModernChannel implements ChannelEvents {
   readonly #options: ModernChannelOptions;
+  readonly #channel = new HeldChannel();
   readonly #requests = new ModernRequests();
   readonly #flow: Flow;
-  #channel: Channel | undefined;
-  #failure: ProxyError | undefined;
-  #paused = false;
   #lastUsedMs = 0;
   #isModern = false;
   /** Whether anything has come of it: until then it may be starting. */
@@ -70,8 +68,8 @@ export class ModernChannel implements ChannelEvents {
       patienceMs: limits.patienceMs,
       othersWait: (reader) =>
         this.#requests.all().some(({ exchange }) => exchange?.attended && !exchange.reads(reader)),
-      pause: () => this.#pause(true),
-      resume: () => this.#pause(false),
+      pause: () => this.#channel.pause(),
+      resume: () => this.#channel.resume(),
     });
   }
 
@@ -82,20 +80,19 @@ export class ModernChannel implements ChannelEvents {
 
   /** Whether nothing can be sent or come any more. */
   get isOver(): boolean {
-    return this.#failure !== undefined;
+    return this.#channel.isOver;
   }
 
   /** For how long nothing was asked of it, in milliseconds; undefined while it opens, or anything is. */
   get idleMs(): number | undefined {
-    const isBusy = this.#channel === undefined || this.inFlight > 0;
+    const isBusy = !this.#channel.isOpen || this.inFlight > 0;
     return isBusy ? undefined : this.#options.clock.monotonicMs() - this.#lastUsedMs;
   }
 
   /** Gives it its channel. */
   use(channel: Channel): void {
-    this.#channel = channel;
+    this.#channel.use(channel);
     this.#lastUsedMs = this.#options.clock.monotonicMs();
-    if (this.#paused) channel.pause();
   }
 
   /**
@@ -108,7 +105,7 @@ export class ModernChannel implements ChannelEvents {
     { signal, onFailed }: Pick<UpstreamCall, "signal" | "onFailed">,
   ): Promise<UpstreamAnswer> {
     const { clock, limits } = this.#options;
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#channel.requireGoingOn();
     if (this.#requests.size >= limits.maxRequests) {
       const sentence =
         `The upstream server has ${limits.maxRequests} requests in flight, which is the limit here.`;
@@ -145,11 +142,11 @@ export class ModernChannel implements ChannelEvents {
 
   /** Sends a notification; resolves when the channel has taken it. @throws {ProxyError} */
   async notify({ text, value: { method } }: RpcText): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#channel.requireGoingOn();
     // Its id would be the client's; and over HTTP it is the end of a stream that cancels.
     if (method === CANCELLED) return;
     this.#lastUsedMs = this.#options.clock.monotonicMs();
-    await this.#channel!.send(text);
+    await this.#channel.send(text);
   }
 
   /** It is over because the proxy stops, or uses the server no more; `close` is still to end it. */
@@ -160,12 +157,12 @@ export class ModernChannel implements ChannelEvents {
   /** Ends it by the book of its transport. */
   async close(): Promise<void> {
     this.over(new ProxyError("upstream_closed", "The upstream server was ended."));
-    await this.#channel?.close();
+    await this.#channel.close();
   }
 
   /** See `ChannelEvents`. */
   message(text: string): void {
-    if (this.#failure !== undefined) return;
+    if (this.isOver) return;
     this.#hasSpoken = true;
     for (const message of readBody(text)?.messages ?? []) this.#receive(message);
   }
@@ -178,8 +175,7 @@ export class ModernChannel implements ChannelEvents {
 
   /** It is over because of `error`; whose requests are in flight is told `theirs`. */
   #end(error: ProxyError, theirs: ProxyError): void {
-    if (this.#failure !== undefined) return;
-    this.#failure = error;
+    if (!this.#channel.end(error)) return;
     for (const asked of this.#requests.all()) this.#fail(asked, theirs);
     this.#flow.stop();
     this.#options.onOver(this);
@@ -197,17 +193,10 @@ export class ModernChannel implements ChannelEvents {
     return body;
   }
 
-  #pause(paused: boolean): void {
-    this.#paused = paused;
-    if (this.#failure !== undefined) return;
-    if (paused) this.#channel?.pause();
-    else this.#channel?.resume();
-  }
-
   /** Does not wait for the channel: the server may answer while it still reads. */
   async #send(asked: ModernAsked): Promise<void> {
     try {
-      await this.#channel!.send(asked.text);
+      await this.#channel.send(asked.text);
     } catch (error) {
       this.#fail(asked, toProxyError(error));
     }
@@ -215,10 +204,9 @@ export class ModernChannel implements ChannelEvents {
 
   /** Tells the server that nobody waits for a response any more; nothing where it has come. */
   #cancel(asked: ModernAsked, reason: string): void {
-    if (!this.#forget(asked) || this.#failure !== undefined) return;
-    const params = `{"requestId":${asked.idText},"reason":${JSON.stringify(reason)}}`;
-    this.#channel?.send(`{"jsonrpc":"2.0","method":"${CANCELLED}","params":${params}}`)
-      .catch(() => this.#options.drops.count(CANCELLED));
+    if (!this.#forget(asked)) return;
+    const lost = () => this.#options.drops.count(CANCELLED);
+    this.#channel.tell(cancellation(asked.idText, reason), lost);
     // Silence is how some servers of earlier revisions answer this one.
     if (asked.isProbe) this.#endIfUseless();
   }
@@ -278,12 +266,4 @@ export class ModernChannel implements ChannelEvents {
   #drop({ value: { method } }: RpcText): void {
     this.#options.drops.count(typeof method === "string" ? method : "(response)");
   }
-}
-
-/** What those are told whose requests the server had: they may have run. */
-function closedFor(failure: ProxyError): ProxyError {
-  return new ProxyError("upstream_closed", failure.message, {
-    cause: failure,
-    progress: UNANSWERED,
-  });
 }

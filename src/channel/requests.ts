@@ -14,6 +14,16 @@ interface Asked {
   readonly token: Key | undefined;
 }
 
+/** A request that has its response. */
+export interface Answered {
+  /** Whose it is. */
+  readonly exchange: Exchange;
+  /** Under which id. */
+  readonly key: Key;
+  /** The response. */
+  readonly text: string;
+}
+
 const isAttended = ({ attended }: Exchange) => attended;
 
 /** Requests in flight, the oldest first. */
@@ -47,6 +57,27 @@ export class Requests {
       this.#byToken.delete(asked.token);
     }
     return asked.exchange;
+  }
+
+  /** Takes the request that a response answers away; undefined where there is none. */
+  takeAnswered(response: RpcText): Answered | undefined {
+    const idText = textAt(response, ["id"]);
+    const key = keyOf(idText);
+    const exchange = this.take(key);
+    if (exchange !== undefined) return { exchange, key: key!, text: response.text };
+    const isNameless = idText === undefined || idText === "null";
+    const isError = Object.hasOwn(response.value, "error");
+    return isNameless && isError ? this.#takeOnly(response) : undefined;
+  }
+
+  /** An error without an id, as of a server that could not read it, can be about no other request. */
+  #takeOnly(response: RpcText): Answered | undefined {
+    const exchange = this.size === 1 ? this.only() : undefined;
+    if (exchange === undefined) return undefined;
+    const [key] = this.takeOf(exchange);
+    const error = textAt(response, ["error"])!;
+    const text = `{"jsonrpc":"2.0","id":${exchange.idText(key!)},"error":${error}}`;
+    return { exchange, key: key!, text };
   }
 
   /** Takes all requests of an exchange away; their ids. */
@@ -89,8 +120,16 @@ export class Requests {
     return new Set(this.#byId.values().map(({ exchange }) => exchange));
   }
 
-  /** Makes room for one: the oldest for which nobody waits any more goes; false where there is none. */
-  forgetUnattended(): boolean {
+  /**
+   * Makes room for `count` more where there may be `max`: the oldest for which nobody waits any more go; false
+   * where those do not suffice.
+   */
+  makeRoom(count: number, max: number): boolean {
+    while (this.size + count > max) if (!this.#forgetUnattended()) return false;
+    return true;
+  }
+
+  #forgetUnattended(): boolean {
     for (const [key, { exchange }] of this.#byId) {
       if (exchange.attended) continue;
       this.take(key);

@@ -5,6 +5,7 @@
  */
 
 import { ODD_METHOD } from "../json/mod.ts";
+import { kindOf, type RpcText } from "./text.ts";
 
 /** Names that are counted apart; all others together. */
 export const MAX_DROP_NAMES = 64;
@@ -28,4 +29,11 @@ export class Drops {
   get counts(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#counts);
   }
+}
+
+/** The name under which a message is counted. */
+export function nameOf(message: RpcText): string {
+  const { method } = message.value;
+  if (typeof method === "string") return method;
+  return kindOf(message) === "response" ? "(response)" : "(no JSON-RPC)";
 }

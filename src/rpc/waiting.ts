@@ -19,7 +19,7 @@ export class Waiting {
   #messages: { readonly text: string; readonly name: string }[] = [];
   #characters = 0;
 
-  /** Nothing yet. `onDropped` is told the method of each message that does not fit any more. */
+  /** Nothing yet. `onDropped` is told the method of each message that does not fit any more, or is let go. */
   constructor(bounds: WaitingBounds, onDropped: (name: string) => void) {
     this.#bounds = bounds;
     this.#onDropped = onDropped;
@@ -40,6 +40,12 @@ export class Waiting {
       this.#characters -= oldest.text.length;
       this.#onDropped(oldest.name);
     }
+  }
+
+  /** Lets all of them go. */
+  drop(): void {
+    for (const { name } of this.#messages) this.#onDropped(name);
+    this.take();
   }
 
   /** Takes all of them, the oldest first. */
