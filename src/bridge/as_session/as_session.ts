@@ -116,7 +116,7 @@ class Bridge implements SessionBridge {
       sessions.reduce((total, session) => total + count(session), 0);
     return {
       sessions: sessions.length,
-      listening: sum(({ listening }) => listening.isOpen ? 1 : 0),
+      listening: sum(({ isListening }) => isListening ? 1 : 0),
       inFlight: sum(({ inFlight }) => inFlight),
       questions: sum(({ questions }) => questions),
       waiting: sum(({ waiting }) => waiting),
@@ -228,10 +228,12 @@ class Bridge implements SessionBridge {
       server: this.#server,
       tools: this.#tools,
       drops: this.#drops,
-      principal: call.principal,
-      revision,
-      clientInfo: info && detached(info),
-      capabilities: detached(clientCapabilities(message, revision)),
+      client: {
+        principal: call.principal,
+        revision,
+        clientInfo: info && detached(info),
+        capabilities: detached(clientCapabilities(message, revision)),
+      },
       offers: offersOf(at(response.value, "result", "capabilities")),
     }, call);
     this.#sessions.set(id, session);

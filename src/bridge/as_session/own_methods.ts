@@ -9,12 +9,26 @@
 import { errorBody, ProxyError, toProxyError } from "../../errors.ts";
 import { at, type RpcText, textAt } from "../../rpc/mod.ts";
 import type { UpstreamCall } from "../../upstream/mod.ts";
+import type { Offers } from "./capabilities.ts";
+import type { Listening } from "./listening.ts";
 import { fitsField } from "./requests.ts";
-import type { BridgedSession } from "./session.ts";
+import type { SessionClient } from "./session_client.ts";
+
+/** What such methods know of the session that they are called in. */
+export interface OwnSession {
+  /** Its client. */
+  readonly client: SessionClient;
+  /** What the server offers. */
+  readonly offers: Offers;
+  /** Its subscription at the server. */
+  readonly listening: Pick<Listening, "honours" | "update">;
+  /** URIs that it may have subscribed to. */
+  readonly maxSubscriptions: number;
+}
 
 /** Answers a request; the text of the response. */
 export type OwnMethod = (
-  session: BridgedSession,
+  session: OwnSession,
   message: RpcText,
   call: UpstreamCall,
 ) => string | Promise<string>;
@@ -49,24 +63,25 @@ export function ownMethod({ value: { method } }: RpcText): OwnMethod | undefined
   return fitsField(name) ? undefined : unknown;
 }
 
-function setLevel(session: BridgedSession, message: RpcText): string {
+function setLevel(session: OwnSession, message: RpcText): string {
   if (!session.offers.logging) return unknown(session, message);
   const level = at(message.value, "params", "level");
   if (!LEVELS.has(level)) {
     const sentence = `The level must be one of ${[...LEVELS].join(", ")}.`;
     return refuse(message, "invalid_params", sentence);
   }
-  session.logLevel = level as string;
+  session.client.setLogLevel(level as string);
   return empty(message);
 }
 
 async function subscribe(
-  session: BridgedSession,
+  session: OwnSession,
   message: RpcText,
   call: UpstreamCall,
 ): Promise<string> {
   const uri = at(message.value, "params", "uri");
-  const { subscriptions, listening, settings: { limits: { maxSubscriptions } } } = session;
+  const { client, listening, maxSubscriptions } = session;
+  const { subscriptions } = client;
   if (!session.offers.subscribe) return unknown(session, message);
   if (typeof uri !== "string") return refuse(message, "invalid_params", NO_URI);
   if (subscriptions.has(uri) && listening.honours(uri)) return empty(message);
@@ -76,27 +91,27 @@ async function subscribe(
         `This session has ${maxSubscriptions} subscriptions, which is the limit here.`;
       return refuse(message, "rate_limited", sentence);
     }
-    subscriptions.add(uri);
-    session.listenAs(call);
+    client.subscribe(uri);
+    client.listenAs(call);
   }
   try {
     await listening.update();
   } catch (thrown) {
-    subscriptions.delete(uri);
+    client.unsubscribe(uri);
     const { kind, message: sentence } = toProxyError(thrown);
     return refuse(message, kind, sentence);
   }
   if (listening.honours(uri)) return empty(message);
-  subscriptions.delete(uri);
+  client.unsubscribe(uri);
   const sentence = "The upstream server does not tell of updates of this resource.";
   return refuse(message, "invalid_params", sentence);
 }
 
-async function unsubscribe(session: BridgedSession, message: RpcText): Promise<string> {
+async function unsubscribe(session: OwnSession, message: RpcText): Promise<string> {
   const uri = at(message.value, "params", "uri");
   if (!session.offers.subscribe) return unknown(session, message);
   if (typeof uri !== "string") return refuse(message, "invalid_params", NO_URI);
-  if (!session.subscriptions.delete(uri)) return empty(message);
+  if (!session.client.unsubscribe(uri)) return empty(message);
   try {
     await session.listening.update();
   } catch {
@@ -107,7 +122,7 @@ async function unsubscribe(session: BridgedSession, message: RpcText): Promise<s
 
 const NO_URI = "The params must have a uri, which must be a string.";
 
-function unknown(_session: BridgedSession, message: RpcText): string {
+function unknown(_session: OwnSession, message: RpcText): string {
   return refuse(message, "method_not_found", "The server does not have this method.");
 }
 

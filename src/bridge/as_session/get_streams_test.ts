@@ -1,0 +1,49 @@
+import { assertEquals } from "@std/assert";
+import { Waiting } from "../../rpc/mod.ts";
+import { ManualClock, relay, share } from "../../testing/mod.ts";
+import { GetStreams } from "./get_streams.ts";
+
+const { sourceReader } = relay;
+const { messagesIn } = share;
+
+const CHANGED = "notifications/resources/updated";
+
+function said(serial: number, length = 0): string {
+  const params = { serial, more: "x".repeat(length) };
+  return JSON.stringify({ jsonrpc: "2.0", method: CHANGED, params });
+}
+
+function streamsOf() {
+  const bounds = { maxWaitingMessages: 10, maxWaitingCharacters: 1_000 };
+  return new GetStreams(new ManualClock(), new Waiting(bounds, () => {}));
+}
+
+function serialsIn(reader: ReturnType<typeof sourceReader>): unknown[] {
+  return messagesIn(reader).map(({ params }) => (params as { serial: number }).serial);
+}
+
+Deno.test("GetStreams: the newest is told, what comes for none waits for the next", async () => {
+  const streams = streamsOf();
+  streams.tell(said(1), CHANGED);
+  assertEquals(streams.waiting, 1);
+  const older = sourceReader(streams.open(() => {}).answer.body);
+  streams.tellWaiting();
+  const newer = sourceReader(streams.open(() => {}).answer.body);
+  streams.tell(said(2), CHANGED);
+  streams.end();
+  await older.readAll();
+  await newer.readAll();
+  assertEquals([serialsIn(older), serialsIn(newer), streams.size], [[1], [2], 0]);
+});
+
+Deno.test("GetStreams: what comes while the newest is not read waits until it is", async () => {
+  const streams = streamsOf();
+  const { body } = streams.open(() => {}).answer;
+  streams.tell(said(1, 70_000), CHANGED);
+  streams.tell(said(2), CHANGED);
+  assertEquals(streams.waiting, 1);
+  const reader = sourceReader(body);
+  await reader.readAll();
+  assertEquals([serialsIn(reader), streams.waiting], [[1, 2], 0]);
+  streams.end();
+});
