@@ -22,7 +22,8 @@ import type { Exchanges } from "./exchanges.ts";
 import { requireAcceptStream, requireJsonBody } from "./media.ts";
 import { type Arrival, describe } from "./passage.ts";
 import { SseExchange } from "./sse_exchange.ts";
-import { type SseRouteOptions, SseSession } from "./sse_session.ts";
+import type { SseRouteOptions } from "./sse_route.ts";
+import { SseSession } from "./sse_session.ts";
 import { SseStream } from "./sse_stream.ts";
 import type { Front, RequestFacts } from "./front.ts";
 import { countRequest } from "./traffic.ts";
@@ -148,12 +149,11 @@ export class HttpSseFront {
     const decision = client.route.forwardsCredentials
       ? new Decision(this.#options.clock)
       : undefined;
-    const opens = message.kind === "request" && message.method === "initialize" && client.mayOpen;
     try {
       const headers = Fields.from(request.headers);
       client.take(
         { message, bytes, headers, decide: decision?.decide },
-        (one, before, ready) => new SseExchange(client, one, opens).run(before, ready),
+        (one, inLine) => new SseExchange(client, one, inLine).run(),
       );
     } catch (error) {
       decision?.decide();
@@ -220,7 +220,7 @@ class Decision {
     return this.#made.promise;
   }
 
-  /** See `UnderWay`. */
+  /** See `SseArrival`. */
   readonly decide = (refused?: ClientAnswer): boolean => {
     if (this.#isMade) return false;
     this.#isMade = true;

@@ -17,7 +17,7 @@ export {
   type HttpSseFrontOptions,
   httpSseSessions,
 } from "./http_sse.ts";
-export type { SseRouteOptions } from "./sse_session.ts";
+export type { SseRouteOptions } from "./sse_route.ts";
 export { Recovery, type RecoveryOptions } from "./recovery.ts";
 export { type FailureFacts, type FailureSinks, tellFailure } from "./failures.ts";
 export { refusal } from "./refusal.ts";

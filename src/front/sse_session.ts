@@ -6,89 +6,26 @@
  */
 
 import type { Principal } from "../auth/mod.ts";
-import type { Clock } from "../clock.ts";
-import type { LimitsConfig } from "../config/mod.ts";
 import { errorBody, ProxyError } from "../errors.ts";
-import type { ClientAnswer, FieldReader } from "../http/mod.ts";
-import type { JsonLimits, Message } from "../json/mod.ts";
-import type { BackOff } from "../relay/mod.ts";
-import type { Session, SessionTable } from "../session/mod.ts";
-import type { Upstream, UpstreamBody, UpstreamCall } from "../upstream/mod.ts";
-import type { AbandonedSessions } from "./abandoned.ts";
+import { type FieldReader, NEVER_ABORTED } from "../http/mod.ts";
+import type { Message } from "../json/mod.ts";
+import type { Session } from "../session/mod.ts";
+import type { UpstreamCall } from "../upstream/mod.ts";
 import type { Followed } from "./exchanges.ts";
-import type { FailureSinks } from "./failures.ts";
-import type { InterceptorsOptions } from "./interceptors.ts";
-import type { Recovery } from "./recovery.ts";
-import { Turns } from "./sse_relay.ts";
-import { SseRoom } from "./sse_room.ts";
-import type { SessionStreamBook } from "./stream_book.ts";
-import type { SseStream } from "./sse_stream.ts";
+import { RequestInterceptors } from "./interceptors.ts";
+import { cancelUpstream } from "./sse_cancel.ts";
 import { withRevision } from "./sse_fields.ts";
-import type { FrontUse, Served } from "./use.ts";
-
-/** What all clients of one route have in common. */
-export interface SseRouteOptions extends FailureSinks {
-  /** The route's name, for the log. */
-  readonly route: string;
-  /** The server behind the route. */
-  readonly upstream: Upstream;
-  /** The sessions of all routes. */
-  readonly sessions: SessionTable;
-  /** Makes sessions anew that the upstream has lost. */
-  readonly recovery: Recovery;
-  /** What is known of the streams of all sessions. */
-  readonly book: SessionStreamBook;
-  /** Tells the upstream of sessions that are over. */
-  readonly abandoned: AbandonedSessions;
-  /** What looks at messages; left out where nothing does. */
-  readonly interceptors?: InterceptorsOptions | undefined;
-  /** How streams of the upstream that broke off are taken up again. */
-  readonly backOff: BackOff;
-  /** Time; one whose timers are shared. */
-  readonly clock: Clock;
-  /** What clients may use. */
-  readonly limits: LimitsConfig & JsonLimits;
-  /** Whether clients' credentials go upstream, which may want others. */
-  readonly forwardsCredentials?: boolean | undefined;
-  /** Keeps open what clients work with; left out where that is never replaced. */
-  readonly use?: FrontUse | undefined;
-}
-
-/** A message on its way to the upstream, until its answer is with the client. */
-export interface UnderWay {
-  /** The message as the client sent it. */
-  readonly message: Message;
-  /** Its bytes. */
-  readonly bytes: Uint8Array;
-  /** The header fields of its POST. */
-  readonly headers: FieldReader;
-  /** Aborted when nobody waits for the answer any more. */
-  readonly control: AbortController;
-  /** The answer that is being read. */
-  body: UpstreamBody | undefined;
-  /** Whether the client has taken it back. */
-  cancelled: boolean;
-  /** Whether its client has cancelled it, and the upstream is being told. */
-  unwanted: boolean;
-  /** Answers its POST: with a refusal, or as taken; false where it was answered before. Left out where that is done. */
-  readonly decide?: ((refused?: ClientAnswer) => boolean) | undefined;
-  /** Whether its answer is with the client, although the upstream's stream goes on. */
-  answered: boolean;
-}
-
-/** How long cancellations may take before the session is ended upstream, in milliseconds. */
-const FAREWELL_MS = 2_000;
-
-/** Cancellations of one client that are sent at one time. */
-const CANCELLED_AT_ONCE = 4;
+import { type SseArrival, type SseMessage, SseMessages } from "./sse_messages.ts";
+import { type InLine, SseOrder } from "./sse_order.ts";
+import { type RelayTarget, Turns } from "./sse_relay.ts";
+import { SseRoom } from "./sse_room.ts";
+import { SseRoute, type SseRouteOptions } from "./sse_route.ts";
+import type { SseStream } from "./sse_stream.ts";
+import type { Served } from "./use.ts";
 
 /** One client; `SseExchange` does what is to be done for each message. */
 export class SseSession implements Followed {
-  #route: SseRouteOptions;
-  /** The route with the upstream that is spoken to. */
-  #home: SseRouteOptions;
-  /** Lets go of that upstream. */
-  #leaveHome: (() => void) | undefined;
+  readonly #route: SseRoute;
   /** What is kept of it in the table. */
   readonly session: Session;
   /** Who it belongs to. */
@@ -103,12 +40,9 @@ export class SseSession implements Followed {
   readonly turns = new Turns();
   readonly #makeStream: (onOver: () => void) => SseStream;
   #stream: SseStream | undefined;
-  readonly #underWay = new Set<UnderWay>();
+  readonly #messages = new SseMessages();
+  readonly #order = new SseOrder();
   readonly #room = new SseRoom();
-  /** What a message has to wait for: the upstream has to know the session, and that its client is ready. */
-  #gate: Promise<void> | undefined;
-  /** Whether `initialize` is under way or was answered. */
-  #opening = false;
   #headers: FieldReader;
   #release: (() => void) | undefined;
   #draining = false;
@@ -124,7 +58,7 @@ export class SseSession implements Followed {
       readonly stream: (onOver: () => void) => SseStream;
     },
   ) {
-    this.#route = this.#home = route;
+    this.#route = new SseRoute(route);
     this.session = client.session;
     this.principal = client.principal;
     const { id, validUntilMs, authority } = client.principal;
@@ -138,7 +72,7 @@ export class SseSession implements Followed {
   /** Begins the stream; `onOver` is told once when the client has gone or was ended. */
   begin(onOver: () => void): SseStream {
     this.#release = this.route.sessions.use(this.session);
-    this.#leaveHome = this.#home.use?.hold();
+    this.#route.hold();
     this.#stream = this.#makeStream(() => {
       onOver();
       this.#leave();
@@ -158,26 +92,12 @@ export class SseSession implements Followed {
 
   /** What holds for its messages now. */
   get route(): SseRouteOptions {
-    return this.#route;
+    return this.#route.current;
   }
 
-  /**
-   * The route is another one from the next message on, but for its upstream: the one that knows the session
-   * stays as long as it is there.
-   */
+  /** See `SseRoute`; for a client that is there. */
   adopt(route: SseRouteOptions): void {
-    if (this.#home.use?.isOver && !this.#over) {
-      this.#leaveHome?.();
-      this.#home = route;
-      this.#leaveHome = route.use?.hold();
-    }
-    const { upstream, recovery } = this.#home;
-    if (upstream === route.upstream) {
-      this.#route = route;
-      return;
-    }
-    const interceptors = route.interceptors && { ...route.interceptors, upstream };
-    this.#route = { ...route, upstream, recovery, interceptors };
+    this.#route.adopt(route);
   }
 
   /** The client's stream. */
@@ -185,19 +105,15 @@ export class SseSession implements Followed {
     return this.#stream!;
   }
 
+  /** Where answers go. */
+  get target(): RelayTarget {
+    const { stream, session, route: { limits } } = this;
+    return { stream, session, maxBytes: limits.maxEventBytes };
+  }
+
   /** Whether the client has gone or was ended. */
   get over(): boolean {
     return this.#over;
-  }
-
-  /** Whether this `initialize` opens the upstream session. */
-  get mayOpen(): boolean {
-    return this.session.upstreamId === "" && !this.#opening;
-  }
-
-  /** How many requests have no answer yet. */
-  get pending(): number {
-    return [...this.#underWay].filter((one) => isPending(one)).length;
   }
 
   /**
@@ -206,31 +122,22 @@ export class SseSession implements Followed {
    * @throws {ProxyError} `principal_exhausted` where too much is under way
    */
   take(
-    taken: Pick<UnderWay, "message" | "bytes" | "headers" | "decide">,
-    handle: (one: UnderWay, before: Promise<void> | undefined, ready: () => void) => Promise<void>,
+    arrival: SseArrival,
+    handle: (one: SseMessage, inLine: InLine) => Promise<void>,
   ): void {
-    const { maxRequestBytes } = this.route.limits;
-    const leave = this.#room.take(taken.message, taken.bytes.length, maxRequestBytes);
-    this.#headers = taken.headers;
-    const one: UnderWay = {
-      ...taken,
-      control: new AbortController(),
-      body: undefined,
-      cancelled: false,
-      unwanted: false,
-      answered: false,
-    };
-    this.#underWay.add(one);
-    const before = this.#gate;
-    const ready = this.#gateFor(one);
+    const { message, bytes, headers } = arrival;
+    const leave = this.#room.take(message, bytes.length, this.route.limits.maxRequestBytes);
+    this.#headers = headers;
+    const one = this.#messages.add(arrival);
+    const inLine = this.#order.enter(message, this.session.upstreamId !== "");
     const release = this.route.sessions.use(this.session);
     const letGo = this.route.use?.hold();
-    void handle(one, before, ready).finally(() => {
-      one.decide?.();
-      ready();
+    void handle(one, inLine).finally(() => {
+      arrival.decide?.();
+      inLine.ready();
       release();
       letGo?.();
-      this.#underWay.delete(one);
+      this.#messages.delete(one);
       leave();
       this.#endIfDone();
     });
@@ -248,6 +155,25 @@ export class SseSession implements Followed {
       signal,
       affinity: session.key,
     };
+  }
+
+  /** What looks at a message, or at a stream where it names none; undefined where nothing does. */
+  interceptorsOf(
+    { method, idText }: {
+      readonly method?: string | undefined;
+      readonly idText?: string | undefined;
+    },
+  ): RequestInterceptors | undefined {
+    const { route: { interceptors }, principal, session } = this;
+    if (interceptors === undefined) return undefined;
+    return new RequestInterceptors(interceptors, {
+      principal: principal.name,
+      era: "session",
+      revision: session.revision,
+      sessionId: session.id,
+      method,
+      idText,
+    });
   }
 
   /** The upstream has taken a message with these fields: the credentials in them are the newest. */
@@ -270,31 +196,23 @@ export class SseSession implements Followed {
 
   /** `initialize` was refused: another one may open the session. */
   notOpened(): void {
-    this.#opening = false;
+    this.#order.notOpened();
   }
 
   /** The answer to a request is with the client. */
-  answered(one: UnderWay): void {
-    one.answered = true;
+  answered(one: SseMessage): void {
+    one.answer();
     this.#endIfDone();
   }
 
   /** The client does not want the answer to a request any more, until what this gives is called. */
   unwanted(requestId: unknown): () => void {
-    const idText = JSON.stringify(requestId);
-    const found = [...this.#underWay].filter((one) =>
-      one.message.idText === idText && isPending(one)
-    );
-    for (const one of found) one.unwanted = true;
-    return () => found.forEach((one) => one.unwanted = false);
+    return this.#messages.unwanted(requestId);
   }
 
   /** The upstream has taken the client's word that it does not want the answer to a request any more. */
   cancelled(requestId: unknown): void {
-    const idText = JSON.stringify(requestId);
-    for (const one of this.#underWay) {
-      if (one.message.idText === idText && isPending(one)) giveUp(one);
-    }
+    this.#messages.cancelled(requestId);
   }
 
   /** See `Followed`: no more is begun, and it ends when the requests under way are answered (R68). */
@@ -309,35 +227,18 @@ export class SseSession implements Followed {
   }
 
   #endIfDone(): void {
-    if (this.#draining && this.pending === 0) this.stream.end();
-  }
-
-  /**
-   * Messages behind `initialize` need the session that it opens, and those behind `notifications/initialized`
-   * must not come before it: on their way to the upstream nothing else would keep them in order.
-   */
-  #gateFor({ message }: UnderWay): () => void {
-    const opens = message.kind === "request" && message.method === "initialize" && this.mayOpen;
-    if (!opens && message.method !== "notifications/initialized") return () => {};
-    if (opens) this.#opening = true;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#gate = promise;
-    return () => {
-      if (this.#gate === promise) this.#gate = undefined;
-      resolve();
-    };
+    if (this.#draining && this.#messages.pending.length === 0) this.stream.end();
   }
 
   /** The session is over, but not because the client has gone: it is told of what it waits for. */
   #sessionEnded(): void {
     if (this.#over) return;
-    for (const one of this.#underWay) {
-      if (isPending(one)) this.stream.sendNow({ event: "message", data: endedText(one) });
+    for (const { arrival: { message } } of this.#messages.pending) {
+      this.stream.sendNow({ event: "message", data: endedText(message) });
     }
     this.stream.end();
   }
 
-  /** R54: HTTP+SSE knows no way to come back, so what a client that has gone had begun is cancelled. */
   #leave(): void {
     if (this.#over) return;
     this.#over = true;
@@ -346,54 +247,25 @@ export class SseSession implements Followed {
     const { sessions } = this.route;
     const wasEnded = this.session.ended;
     sessions.close(this.session);
-    const asked = [...this.#underWay].filter((one) => isPending(one));
-    for (const one of this.#underWay) if (one.answered) giveUp(one);
+    const asked = this.#messages.pending;
+    this.#messages.giveUpAnswered();
     // An `initialize` must not be cancelled; what it opens is ended when its answer is there.
-    const given = asked.filter(({ message }) => message.method !== "initialize");
-    void this.#farewell(given, wasEnded).finally(() => this.#leaveHome?.());
+    const given = asked.filter(({ arrival }) => arrival.message.method !== "initialize");
+    void this.#farewell(given, wasEnded).finally(() => this.#route.letGo());
   }
 
-  async #farewell(given: readonly UnderWay[], wasEnded: boolean): Promise<void> {
-    const { upstream, clock, abandoned, logger, route } = this.route;
-    const control = new AbortController();
-    const call = this.callOf(this.#headers, control.signal);
-    const timer = clock.after(FAREWELL_MS, () => control.abort());
-    const left = [...given];
-    const tell = async () => {
-      for (let one = left.shift(); one && !control.signal.aborted; one = left.shift()) {
-        try {
-          (await upstream.notify(call, cancellation(one.message.idText!))).body.discard();
-        } catch (error) {
-          logger.debug("a cancellation was lost", { route, error });
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: CANCELLED_AT_ONCE }, tell));
-    timer.cancel();
-    for (const one of given) giveUp(one);
+  async #farewell(given: readonly SseMessage[], wasEnded: boolean): Promise<void> {
+    const { route } = this;
+    const call = this.callOf(this.#headers, NEVER_ABORTED);
+    await cancelUpstream(given.map(({ arrival }) => arrival.message.idText!), call, route);
+    for (const one of given) one.giveUp();
     // Whoever has ended the session tells the upstream.
-    if (!wasEnded) abandoned.end(this.session, { headers: call.headers, query: this.query });
+    if (wasEnded) return;
+    route.abandoned.end(this.session, { headers: call.headers, query: this.query });
   }
 }
 
-function isPending({ message, cancelled, answered }: UnderWay): boolean {
-  return message.kind === "request" && !cancelled && !answered;
-}
-
-function giveUp(one: UnderWay): void {
-  one.cancelled = true;
-  one.control.abort();
-  one.body?.discard();
-}
-
-function cancellation(idText: string): Uint8Array {
-  return new TextEncoder().encode(
-    `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${idText},` +
-      `"reason":"The client has gone."}}`,
-  );
-}
-
-function endedText({ message: { idText } }: UnderWay): string {
+function endedText({ idText }: Message): string {
   const error = new ProxyError("session_not_found", "The session has ended; start a new one.");
   return errorBody(error.withId(idText));
 }
