@@ -1,66 +1,32 @@
 /**
  * Which events are held and which go: the books of an event log, without the bytes.
  *
- * Events that were appended together make a run, whose numbers have no hole. All runs stand in one
- * line, oldest first, and those of a stream in a queue of its own; so the oldest event of all, that of
- * a stream, and one with a given number are found without a search through the others. Whoever keeps the
- * bytes hangs them on the run, or is told what has gone.
+ * All runs of events stand in one line, oldest first, and those of a stream in a queue of its own; so the
+ * oldest event of all, that of a stream, and one with a given number are found without a search through the
+ * others. Whoever keeps the bytes hangs them on the run, or is told what has gone.
  *
  * @module
  */
 
 import { type EventLogLimits, type EventLogSize, type LoggedEvent, UNKNOWN } from "./log.ts";
 import { Queue } from "./queue.ts";
+import { RunLine } from "./run_line.ts";
+import {
+  beginOf,
+  cutGone,
+  eventsAfter,
+  type Found,
+  lastSeq,
+  newRun,
+  type Run,
+  type StreamBook,
+} from "./stream_book.ts";
 
 /**
  * What an event is counted at beside its bytes. In `MemoryEventLog` one that is appended alone takes 221 to
  * 257 bytes more than its own, one of 50 appended together 23 (measured, Deno 2.9.5).
  */
 export const EVENT_OVERHEAD_BYTES = 256;
-
-/** A stream, as the books have it. */
-export interface StreamBook<P> {
-  /** Its number; streams that come later have higher ones. */
-  readonly id: number;
-  readonly name: string;
-  readonly runs: Queue<Run<P>>;
-  /** The highest `seq` there was, held or not. */
-  newest: number;
-  events: number;
-  bytes: number;
-}
-
-/** Events of one stream that came together, with numbers that follow each other. */
-export interface Run<P> {
-  readonly stream: StreamBook<P>;
-  readonly atMs: number;
-  /** The number of its first event, held or not. */
-  firstSeq: number;
-  /** Where each event ends among the bytes of the run. */
-  ends: number[];
-  /** Where the first event begins: not at 0 once the entries of earlier ones have been cut off. */
-  begin: number;
-  /** How many of its first events are no longer held. */
-  gone: number;
-  /** What the keeper of the bytes hangs on it. */
-  payload: P;
-  older: Run<P> | undefined;
-  newer: Run<P> | undefined;
-}
-
-/** Some events of a run: from the index `from` to before the index `to`. */
-export interface Part<P> {
-  readonly run: Run<P>;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Which events answer a question; as `Replay` has it, without the bytes. */
-export interface Found<P> {
-  readonly parts: readonly Part<P>[];
-  readonly gap: boolean;
-  readonly more: boolean;
-}
 
 /** Who keeps the bytes. */
 export interface Keeper<P> {
@@ -80,11 +46,6 @@ export interface Keeper<P> {
 
 const NOTHING: Found<never> = { ...UNKNOWN, parts: [] };
 
-/** Where the event at `index` begins among the bytes of the run. */
-export function beginOf<P>(run: Run<P>, index: number): number {
-  return index === 0 ? run.begin : run.ends[index - 1]!;
-}
-
 /** The books. */
 export class Ledger<P> {
   readonly #limits: EventLogLimits;
@@ -92,8 +53,7 @@ export class Ledger<P> {
   readonly #keeper: Keeper<P>;
   /** In the order of the last append. */
   readonly #streams = new Map<string, StreamBook<P>>();
-  #oldest: Run<P> | undefined;
-  #newest: Run<P> | undefined;
+  readonly #runs = new RunLine<P>();
   #lastId = 0;
   #events = 0;
   #bytes = 0;
@@ -182,24 +142,7 @@ export class Ledger<P> {
     if (stream === undefined || !(Number.isSafeInteger(seq) && seq >= 0 && seq <= stream.newest)) {
       return NOTHING;
     }
-    const parts: Part<P>[] = [];
-    let [count, bytes, last] = [0, 0, stream.newest];
-    let more = false;
-    for (let at = firstBehind(stream.runs, seq); at < stream.runs.length && !more; at++) {
-      const run = stream.runs.at(at)!;
-      const from = Math.max(run.gone, seq + 1 - run.firstSeq);
-      let to = from;
-      for (; to < run.ends.length; to++) {
-        bytes += run.ends[to]! - beginOf(run, to);
-        more = count > 0 && bytes > maxBytes;
-        if (more) break;
-        last = run.firstSeq + to;
-        count++;
-      }
-      if (to > from) parts.push({ run, from, to });
-    }
-    if (!more) last = stream.newest;
-    return { parts, gap: last - seq !== count, more };
+    return eventsAfter(stream, seq, maxBytes);
   }
 
   /** Drops a stream. */
@@ -213,7 +156,7 @@ export class Ledger<P> {
   /** Has go what is too old. */
   expire(nowMs: number): void {
     for (;;) {
-      const run = this.#oldest;
+      const run = this.#runs.oldest;
       if (run === undefined || nowMs - run.atMs < this.#limits.maxAgeMs) return;
       this.#drop(run, run.ends.length - run.gone);
     }
@@ -246,9 +189,9 @@ export class Ledger<P> {
 
   /** Enters an event that an earlier process kept; in the order in which they were appended. */
   restoreEvent(stream: StreamBook<P>, seq: number, size: number, atMs: number, payload: P): void {
-    const run = this.#newest;
+    const run = this.#runs.newest;
     const isNext = run !== undefined && run.stream === stream && run.atMs === atMs &&
-      run.firstSeq + run.ends.length === seq;
+      lastSeq(run) + 1 === seq;
     if (isNext) run.ends.push(run.ends.at(-1)! + size);
     else this.#link(newRun(stream, seq, [size], atMs, payload));
     stream.newest = Math.max(stream.newest, seq);
@@ -265,7 +208,7 @@ export class Ledger<P> {
   /** Empties the books; nobody is told. */
   clear(): void {
     this.#streams.clear();
-    this.#oldest = this.#newest = undefined;
+    this.#runs.clear();
     this.#events = this.#bytes = 0;
   }
 
@@ -283,7 +226,7 @@ export class Ledger<P> {
 
   #remove(stream: StreamBook<P>): void {
     this.#streams.delete(stream.name);
-    for (let at = 0; at < stream.runs.length; at++) this.#unlink(stream.runs.at(at)!);
+    for (let at = 0; at < stream.runs.length; at++) this.#runs.remove(stream.runs.at(at)!);
     this.#events -= stream.events;
     this.#bytes -= stream.bytes;
   }
@@ -328,7 +271,7 @@ export class Ledger<P> {
       const excess = Math.max(stream.events - maxStreamEvents, 1);
       this.#drop(run, Math.min(excess, run.ends.length - run.gone));
     }
-    while (this.#events > maxEvents || this.#bytes > maxBytes) this.#drop(this.#oldest!, 1);
+    while (this.#events > maxEvents || this.#bytes > maxBytes) this.#drop(this.#runs.oldest!, 1);
   }
 
   /** Drops the first `count` events that are held of a run, the first one of its stream. */
@@ -338,67 +281,19 @@ export class Ledger<P> {
     this.#count(run.stream, -count, begin - beginOf(run, run.gone) - count * EVENT_OVERHEAD_BYTES);
     this.#keeper.dropped(run);
     if (run.gone === run.ends.length) {
-      this.#unlink(run);
+      this.#runs.remove(run);
       run.stream.runs.shift();
     } else if (run.gone * 2 > run.ends.length) {
-      // The entries of what has gone would be held as long as one event of the run is.
-      run.begin = beginOf(run, run.gone);
-      run.ends = run.ends.slice(run.gone);
-      run.firstSeq += run.gone;
-      run.gone = 0;
+      cutGone(run);
     }
   }
 
   #link(run: Run<P>): void {
     run.stream.runs.push(run);
-    run.older = this.#newest;
-    if (this.#newest === undefined) this.#oldest = run;
-    else this.#newest.newer = run;
-    this.#newest = run;
-  }
-
-  #unlink(run: Run<P>): void {
-    if (run.older === undefined) this.#oldest = run.newer;
-    else run.older.newer = run.newer;
-    if (run.newer === undefined) this.#newest = run.older;
-    else run.newer.older = run.older;
-    // A run that is garbage but old would otherwise hold all that came after it until it is collected.
-    run.older = run.newer = undefined;
+    this.#runs.add(run);
   }
 }
 
 function notRising(seq: number, newest: number): RangeError {
   return new RangeError(`Event ${seq} of a stream cannot follow event ${newest}.`);
-}
-
-function newRun<P>(
-  stream: StreamBook<P>,
-  firstSeq: number,
-  ends: number[],
-  atMs: number,
-  payload: P,
-): Run<P> {
-  return {
-    stream,
-    atMs,
-    firstSeq,
-    ends,
-    begin: 0,
-    gone: 0,
-    payload,
-    older: undefined,
-    newer: undefined,
-  };
-}
-
-/** The place of the first run that holds an event behind `seq`. */
-function firstBehind<P>(runs: Queue<Run<P>>, seq: number): number {
-  let [low, high] = [0, runs.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const run = runs.at(middle)!;
-    if (run.firstSeq + run.ends.length - 1 > seq) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

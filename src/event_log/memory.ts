@@ -12,7 +12,7 @@
 
 import type { Clock } from "../clock.ts";
 import type { Bytes } from "../http/mod.ts";
-import { beginOf, type Keeper, Ledger, type Run, type StreamBook } from "./ledger.ts";
+import { type Keeper, Ledger } from "./ledger.ts";
 import {
   type EventLog,
   type EventLogLimits,
@@ -22,6 +22,7 @@ import {
   type Replay,
   UNKNOWN,
 } from "./log.ts";
+import { beginOf, type Run, type StreamBook } from "./stream_book.ts";
 
 /** Longest buffer that is made ahead of what it is to hold. */
 const MAX_BUFFER_BYTES = 65_536;

@@ -14,7 +14,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../clock.ts";
 import type { Bytes } from "../http/mod.ts";
-import { type Keeper, Ledger, type Run, type StreamBook } from "./ledger.ts";
+import { type Keeper, Ledger } from "./ledger.ts";
 import {
   type EventLog,
   type EventLogLimits,
@@ -25,6 +25,7 @@ import {
   UNKNOWN,
 } from "./log.ts";
 import { openDatabase } from "./sqlite_file.ts";
+import type { Run, StreamBook } from "./stream_book.ts";
 
 /** The statements of a log. */
 function prepare(database: DatabaseSync) {
