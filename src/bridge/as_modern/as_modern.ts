@@ -21,11 +21,13 @@ import { Conversation } from "./conversation.ts";
 import { refusedAnswer } from "./error_answers.ts";
 import { HeaderParams } from "./header_params.ts";
 import { type Caller, callerOf, Holding } from "./holding.ts";
+import type { Lease } from "./lease.ts";
 import { type AsModernOptions, type AsModernStats, type Settings, settings } from "./options.ts";
 import { answersIn, CAN_ASK } from "./questions.ts";
 import { Reply } from "./reply.ts";
+import { kindOf } from "./session_kind.ts";
 import { SessionRefused } from "./session_wire.ts";
-import { kindOf, type Lease, Sessions } from "./sessions.ts";
+import { Sessions } from "./sessions.ts";
 import { Subscribing } from "./subscribing.ts";
 import { discoverText } from "./toward_client.ts";
 
@@ -71,8 +73,12 @@ class Bridge implements ModernBridge {
   constructor(server: Upstream, settings: Settings) {
     this.#settings = settings;
     this.#headerParams = new HeaderParams(settings);
-    const forget = () => this.#headerParams.forget();
-    this.#sessions = new Sessions(server, settings, this.#drops, forget);
+    this.#sessions = new Sessions({
+      server,
+      settings,
+      drops: this.#drops,
+      onToolsChanged: () => this.#headerParams.forget(),
+    });
     this.#subscribing = new Subscribing(settings, this.#sessions);
     this.#holding = new Holding(settings);
     settings.peers?.serve({

@@ -7,8 +7,9 @@
 import { ProxyError } from "../../errors.ts";
 import type { UpstreamAnswer, UpstreamCall } from "../../upstream/mod.ts";
 import type { ClientRequest } from "./client_request.ts";
+import type { Lease } from "./lease.ts";
 import type { Settings } from "./options.ts";
-import type { Lease, Sessions } from "./sessions.ts";
+import type { Sessions } from "./sessions.ts";
 import { filterOf, listsHonoured, Subscription } from "./subscription.ts";
 
 /** All of them. */
