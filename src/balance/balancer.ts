@@ -24,9 +24,11 @@ import {
 import { Choosing, remaining } from "./choosing.ts";
 import { Interruption } from "./interruption.ts";
 import type { BalancerOptions } from "./options.ts";
+import type { Request, Verb } from "./request.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { Roster } from "./roster.ts";
-import type { Request, Target, TargetSpec, Verb } from "./target.ts";
+import type { Target } from "./target.ts";
+import type { TargetSpec } from "./target_spec.ts";
 import type { RouteTargets, TargetTold } from "./told.ts";
 
 const NO_BODY = new Uint8Array();

@@ -3,6 +3,7 @@
  * what may be sent once more.
  *
  * `balancer.ts` sends calls, by `choosing.ts`, whose policies are in `policies.ts`, to the targets in `roster.ts`.
+ * `target.ts` is one of them, `target_spec.ts` as the config has it; `request.ts` is a call on its way there.
  * `health.ts` is the seam between choosing and watching. `fleet.ts` watches over all targets, `target_state.ts`
  * over one of them, by its `breaker.ts`, `ejection.ts` and `latency.ts`, which know no timers. `prober.ts` asks a
  * target at intervals what `probes.ts` says.
@@ -24,7 +25,7 @@ export type {
   TargetState,
 } from "./health.ts";
 export type { BalancerOptions } from "./options.ts";
-export type { TargetSpec, Watch, Watching } from "./target.ts";
+export type { TargetSpec, Watch, Watching } from "./target_spec.ts";
 export { type AdjustableFleetHealth, fleetHealth } from "./fleet.ts";
 export { chosenProbe } from "./probes.ts";
 export { type ProbeOptions, type Probing, startProbes } from "./prober.ts";

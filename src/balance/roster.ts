@@ -8,7 +8,8 @@ import type { Timer } from "../clock.ts";
 import { UNNAMED } from "../http/mod.ts";
 import type { HealthListener } from "./health.ts";
 import type { BalancerOptions } from "./options.ts";
-import { Target, type TargetSpec } from "./target.ts";
+import { Target } from "./target.ts";
+import type { TargetSpec } from "./target_spec.ts";
 
 /** The targets of one upstream. */
 export class Roster {

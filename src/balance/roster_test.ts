@@ -8,7 +8,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { balance, balanceHealth, relay, share } from "../testing/mod.ts";
 import { Balancer } from "./balancer.ts";
 import { fleetHealth } from "./fleet.ts";
-import type { TargetSpec } from "./target.ts";
+import type { TargetSpec } from "./target_spec.ts";
 
 const { asks, balanceUnderTest, closed, failureOf, statusOf } = balance;
 const CALL = "tools/call";

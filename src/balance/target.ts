@@ -4,72 +4,18 @@
  * @module
  */
 
-import type { Clock, Timer } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
-import { inwardId, outwardId, UNNAMED } from "../http/mod.ts";
-import type {
-  Upstream,
-  UpstreamAnswer,
-  UpstreamBody,
-  UpstreamCall,
-  WholeAnswer,
-} from "../upstream/mod.ts";
+import { UNNAMED } from "../http/mod.ts";
+import type { Upstream, UpstreamAnswer, UpstreamBody } from "../upstream/mod.ts";
+import { Draining } from "./draining.ts";
 import type { Outcome, TargetHealth } from "./health.ts";
 import type { Interruption } from "./interruption.ts";
 import { isFailure, outcomeOfAnswer, outcomeOfEnd, outcomeOfError } from "./outcomes.ts";
 import type { Choice } from "./policies.ts";
+import { ask, isListening, outwardAnswer, type Request } from "./request.ts";
+import type { TargetSpec, Watch } from "./target_spec.ts";
 import type { TargetTold } from "./told.ts";
-
-/** A target as the config has it. */
-export interface TargetSpec {
-  /** Its name; `UNNAMED` for the one target of an upstream without names. */
-  readonly name: string;
-  /** Its share of the calls beside the others' weights. */
-  readonly weight: number;
-  /** Where it is: a target with the same name at the same place is the same. */
-  readonly place: string;
-  /** How it is probed; left out where it is not. */
-  readonly watching?: Watching | undefined;
-  /** Opens it; what comes back is the target's to close. */
-  open(): Upstream;
-}
-
-/** How a target is probed. */
-export interface Watching {
-  /** What differs where it is probed in another way. */
-  readonly key: string;
-  /** Begins. */
-  begin(health: TargetHealth): Watch;
-}
-
-/** Probes that are being made. */
-export interface Watch {
-  /** Makes the next one now. */
-  hurry(): void;
-  /** Makes no more. */
-  stop(): Promise<void>;
-}
-
-/** What can be asked of a target: the methods of an upstream. */
-export type Verb = "exchange" | "notify" | "listen" | "terminate";
-
-/** One call on its way. */
-export interface Request {
-  /** What is asked. */
-  readonly verb: Verb;
-  /** The call as it came from above. */
-  readonly call: UpstreamCall;
-  /** Its body; empty for `listen` and `terminate`. */
-  readonly body: Uint8Array;
-  /** Whether it may run twice. */
-  readonly safe: boolean;
-  /** Told an answer that is whole; see `WholeAnswer`. */
-  readonly onWhole?: WholeAnswer | undefined;
-  /** What takes it back; left out where nothing does. */
-  readonly interruption?: Interruption | undefined;
-  /** Whether it goes out on a new connection. */
-  readonly fresh?: boolean | undefined;
-}
 
 /** What a target is given. */
 export interface TargetParts {
@@ -90,6 +36,7 @@ export class Target implements Choice {
   readonly name: string;
   readonly place: string;
   readonly #parts: TargetParts;
+  readonly #draining: Draining;
   readonly #waiting = new Set<Interruption>();
   /** Streams on which the server speaks first. */
   readonly #listening = new Set<UpstreamBody>();
@@ -101,15 +48,13 @@ export class Target implements Choice {
   #underWay = 0;
   #calls = 0;
   #failures = 0;
-  /** From when on its sessions go elsewhere, on the clock's monotonic scale; undefined where it is not drained. */
-  #emptyFromMs: number | undefined;
-  #emptying: Timer | undefined;
   #gone = false;
 
   /** A target that has no health yet. */
   constructor(parts: TargetParts) {
-    const { spec } = parts;
+    const { spec, clock, onEmptied } = parts;
     this.#parts = parts;
+    this.#draining = new Draining(clock, onEmptied);
     this.name = spec.name;
     this.place = spec.place;
     this.#configured = spec.weight;
@@ -147,17 +92,17 @@ export class Target implements Choice {
 
   /** Whether it gets no new work. */
   get draining(): boolean {
-    return this.#emptyFromMs !== undefined;
+    return this.#draining.isOn;
   }
 
   /** Whether calls may go there that belong nowhere. */
   get isOpen(): boolean {
-    return this.#emptyFromMs === undefined && this.health.isAvailable;
+    return !this.draining && this.health.isAvailable;
   }
 
   /** Whether sessions may come here that another target has lost: to one that merely is ejected, too. */
   get mayTakeOver(): boolean {
-    return this.#emptyFromMs === undefined && !this.isDown;
+    return !this.draining && !this.isDown;
   }
 
   /** Whether nobody answers there. */
@@ -167,21 +112,17 @@ export class Target implements Choice {
 
   /** Whether it was drained long enough for its sessions to go elsewhere. */
   get isEmptied(): boolean {
-    return this.#emptyFromMs !== undefined && this.#emptyFromMs <= this.#parts.clock.monotonicMs();
+    return this.#draining.isEmptied;
   }
 
   /** See `RouteTargets`. */
   drain(moveAfterMs = Infinity): void {
-    const { clock, onEmptied } = this.#parts;
-    this.resume();
-    this.#emptyFromMs = clock.monotonicMs() + moveAfterMs;
-    if (moveAfterMs < Infinity) this.#emptying = clock.after(moveAfterMs, onEmptied);
+    this.#draining.begin(moveAfterMs);
   }
 
   /** See `RouteTargets`. */
   resume(): void {
-    this.#emptying?.cancel();
-    this.#emptyFromMs = undefined;
+    this.#draining.end();
   }
 
   /** For the admin pages. */
@@ -214,12 +155,7 @@ export class Target implements Choice {
     if (interruption !== undefined) this.#waiting.add(interruption);
     let answer: UpstreamAnswer;
     try {
-      answer = await sendTo(
-        this.#parts.upstream,
-        request,
-        this.#inward(request),
-        this.#told(request),
-      );
+      answer = await ask(this.#parts.upstream, this.name, request);
       if (isUnreached(answer.failure)) throw answer.failure;
     } catch (error) {
       const failure = interruption?.isCut === true ? wentDown(error) : error;
@@ -241,7 +177,7 @@ export class Target implements Choice {
       if (end !== undefined) this.#brokeOff(request, end, sentMs);
       this.#leave();
     });
-    return this.#outward(answer);
+    return outwardAnswer(this.name, answer);
   }
 
   /** A call has failed: it is looked at now. */
@@ -266,7 +202,7 @@ export class Target implements Choice {
   retire(): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#emptying?.cancel();
+    this.#draining.forget();
     void this.#unwatch();
     this.health.remove();
   }
@@ -274,33 +210,8 @@ export class Target implements Choice {
   /** Closes its connections. */
   async close(): Promise<void> {
     this.#gone = true;
-    this.#emptying?.cancel();
+    this.#draining.forget();
     await Promise.all([this.#unwatch(), this.#parts.upstream.close()]);
-  }
-
-  /** The call as the server is to see it; the same object where nothing of it differs. */
-  #inward({ call, interruption, fresh }: Request): UpstreamCall {
-    const isNamed = this.name !== UNNAMED && call.sessionId !== undefined;
-    if (!isNamed && interruption === undefined && fresh === undefined) return call;
-    return {
-      ...call,
-      sessionId: isNamed ? inwardId(call.sessionId!) : call.sessionId,
-      signal: interruption ?? call.signal,
-      fresh,
-    };
-  }
-
-  /** An answer of the server as it is seen above; the same object where nothing of it differs. */
-  #outward(answer: UpstreamAnswer): UpstreamAnswer {
-    if (this.name === UNNAMED || answer.sessionId === undefined) return answer;
-    return { ...answer, sessionId: outwardId(this.name, answer.sessionId) };
-  }
-
-  /** Who is told a whole answer of the server. */
-  #told({ onWhole }: Request): WholeAnswer | undefined {
-    return this.name === UNNAMED
-      ? onWhole
-      : onWhole && ((answer) => onWhole(this.#outward(answer)));
   }
 
   #judge(
@@ -339,29 +250,6 @@ export class Target implements Choice {
     this.#underWay--;
     if (this.#underWay === 0) this.#parts.onIdle();
   }
-}
-
-function sendTo(
-  upstream: Upstream,
-  { verb, body }: Request,
-  call: UpstreamCall,
-  onWhole: WholeAnswer | undefined,
-): Promise<UpstreamAnswer> {
-  switch (verb) {
-    case "exchange":
-      return upstream.exchange(call, body, onWhole);
-    case "notify":
-      return upstream.notify(call, body);
-    case "listen":
-      return upstream.listen(call);
-    case "terminate":
-      return upstream.terminate(call);
-  }
-}
-
-/** Whether what is asked for is a stream on which the server speaks first. */
-function isListening({ verb, call: { method } }: Request): boolean {
-  return verb === "listen" || method === "subscriptions/listen";
 }
 
 /** Whether there was no connection for a message on a channel, whose session may go on elsewhere. */
