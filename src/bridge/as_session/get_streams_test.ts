@@ -47,3 +47,30 @@ Deno.test("GetStreams: what comes while the newest is not read waits until it is
   assertEquals([serialsIn(reader), streams.waiting], [[1, 2], 0]);
   streams.end();
 });
+
+Deno.test("GetStreams: a stream that is not read holds none back that was opened later", async () => {
+  const streams = streamsOf();
+  const older = streams.open(() => {}).answer.body;
+  streams.tell(said(1, 70_000), CHANGED);
+  streams.tell(said(2), CHANGED);
+  const newer = sourceReader(streams.open(() => {}).answer.body);
+  streams.tellWaiting();
+  streams.tell(said(3), CHANGED);
+  await newer.readAll();
+  assertEquals([serialsIn(newer), streams.waiting], [[2, 3], 0]);
+  older.discard();
+  streams.end();
+});
+
+Deno.test("GetStreams: what waits for one that is not read goes to the one before, once it is the newest again", async () => {
+  const streams = streamsOf();
+  const older = sourceReader(streams.open(() => {}).answer.body);
+  const newer = streams.open(() => {}).answer.body;
+  streams.tell(said(1, 70_000), CHANGED);
+  streams.tell(said(2), CHANGED);
+  assertEquals(streams.waiting, 1);
+  newer.discard();
+  await older.readAll();
+  assertEquals([serialsIn(older), streams.waiting], [[2], 0]);
+  streams.end();
+});
