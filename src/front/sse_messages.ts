@@ -114,7 +114,7 @@ export class SseMessages {
   }
 
   #pendingWith(requestId: unknown): SseMessage[] {
-    const idText = JSON.stringify(requestId);
-    return this.pending.filter(({ arrival }) => arrival.message.idText === idText);
+    // Whoever cancels may spell the id in another way.
+    return this.pending.filter(({ arrival }) => JSON.parse(arrival.message.idText!) === requestId);
   }
 }

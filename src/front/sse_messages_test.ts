@@ -6,7 +6,11 @@ import { type SseMessage, SseMessages } from "./sse_messages.ts";
 
 /** What a client says, taken in. */
 function taken(messages: SseMessages, message: Record<string, unknown>): SseMessage {
-  const bytes = new TextEncoder().encode(JSON.stringify({ jsonrpc: "2.0", ...message }));
+  return takenText(messages, JSON.stringify({ jsonrpc: "2.0", ...message }));
+}
+
+function takenText(messages: SseMessages, text: string): SseMessage {
+  const bytes = new TextEncoder().encode(text);
   const limits = { maxDepth: 10, maxBatchMessages: 1 };
   return messages.add({
     message: parseBody(bytes, limits).messages[0]!,
@@ -60,4 +64,15 @@ Deno.test("SseMessages: who leaves has the rest of answers that it has given up"
   answered.answer();
   messages.giveUpAnswered();
   assertEquals([answered.signal.aborted, open.signal.aborted], [true, false]);
+});
+
+Deno.test("SseMessages: a request is cancelled by its id however that was spelled, as clients that escape do", () => {
+  for (const [idText, requestId] of [['"\\u00e9"', "é"], ["1.0", 1]] as const) {
+    const messages = new SseMessages();
+    const one = takenText(messages, `{"jsonrpc":"2.0","id":${idText},"method":"tools/call"}`);
+    messages.cancelled(`${requestId}?`);
+    assertEquals(one.isPending, true);
+    messages.cancelled(requestId);
+    assertEquals([one.isPending, one.signal.aborted], [false, true]);
+  }
 });
