@@ -183,7 +183,7 @@ Deno.test("probes show the token, and a server that refuses it is up all the sam
   };
   await withProxy({ upstreamConfig }, async (proxy) => {
     await probed.promise;
-    await Promise.all([a, b].map((one) => one.wasAsked(/^POST ping canary/)));
+    await Promise.all([a, b].map((one) => one.wasAsked(/^POST ping canary/, 4)));
     assertEquals(proxy.logs.filter((line) => line.includes("down")), []);
   });
   const before = issuer.requests.length;
@@ -248,17 +248,22 @@ Deno.test("a reload that changes the targets alone keeps the tokens of those tha
 Deno.test("a proxy that stops gives up a token that is being fetched", async () => {
   await using issuer = tokenIssuer();
   await using server = guardedServer(issuer);
+  const gone = Promise.withResolvers<void>();
   const asked = Promise.withResolvers<void>();
   const never = Promise.withResolvers<undefined>();
-  issuer.instead = (path) => path === "/token" ? (asked.resolve(), never.promise) : undefined;
+  issuer.instead = (path, request) => {
+    if (path !== "/token") return undefined;
+    request!.signal.addEventListener("abort", () => gone.resolve());
+    asked.resolve();
+    return never.promise;
+  };
+  const upstreamConfig = { era: "both", oauth: issuer.oauth };
   let answer: Promise<{ status: number }> | undefined;
-  await withProxy(
-    { upstream: server.url, upstreamConfig: { era: "both", oauth: issuer.oauth } },
-    async (proxy) => {
-      answer = postText(proxy.origin, messages.ping()).catch(() => ({ status: 0 }));
-      await asked.promise;
-    },
-  );
+  await withProxy({ upstream: server.url, upstreamConfig }, async (proxy) => {
+    answer = postText(proxy.origin, messages.ping()).catch(() => ({ status: 0 }));
+    await asked.promise;
+  });
+  await gone.promise;
   assert([0, 503].includes((await answer!).status));
   never.resolve(undefined);
 });

@@ -167,6 +167,8 @@ Deno.test("while no token can be had the answer is 503 with Retry-After, and not
     }
     assertEquals([issuer.requests.length, server.asked], [1, ["POST ping none"]]);
     assertEquals(await outcomes(proxy), [0, 1, 0]);
+    // Told once, and not with each request.
+    assert(!proxy.logs.some((line) => line.includes("request failed")));
     const told = proxy.logs.map((line) => JSON.parse(line))
       .filter(({ message }) => message === "no access token for the server can be had");
     assertEquals(told.map(({ reason, issuer: name, route }) => [reason, name, route]), [

@@ -202,8 +202,12 @@ Deno.test("a server that refuses each new token has none fetched for each call, 
     );
     assertEquals(told.length, 6);
     clock.advance(CALM_MS);
-    assert(await source.instead(token, REFUSED, NEVER_ABORTED));
-    assertEquals(await source.instead(source.atHand()!, REFUSED, NEVER_ABORTED), undefined);
+    // It starts over then.
+    for (const waitMs of [0, 1_000]) {
+      clock.advance(waitMs);
+      assert(await source.instead(source.atHand()!, REFUSED, NEVER_ABORTED));
+      assertEquals(await source.instead(source.atHand()!, REFUSED, NEVER_ABORTED), undefined);
+    }
   }));
 
 Deno.test("2026-07-28 step-up: scopes that are lacking are asked for with those there were, once for all", () =>

@@ -24,7 +24,7 @@ const REQUEST: HttpRequest = {
   timeouts: TIMEOUTS,
 };
 
-/** A client that answers with these statuses in turn, and what it was asked and told of its bodies. */
+/** A client that answers with these statuses in turn, a 403 for want of ever other scopes. */
 function scripted(...statuses: number[]) {
   const sent: HttpRequest[] = [];
   const bodies: HttpAnswer["body"][] = [];
@@ -34,7 +34,7 @@ function scripted(...statuses: number[]) {
       sent.push(request);
       const body = heldBody(new Uint8Array([9]));
       bodies.push(body);
-      const answer = { status: statuses[sent.length - 1]!, fields: new Fields(), body };
+      const answer = { status: statuses[sent.length - 1]!, fields: fieldsOf(sent.length), body };
       request.onWhole?.(answer);
       return Promise.resolve(answer);
     },
@@ -42,6 +42,22 @@ function scripted(...statuses: number[]) {
   };
   return { client, sent, bodies, isClosed: () => closed === 1 };
 }
+
+function fieldsOf(number: number): Fields {
+  const challenge = `Bearer error="insufficient_scope", scope="s${number}"`;
+  return new Fields(["www-authenticate", challenge]);
+}
+
+Deno.test("tokenClient() sends a request once more for each of the two reasons, and not again", () =>
+  under(async ({ source, issuer }) => {
+    const { client, sent } = scripted(403, 401, 403);
+    const error = await assertRejects(() => tokenClient(client, source).send(REQUEST), ProxyError);
+    assertEquals([error.kind, sent.length, issuer.requests.length], [
+      "server_access_refused",
+      3,
+      3,
+    ]);
+  }));
 
 Deno.test("tokenClient() adds the token to the fields and to their text, and changes nothing else", () =>
   under(async ({ source }) => {

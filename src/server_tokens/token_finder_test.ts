@@ -57,6 +57,17 @@ Deno.test("2026-07-28 discovery: metadata are where the challenge says, or else 
   }
 });
 
+Deno.test("metadata at the server's own origin are had from it, wherever that is", () =>
+  under(async ({ failure, server, logs }) => {
+    server.challenge = `resource_metadata="${new URL(
+      "/.well-known/oauth-protected-resource/x",
+      server.url,
+    )}"`;
+    await failure();
+    assertEquals(server.looked, ["/.well-known/oauth-protected-resource/x"]);
+    assert(String(logs[0]!.reason).includes("not of the public internet"));
+  }, { allowPrivateAddresses: false }));
+
 Deno.test("2026-07-28 discovery: metadata at another origin are fetched as documents are that anybody may name (R95)", async () => {
   await using elsewhere = scriptedUpstream((_, to) => {
     const text = JSON.stringify({ resource, authorization_servers: [authorizationServer] });

@@ -18,6 +18,8 @@ const METADATA = "/.well-known/oauth-protected-resource";
 export interface TokenRequest {
   readonly form: URLSearchParams;
   readonly authorization: string | null;
+  /** Aborted when its client has gone. */
+  readonly signal: AbortSignal;
 }
 
 /** What such an authorization server does, and what it was asked. */
@@ -70,7 +72,8 @@ export function tokenIssuer(): TokenIssuer {
         return special ?? (isThere ? Response.json(document) : new Response(null, { status: 404 }));
       }
       const form = new URLSearchParams(await request.text());
-      const asked = { form, authorization: request.headers.get("authorization") };
+      const { headers, signal } = request;
+      const asked = { form, authorization: headers.get("authorization"), signal };
       requests.push(asked);
       arrivals.tell();
       const special = await issuer.instead?.(pathname, asked);
@@ -109,8 +112,8 @@ export interface GuardedServer extends AsyncDisposable {
   readonly url: string;
   /** What it was asked, each with the token that came: `POST ping none`, `GET canary-token-1`. */
   readonly asked: string[];
-  /** Resolves when it was asked something of the kind. */
-  wasAsked(kind: RegExp): Promise<void>;
+  /** Resolves when it was asked something of the kind so often. */
+  wasAsked(kind: RegExp, times: number): Promise<void>;
   /** Paths of metadata that it was asked for. */
   readonly looked: string[];
   /** Fields of the requests that it has let through. */
@@ -165,7 +168,8 @@ export function guardedServer(issuer: TokenIssuer, url?: string): GuardedServer 
   const guarded: GuardedServer = {
     url: `http://127.0.0.1:${server.addr.port}${path}`,
     asked,
-    wasAsked: (kind) => arrivals.until(() => asked.some((one) => kind.test(one))),
+    wasAsked: (kind, times) =>
+      arrivals.until(() => asked.filter((one) => kind.test(one)).length >= times),
     looked,
     passed,
     metadata: { scopes_supported: [SCOPE] },
