@@ -159,10 +159,9 @@ export class ServerToken {
       }
       this.#token = undefined;
       this.#finder.learn(refusal.wanted);
+      // 2026-07-28 "Scope Selection Strategy": with those that there were, or other calls would lack them.
       const scopes = union(token.scopes, refusal.wanted?.scopes ?? []);
-      if (refusal.wanted?.scopes !== undefined && scopes.length <= MAX_SCOPES) {
-        this.#scopes = scopes;
-      }
+      if (scopes.length > 0 && scopes.length <= MAX_SCOPES) this.#scopes = scopes;
     }
     return await this.current(signal);
   }

@@ -182,6 +182,16 @@ Deno.test("a refusal that says what is wanted is believed, and the server not as
     assertEquals(server.asked.length, 1);
   }));
 
+Deno.test("scopes that there were are asked for again, also where a refusal names none", () =>
+  under(async ({ source, server, issuer }) => {
+    server.challenge = 'scope="a b"';
+    const first = await source.current(NEVER_ABORTED);
+    server.challenge = 'error="invalid_token"';
+    const next = await source.instead(first, REFUSED, NEVER_ABORTED);
+    assertEquals([first.scopes, next!.scopes], [["a", "b"], ["a", "b"]]);
+    assertEquals(issuer.requests.length, 2);
+  }));
+
 Deno.test("a server that refuses each new token has none fetched for each call, and is asked as before", () =>
   under(async ({ source, issuer, clock, stats, logs }) => {
     let token = await source.current(NEVER_ABORTED);
