@@ -12,6 +12,7 @@ import { startSessionServer } from "../../conformance/servers/session.ts";
 import {
   eventClient,
   eventServer,
+  jsonPost,
   messages,
   ownTokens,
   postText,
@@ -111,6 +112,36 @@ function modernCall({ origin }: TestProxy) {
     "mcp-name": "test_echo",
   });
 }
+
+Deno.test("a subscription of a modern client on a server of sessions, and shared sessions, go with the proxy's token", async () => {
+  await using issuer = tokenIssuer();
+  const behind = startSessionServer();
+  await using server = guardedServer(issuer, behind.url);
+  try {
+    const upstreamConfig = { sessions: "shared", oauth: issuer.oauth };
+    await withProxy({ upstream: server.url, upstreamConfig }, async (proxy) => {
+      const callers = [new SessionCaller(proxy), new SessionCaller(proxy)];
+      for (const caller of callers) {
+        await caller.ready();
+        const { text } = await caller.ask("tools/call", CALL);
+        assert(text.includes("weft"), text);
+      }
+      const begun = server.asked.filter((one) => one.startsWith("POST initialize"));
+      assertEquals(begun, [`POST initialize ${TOKEN}`]);
+      const notifications = { toolsListChanged: true };
+      const body = messages.modern("subscriptions/listen", { notifications });
+      const fields = { "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen" };
+      using listening = await eventClient.begin(proxy.origin, jsonPost(body, fields));
+      const { data } = await listening.next() as eventClient.ReadEvent;
+      assert(data!.includes("subscriptions/acknowledged"), data);
+      await server.wasAsked(new RegExp(`^GET ${TOKEN}$`), 1);
+      isGuarded(server, [TOKEN]);
+      assertEquals(issuer.requests.length, 1);
+    });
+  } finally {
+    await behind.close();
+  }
+});
 
 Deno.test("a stream that broke off is opened again with the token of then", async () => {
   await using issuer = tokenIssuer();
