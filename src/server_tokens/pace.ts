@@ -27,7 +27,8 @@ export class Pace {
 
   /** How long it is still too early, in milliseconds; 0 where it is not. */
   waitMs(nowMs: number): number {
-    return Math.max(0, this.#sinceMs + this.#lengthMs() - nowMs);
+    // In this order nothing is added by rounding: no second too many is told.
+    return Math.max(0, this.#lengthMs() - (nowMs - this.#sinceMs));
   }
 
   #lengthMs(): number {

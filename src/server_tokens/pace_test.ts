@@ -19,4 +19,11 @@ Deno.test("Pace waits twice as long with each failure in a row, up to a minute, 
   assertEquals(pace.waitMs(nowMs), 0);
   pace.failed(nowMs);
   assertEquals(pace.waitMs(nowMs), FIRST_WAIT_MS);
+  // As a clock has it that counts fractions.
+  for (let at = 0; at < 1_000; at++) {
+    const fraction = 100 + at * 1.0001;
+    pace.calm();
+    pace.failed(fraction);
+    assertEquals(pace.waitMs(fraction), FIRST_WAIT_MS);
+  }
 });
