@@ -6,6 +6,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { startHttpSseServer } from "../../conformance/servers/http_sse.ts";
 import { startModernServer } from "../../conformance/servers/modern.ts";
 import { startSessionServer } from "../../conformance/servers/session.ts";
@@ -169,6 +171,31 @@ Deno.test("a stream that broke off is opened again with the token of then", asyn
     const gets = server.asked.filter((one) => one.startsWith("GET"));
     assertEquals(gets, [`GET ${TOKEN}`, `GET ${TOKEN}`, "GET canary-token-2"]);
   });
+});
+
+Deno.test("a server of HTTP/2 gets the token, and a new one where it refuses that", async () => {
+  await using issuer = tokenIssuer();
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    const token = String(request.headers.authorization ?? "none").replace("Bearer ", "");
+    asked.push(`${request.method} ${request.url} ${token}`);
+    request.resume().on("end", () => {
+      const status = request.url !== "/mcp" ? 404 : issuer.good.has(token) ? 200 : 401;
+      response.writeHead(status, { "content-type": "application/json" });
+      response.end('{"jsonrpc":"2.0","id":1,"result":{}}');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const upstreamConfig = { era: "both", http2: true, oauth: issuer.oauth };
+  await withProxy({ upstream: `http://127.0.0.1:${port}/mcp`, upstreamConfig }, async (proxy) => {
+    assertEquals((await postText(proxy.origin, messages.ping())).status, 200);
+    issuer.good.clear();
+    assertEquals((await postText(proxy.origin, messages.ping())).status, 200);
+    const calls = asked.filter((one) => one.startsWith("POST") && !one.endsWith("none"));
+    assertEquals(calls, [TOKEN, TOKEN, "canary-token-2"].map((token) => `POST /mcp ${token}`));
+  });
+  await new Promise<void>((resolve) => server.close(() => resolve()));
 });
 
 Deno.test("targets have a token each, for its own address, or one for all where the config says what tokens are for", async () => {
