@@ -103,9 +103,7 @@ export class SseExchange {
     if (sent.message.kind === "request") return await this.#relay(answer, call, generation);
     answer.body.discard();
     if (answer.status >= 400) throw refusedWith(answer.status);
-    if (sent.message.method === CANCELLED) {
-      this.#client.cancelled(sent.message.params?.["requestId"]);
-    }
+    if (sent.message.method === CANCELLED) this.#client.cancelled(sent.bytes);
   }
 
   /**
@@ -128,9 +126,8 @@ export class SseExchange {
 
   /** The upstream's answer. A request that the client cancels gets none from when the upstream is told of it. */
   async #asked(sent: Outbound) {
-    const { method, params } = sent.message;
-    if (method !== CANCELLED) return await this.#ask(sent);
-    const want = this.#client.unwanted(params?.["requestId"]);
+    if (sent.message.method !== CANCELLED) return await this.#ask(sent);
+    const want = this.#client.unwanted(sent.bytes);
     try {
       const asked = await this.#ask(sent);
       if (asked.answer.status >= 400) want();

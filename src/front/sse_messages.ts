@@ -7,7 +7,10 @@
 
 import type { CancelSignal, ClientAnswer, FieldReader } from "../http/mod.ts";
 import type { Message } from "../json/mod.ts";
+import { decode, keyOf, readBody, textAt } from "../rpc/mod.ts";
 import type { UpstreamBody } from "../upstream/mod.ts";
+
+const REQUEST_ID = ["params", "requestId"];
 
 /** What a message has come as. */
 export interface SseArrival {
@@ -96,16 +99,16 @@ export class SseMessages {
     this.#all.delete(one);
   }
 
-  /** The answer to a request is not wanted any more, until what this gives is called. */
-  unwanted(requestId: unknown): () => void {
-    const found = this.#pendingWith(requestId);
+  /** The answer to the request that `cancellation` names is not wanted any more, until what this gives is called. */
+  unwanted(cancellation: Uint8Array): () => void {
+    const found = this.#pendingIn(cancellation);
     for (const one of found) one.unwanted = true;
     return () => found.forEach((one) => one.unwanted = false);
   }
 
-  /** The answer to a request is not wanted any more, for good. */
-  cancelled(requestId: unknown): void {
-    for (const one of this.#pendingWith(requestId)) one.giveUp();
+  /** The answer to the request that `cancellation` names is not wanted any more, for good. */
+  cancelled(cancellation: Uint8Array): void {
+    for (const one of this.#pendingIn(cancellation)) one.giveUp();
   }
 
   /** Reads no further where the answer is with the client. */
@@ -113,8 +116,11 @@ export class SseMessages {
     for (const one of this.#all) if (one.answered) one.giveUp();
   }
 
-  #pendingWith(requestId: unknown): SseMessage[] {
-    // Whoever cancels may spell the id in another way.
-    return this.pending.filter(({ arrival }) => JSON.parse(arrival.message.idText!) === requestId);
+  /** Whoever cancels may spell the id in another way, and numbers that are too large to be exact are told apart (R24). */
+  #pendingIn(cancellation: Uint8Array): SseMessage[] {
+    const [message] = readBody(decode(cancellation))?.messages ?? [];
+    const key = keyOf(message && textAt(message, REQUEST_ID));
+    if (key === undefined) return [];
+    return this.pending.filter(({ arrival }) => keyOf(arrival.message.idText) === key);
   }
 }

@@ -19,6 +19,14 @@ function takenText(messages: SseMessages, text: string): SseMessage {
   });
 }
 
+/** A cancellation of the request with the id that is written so. */
+function cancellation(idText: string): Uint8Array {
+  const params = `{"requestId":${idText}}`;
+  return new TextEncoder().encode(
+    `{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`,
+  );
+}
+
 const ask = (id: unknown) => ({ id, method: "tools/call" });
 
 /** A body that tells how often it was discarded. */
@@ -34,7 +42,7 @@ Deno.test("SseMessages: an answer is owed to requests until they are answered, c
   const [first, second, third] = [1, 2, 3].map((id) => taken(messages, ask(id)));
   assertEquals(messages.pending, [first, second, third]);
   first!.answer();
-  messages.cancelled(2);
+  messages.cancelled(cancellation("2"));
   messages.delete(third!);
   assertEquals(messages.pending, []);
 });
@@ -44,7 +52,7 @@ Deno.test("SseMessages: a request is cancelled by its id, and what is read of it
   const [one, other] = [taken(messages, ask("1")), taken(messages, ask(1))];
   const { told, body } = bodyOf();
   one.reading(body);
-  messages.cancelled("1");
+  messages.cancelled(cancellation('"1"'));
   assertEquals([one.signal.aborted, one.isTakenBack, told.discarded], [true, true, 1]);
   assertEquals([other.signal.aborted, other.isPending], [false, true]);
 });
@@ -52,7 +60,7 @@ Deno.test("SseMessages: a request is cancelled by its id, and what is read of it
 Deno.test("SseMessages: a request is unwanted until the upstream has refused to hear it", () => {
   const messages = new SseMessages();
   const one = taken(messages, ask(1));
-  const want = messages.unwanted(1);
+  const want = messages.unwanted(cancellation("1"));
   assertEquals([one.isTakenBack, one.isPending, one.signal.aborted], [true, true, false]);
   want();
   assertEquals(one.isTakenBack, false);
@@ -66,13 +74,22 @@ Deno.test("SseMessages: who leaves has the rest of answers that it has given up"
   assertEquals([answered.signal.aborted, open.signal.aborted], [true, false]);
 });
 
-Deno.test("SseMessages: a request is cancelled by its id however that was spelled, as clients that escape do", () => {
-  for (const [idText, requestId] of [['"\\u00e9"', "é"], ["1.0", 1]] as const) {
+Deno.test("R24 SseMessages: a request is cancelled by its id however that is spelled, and no other with it", () => {
+  const cases = [
+    ['"\\u00e9"', '"é"', '"e"'],
+    ["1.0", "1", '"1"'],
+    ["9007199254740993", "9007199254740993", "9007199254740992"],
+  ] as const;
+  for (const [idText, requestId, otherId] of cases) {
     const messages = new SseMessages();
     const one = takenText(messages, `{"jsonrpc":"2.0","id":${idText},"method":"tools/call"}`);
-    messages.cancelled(`${requestId}?`);
+    messages.cancelled(cancellation(otherId));
     assertEquals(one.isPending, true);
-    messages.cancelled(requestId);
+    messages.cancelled(cancellation(requestId));
     assertEquals([one.isPending, one.signal.aborted], [false, true]);
   }
+  const messages = new SseMessages();
+  const one = taken(messages, ask(1));
+  messages.cancelled(new TextEncoder().encode('{"method":"notifications/cancelled"}'));
+  assertEquals(one.isPending, true);
 });

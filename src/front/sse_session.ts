@@ -206,13 +206,13 @@ export class SseSession implements Followed {
   }
 
   /** The client does not want the answer to a request any more, until what this gives is called. */
-  unwanted(requestId: unknown): () => void {
-    return this.#messages.unwanted(requestId);
+  unwanted(cancellation: Uint8Array): () => void {
+    return this.#messages.unwanted(cancellation);
   }
 
   /** The upstream has taken the client's word that it does not want the answer to a request any more. */
-  cancelled(requestId: unknown): void {
-    this.#messages.cancelled(requestId);
+  cancelled(cancellation: Uint8Array): void {
+    this.#messages.cancelled(cancellation);
   }
 
   /** See `Followed`: no more is begun, and it ends when the requests under way are answered (R68). */

@@ -60,8 +60,10 @@ export class GetStreams {
   /** Tells the newest a message of this method, or keeps it until one can be told. */
   tell(text: string, method: string): void {
     const body = this.#told;
-    if (body !== undefined) body.push(text);
-    else this.#waiting.add(text, method);
+    if (body !== undefined && this.#waiting.size === 0) return body.push(text);
+    // Behind what has waited longer.
+    this.#waiting.add(text, method);
+    this.tellWaiting();
   }
 
   /** Tells the newest what has waited. */

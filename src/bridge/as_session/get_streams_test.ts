@@ -74,3 +74,13 @@ Deno.test("GetStreams: what waits for one that is not read goes to the one befor
   assertEquals([serialsIn(older), streams.waiting], [[2], 0]);
   streams.end();
 });
+
+Deno.test("GetStreams: what comes behind what waits is told behind it", async () => {
+  const streams = streamsOf();
+  streams.tell(said(1), CHANGED);
+  const reader = sourceReader(streams.open(() => {}).answer.body);
+  streams.tell(said(2), CHANGED);
+  await reader.readAll();
+  assertEquals([serialsIn(reader), streams.waiting], [[1, 2], 0]);
+  streams.end();
+});
