@@ -9,7 +9,13 @@
  */
 
 import { ProxyError } from "../errors.ts";
-import { type DocumentOptions, fetchDocument, findMetadata, readUrl } from "../issuer/mod.ts";
+import {
+  DocumentError,
+  type DocumentOptions,
+  fetchDocument,
+  findMetadata,
+  readUrl,
+} from "../issuer/mod.ts";
 import { documentAt } from "../server_oauth/mod.ts";
 import { EVENT_STREAM, JSON_TYPE } from "../sse/mod.ts";
 import { type HttpClient, type HttpTarget, originOf, RESOURCE_METADATA } from "../upstream/mod.ts";
@@ -19,6 +25,9 @@ import { TokenTrouble } from "./trouble.ts";
 
 /** The longest wait for the server to say what it wants, in milliseconds. */
 export const ASK_TIMEOUT_MS = 10_000;
+
+/** Characters of the path, with its query, that a server may name for its metadata; a longer one counts for nothing. */
+export const MAX_PLACE_CHARACTERS = 2_048;
 
 /** A server that tokens are for. */
 export interface TokenServer {
@@ -43,6 +52,9 @@ export interface AuthorizationServer {
   /** Algorithms of statements that it takes; undefined where it does not say. */
   readonly algorithms: readonly string[] | undefined;
 }
+
+/** What lets the proxy have metadata that a server names in a private network: it is asked for them itself then. */
+const METADATA_SETTING = "upstream.oauth.resource at its origin";
 
 const PING = new TextEncoder().encode(
   JSON.stringify({ jsonrpc: "2.0", id: "switchyard-token", method: "ping" }),
@@ -94,21 +106,20 @@ export interface ResourceQuestion {
  * none, by what is known of it.
  *
  * @throws {ProxyError} where it cannot be reached, or has no answer for the moment
- * @throws {DocumentError} where its metadata are elsewhere and cannot be had
- * @throws {TokenTrouble} where they are not its own
+ * @throws {TokenTrouble} where they are elsewhere and cannot be had, or are not its own
  */
 export async function findResource(
   client: HttpClient,
   { target, path }: TokenServer,
-  { wanted, configured, issuer, documents }: ResourceQuestion,
+  question: ResourceQuestion,
   signal: AbortSignal,
 ): Promise<Resource> {
+  const { wanted, configured, issuer } = question;
   const known = { configured, dialled: dialledUrl(target, path), issuer };
-  const named = wanted?.metadata !== undefined && URL.canParse(wanted.metadata)
-    ? new URL(wanted.metadata)
-    : undefined;
+  const named = placeIn(wanted);
   if (named !== undefined && named.origin !== originOf(target)) {
-    return readResource(await fetchDocument(named, documents, signal), known);
+    const found = await documentElsewhere(named, question, signal);
+    return found === undefined ? knownResource(known) : readResource(found.document, known);
   }
   const ofPath = path === "/" ? [] : [RESOURCE_METADATA + path];
   const places = named === undefined
@@ -120,6 +131,38 @@ export async function findResource(
     if (asked !== undefined) return readResource(asked.document, known);
   }
   return knownResource(known);
+}
+
+/** Where a server says that its metadata are; undefined where it names nothing that could be asked. */
+function placeIn(wanted: Wanted | undefined): URL | undefined {
+  const text = wanted?.metadata;
+  if (text === undefined || !URL.canParse(text)) return undefined;
+  const place = new URL(text);
+  const { pathname, search, username, password } = place;
+  const isSound = (pathname + search).length <= MAX_PLACE_CHARACTERS && username + password === "";
+  return isSound ? place : undefined;
+}
+
+/**
+ * The server's metadata at another origin; undefined where there are none, as at its own. The server has chosen that
+ * place: what the config allows for the authorization server is not for it to use (R95).
+ *
+ * @throws {TokenTrouble} where they cannot be had
+ */
+async function documentElsewhere(
+  place: URL,
+  { issuer, documents }: ResourceQuestion,
+  signal: AbortSignal,
+): Promise<{ readonly document: unknown } | undefined> {
+  const options = place.origin === new URL(issuer).origin
+    ? documents
+    : { ...documents, allowPrivateAddresses: false, setting: METADATA_SETTING };
+  try {
+    return { document: await fetchDocument(place, options, signal) };
+  } catch (error) {
+    if (!(error instanceof DocumentError)) throw error;
+    throw new TokenTrouble("unavailable", `the server's metadata: ${error.message}`, error);
+  }
 }
 
 /**

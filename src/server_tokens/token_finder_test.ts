@@ -8,7 +8,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { NEVER_ABORTED } from "../http/mod.ts";
-import { ownTokens, scriptedUpstream, serverToken } from "../testing/mod.ts";
+import { ownTokens, serverToken } from "../testing/mod.ts";
 import { MAX_SERVERS } from "./token_finder.ts";
 
 const { SCOPE, tokenIssuer } = ownTokens;
@@ -67,34 +67,6 @@ Deno.test("metadata at the server's own origin are had from it, wherever that is
     assertEquals(server.looked, ["/.well-known/oauth-protected-resource/x"]);
     assert(String(logs[0]!.reason).includes("not of the public internet"));
   }, { allowPrivateAddresses: false }));
-
-Deno.test("2026-07-28 discovery: metadata at another origin are fetched as documents are that anybody may name (R95)", async () => {
-  await using elsewhere = scriptedUpstream((_, to) => {
-    const text = JSON.stringify({ resource, authorization_servers: [authorizationServer] });
-    return to.write(
-      `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${text.length}\r\n\r\n${text}`,
-    );
-  });
-  let [resource, authorizationServer] = ["", ""];
-  for (const allowPrivateAddresses of [true, false]) {
-    await under(async ({ source, server, issuer, failure, logs }) => {
-      [resource, authorizationServer] = [server.url, issuer.issuer];
-      server.challenge = `resource_metadata="${elsewhere.url}"`;
-      if (allowPrivateAddresses) assertEquals((await source.current(NEVER_ABORTED)).scopes, []);
-      else {
-        assertEquals((await failure()).kind, "server_token_unavailable");
-        assert(
-          String(logs[0]!.reason).includes("not of the public internet"),
-          String(logs[0]!.reason),
-        );
-      }
-      assertEquals(
-        [elsewhere.requests.length, issuer.requests.length],
-        allowPrivateAddresses ? [1, 1] : [1, 0],
-      );
-    }, { allowPrivateAddresses });
-  }
-});
 
 Deno.test("2026-07-28 scope selection: those of the config, or of the challenge, or of the metadata, or none", async () => {
   const asked = async (
