@@ -103,7 +103,8 @@ export interface ResourceQuestion {
 
 /**
  * The server as a resource: by its metadata, where it says that they are, else at the well-known places; where it has
- * none, by what is known of it.
+ * none, by what is known of it. At the origin of the configured resource it is the server itself that is asked, for it
+ * has that name to others.
  *
  * @throws {ProxyError} where it cannot be reached, or has no answer for the moment
  * @throws {TokenTrouble} where they are elsewhere and cannot be had, or are not its own
@@ -117,7 +118,8 @@ export async function findResource(
   const { wanted, configured, issuer } = question;
   const known = { configured, dialled: dialledUrl(target, path), issuer };
   const named = placeIn(wanted);
-  if (named !== undefined && named.origin !== originOf(target)) {
+  const own = [originOf(target), configured === undefined ? undefined : new URL(configured).origin];
+  if (named !== undefined && !own.includes(named.origin)) {
     const found = await documentElsewhere(named, question, signal);
     return found === undefined ? knownResource(known) : readResource(found.document, known);
   }
@@ -161,6 +163,8 @@ async function documentElsewhere(
     return { document: await fetchDocument(place, options, signal) };
   } catch (error) {
     if (!(error instanceof DocumentError)) throw error;
+    const { status = 0 } = error;
+    if (status > 200 && status < 500 && status !== 429) return undefined;
     throw new TokenTrouble("unavailable", `the server's metadata: ${error.message}`, error);
   }
 }

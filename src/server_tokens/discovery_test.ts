@@ -68,3 +68,42 @@ Deno.test("a place of metadata that is too long, or has a name and a password, c
     });
   }
 });
+
+/** The public name of a server that is dialled at an address inside. */
+const PUBLIC = "https://mcp.example.com";
+
+Deno.test("metadata at the origin of oauth.resource are had from the server that is dialled, as those at its own", async () => {
+  for (const isThere of [true, false]) {
+    await under(async ({ source, server, issuer }) => {
+      server.challenge = at(`${PUBLIC}/.well-known/oauth-protected-resource/public`);
+      server.metadata = isThere
+        ? { resource: `${PUBLIC}/mcp`, scopes_supported: ["a"] }
+        : undefined;
+      assertEquals((await source.current(NEVER_ABORTED)).scopes, isThere ? ["a"] : []);
+      assertEquals(server.looked, ["/.well-known/oauth-protected-resource/public"]);
+      assertEquals(issuer.requests[0]!.form.get("resource"), `${PUBLIC}/mcp`);
+    }, {
+      resource: `${PUBLIC}/mcp`,
+      // Nobody is looked up: the server is dialled where it is.
+      resolve: () => Promise.reject(new Error("looked up")),
+    });
+  }
+});
+
+Deno.test("metadata that are not there are none also at another origin, and an error there is told as one of theirs", async () => {
+  for (const status of [302, 401, 404, 429, 503]) {
+    const isNone = status !== 429 && status < 500;
+    await under(async ({ source, server, issuer, failure, logs }) => {
+      server.challenge = at(`${issuer.issuer}/resources/a`);
+      issuer.instead = (path) =>
+        path === "/resources/a" ? new Response(null, { status }) : undefined;
+      if (isNone) {
+        await source.current(NEVER_ABORTED);
+        assertEquals(issuer.requests[0]!.form.get("resource"), server.url);
+      } else {
+        assertEquals((await failure()).kind, "server_token_unavailable");
+        assertEquals(logs[0]!.reason, `the server's metadata: it answered ${status}`);
+      }
+    });
+  }
+});
