@@ -50,11 +50,12 @@ export const upstreamOauthSchema = z.strictObject({
     "The name of that key at the authorization server (kid), where that knows several; left out, what the JWK says.",
   ),
   scopes: z.array(scopeSchema).max(32, { error: "at most 32 scopes" }).optional().describe(
-    "Scopes to ask for, always the same; left out, what the server asks for, or else what its metadata list.",
+    "Scopes to ask for, always the same; left out, what the server asks for, or else what its metadata list: whatever " +
+      "it names.",
   ),
   resource: resource.optional().describe(
     "What tokens are asked for (RFC 8707), where the server is dialled under another URL than its public one; left " +
-      "out, what its metadata say, which has to be the URL dialled here, or one that is above it.",
+      "out, what its metadata say, which has to be the URL dialled here, or one above it that says so at its own place.",
   ),
   allowPrivateAddresses: z.boolean({ error: "true or false" }).default(false).describe(
     "Allows an authorization server at a private address, or on this machine.",

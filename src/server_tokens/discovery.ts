@@ -130,7 +130,7 @@ export async function findResource(
   for (const place of places) {
     const asked = await documentAt(client, place, signal);
     if (asked instanceof ProxyError) throw new TokenTrouble("unavailable", asked.message, asked);
-    if (asked !== undefined) return readResource(asked.document, known);
+    if (asked !== undefined) return readResource(asked.document, known, place);
   }
   return knownResource(known);
 }

@@ -107,3 +107,24 @@ Deno.test("metadata that are not there are none also at another origin, and an e
     });
   }
 });
+
+Deno.test("RFC 9728 3.3: a server of several tenants gives none of them a token for all by metadata of its own", async () => {
+  const wellKnown = "/.well-known/oauth-protected-resource";
+  for (const named of [`${wellKnown}/tenant-a/own.json`, wellKnown, undefined]) {
+    await under(async ({ source, server, issuer, failure, logs }) => {
+      const { origin } = new URL(server.url);
+      server.metadata = { resource: origin };
+      if (named !== undefined) server.challenge = at(origin + named);
+      if (named === wellKnown) {
+        await source.current(NEVER_ABORTED);
+        assertEquals(issuer.requests[0]!.form.get("resource"), origin);
+      } else {
+        assertEquals((await failure()).kind, "server_access_refused");
+        assertEquals(
+          logs[0]!.reason,
+          "the server's metadata are of another resource than the URL that is dialled",
+        );
+      }
+    });
+  }
+});

@@ -7,8 +7,7 @@
  * @module
  */
 
-import type { HttpTarget } from "../upstream/mod.ts";
-import { originOf } from "../upstream/mod.ts";
+import { type HttpTarget, originOf, RESOURCE_METADATA } from "../upstream/mod.ts";
 import { listedScopes } from "./refusal.ts";
 import { TokenTrouble } from "./trouble.ts";
 
@@ -46,13 +45,14 @@ export function knownResource({ configured, dialled }: KnownResource): Resource 
 /**
  * The resource that metadata name.
  *
+ * @param place where they were found at the server's own origin: a path, with its query
  * @throws {TokenTrouble} where they are those of another resource, or of one that trusts other authorization servers:
  * a token would be given to whom it is not meant for, or be good for nothing
  */
-export function readResource(document: unknown, known: KnownResource): Resource {
+export function readResource(document: unknown, known: KnownResource, place?: string): Resource {
   const { resource, authorization_servers: servers, scopes_supported: scopes } =
     document as Readonly<Record<string, unknown>> | null ?? {};
-  if (typeof resource !== "string" || !isOf(resource, known)) {
+  if (typeof resource !== "string" || !isOf(resource, known, place)) {
     const wanted = known.configured === undefined ? "the URL that is dialled" : "oauth.resource";
     throw new TokenTrouble(
       "refused",
@@ -79,17 +79,25 @@ function withoutSlash(text: string): string {
 }
 
 /**
- * Whether a resource is the server's own: what the config says, or what is dialled, or what is above that, as for
- * metadata at the root. Another origin, or a path beside, may be anybody's.
+ * Whether a resource is the server's own: what the config says, or what is dialled, or what is above that, if that says
+ * so itself, at its own well-known place (RFC 9728 section 3.3). At any other place a path of the server may be a
+ * tenant's, who would get a token that is good for all. Another origin, or a path beside, may be anybody's.
  */
-function isOf(resource: string, { configured, dialled }: KnownResource): boolean {
+function isOf(
+  resource: string,
+  { configured, dialled }: KnownResource,
+  place: string | undefined,
+): boolean {
   if (!URL.canParse(resource)) return false;
   const named = new URL(resource);
   if (configured !== undefined) {
     return withoutSlash(named.href) === withoutSlash(new URL(configured).href);
   }
   const own = new URL(dialled);
-  const above = withoutSlash(named.pathname);
-  const isAbove = own.pathname === above || own.pathname.startsWith(`${above}/`);
-  return named.origin === own.origin && named.search + named.hash === "" && isAbove;
+  const { username, password, search, hash } = named;
+  if (named.origin !== own.origin || username + password + search + hash !== "") return false;
+  const path = withoutSlash(named.pathname);
+  if (path === withoutSlash(own.pathname)) return true;
+  const isAbove = own.pathname.startsWith(`${path}/`);
+  return isAbove && place !== undefined && withoutSlash(place) === RESOURCE_METADATA + path;
 }

@@ -16,19 +16,40 @@ function metadata(resource: unknown, more = {}) {
   return { resource, authorization_servers: [ISSUER], ...more };
 }
 
-function refused(document: unknown, known = KNOWN): string {
-  const trouble = assertThrows(() => readResource(document, known), TokenTrouble);
+function refused(document: unknown, known = KNOWN, place?: string): string {
+  const trouble = assertThrows(() => readResource(document, known, place), TokenTrouble);
   assertEquals(trouble.kind, "refused");
   return trouble.message;
 }
 
-Deno.test("readResource() takes the URL that is dialled, and one above it at the same origin", () => {
-  for (const path of ["/tools/mcp", "/tools", "/tools/", "/", ""]) {
-    const resource = `https://mcp.example.com${path}`;
-    assertEquals(readResource(metadata(resource), KNOWN).resource, resource);
+/** Paths at the server's own origin that may have metadata. */
+const WELL_KNOWN = "/.well-known/oauth-protected-resource";
+const PLACES = [`${WELL_KNOWN}/tools/mcp`, `${WELL_KNOWN}/tools/`, WELL_KNOWN, "/tools", undefined];
+
+Deno.test("readResource() takes the URL that is dialled, wherever its metadata are", () => {
+  for (const resource of [DIALLED, `${DIALLED}/`, "HTTPS://MCP.example.com/tools/mcp"]) {
+    for (const place of PLACES) {
+      assertEquals(readResource(metadata(resource), KNOWN, place).resource, resource);
+    }
   }
-  const upper = "HTTPS://MCP.example.com/tools/mcp";
-  assertEquals(readResource(metadata(upper), KNOWN).resource, upper);
+});
+
+Deno.test("RFC 9728 3.3: readResource() takes a resource above the URL that is dialled from the well-known place of that alone", () => {
+  const own: readonly [string, string][] = [
+    ["https://mcp.example.com/tools", `${WELL_KNOWN}/tools/`],
+    ["https://mcp.example.com/tools/", `${WELL_KNOWN}/tools/`],
+    ["https://mcp.example.com/", WELL_KNOWN],
+    ["https://mcp.example.com", WELL_KNOWN],
+  ];
+  for (const [resource, ownPlace] of own) {
+    for (const place of PLACES) {
+      if (place !== ownPlace) refused(metadata(resource), KNOWN, place);
+      else assertEquals(readResource(metadata(resource), KNOWN, place).resource, resource);
+    }
+  }
+  for (const place of [`${WELL_KNOWN}?tenant=a`, `${WELL_KNOWN}/tenant-a/own.json`]) {
+    refused(metadata("https://mcp.example.com"), KNOWN, place);
+  }
 });
 
 Deno.test("readResource() refuses the resource of another server: its token would be given away", () => {
@@ -40,6 +61,7 @@ Deno.test("readResource() refuses the resource of another server: its token woul
       "https://mcp.example.com/tools/mcp/more",
       "https://mcp.example.com/tool",
       "https://mcp.example.com/tools/mcp?tenant=b",
+      "https://a:b@mcp.example.com/tools/mcp",
       "https://mcp.example.com/tools/mcp#x",
       "/tools/mcp",
       "",
