@@ -124,8 +124,7 @@ class Prober implements Probing {
       wrong = await ASK[this.#kind]({ ...this.#asking, signal: abort.signal });
     } catch (error) {
       wrong = reasonOf(error, timeoutMs);
-      // Where the proxy has no token to show, the target was not asked.
-      isAboutProxy = toProxyError(error).kind === "server_token_unavailable";
+      isAboutProxy = WITHOUT_TOKEN.has(toProxyError(error).kind);
     } finally {
       deadline.cancel();
     }
@@ -191,6 +190,15 @@ function lacking({ message }: Error): string {
   const flag = /--allow-[a-z]+/.exec(message)?.[0];
   return `the proxy lacks a permission${flag === undefined ? "" : ` (${flag})`}`;
 }
+
+/**
+ * Where the proxy has no token to show: the target was not asked, or has refused an older one. With a fresh one that is
+ * refused, a probe is answered.
+ */
+const WITHOUT_TOKEN: ReadonlySet<ErrorKind> = new Set([
+  "server_token_unavailable",
+  "server_access_refused",
+]);
 
 const REASONS: Readonly<Partial<Record<ErrorKind, string>>> = {
   upstream_unreachable: "no connection",

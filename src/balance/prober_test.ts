@@ -388,26 +388,28 @@ Deno.test("off, and auto with one target, ask nothing; auto with several is ping
 });
 
 Deno.test("a probe for which the proxy has no access token says nothing of the target, and the next one comes", async () => {
-  await using upstream = scriptedUpstream((_, to) => to.write(jsonAnswer(rpc('"result":{}'))));
-  let isWithout = true;
-  const { promise: refused, resolve } = Promise.withResolvers<void>();
-  const makeClient: HttpClientFactory = (options) => {
-    const client = http1Client(options);
-    const send = (request: HttpRequest) => {
-      if (!isWithout) return client.send(request);
-      isWithout = false;
-      queueMicrotask(resolve);
-      return Promise.reject(new ProxyError("server_token_unavailable", "There is none."));
+  for (const kind of ["server_token_unavailable", "server_access_refused"] as const) {
+    await using upstream = scriptedUpstream((_, to) => to.write(jsonAnswer(rpc('"result":{}'))));
+    let isWithout = true;
+    const { promise: refused, resolve } = Promise.withResolvers<void>();
+    const makeClient: HttpClientFactory = (options) => {
+      const client = http1Client(options);
+      const send = (request: HttpRequest) => {
+        if (!isWithout) return client.send(request);
+        isWithout = false;
+        queueMicrotask(resolve);
+        return Promise.reject(new ProxyError(kind, "There is none."));
+      };
+      return { send, close: () => client.close() };
     };
-    return { send, close: () => client.close() };
-  };
-  const { clock, next, told, stop } = probing(upstream.url, { makeClient });
-  const first = next();
-  clock.advance(500);
-  await refused;
-  // The next one is due in a fifth of an interval, as behind a failure.
-  for (let turns = 0; turns < 20; turns++) await Promise.resolve();
-  clock.advance(220);
-  assertEquals([await first, told], [[true, undefined], [[true, undefined]]]);
-  await stop();
+    const { clock, next, told, stop } = probing(upstream.url, { makeClient });
+    const first = next();
+    clock.advance(500);
+    await refused;
+    // The next one is due in a fifth of an interval, as behind a failure.
+    for (let turns = 0; turns < 20; turns++) await Promise.resolve();
+    clock.advance(220);
+    assertEquals([await first, told], [[true, undefined], [[true, undefined]]]);
+    await stop();
+  }
 });

@@ -244,13 +244,17 @@ Deno.test("probes show the token, and a server that refuses it is up all the sam
     await Promise.all([a, b].map((one) => one.wasAsked(/^POST ping canary/, 4)));
     assertEquals(proxy.logs.filter((line) => line.includes("down")), []);
   });
-  const before = issuer.requests.length;
-  issuer.instead = (path) => path === "/token" ? new Response(null, { status: 503 }) : undefined;
-  await withProxy({ upstreamConfig }, async (proxy) => {
-    await issuer.wanted(before + 4);
-    const down = proxy.logs.filter((line) => line.includes("down"));
-    assertEquals(down, []);
-  });
+  // The authorization server is down, or does not know the proxy's client.
+  const unknown = () => Response.json({ error: "invalid_client" }, { status: 401 });
+  for (const answer of [() => new Response(null, { status: 503 }), unknown]) {
+    const before = issuer.requests.length;
+    issuer.instead = (path) => path === "/token" ? answer() : undefined;
+    await withProxy({ upstreamConfig }, async (proxy) => {
+      await issuer.wanted(before + 4);
+      const down = proxy.logs.filter((line) => line.includes("down"));
+      assertEquals(down, []);
+    });
+  }
 });
 
 Deno.test("a reload keeps the token where nothing of the server is another, and has one fetched with other credentials", async () => {
