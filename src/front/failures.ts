@@ -29,6 +29,7 @@ export interface FailureFacts extends LogFields {
 const TOLD_ELSEWHERE: ReadonlySet<ErrorKind> = new Set([
   "authorization_unavailable",
   "server_token_unavailable",
+  "server_access_refused",
 ]);
 
 /**
