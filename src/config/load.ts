@@ -106,12 +106,17 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const origin = new Map<string, string>();
   const problems: ConfigProblem[] = [];
   if (sources.variables !== undefined) expandVariables(raw, sources.variables, problems);
+  // What lacks a variable is told as that alone, and not once more as what is left without it.
+  const lacking = new Set(problems.map(({ path }) => path));
   applyOverrides(raw, sources.environment ?? {}, "variable", origin, problems);
   applyOverrides(raw, sources.flags ?? {}, "flag", origin, problems);
   const result = configSchema.safeParse(raw);
   const sourceOf = (path: string) => origin.get(path);
-  if (!result.success) problems.push(...toProblems(result.error, raw, configSchema, sourceOf));
-  problems.push(...crossCheck(raw, sources.needsRoutes, sourceOf));
+  const found = [
+    ...(result.success ? [] : toProblems(result.error, raw, configSchema, sourceOf)),
+    ...crossCheck(raw, sources.needsRoutes, sourceOf),
+  ];
+  problems.push(...found.filter(({ path }) => !lacking.has(path)));
   if (problems.length > 0 || !result.success) throw new ConfigError(problems);
   return withModules(result.data, sources.file);
 }

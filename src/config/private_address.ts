@@ -6,7 +6,7 @@
 
 import { isAddress, isPublicAddress, isSecureUrl } from "../http/mod.ts";
 import { isLoopback } from "./loopback.ts";
-import type { ConfigProblem } from "./problems.ts";
+import { type ConfigProblem, shown } from "./problems.ts";
 
 /**
  * R95: what is not dialled without a word is known from a number, or from the name of this machine.
@@ -22,7 +22,7 @@ export function privateAddress(path: string, url: unknown, setting: string): Con
   if (!isPrivate) return [];
   return [{
     path,
-    found: `${JSON.stringify(url)}, which is not of the public internet`,
+    found: `${shown(url)}, which is not of the public internet`,
     wanted: `${setting}: true beside it, or a public address`,
   }];
 }

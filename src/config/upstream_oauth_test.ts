@@ -59,10 +59,22 @@ Deno.test("upstream.oauth has defaults for all but who the client is and where i
 Deno.test("${NAME} stands for a variable of the environment in upstream.oauth, which has to be set", async () => {
   const { routes: [route] } = await load({ oauth: { ...OAUTH, clientSecret: "${SECRET}" } });
   assertEquals(route!.upstream.oauth!.clientSecret, "canary-2");
-  assertEquals(await problems({ ...OAUTH, clientSecret: "${MISSING}" }), [
-    "oauth.clientSecret: found no variable MISSING in the environment, wanted one that is set; " +
-    "$${NAME} stands for ${NAME} itself",
-    "oauth.clientSecret: found a value that is not shown, wanted 1 to 4096 characters of printable ASCII",
+  // One problem for one setting: what the schema would say of the rest tells nothing more.
+  for (const [name, value] of [["clientSecret", "${MISSING}"], ["issuer", "https://${MISSING}/"]]) {
+    assertEquals(await problems({ ...OAUTH, [name!]: value }), [
+      `oauth.${name}: found no variable MISSING in the environment, wanted one that is set; ` +
+      "$${NAME} stands for ${NAME} itself",
+    ]);
+  }
+});
+
+Deno.test("${NAME} stands for a variable also in a list of upstream.oauth", async () => {
+  const scopes = ["mcp:use", "${KEY}", "$${KEY}"];
+  const { routes: [route] } = await load({ oauth: { ...OAUTH, scopes } });
+  assertEquals(route!.upstream.oauth!.scopes, ["mcp:use", "canary-key", "${KEY}"]);
+  assertEquals(paths(await problems({ ...OAUTH, scopes: ["mcp:use", "${MISSING}", "a b"] })), [
+    "oauth.scopes[1]",
+    "oauth.scopes[2]",
   ]);
 });
 
@@ -127,6 +139,11 @@ Deno.test("upstream.oauth wants an issuer that a secret may be sent to, and a se
     );
     assertEquals(await problems({ ...OAUTH, issuer, allowPrivateAddresses: true }), []);
   }
+  // R96
+  assertEquals(
+    paths(await problems({ ...OAUTH, issuer: "https://10.0.0.1/?k=canary" })),
+    ["oauth.issuer", "oauth.issuer"],
+  );
   // RFC 6750 section 5.3
   assertEquals(await problems(OAUTH, { url: "http://mcp.example.com/mcp?k=canary" }), [
     'url: found "http://mcp.example.com/mcp?…" beside oauth, wanted https://, or http:// on this machine: ' +

@@ -26,8 +26,8 @@ export function withVariables(
 }
 
 /**
- * Puts variables into a config as it was read: into `headers`, `oauth` and `stdio.env` of each upstream. What is of another
- * shape is left to the schema.
+ * Puts variables into a config as it was read: into `headers`, `oauth` and `stdio.env` of each upstream, lists in
+ * them included. What is of another shape is left to the schema.
  */
 export function expandVariables(
   raw: Readonly<Record<string, unknown>>,
@@ -46,15 +46,24 @@ export function expandVariables(
 
 function expandAll(values: unknown, path: string, env: ReadVariable, problems: ConfigProblem[]) {
   if (!isRecord(values)) return;
-  for (const [name, text] of Object.entries(values)) {
-    if (typeof text !== "string") continue;
-    values[name] = withVariables(text, env, (variable) =>
-      problems.push({
-        path: `${path}.${name}`,
-        found: `no variable ${variable} in the environment`,
-        wanted: "one that is set; $${NAME} stands for ${NAME} itself",
-      }));
+  for (const [name, value] of Object.entries(values)) {
+    const at = `${path}.${name}`;
+    const expand = (text: unknown, path: string) => expanded(text, path, env, problems);
+    values[name] = Array.isArray(value)
+      ? value.map((text, index) => expand(text, `${at}[${index}]`))
+      : expand(value, at);
   }
+}
+
+/** A value with its variables; one that is no text as it is. */
+function expanded(text: unknown, path: string, env: ReadVariable, problems: ConfigProblem[]) {
+  if (typeof text !== "string") return text;
+  return withVariables(text, env, (variable) =>
+    problems.push({
+      path,
+      found: `no variable ${variable} in the environment`,
+      wanted: "one that is set; $${NAME} stands for ${NAME} itself",
+    }));
 }
 
 function member(value: unknown, name: string): unknown {
