@@ -231,7 +231,7 @@ Deno.test("probes show the token, and a server that refuses it is up all the sam
   await using a = guardedServer(issuer);
   await using b = guardedServer(issuer);
   const targets = [{ name: "a", url: a.url }, { name: "b", url: b.url }];
-  const health = { probe: "ping", intervalMs: 20, timeoutMs: 1_000, unhealthyAfter: 1 };
+  const health = { probe: "ping", intervalMs: 20, timeoutMs: 30_000, unhealthyAfter: 1 };
   const upstreamConfig = { era: "both", targets, health, oauth: issuer.oauth };
   const probed = Promise.withResolvers<void>();
   b.instead = (_request, _text, token) => {
