@@ -153,6 +153,23 @@ Deno.test("R99 a refusal that stays is an error of the proxy's own, without a ch
     assertEquals((await caller.ask("tools/list")).status, 200);
   }));
 
+Deno.test("R64 a call that ran and is answered with a third party's 401 is not made again, and its client is told that it may have run", () =>
+  guarded(async (proxy, server, issuer) => {
+    const caller = await new SessionCaller(proxy).ready();
+    server.instead = (_request, text) =>
+      text.includes("tools/call")
+        ? Response.json({ jsonrpc: "2.0", id: 7, error: { code: -32050, message: "canary" } }, {
+          status: 401,
+        })
+        : undefined;
+    const { status, text } = await caller.ask("tools/call", { name: "pay" });
+    const { error, id } = JSON.parse(text);
+    assertEquals([status, error.code, id], [502, -31502, 7]);
+    assert(error.message.includes("may have been carried out"), error.message);
+    assertEquals(server.asked.filter((one) => one.includes("tools/call")).length, 1);
+    assertEquals(issuer.requests.length, 1);
+  }));
+
 Deno.test("while no token can be had the answer is 503 with Retry-After, and nothing of the request goes out", () =>
   guarded(async (proxy, server, issuer) => {
     issuer.instead = (path) =>

@@ -27,7 +27,7 @@ export interface Wanted {
   readonly error: string | undefined;
 }
 
-/** A request that was not carried out for want of another token. */
+/** An answer by which another token is wanted; whether its request may have run is for `verdict.ts` to say. */
 export interface Refusal {
   /** `token`: another one is wanted (401). `scope`: one that allows more (403). */
   readonly kind: "token" | "scope";

@@ -7,7 +7,7 @@
 
 import type { Clock } from "../clock.ts";
 import { NOTHING_SENT, ProxyError } from "../errors.ts";
-import type { CancelSignal } from "../http/mod.ts";
+import { type CancelSignal, NEVER_ABORTED } from "../http/mod.ts";
 import { DocumentError } from "../issuer/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import { unlessAborted } from "../upstream/mod.ts";
@@ -15,6 +15,7 @@ import { Pace } from "./pace.ts";
 import type { Refusal } from "./refusal.ts";
 import { type FoundToken, TokenFinder, type TokenFinderOptions } from "./token_finder.ts";
 import { refused, TokenTrouble, unavailable } from "./trouble.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** The longest time for one token, from what the server wants to the answer, in milliseconds. */
 export const ATTEMPT_TIMEOUT_MS = 20_000;
@@ -126,6 +127,14 @@ export class ServerToken {
     return refusal.kind === "token"
       ? await this.#replace(token, refusal, signal)
       : await this.#stepUp(token, refusal, signal);
+  }
+
+  /** A request was refused, and is not sent again since it may have run: another token is for those to come. */
+  doubt(token: Token, refusal: Refusal, verdict: Verdict): void {
+    const isOfToken = refusal.kind === "token" && verdict === "doubtful";
+    // What comes of it is told in the log.
+    if (isOfToken) this.#replace(token, refusal, NEVER_ABORTED).catch(() => {});
+    this.tellRefused(token, refusal);
   }
 
   /** A request was refused for good. */

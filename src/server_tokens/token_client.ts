@@ -7,23 +7,24 @@
 import type { HttpAnswer, HttpClient, HttpRequest } from "../upstream/mod.ts";
 import { type Refusal, refusalIn } from "./refusal.ts";
 import type { ServerToken, Token } from "./server_token.ts";
-import { refused, unavailable } from "./trouble.ts";
+import { mayHaveRun, refused, unavailable } from "./trouble.ts";
+import { verdictOn } from "./verdict.ts";
 
 /** What may be set. */
 export interface TokenClientOptions {
   /**
-   * Whether it is the proxy itself that asks how the server is: a refusal that stays is an answer then, and what is
-   * given up while there is no token says nothing of the server.
+   * Whether it is the proxy itself that asks how the server is: a refusal is an answer then, for which no other token is
+   * fetched, and what is given up while there is no token says nothing of the server.
    */
   readonly isProbe?: boolean;
 }
 
 /**
- * A client on `client`, which it owns and closes. A request that the server refuses for its token has not been carried
- * out: it is sent again with another one, once for each of the two reasons that there are.
+ * A client on `client`, which it owns and closes. A request that the server refuses for its token, so that it cannot have
+ * run, is sent again with another one, once for each of the two reasons that there are. What may have run is not.
  *
  * `send` rejects with `server_token_unavailable` where there is no token for now, with `server_access_refused` where
- * none helps, and as that of `client` does.
+ * none helps or the refused request may have run, and as that of `client` does.
  */
 export function tokenClient(
   client: HttpClient,
@@ -37,14 +38,21 @@ export function tokenClient(
       const answer = await client.send(withToken(request, token));
       const refusal = refusalIn(answer.status, answer.fields);
       if (refusal === undefined) return answer;
-      // Nobody reads it while another token is fetched.
-      if (!isProbe) answer.body.discard();
-      const other = await another(token, refusal, !met.has(refusal.kind), answer, request);
-      if (other === undefined) {
-        if (isProbe) return answer;
-        throw refused();
+      if (isProbe) {
+        source.tellRefused(token, refusal);
+        return answer;
       }
+      const verdict = await verdictOn(request, answer, refusal);
+      // Nobody reads it while another token is fetched.
       answer.body.discard();
+      if (verdict !== "unrun") {
+        source.doubt(token, refusal, verdict);
+        throw mayHaveRun();
+      }
+      const other = met.has(refusal.kind)
+        ? source.tellRefused(token, refusal)
+        : await source.instead(token, refusal, request.signal);
+      if (other === undefined) throw refused();
       met.add(refusal.kind);
       token = other;
     }
@@ -55,24 +63,6 @@ export function tokenClient(
       return await source.current(signal);
     } catch (error) {
       throw isProbe && signal.aborted ? unavailable(0) : error;
-    }
-  }
-
-  /** The token to go on with; undefined for none. */
-  async function another(
-    token: Token,
-    refusal: Refusal,
-    isNew: boolean,
-    { body }: HttpAnswer,
-    { signal }: HttpRequest,
-  ): Promise<Token | undefined> {
-    try {
-      return isNew
-        ? await source.instead(token, refusal, signal)
-        : source.tellRefused(token, refusal);
-    } catch (error) {
-      body.discard();
-      throw error;
     }
   }
 

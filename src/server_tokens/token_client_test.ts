@@ -13,6 +13,12 @@ import { tokenClient } from "./token_client.ts";
 
 const { under } = serverToken;
 
+function bytesOf(value: unknown) {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+const CALL = { jsonrpc: "2.0", id: 7, method: "tools/call", params: { name: "pay" } };
+
 const TIMEOUTS = { headersMs: 1, totalMs: 1, bodyIdleMs: 1, streamIdleMs: 1 };
 const REQUEST: HttpRequest = {
   method: "POST",
@@ -124,3 +130,104 @@ Deno.test("tokenClient() sends nothing for who has gone, and a probe that is giv
     });
   }
 });
+
+type Times = [number, boolean | undefined];
+
+/** How often a POST of `body` goes out where the first one is refused, and what its client is told. */
+async function timesSent(
+  body: unknown,
+  refusal: Partial<Omit<HttpAnswer, "body">> & {
+    readonly said?: unknown;
+    readonly method?: string;
+  },
+): Promise<Times> {
+  let found: Times = [0, undefined];
+  await under(async ({ source, clock }) => {
+    let times = 0;
+    const first: HttpAnswer = {
+      status: refusal.status ?? 401,
+      fields: refusal.fields ?? new Fields(["content-type", "application/json"]),
+      body: heldBody(bytesOf(refusal.said ?? { error: "unauthorized" })),
+    };
+    const good = { status: 200, fields: new Fields([]), body: heldBody(new Uint8Array()) };
+    const client: HttpClient = {
+      send: () => Promise.resolve(++times === 1 ? first : good),
+      close: () => Promise.resolve(),
+    };
+    const sent = { ...REQUEST, method: refusal.method ?? "POST", body: bytesOf(body) };
+    const safe = await tokenClient(client, source).send(sent).then(() => undefined, (error) => {
+      assertEquals(error.kind, "server_access_refused");
+      assert(error.message.includes("may have been carried out"), error.message);
+      return error.retrySafe as boolean;
+    });
+    assertEquals(first.body.ended, true);
+    found = [times, safe];
+    // One may be fetched behind it.
+    await source.current(NEVER_ABORTED);
+    clock.advance(0);
+  });
+  return found;
+}
+
+const TYPE = ["content-type", "application/json"];
+const CHALLENGE = ["www-authenticate", 'Bearer error="invalid_token"'];
+
+Deno.test("R64 tokenClient() sends nothing again that may have run: what has no challenge, or is answered by its id", async () => {
+  const error = { jsonrpc: "2.0", id: 7, error: { code: -32050, message: "the bank said 401" } };
+  const again: Times = [2, undefined];
+  const once: Times = [1, false];
+  const challenged = new Fields([...TYPE, ...CHALLENGE]);
+  assertEquals(await timesSent(CALL, { said: error }), once);
+  assertEquals(await timesSent(CALL, {}), once);
+  assertEquals(await timesSent(CALL, { fields: challenged }), again);
+  assertEquals(await timesSent(CALL, { fields: new Fields(CHALLENGE) }), again);
+  assertEquals(await timesSent(CALL, { fields: new Fields([]) }), once);
+  assertEquals(await timesSent(CALL, { fields: challenged, said: error }), once);
+  assertEquals(
+    await timesSent([CALL, { ...CALL, id: 8 }], { fields: challenged, said: [error] }),
+    once,
+  );
+  assertEquals(await timesSent(CALL, { fields: challenged, said: { ...error, id: 8 } }), again);
+  assertEquals(await timesSent(CALL, { fields: challenged, said: { ...error, id: null } }), again);
+  assertEquals(await timesSent(CALL, { fields: challenged, said: "x".repeat(65_536) }), once);
+  const stream = new Fields(["content-type", "text/event-stream", ...CHALLENGE]);
+  assertEquals(await timesSent(CALL, { fields: stream }), once);
+  assertEquals(await timesSent({ jsonrpc: "2.0", id: 7, result: {} }, {}), once);
+  const lacking = new Fields([
+    ...TYPE,
+    "www-authenticate",
+    'Bearer error="insufficient_scope", scope="a"',
+  ]);
+  assertEquals(await timesSent(CALL, { status: 403, fields: lacking }), again);
+  assertEquals(await timesSent(CALL, { status: 403, fields: lacking, said: error }), once);
+});
+
+Deno.test("tokenClient() sends again what may run twice, whatever the refusal looks like", async () => {
+  const said = { jsonrpc: "2.0", id: 7, error: { code: -32000, message: "no" } };
+  assertEquals(await timesSent({ ...CALL, method: "tools/list" }, { said }), [2, undefined]);
+  for (const method of ["GET", "DELETE"]) {
+    assertEquals(await timesSent(CALL, { said, method }), [2, undefined]);
+  }
+});
+
+Deno.test("tokenClient() has another token fetched behind a refusal that proves nothing, and none where the request was answered", () =>
+  under(async ({ source, issuer, told }) => {
+    const post = { ...REQUEST, body: bytesOf(CALL) };
+    const of = (said: unknown): HttpClient => ({
+      send: () =>
+        Promise.resolve({ status: 401, fields: new Fields(TYPE), body: heldBody(bytesOf(said)) }),
+      close: () => Promise.resolve(),
+    });
+    const answered = of({
+      jsonrpc: "2.0",
+      id: 7,
+      error: { code: 1, message: "the bank said 401" },
+    });
+    await assertRejects(() => tokenClient(answered, source).send(post), ProxyError);
+    await told(2);
+    assertEquals(issuer.requests.length, 1);
+    await assertRejects(() => tokenClient(of({}), source).send(post), ProxyError);
+    await issuer.wanted(2);
+    await told(3);
+    assertEquals((await source.current(NEVER_ABORTED)).value, "canary-token-2");
+  }));

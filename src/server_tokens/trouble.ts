@@ -4,7 +4,7 @@
  * @module
  */
 
-import { NOTHING_SENT, ProxyError } from "../errors.ts";
+import { ANSWERING, NOTHING_SENT, ProxyError } from "../errors.ts";
 
 /**
  * What stands in the way; the message is for operators, and holds neither a secret nor the address of a server.
@@ -40,4 +40,12 @@ export function refused(): ProxyError {
     "The credentials that the proxy has for the upstream server were refused; its operator has to see to that. " +
     "This request was not carried out.";
   return new ProxyError("server_access_refused", sentence);
+}
+
+/** What a client is told of a request that was answered with a refusal which does not show that nothing was done. */
+export function mayHaveRun(): ProxyError {
+  const sentence =
+    "The upstream server has answered this request as it answers credentials that are not good enough, which is not " +
+    "for the client to see to; this request may have been carried out: find that out before you send it again.";
+  return new ProxyError("server_access_refused", sentence, { progress: ANSWERING });
 }
