@@ -85,7 +85,8 @@ export class RouteTokens {
     options?: TokenClientOptions,
   ): HttpClientFactory {
     const source = this.#sourceOf(target);
-    return (settings) => tokenClient(make(settings), source, options);
+    const by = { target: told(target.name) };
+    return (settings) => tokenClient(make(settings), source, { ...options, ...by });
   }
 
   /** Nothing is fetched any more. */
@@ -105,7 +106,7 @@ export class RouteTokens {
     const { timers: clock, logger } = this.#tools;
     const source = new ServerToken({
       route: this.#route,
-      target: key === ALL || name === UNNAMED ? undefined : name,
+      target: key === ALL ? undefined : told(name),
       issuer,
       client: this.#client,
       scopes,
@@ -120,4 +121,9 @@ export class RouteTokens {
     this.#sources.set(key, source);
     return source;
   }
+}
+
+/** The name of a target, as it is told. */
+function told(name: string): string | undefined {
+  return name === UNNAMED ? undefined : name;
 }

@@ -7,7 +7,7 @@
 
 import type { Clock } from "../clock.ts";
 import { NOTHING_SENT, ProxyError } from "../errors.ts";
-import { type CancelSignal, NEVER_ABORTED } from "../http/mod.ts";
+import type { CancelSignal } from "../http/mod.ts";
 import { DocumentError } from "../issuer/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import { unlessAborted } from "../upstream/mod.ts";
@@ -23,7 +23,7 @@ export const ATTEMPT_TIMEOUT_MS = 20_000;
 export const MARGIN_MS = 60_000;
 /** The longest life of a token that is believed, in milliseconds; nobody knows what holds in a week. */
 export const MAX_LIFETIME_MS = 604_800_000;
-/** A token that the server has taken for so long before it refused it was no bad one. */
+/** Where nothing was refused for so long, the next refusal is a first one. */
 export const CALM_MS = 600_000;
 /** Scopes that are gathered from refusals. */
 export const MAX_SCOPES = 64;
@@ -54,6 +54,12 @@ export interface TokenStats {
   refused: number;
 }
 
+/** Whose request wants a token. */
+export interface Wanting {
+  /** Name of its target, for the log. */
+  readonly target?: string | undefined;
+}
+
 /** What a token is had with. */
 export interface ServerTokenOptions extends TokenFinderOptions {
   /** Name of the route, for the log. */
@@ -76,6 +82,8 @@ export class ServerToken {
   readonly #failures = new Pace();
   /** How soon it is asked for another token in the place of one that the server has refused. */
   readonly #refusals = new Pace();
+  /** When the server has refused one last. */
+  #refusedAtMs = -Infinity;
   #token: Token | undefined;
   /** The attempt under way: all who want a token wait for the same one. */
   #underWay: Promise<Token> | undefined;
@@ -115,7 +123,8 @@ export class ServerToken {
   }
 
   /**
-   * Another token in the place of one that the server has refused; undefined where none would help.
+   * Another token in the place of one that the server has refused; undefined where none would help. The refused one is
+   * in use until there is another: it may be good for other requests, or other servers.
    *
    * @throws {ProxyError} as `current`
    */
@@ -123,29 +132,31 @@ export class ServerToken {
     token: Token,
     refusal: Refusal,
     signal: CancelSignal,
+    by: Wanting = {},
   ): Promise<Token | undefined> {
-    return refusal.kind === "token"
+    const other = refusal.kind === "token"
       ? await this.#replace(token, refusal, signal)
       : await this.#stepUp(token, refusal, signal);
+    return other ?? this.tellRefused(token, refusal, by);
   }
 
   /** A request was refused, and is not sent again since it may have run: another token is for those to come. */
-  doubt(token: Token, refusal: Refusal, verdict: Verdict): void {
+  doubt(token: Token, refusal: Refusal, verdict: Verdict, by: Wanting = {}): void {
     const isOfToken = refusal.kind === "token" && verdict === "doubtful";
     // What comes of it is told in the log.
-    if (isOfToken) this.#replace(token, refusal, NEVER_ABORTED).catch(() => {});
-    this.tellRefused(token, refusal);
+    if (isOfToken && this.#token === token) this.#another(token, refusal)?.catch(() => {});
+    this.tellRefused(token, refusal, by);
   }
 
   /** A request was refused for good. */
-  tellRefused(token: Token, { kind, wanted }: Refusal): undefined {
+  tellRefused(token: Token, { kind, wanted }: Refusal, { target }: Wanting = {}): undefined {
     const { logger, stats } = this.#options;
     stats.refused++;
     if (this.#told === token) return;
     this.#told = token;
     const lacking = kind === "scope" ? wanted?.scopes?.filter((scope) => PLAIN.test(scope)) : [];
     logger.warn("the server refuses the proxy's access token", {
-      ...this.#facts(),
+      ...this.#facts(target),
       reason: wanted?.error ?? kind,
       ...(lacking?.length ? { scopes: lacking.join(" ") } : {}),
     });
@@ -161,33 +172,40 @@ export class ServerToken {
     refusal: Refusal,
     signal: CancelSignal,
   ): Promise<Token | undefined> {
-    const held = this.#token;
-    if (held === token) {
-      if (this.#underWay === undefined && !this.#mayReplace(token)) {
-        return this.tellRefused(token, refusal);
-      }
-      this.#token = undefined;
-      this.#finder.learn(refusal.wanted);
+    if (this.#token !== token) return await this.current(signal);
+    const another = this.#another(token, refusal);
+    return another && await unlessAborted(another, signal);
+  }
+
+  /** Another token than the one in use, which was refused; undefined where it is too early for one. */
+  #another(token: Token, { wanted }: Refusal): Promise<Token> | undefined {
+    if (this.#underWay !== undefined) return this.#underWay;
+    // Where the authorization server has failed, it is that which is told.
+    if (this.#failures.waitMs(this.#clock.monotonicMs()) === 0) {
+      if (!this.#mayReplace()) return undefined;
+      this.#finder.learn(wanted);
       // 2026-07-28 "Scope Selection Strategy": with those that there were, or other calls would lack them.
-      const scopes = union(token.scopes, refusal.wanted?.scopes ?? []);
+      const scopes = union(token.scopes, wanted?.scopes ?? []);
       if (scopes.length > 0 && scopes.length <= MAX_SCOPES) this.#scopes = scopes;
     }
-    return await this.current(signal);
+    const attempt = this.#renewal();
+    // One that comes to nothing is counted as that, and says nothing of new tokens.
+    attempt.then(() => this.#refusals.failed(this.#clock.monotonicMs()), () => {});
+    return attempt;
   }
 
   /** A server that refuses each new token would have one fetched for each of its calls. */
-  #mayReplace({ askedMs }: Token): boolean {
+  #mayReplace(): boolean {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - askedMs >= CALM_MS) this.#refusals.calm();
-    if (this.#refusals.waitMs(nowMs) > 0) return false;
-    this.#refusals.failed(nowMs);
-    return true;
+    if (nowMs - this.#refusedAtMs >= CALM_MS) this.#refusals.calm();
+    this.#refusedAtMs = nowMs;
+    return this.#refusals.waitMs(nowMs) === 0;
   }
 
   async #stepUp(token: Token, refusal: Refusal, signal: CancelSignal): Promise<Token | undefined> {
     const wanted = refusal.wanted?.scopes ?? [];
     const isAsked = wanted.every((scope) => token.scopes.includes(scope));
-    if (this.#options.scopes !== undefined || isAsked) return this.tellRefused(token, refusal);
+    if (this.#options.scopes !== undefined || isAsked) return undefined;
     for (;;) {
       const held = this.#token;
       const covers = wanted.every((scope) => held?.scopes.includes(scope));
@@ -197,7 +215,7 @@ export class ServerToken {
       await unlessAborted(this.#underWay.catch(() => {}), signal);
     }
     const scopes = union(this.#token?.scopes ?? token.scopes, wanted);
-    if (scopes.length > MAX_SCOPES) return this.tellRefused(token, refusal);
+    if (scopes.length > MAX_SCOPES) return undefined;
     return await unlessAborted(this.#renewal(scopes), signal);
   }
 
@@ -267,9 +285,9 @@ export class ServerToken {
     return this.#lastTrouble === "refused" ? refused() : unavailable(waitMs);
   }
 
-  #facts() {
+  #facts(by?: string) {
     const { route, target, issuer } = this.#options;
-    return { route, target, issuer };
+    return { route, target: by ?? target, issuer };
   }
 }
 

@@ -172,6 +172,47 @@ Deno.test("a token that the server refuses is replaced once for all who are refu
     assertEquals([issuer.requests.length, server.asked.length], [2, 2]);
   }));
 
+Deno.test("a token that is refused is in use until there is another, also while none can be had", () =>
+  under(async ({ source, issuer, clock, stats }) => {
+    const first = await source.current(NEVER_ABORTED);
+    issuer.instead = (path) => path === "/token" ? new Response("no", { status: 503 }) : undefined;
+    const instead = () => source.instead(first, REFUSED, NEVER_ABORTED);
+    for (let times = 0; times < 2; times++) {
+      const renewing = assertRejects(instead, ProxyError);
+      assertEquals(await source.current(NEVER_ABORTED), first);
+      assertEquals((await renewing).kind, "server_token_unavailable");
+      assertEquals(source.atHand(), first);
+    }
+    assertEquals([issuer.requests.length, stats.refused], [2, 0]);
+    issuer.instead = undefined;
+    // What has failed there is no token that was refused.
+    clock.advance(1_000);
+    assertEquals((await instead())!.value, "canary-token-3");
+  }));
+
+Deno.test("tokens that live for less than ten minutes are forgiven too: where nothing was refused for that long", () =>
+  under(async ({ source, issuer, clock }) => {
+    issuer.lifetimeS = 300;
+    const refused = async () =>
+      await source.instead(await source.current(NEVER_ABORTED), REFUSED, NEVER_ABORTED);
+    for (let times = 0; times < 8; times++) {
+      assert(await refused());
+      clock.advance(CALM_MS);
+    }
+    assert(await refused());
+    clock.advance(999);
+    assertEquals(await refused(), undefined);
+    clock.advance(1);
+    assert(await refused());
+  }));
+
+Deno.test("a refusal is told with the target whose it was", () =>
+  under(async ({ source, logs }) => {
+    const token = await source.current(NEVER_ABORTED);
+    source.tellRefused(token, REFUSED, { target: "b" });
+    assertEquals([logs[0]!.target, logs[1]!.target], [undefined, "b"]);
+  }));
+
 Deno.test("a refusal that says what is wanted is believed, and the server not asked again", () =>
   under(async ({ source, issuer, server }) => {
     const first = await source.current(NEVER_ABORTED);

@@ -6,12 +6,12 @@
 
 import type { HttpAnswer, HttpClient, HttpRequest } from "../upstream/mod.ts";
 import { type Refusal, refusalIn } from "./refusal.ts";
-import type { ServerToken, Token } from "./server_token.ts";
+import type { ServerToken, Token, Wanting } from "./server_token.ts";
 import { mayHaveRun, refused, unavailable } from "./trouble.ts";
 import { verdictOn } from "./verdict.ts";
 
 /** What may be set. */
-export interface TokenClientOptions {
+export interface TokenClientOptions extends Wanting {
   /**
    * Whether it is the proxy itself that asks how the server is: a refusal is an answer then, for which no other token is
    * fetched, and what is given up while there is no token says nothing of the server.
@@ -29,7 +29,7 @@ export interface TokenClientOptions {
 export function tokenClient(
   client: HttpClient,
   source: ServerToken,
-  { isProbe = false }: TokenClientOptions = {},
+  { isProbe = false, ...by }: TokenClientOptions = {},
 ): HttpClient {
   async function send(request: HttpRequest): Promise<HttpAnswer> {
     let token = source.atHand() ?? await first(request);
@@ -39,19 +39,19 @@ export function tokenClient(
       const refusal = refusalIn(answer.status, answer.fields);
       if (refusal === undefined) return answer;
       if (isProbe) {
-        source.tellRefused(token, refusal);
+        source.tellRefused(token, refusal, by);
         return answer;
       }
       const verdict = await verdictOn(request, answer, refusal);
       // Nobody reads it while another token is fetched.
       answer.body.discard();
       if (verdict !== "unrun") {
-        source.doubt(token, refusal, verdict);
+        source.doubt(token, refusal, verdict, by);
         throw mayHaveRun();
       }
       const other = met.has(refusal.kind)
-        ? source.tellRefused(token, refusal)
-        : await source.instead(token, refusal, request.signal);
+        ? source.tellRefused(token, refusal, by)
+        : await source.instead(token, refusal, request.signal, by);
       if (other === undefined) throw refused();
       met.add(refusal.kind);
       token = other;

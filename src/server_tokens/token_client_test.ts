@@ -11,7 +11,7 @@ import { serverToken } from "../testing/mod.ts";
 import { heldBody, type HttpAnswer, type HttpClient, type HttpRequest } from "../upstream/mod.ts";
 import { tokenClient } from "./token_client.ts";
 
-const { under } = serverToken;
+const { REFUSED, under } = serverToken;
 
 function bytesOf(value: unknown) {
   return new TextEncoder().encode(JSON.stringify(value));
@@ -96,6 +96,14 @@ Deno.test("tokenClient() sends the very same body again, once, and gives the fir
     assertEquals([early, bodies.map(({ ended }) => ended)], [[200], [true, false]]);
   }));
 
+Deno.test("tokenClient() has no other token fetched for a probe that is refused: that is its answer", () =>
+  under(async ({ source, issuer }) => {
+    const { client, sent } = scripted(401);
+    const answer = await tokenClient(client, source, { isProbe: true }).send(REQUEST);
+    assertEquals([answer.status, sent.length, issuer.requests.length], [401, 1, 1]);
+    assertEquals(source.atHand()!.value, "canary-token-1");
+  }));
+
 Deno.test("tokenClient() fails where the refusal stays, unless it is the proxy that asks how the server is", () =>
   under(async ({ source, stats }) => {
     const { client, sent, bodies } = scripted(401, 401);
@@ -142,7 +150,7 @@ async function timesSent(
   },
 ): Promise<Times> {
   let found: Times = [0, undefined];
-  await under(async ({ source, clock }) => {
+  await under(async ({ source }) => {
     let times = 0;
     const first: HttpAnswer = {
       status: refusal.status ?? 401,
@@ -163,8 +171,7 @@ async function timesSent(
     assertEquals(first.body.ended, true);
     found = [times, safe];
     // One may be fetched behind it.
-    await source.current(NEVER_ABORTED);
-    clock.advance(0);
+    await source.instead(source.atHand()!, REFUSED, NEVER_ABORTED);
   });
   return found;
 }
