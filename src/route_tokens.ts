@@ -85,7 +85,7 @@ export class RouteTokens {
     options?: TokenClientOptions,
   ): HttpClientFactory {
     const source = this.#sourceOf(target);
-    const by = { target: told(target.name) };
+    const by = { target: told(target.name), server: target.server };
     return (settings) => tokenClient(make(settings), source, { ...options, ...by });
   }
 

@@ -6,14 +6,20 @@
  */
 
 import type { Clock } from "../clock.ts";
-import { NOTHING_SENT, ProxyError } from "../errors.ts";
+import { ProxyError } from "../errors.ts";
 import type { CancelSignal } from "../http/mod.ts";
 import { DocumentError } from "../issuer/mod.ts";
 import type { Logger } from "../telemetry/mod.ts";
 import { unlessAborted } from "../upstream/mod.ts";
-import { Pace } from "./pace.ts";
+import { FIRST_WAIT_MS, Pace } from "./pace.ts";
+import type { TokenServer } from "./discovery.ts";
 import type { Refusal } from "./refusal.ts";
-import { type FoundToken, TokenFinder, type TokenFinderOptions } from "./token_finder.ts";
+import {
+  type FoundToken,
+  TokenFinder,
+  type TokenFinderOptions,
+  Unreached,
+} from "./token_finder.ts";
 import { refused, TokenTrouble, unavailable } from "./trouble.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -58,6 +64,8 @@ export interface TokenStats {
 export interface Wanting {
   /** Name of its target, for the log. */
   readonly target?: string | undefined;
+  /** The server that it goes to, which is asked first where something has to be asked. */
+  readonly server?: TokenServer | undefined;
 }
 
 /** What a token is had with. */
@@ -82,6 +90,8 @@ export class ServerToken {
   readonly #failures = new Pace();
   /** How soon it is asked for another token in the place of one that the server has refused. */
   readonly #refusals = new Pace();
+  /** How soon the servers are asked again behind a request that needs no new token yet, where none can be reached. */
+  readonly #unreached = new Pace();
   /** When the server has refused one last. */
   #refusedAtMs = -Infinity;
   #token: Token | undefined;
@@ -101,13 +111,14 @@ export class ServerToken {
   }
 
   /** The token, where there is one; it is renewed behind that where its end is near. */
-  atHand(): Token | undefined {
+  atHand({ server }: Wanting = {}): Token | undefined {
     const token = this.#token;
     const nowMs = this.#clock.monotonicMs();
     if (token === undefined || nowMs >= token.endsAtMs) return undefined;
-    if (nowMs >= token.renewAtMs && this.#failures.waitMs(nowMs) === 0) {
+    const waitMs = Math.max(this.#failures.waitMs(nowMs), this.#unreached.waitMs(nowMs));
+    if (nowMs >= token.renewAtMs && waitMs === 0) {
       // What comes of it is told in the log, and to who finds no token at hand.
-      this.#renewal().catch(() => {});
+      this.#renewal(server).catch(() => {});
     }
     return token;
   }
@@ -116,10 +127,10 @@ export class ServerToken {
    * The token, or a new one.
    *
    * @throws {ProxyError} `server_token_unavailable` or `server_access_refused` where there is none; what keeps the
-   * server from being asked; `client_closed` where nobody waits any more
+   * server of the request from being asked; `client_closed` where nobody waits any more
    */
-  async current(signal: CancelSignal): Promise<Token> {
-    return this.atHand() ?? await unlessAborted(this.#renewal(), signal);
+  async current(signal: CancelSignal, by: Wanting = {}): Promise<Token> {
+    return this.atHand(by) ?? await this.#waitFor(() => this.#renewal(by.server), signal, by);
   }
 
   /**
@@ -135,8 +146,8 @@ export class ServerToken {
     by: Wanting = {},
   ): Promise<Token | undefined> {
     const other = refusal.kind === "token"
-      ? await this.#replace(token, refusal, signal)
-      : await this.#stepUp(token, refusal, signal);
+      ? await this.#replace(token, refusal, signal, by)
+      : await this.#stepUp(token, refusal, signal, by);
     return other ?? this.tellRefused(token, refusal, by);
   }
 
@@ -144,7 +155,7 @@ export class ServerToken {
   doubt(token: Token, refusal: Refusal, verdict: Verdict, by: Wanting = {}): void {
     const isOfToken = refusal.kind === "token" && verdict === "doubtful";
     // What comes of it is told in the log.
-    if (isOfToken && this.#token === token) this.#another(token, refusal)?.catch(() => {});
+    if (isOfToken && this.#token === token) this.#another(token, refusal, by)?.catch(() => {});
     this.tellRefused(token, refusal, by);
   }
 
@@ -171,24 +182,41 @@ export class ServerToken {
     token: Token,
     refusal: Refusal,
     signal: CancelSignal,
+    by: Wanting,
   ): Promise<Token | undefined> {
-    if (this.#token !== token) return await this.current(signal);
-    const another = this.#another(token, refusal);
-    return another && await unlessAborted(another, signal);
+    if (this.#token !== token) return await this.current(signal, by);
+    const another = this.#another(token, refusal, by);
+    return another && await this.#waitFor(() => another, signal, by);
+  }
+
+  /** What an attempt comes to for one of those who wait for it. */
+  async #waitFor(attempt: () => Promise<Token>, signal: CancelSignal, by: Wanting): Promise<Token> {
+    for (let isLast = false;; isLast = true) {
+      try {
+        return await unlessAborted(attempt(), signal);
+      } catch (error) {
+        if (!(error instanceof Unreached)) throw error;
+        // It is the server itself that cannot be reached, as it could not have been with the request.
+        const own = error.of(by.server);
+        if (own !== undefined) throw own;
+        // Others were asked, for somebody else's request: that says nothing of this server.
+        if (isLast) throw unavailable(FIRST_WAIT_MS);
+      }
+    }
   }
 
   /** Another token than the one in use, which was refused; undefined where it is too early for one. */
-  #another(token: Token, { wanted }: Refusal): Promise<Token> | undefined {
+  #another(token: Token, { wanted }: Refusal, { server }: Wanting): Promise<Token> | undefined {
     if (this.#underWay !== undefined) return this.#underWay;
     // Where the authorization server has failed, it is that which is told.
     if (this.#failures.waitMs(this.#clock.monotonicMs()) === 0) {
       if (!this.#mayReplace()) return undefined;
-      this.#finder.learn(wanted);
+      this.#finder.learn(wanted, server);
       // 2026-07-28 "Scope Selection Strategy": with those that there were, or other calls would lack them.
       const scopes = union(token.scopes, wanted?.scopes ?? []);
       if (scopes.length > 0 && scopes.length <= MAX_SCOPES) this.#scopes = scopes;
     }
-    const attempt = this.#renewal();
+    const attempt = this.#renewal(server);
     // One that comes to nothing is counted as that, and says nothing of new tokens.
     attempt.then(() => this.#refusals.failed(this.#clock.monotonicMs()), () => {});
     return attempt;
@@ -202,7 +230,12 @@ export class ServerToken {
     return this.#refusals.waitMs(nowMs) === 0;
   }
 
-  async #stepUp(token: Token, refusal: Refusal, signal: CancelSignal): Promise<Token | undefined> {
+  async #stepUp(
+    token: Token,
+    refusal: Refusal,
+    signal: CancelSignal,
+    by: Wanting,
+  ): Promise<Token | undefined> {
     const wanted = refusal.wanted?.scopes ?? [];
     const isAsked = wanted.every((scope) => token.scopes.includes(scope));
     if (this.#options.scopes !== undefined || isAsked) return undefined;
@@ -216,29 +249,30 @@ export class ServerToken {
     }
     const scopes = union(this.#token?.scopes ?? token.scopes, wanted);
     if (scopes.length > MAX_SCOPES) return undefined;
-    return await unlessAborted(this.#renewal(scopes), signal);
+    return await this.#waitFor(() => this.#renewal(by.server, scopes), signal, by);
   }
 
   /** The attempt under way, or a new one, for `scopes` from then on where they are given. */
-  #renewal(scopes = this.#scopes): Promise<Token> {
+  #renewal(server: TokenServer | undefined, scopes = this.#scopes): Promise<Token> {
     if (this.#underWay !== undefined) return this.#underWay;
     const waitMs = this.#failures.waitMs(this.#clock.monotonicMs());
     if (this.#closing.signal.aborted) return Promise.reject(unavailable(0));
     if (waitMs > 0) return Promise.reject(this.#toldAgain(waitMs));
     this.#scopes = scopes;
-    const attempt = this.#fetch().finally(() => this.#underWay = undefined);
+    const attempt = this.#fetch(server).finally(() => this.#underWay = undefined);
     this.#underWay = attempt;
     return attempt;
   }
 
-  async #fetch(): Promise<Token> {
+  async #fetch(server: TokenServer | undefined): Promise<Token> {
     const abort = new AbortController();
     const give = () => abort.abort();
     const timer = this.#clock.after(ATTEMPT_TIMEOUT_MS, give);
     this.#closing.signal.addEventListener("abort", give);
     const askedMs = this.#clock.monotonicMs();
     try {
-      const token = tokenAtWork(await this.#finder.token(this.#scopes, abort.signal), askedMs);
+      const found = await this.#finder.token(this.#scopes, abort.signal, server);
+      const token = tokenAtWork(found, askedMs);
       this.#fetched(token);
       return token;
     } catch (error) {
@@ -253,23 +287,23 @@ export class ServerToken {
     const { logger, stats } = this.#options;
     this.#token = token;
     this.#failures.calm();
+    this.#unreached.calm();
     stats.fetched++;
     const seconds = (token.endsAtMs - token.askedMs) / 1_000;
     logger.info("an access token for the server was fetched", { ...this.#facts(), seconds });
   }
 
-  /** What was found out is forgotten: something of it may be what has failed. */
-  #failed(error: unknown, wasGivenUp: boolean): ProxyError {
-    this.#finder.learn(undefined);
-    this.#scopes = undefined;
+  /** What has become of an attempt, as it is told; what was found out is forgotten where that may have failed. */
+  #failed(error: unknown, wasGivenUp: boolean): Error {
     if (this.#closing.signal.aborted) return unavailable(0);
-    if (!wasGivenUp && error instanceof ProxyError && error.source === "upstream") {
-      // It is the server itself that cannot be reached, as it could not have been with the request.
-      const { kind, message, headers } = error;
-      return new ProxyError(kind, message, { cause: error, headers, progress: NOTHING_SENT });
-    }
-    const { logger, stats } = this.#options;
     const nowMs = this.#clock.monotonicMs();
+    if (!wasGivenUp && error instanceof Unreached) {
+      this.#unreached.failed(nowMs);
+      return error;
+    }
+    this.#finder.forget();
+    this.#scopes = undefined;
+    const { logger, stats } = this.#options;
     this.#failures.failed(nowMs);
     this.#lastTrouble = error instanceof TokenTrouble ? error.kind : "unavailable";
     stats.failed++;

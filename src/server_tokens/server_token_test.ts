@@ -110,6 +110,32 @@ Deno.test("a renewal that fails takes no token away that is still good", () =>
     assertEquals(source.atHand()!.value, `canary-token-${issuer.requests.length}`);
   }));
 
+Deno.test("while the server itself cannot be reached a token is not renewed behind each request", async () => {
+  let opened = 0;
+  let isDown = false;
+  await under(async ({ source, clock, logs }) => {
+    const first = await source.current(NEVER_ABORTED);
+    // What was found out is forgotten by that.
+    isDown = true;
+    await assertRejects(() => source.instead(first, REFUSED, NEVER_ABORTED), ProxyError);
+    assertEquals(opened, 2);
+    clock.advance(3_600_000 - MARGIN_MS);
+    for (let times = 0; times < 3; times++) assertEquals(source.atHand(), first);
+    await assertRejects(() => source.instead(first, REFUSED, NEVER_ABORTED), ProxyError);
+    assertEquals([opened, source.atHand(), source.atHand()], [3, first, first]);
+    assertEquals(opened, 3);
+    clock.advance(2_000);
+    source.atHand();
+    assertEquals([opened, logs.length], [4, 1]);
+    await assertRejects(() => source.instead(first, REFUSED, NEVER_ABORTED), ProxyError);
+  }, ({ server, clock }) => ({
+    servers: () => {
+      opened++;
+      return [serverToken.serverAt(isDown ? "http://127.0.0.1:1/mcp" : server.url, clock)];
+    },
+  }));
+});
+
 Deno.test("a client that the authorization server does not know is told apart from one that it cannot serve now", () =>
   under(async ({ issuer, failure, clock, logs }) => {
     issuer.instead = (path) =>

@@ -32,7 +32,7 @@ export function tokenClient(
   { isProbe = false, ...by }: TokenClientOptions = {},
 ): HttpClient {
   async function send(request: HttpRequest): Promise<HttpAnswer> {
-    let token = source.atHand() ?? await first(request);
+    let token = source.atHand(by) ?? await first(request);
     const met = new Set<Refusal["kind"]>();
     for (;;) {
       const answer = await client.send(withToken(request, token));
@@ -60,7 +60,7 @@ export function tokenClient(
 
   async function first({ signal }: HttpRequest): Promise<Token> {
     try {
-      return await source.current(signal);
+      return await source.current(signal, by);
     } catch (error) {
       throw isProbe && signal.aborted ? unavailable(0) : error;
     }

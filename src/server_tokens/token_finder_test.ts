@@ -6,10 +6,11 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ProxyError } from "../errors.ts";
 import { NEVER_ABORTED } from "../http/mod.ts";
-import { ownTokens, serverToken } from "../testing/mod.ts";
-import { MAX_SERVERS } from "./token_finder.ts";
+import { ownTokens, scriptedUpstream, serverToken } from "../testing/mod.ts";
+import { MAX_SERVERS, SERVER_SHARE_MS } from "./token_finder.ts";
 
 const { SCOPE, tokenIssuer } = ownTokens;
 const { serverAt, under } = serverToken;
@@ -171,3 +172,85 @@ Deno.test("of several servers of one resource the next one is asked where one ca
     }));
   }
 });
+
+const RESOURCE = "https://mcp.example.com/mcp";
+const DEAD = [1, 2, 3, 4].map((port) => `http://127.0.0.1:${port}/mcp`);
+
+Deno.test("the server whose request wants a token is asked first: others that are dead are no failure of it, nor it of them", () =>
+  under(async ({ source, server, clock }) => {
+    server.metadata = undefined;
+    const dead = source.current(NEVER_ABORTED, { server: serverAt(DEAD[0]!, clock) });
+    const failed = assertRejects(() => dead, ProxyError);
+    // Who waits with it has its own server asked then.
+    const own = source.current(NEVER_ABORTED, { server: serverAt(server.url, clock) });
+    assertEquals((await failed).kind, "upstream_unreachable");
+    assertEquals((await own).value, "canary-token-1");
+    assertEquals(server.asked.length, 1);
+  }, ({ server, clock }) => ({
+    resource: RESOURCE,
+    servers: () => [...DEAD, server.url].map((url) => serverAt(url, clock)),
+  })));
+
+Deno.test("a server that was not asked is not blamed for those that were", () =>
+  under(async ({ source, clock, server }) => {
+    const waiting = DEAD.slice(0, 2).map((url) =>
+      assertRejects(
+        () => source.current(NEVER_ABORTED, { server: serverAt(url, clock) }),
+        ProxyError,
+      )
+    );
+    for (const error of await Promise.all(waiting)) {
+      assertEquals(error.kind, "upstream_unreachable");
+    }
+    const stranger = serverAt(server.url, clock);
+    // Its metadata are not to be had for the moment.
+    server.instead = () => new Response(null, { status: 401 });
+    server.metadata = { resource: "https://other.example.com/mcp" };
+    const error = await assertRejects(
+      () => source.current(NEVER_ABORTED, { server: stranger }),
+      ProxyError,
+    );
+    assertEquals(error.source, "proxy");
+  }, ({ clock }) => ({
+    resource: RESOURCE,
+    servers: () => DEAD.slice(0, 3).map((url) => serverAt(url, clock)),
+  })));
+
+Deno.test("of several servers one that hangs has its share of the time, and the next one is asked", async () => {
+  await using hung = scriptedUpstream(() => {});
+  await using silent = scriptedUpstream(() => {});
+  await under(async ({ source, clock, server }) => {
+    server.metadata = undefined;
+    const waiting = source.current(NEVER_ABORTED, { server: serverAt(hung.url, clock) });
+    await hung.received(0);
+    clock.advance(SERVER_SHARE_MS);
+    await silent.received(0);
+    clock.advance(SERVER_SHARE_MS);
+    assertEquals((await waiting).value, "canary-token-1");
+  }, ({ server, clock }) => ({
+    resource: RESOURCE,
+    servers: () => [silent.url, hung.url, server.url].map((url) => serverAt(url, clock)),
+  }));
+});
+
+Deno.test("where the config has the resource and the scopes no server is asked for anything", () =>
+  under(async ({ source, issuer }) => {
+    assertEquals((await source.current(NEVER_ABORTED)).scopes, ["a"]);
+    assertEquals(issuer.requests[0]!.form.get("resource"), RESOURCE);
+  }, ({ clock }) => ({
+    resource: RESOURCE,
+    scopes: ["a"],
+    servers: () => [serverAt(DEAD[0]!, clock)],
+  })));
+
+Deno.test("a challenge that says less takes nothing away from what was said before", () =>
+  under(async ({ source, server, issuer }) => {
+    const place = "/.well-known/oauth-protected-resource/x";
+    server.metadata = { scopes_supported: ["admin", "mcp:use"] };
+    server.challenge = `scope="mcp:use", resource_metadata="${new URL(place, server.url)}"`;
+    const first = await source.current(NEVER_ABORTED);
+    const wanted = { metadata: undefined, scopes: undefined, error: "invalid_token" };
+    const next = await source.instead(first, { kind: "token", wanted }, NEVER_ABORTED);
+    assertEquals([next!.scopes, server.looked], [["mcp:use"], [place, place]]);
+    assertEquals([issuer.requests.length, server.asked.length], [2, 1]);
+  }));
