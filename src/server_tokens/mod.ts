@@ -16,6 +16,8 @@ export {
   type ServerTokenOptions,
   type Token,
   type TokenStats,
+  type Wanting,
 } from "./server_token.ts";
 export type { TokenFinderOptions } from "./token_finder.ts";
 export { tokenClient, type TokenClientOptions } from "./token_client.ts";
+export type { Verdict } from "./verdict.ts";
