@@ -242,20 +242,6 @@ function printReport(report: Report): void {
   }
 }
 
-/**
- * The suite waits for some things for half a second, which is short on a busy machine: what differs is told, and counts
- * where it differs again.
- */
-async function runTwiceAtMost(context: Context, plan: Plan, json: boolean): Promise<Report> {
-  const report = await runPlan(context, plan);
-  if (isGood(report)) return report;
-  if (!json) {
-    printReport(report);
-    print("  and once more, which counts:");
-  }
-  return await runPlan(context, plan);
-}
-
 /** Runs the plans one after another; returns false if one differs, broke off or did not run. */
 async function runPlans(
   context: Context,
@@ -266,7 +252,7 @@ async function runPlans(
   const errors: { plan: string; error: string }[] = [];
   for (const plan of plans) {
     try {
-      const report = await runTwiceAtMost(context, plan, json);
+      const report = await runPlan(context, plan);
       reports.push(report);
       if (!json) printReport(report);
     } catch (error) {
