@@ -8,17 +8,17 @@
 import { assertEquals } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import type { OpenChannel } from "../channel/mod.ts";
-import { balance, channel as channels, relay } from "../testing/mod.ts";
+import { balance, channel as channels, ManualClock, relay } from "../testing/mod.ts";
 import type { UpstreamCall } from "../upstream/mod.ts";
 import { Balancer } from "./balancer.ts";
 
-const { asks, balancedCall, FakeHealth, SeededClock, statusOf } = balance;
+const { asks, balancedCall, FakeHealth, statusOf } = balance;
 const { settled } = relay;
 const CALL = "tools/call";
 
 /** Two targets on channels. */
 function setup(open: { readonly a?: OpenChannel } = {}) {
-  const clock = new SeededClock();
+  const clock = new ManualClock(1);
   const fakes = {
     a: new channels.FakeChannels(open.a === undefined ? {} : { open: open.a }),
     b: new channels.FakeChannels(),

@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { HealthConfig } from "../config/mod.ts";
-import { balanceHealth, ManualClock, seeded } from "../testing/mod.ts";
+import { balanceHealth, ManualClock } from "../testing/mod.ts";
 import { fleetHealth } from "./fleet.ts";
 import type { Failure, TargetHealth, TargetState } from "./health.ts";
 
@@ -85,22 +85,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("remove" as const), target }) },
 );
 
-/** Time whose randomness a seed decides. */
-class SeededClock extends ManualClock {
-  readonly #random: () => number;
-
-  constructor(seed: number) {
-    super();
-    this.#random = seeded(seed);
-  }
-
-  override randomBytes(length: number): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from({ length }, () => Math.floor(this.#random() * 256));
-  }
-}
-
 class Model {
-  readonly clock: SeededClock;
+  readonly clock: ManualClock;
   readonly #fleet: ReturnType<typeof fleetHealth>;
   readonly #calls: Call[] = [];
   readonly #targets: Modelled[];
@@ -109,7 +95,7 @@ class Model {
   #maxEjectMs = 2_000;
 
   constructor(settings: HealthConfig, seed: number) {
-    this.clock = new SeededClock(seed);
+    this.clock = new ManualClock(seed);
     this.#settings = settings;
     this.#fleet = fleetHealth(settings, this.clock);
     this.#targets = NAMES.map((name) => this.#add(name));

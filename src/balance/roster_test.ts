@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { balance, balanceHealth, relay, share } from "../testing/mod.ts";
+import { balance, balanceHealth, ManualClock, relay, share } from "../testing/mod.ts";
 import { Balancer } from "./balancer.ts";
 import { fleetHealth } from "./fleet.ts";
 import type { TargetSpec } from "./target_spec.ts";
@@ -182,7 +182,7 @@ Deno.test("other settings hold from the next call on: policy, retries, budget", 
 });
 
 Deno.test("a target that takes the place of another is there before that one goes: none comes back for it", async () => {
-  const clock = new balance.SeededClock();
+  const clock = new ManualClock(1);
   const fleet = fleetHealth({ ...balanceHealth.HEALTH, maxFailures: 1 }, clock);
   const { spec } = balanceUnderTest(["a", "b"]);
   const options = { route: "r", fleet, clock, closeAfterMs: 60_000 };

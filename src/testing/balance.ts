@@ -18,26 +18,9 @@ import {
 import type { BalanceConfig } from "../config/mod.ts";
 import { ProxyError } from "../errors.ts";
 import { Fields, NEVER_ABORTED } from "../http/mod.ts";
-import { seededRandom } from "../http1/fuzz_cases.ts";
 import type { UpstreamCall } from "../upstream/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { FakeServer } from "./share.ts";
-
-/** A clock whose randomness is the same each time. */
-export class SeededClock extends ManualClock {
-  readonly #next: () => number;
-
-  /** With this seed. */
-  constructor(seed = 1) {
-    super();
-    this.#next = seededRandom(seed);
-  }
-
-  /** See `Clock`. */
-  override randomBytes(length: number): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from({ length }, () => Math.floor(this.#next() * 256));
-  }
-}
 
 /** Health as the test wants it, and what it was told. */
 export class FakeHealth implements TargetHealth {
@@ -122,7 +105,7 @@ export interface FakeTarget {
 /** A balancer and its targets. */
 export interface BalanceUnderTest {
   readonly balancer: Balancer;
-  readonly clock: SeededClock;
+  readonly clock: ManualClock;
   /** The targets that there ever were, by name; of one that was replaced the newest. */
   readonly at: Readonly<Record<string, FakeTarget>>;
   /** A target for `update`; a place of its own makes it another one. */
@@ -142,7 +125,7 @@ export function balanceUnderTest(
   names: readonly string[],
   settings: Partial<BalanceConfig> = {},
 ): BalanceUnderTest {
-  const clock = new SeededClock();
+  const clock = new ManualClock(1);
   const servers: Record<string, FakeServer> = {};
   const healths: Record<string, FakeHealth> = {};
   const at: Record<string, FakeTarget> = {};

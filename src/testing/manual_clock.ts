@@ -1,20 +1,30 @@
 /**
- * A clock that tests move by hand.
+ * A clock that tests move by hand, and whose randomness is the same in each run.
  *
  * @module
  */
 
 import type { Clock, Timer } from "../clock.ts";
+import { seededRandom } from "../http1/fuzz_cases.ts";
 
 interface Waiting {
   readonly atMs: number;
   readonly callback: () => void;
 }
 
-/** Time that stands still until `advance`. */
+/** Clocks of this test file so far. */
+let clocks = 0;
+
+/** Time that stands still until `advance`; randomness that differs from clock to clock alone. */
 export class ManualClock implements Clock {
+  readonly #random: () => number;
   #nowMs = 0;
   readonly #waiting = new Set<Waiting>();
+
+  /** With this seed; each clock of a test file has another one by itself. */
+  constructor(seed = clocks++) {
+    this.#random = seededRandom(seed);
+  }
 
   /** How many timers are set. */
   get timers(): number {
@@ -36,7 +46,7 @@ export class ManualClock implements Clock {
   }
 
   randomBytes(length: number): Uint8Array<ArrayBuffer> {
-    return crypto.getRandomValues(new Uint8Array(length));
+    return Uint8Array.from({ length }, () => Math.floor(this.#random() * 256));
   }
 
   /** Lets `ms` pass and fires what falls due, in order. */

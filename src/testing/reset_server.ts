@@ -5,6 +5,7 @@
  * @module
  */
 
+import { seededRandom } from "../http1/fuzz_cases.ts";
 import { initializeResult } from "./messages.ts";
 import {
   jsonAnswer,
@@ -33,17 +34,6 @@ export interface ResetServer extends ScriptedUpstream {
   readonly resets: number;
   /** The data of all events of the stream that answers a call, or of the first GET of a session. */
   dataOf(key: string): readonly string[];
-}
-
-/** Random numbers below 1 that a seed decides (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 interface ModelStream {
@@ -120,7 +110,7 @@ function askedFor(request: ReceivedRequest, body: string): { key: string; from: 
 }
 
 function modelStream(key: string, { seed, events, ids }: ResetServerOptions): ModelStream {
-  const random = seeded([...key].reduce((sum, char) => sum * 31 + char.charCodeAt(0), seed));
+  const random = seededRandom([...key].reduce((sum, char) => sum * 31 + char.charCodeAt(0), seed));
   const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!;
   const data: string[] = [];
   const bytes: Uint8Array[] = [];
