@@ -49,19 +49,29 @@ export interface DocumentOptions {
   readonly resolve?: Resolve | undefined;
 }
 
+/** What is known of a document that could not be had. */
+export interface DocumentErrorDetails {
+  /** The status of the answer, where there was one. */
+  readonly status?: number;
+  /** Whether an operator has to see to it; false by default. */
+  readonly isFinal?: boolean;
+  /** What went wrong, if that was an error itself. */
+  readonly cause?: unknown;
+}
+
 /** Why a document could not be had; the message is for operators. */
 export class DocumentError extends Error {
   /** The status of the answer, where there was one. */
   readonly status: number | undefined;
+  /** Whether an operator has to see to it: another attempt comes to the same. */
+  readonly isFinal: boolean;
 
   /** A failure told in one sentence part, such as `it answered 302`. */
-  constructor(
-    message: string,
-    details: { readonly status?: number; readonly cause?: unknown } = {},
-  ) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+  constructor(message: string, { status, isFinal = false, cause }: DocumentErrorDetails = {}) {
+    super(message, cause === undefined ? undefined : { cause });
     this.name = "DocumentError";
-    this.status = details.status;
+    this.status = status;
+    this.isFinal = isFinal;
   }
 }
 
@@ -160,10 +170,12 @@ async function askWithin<T>(
   signal: AbortSignal,
 ): Promise<T> {
   if (!isSecureUrl(url)) {
-    throw new DocumentError("its URL is not https, nor http on this machine");
+    throw new DocumentError("its URL is not https, nor http on this machine", { isFinal: true });
   }
   const parsed = parseTarget(url.href, { caCerts: [], cert: undefined, key: undefined });
-  if (parsed?.target.kind !== "tcp") throw new DocumentError("its URL names no host");
+  if (parsed?.target.kind !== "tcp") {
+    throw new DocumentError("its URL names no host", { isFinal: true });
+  }
   const { target, path, query } = parsed;
   const addresses = await checkedAddresses(target.hostname, options);
   for (const [at, address] of addresses.entries()) {
@@ -192,6 +204,7 @@ async function checkedAddresses(
   if (isRefused) {
     throw new DocumentError(
       `its name resolves to an address that is not of the public internet; ${setting} allows those`,
+      { isFinal: true },
     );
   }
   return found.slice(0, MAX_ADDRESSES);

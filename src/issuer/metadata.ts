@@ -60,7 +60,7 @@ export async function findMetadata<T>(
     try {
       const found = wanted.read(metadataOf(issuer, await fetchDocument(url), wanted.setting));
       if (found !== undefined) return found;
-      failure = new DocumentError(`its metadata has no ${wanted.member}`);
+      failure = new DocumentError(`its metadata has no ${wanted.member}`, { isFinal: true });
     } catch (error) {
       if (!isElsewhere(error)) throw error;
       if (failure === undefined || !isMissing(error)) failure = error;
@@ -81,11 +81,12 @@ export function readUrl(
   const text = document[member];
   if (text === undefined) return undefined;
   if (typeof text !== "string" || text.length > MAX_URL_CHARACTERS || !URL.canParse(text)) {
-    throw new DocumentError(`its metadata has no ${member}`);
+    throw new DocumentError(`its metadata has no ${member}`, { isFinal: true });
   }
   const url = new URL(text);
   if (!isSecureUrl(url)) {
-    throw new DocumentError(`the ${member} of its metadata is not https, nor http on this machine`);
+    const sentence = `the ${member} of its metadata is not https, nor http on this machine`;
+    throw new DocumentError(sentence, { isFinal: true });
   }
   return url;
 }
@@ -107,5 +108,6 @@ function metadataOf(
 ): Readonly<Record<string, unknown>> {
   const metadata = document as Readonly<Record<string, unknown>> | null;
   if (metadata?.["issuer"] === issuer) return metadata;
-  throw new DocumentError(`its metadata names another issuer than ${setting}`);
+  const sentence = `its metadata names another issuer than ${setting}`;
+  throw new DocumentError(sentence, { isFinal: true });
 }

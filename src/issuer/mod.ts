@@ -9,6 +9,7 @@
 
 export {
   DocumentError,
+  type DocumentErrorDetails,
   type DocumentOptions,
   fetchDocument,
   type Form,

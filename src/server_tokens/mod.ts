@@ -11,13 +11,8 @@ export { type ClientKey, readClientKey } from "./client_key.ts";
 export type { ClientCredentials } from "./client_proof.ts";
 export type { TokenServer } from "./discovery.ts";
 export type { Refusal, Wanted } from "./refusal.ts";
-export {
-  ServerToken,
-  type ServerTokenOptions,
-  type Token,
-  type TokenStats,
-  type Wanting,
-} from "./server_token.ts";
+export type { ServerTokenOptions, Token, TokenStats } from "./renewals.ts";
+export { ServerToken, type Wanting } from "./server_token.ts";
 export type { TokenFinderOptions } from "./token_finder.ts";
 export { tokenClient, type TokenClientOptions } from "./token_client.ts";
 export type { Verdict } from "./verdict.ts";

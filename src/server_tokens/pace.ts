@@ -36,3 +36,31 @@ export class Pace {
     return Math.min(FIRST_WAIT_MS * 2 ** (this.#inRow - 1), MAX_WAIT_MS);
   }
 }
+
+/** Keys whose waits are kept; the one that has failed longest ago is forgotten first. */
+export const MAX_KEYS = 32;
+
+/** A pace for each of some keys. */
+export class Paces {
+  readonly #paces = new Map<string, Pace>();
+
+  /** What has this key has failed, at a time of the clock's monotonic scale. */
+  failed(key: string, nowMs: number): void {
+    const pace = this.#paces.get(key) ?? new Pace();
+    pace.failed(nowMs);
+    this.#paces.delete(key);
+    this.#paces.set(key, pace);
+    const [oldest = key] = this.#paces.keys();
+    if (this.#paces.size > MAX_KEYS) this.#paces.delete(oldest);
+  }
+
+  /** The next failure of what has this key is a first one. */
+  calm(key: string): void {
+    this.#paces.delete(key);
+  }
+
+  /** How long it is still too early for what has this key, in milliseconds; 0 where it is not. */
+  waitMs(key: string, nowMs: number): number {
+    return this.#paces.get(key)?.waitMs(nowMs) ?? 0;
+  }
+}

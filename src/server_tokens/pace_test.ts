@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { FIRST_WAIT_MS, MAX_WAIT_MS, Pace } from "./pace.ts";
+import { FIRST_WAIT_MS, MAX_KEYS, MAX_WAIT_MS, Pace, Paces } from "./pace.ts";
 
 Deno.test("Pace waits twice as long with each failure in a row, up to a minute, and starts over where it is calm", () => {
   const pace = new Pace();
@@ -26,4 +26,15 @@ Deno.test("Pace waits twice as long with each failure in a row, up to a minute, 
     pace.failed(fraction);
     assertEquals(pace.waitMs(fraction), FIRST_WAIT_MS);
   }
+});
+
+Deno.test("Paces keeps a pace for each of 32 keys, and forgets the one that has failed longest ago", () => {
+  const paces = new Paces();
+  for (let at = 0; at < MAX_KEYS; at++) paces.failed(`key ${at}`, 0);
+  paces.failed("key 0", 0);
+  paces.failed("one more", 0);
+  const waits = ["key 0", "key 1", "key 2", "one more", "none"].map((key) => paces.waitMs(key, 0));
+  assertEquals(waits, [2 * FIRST_WAIT_MS, 0, FIRST_WAIT_MS, FIRST_WAIT_MS, 0]);
+  paces.calm("key 0");
+  assertEquals(paces.waitMs("key 0", 0), 0);
 });

@@ -10,7 +10,8 @@ import { ProxyError } from "../errors.ts";
 import { NEVER_ABORTED } from "../http/mod.ts";
 import { ownTokens, serverToken } from "../testing/mod.ts";
 import { ASK_TIMEOUT_MS } from "./discovery.ts";
-import { CALM_MS, MARGIN_MS, MAX_LIFETIME_MS, MAX_SCOPES } from "./server_token.ts";
+import { MARGIN_MS, MAX_LIFETIME_MS } from "./renewals.ts";
+import { CALM_MS, MAX_SCOPES } from "./server_token.ts";
 
 const { SCOPE } = ownTokens;
 const { lacking, REFUSED, under } = serverToken;
@@ -332,22 +333,79 @@ Deno.test("scopes of the config are all that is asked for, and 64 of them are ga
   });
 });
 
-Deno.test("scopes that the authorization server does not give take no token away, and are not asked for again at once", () =>
-  under(async ({ source, issuer, clock, server }) => {
+/** An authorization server that gives tokens for one scope, and no other. */
+function onlyScope(issuer: { instead: unknown }, otherwise = invalidScope): void {
+  issuer.instead = (path: string, request?: { readonly form: URLSearchParams }) =>
+    path === "/token" && request!.form.get("scope") !== SCOPE ? otherwise() : undefined;
+}
+
+function invalidScope(): Response | Promise<Response> {
+  return Response.json({ error: "invalid_scope" }, { status: 400 });
+}
+
+Deno.test("scopes that the authorization server does not give take no token away, hold up no renewal, and are not asked for again at once", () =>
+  under(async ({ source, issuer, clock, stats }) => {
     const first = await source.current(NEVER_ABORTED);
-    issuer.instead = (path, request) =>
-      path === "/token" && request!.form.get("scope") !== SCOPE
-        ? Response.json({ error: "invalid_scope" }, { status: 400 })
-        : undefined;
-    const up = () =>
-      assertRejects(() => source.instead(first, lacking("a"), NEVER_ABORTED), ProxyError);
-    assertEquals((await up()).kind, "server_access_refused");
-    assertEquals((await up()).kind, "server_access_refused");
-    assertEquals([source.atHand(), issuer.requests.length], [first, 2]);
-    // The next one is asked for with what the server wants.
+    onlyScope(issuer);
+    const up = async (scope: string) => {
+      const token = source.atHand()!;
+      const stepUp = () => source.instead(token, lacking(scope), NEVER_ABORTED);
+      return (await assertRejects(stepUp, ProxyError)).kind;
+    };
+    assertEquals([await up("a"), await up("a")], new Array(2).fill("server_access_refused"));
+    assertEquals([source.atHand(), issuer.requests.length, stats.failed], [first, 2, 1]);
+    // Others have theirs renewed meanwhile, and what was found out holds.
+    assertEquals((await source.instead(first, REFUSED, NEVER_ABORTED))!.value, "canary-token-3");
+    assertEquals(source.atHand()!.scopes, [SCOPE]);
+    // Each set of scopes has its own wait, which doubles.
+    for (const [scope, requests] of [["a", 3], ["b", 4], ["b", 4]] as const) {
+      assertEquals([await up(scope), issuer.requests.length], ["server_access_refused", requests]);
+    }
+    for (const [waitMs, requests] of [[1_000, 5], [1_999, 5], [1, 6]] as const) {
+      clock.advance(waitMs);
+      assertEquals([await up("a"), issuer.requests.length], ["server_access_refused", requests]);
+    }
+    issuer.instead = undefined;
+    clock.advance(4_000);
+    const wider = await source.instead(source.atHand()!, lacking("a"), NEVER_ABORTED);
+    assertEquals(wider!.scopes, [SCOPE, "a"]);
+  }));
+
+Deno.test("a token is renewed for who has waited behind a step-up that came to nothing", async () => {
+  for (const isEnded of [false, true]) {
+    await under(async ({ source, issuer, clock }) => {
+      issuer.lifetimeS = 2;
+      const first = await source.current(NEVER_ABORTED);
+      const asked = Promise.withResolvers<void>();
+      const answer = Promise.withResolvers<Response>();
+      onlyScope(issuer, () => (asked.resolve(), answer.promise));
+      const stepUp = () => source.instead(first, lacking("a"), NEVER_ABORTED);
+      const up = assertRejects(stepUp, ProxyError);
+      await asked.promise;
+      if (isEnded) clock.advance(2_000);
+      const other = isEnded
+        ? source.current(NEVER_ABORTED)
+        : source.instead(first, REFUSED, NEVER_ABORTED);
+      answer.resolve(await invalidScope());
+      assertEquals((await up).kind, "server_access_refused");
+      assertEquals((await other)!.value, "canary-token-3");
+    });
+  }
+});
+
+Deno.test("a step-up that fails since the authorization server does is a failure like any other, and its scopes are kept", () =>
+  under(async ({ source, issuer, clock }) => {
+    const first = await source.current(NEVER_ABORTED);
+    const wider = await source.instead(first, lacking("a"), NEVER_ABORTED);
+    issuer.instead = (path) => path === "/token" ? new Response("no", { status: 503 }) : undefined;
+    for (const refusal of [lacking("b"), REFUSED]) {
+      const another = () => source.instead(wider!, refusal, NEVER_ABORTED);
+      assertEquals((await assertRejects(another, ProxyError)).kind, "server_token_unavailable");
+    }
+    assertEquals(issuer.requests.length, 3);
+    issuer.instead = undefined;
     clock.advance(3_600_000);
-    assertEquals((await source.current(NEVER_ABORTED)).scopes, [SCOPE]);
-    assertEquals(server.asked.length, 2);
+    assertEquals((await source.current(NEVER_ABORTED)).scopes, [SCOPE, "a"]);
   }));
 
 Deno.test("close() gives up what is being fetched, and nothing is fetched any more", () =>

@@ -6,7 +6,8 @@
 
 import type { HttpAnswer, HttpClient, HttpRequest } from "../upstream/mod.ts";
 import { type Refusal, refusalIn } from "./refusal.ts";
-import type { ServerToken, Token, Wanting } from "./server_token.ts";
+import type { Token } from "./renewals.ts";
+import type { ServerToken, Wanting } from "./server_token.ts";
 import { mayHaveRun, refused, unavailable } from "./trouble.ts";
 import { verdictOn } from "./verdict.ts";
 

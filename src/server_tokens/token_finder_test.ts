@@ -113,7 +113,7 @@ Deno.test("2026-07-28 authorization server binding: the secret goes to the issue
   // RFC 8414 section 3.3: the metadata are another's.
   await under(async ({ issuer, failure, logs }) => {
     issuer.more = { issuer: `${issuer.issuer}/` };
-    assertEquals((await failure()).kind, "server_token_unavailable");
+    assertEquals((await failure()).kind, "server_access_refused");
     assertEquals(logs[0]!.reason, "its metadata names another issuer than oauth.issuer");
     assertEquals(issuer.requests.length, 0);
   });
@@ -131,11 +131,11 @@ Deno.test("2026-07-28 authorization server binding: the secret goes to the issue
 Deno.test("a token endpoint in the clear gets no secret, nor does an issuer at a private address without a word (R95)", async () => {
   await under(async ({ issuer, failure, logs }) => {
     issuer.more = { token_endpoint: "http://auth.example.com/token" };
-    assertEquals((await failure()).kind, "server_token_unavailable");
+    assertEquals((await failure()).kind, "server_access_refused");
     assert(String(logs[0]!.reason).includes("token_endpoint of its metadata is not https"));
   });
   await under(async ({ issuer, failure, logs }) => {
-    assertEquals((await failure()).kind, "server_token_unavailable");
+    assertEquals((await failure()).kind, "server_access_refused");
     assert(String(logs[0]!.reason).includes("upstream.oauth.allowPrivateAddresses allows those"));
     assertEquals(issuer.paths, []);
   }, { allowPrivateAddresses: false });

@@ -10,7 +10,7 @@ import { ANSWERING, NOTHING_SENT, ProxyError } from "../errors.ts";
  * What stands in the way; the message is for operators, and holds neither a secret nor the address of a server.
  *
  * - `refused`: an operator has to see to it; the authorization server does not know the client, for instance.
- * - `unavailable`: it may be better in a while.
+ * - `unavailable`: it may be better in a while, or with another target.
  */
 export class TokenTrouble extends Error {
   /** Which of the two. */
