@@ -6,7 +6,7 @@
 
 import type { Clock } from "../clock.ts";
 import { type ErrorKind, ProxyError } from "../errors.ts";
-import { type FieldReader, Fields } from "../http/mod.ts";
+import { Fields, retryAfterMs } from "../http/mod.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 import type { Outcome } from "./health.ts";
 
@@ -69,18 +69,15 @@ export function outcomeOfHead(
   clock: Clock,
 ): Outcome {
   if (status !== 429 && status !== 503) return { kind: "answered", status, headMs };
-  return { kind: "answered", status, headMs, retryAfterMs: retryAfterMs(headers, clock) };
+  return {
+    kind: "answered",
+    status,
+    headMs,
+    retryAfterMs: retryAfterMs(headers, clock.now().getTime()),
+  };
 }
 
 /** Whether an outcome counts as a failure of the server, for the figures. */
 export function isFailure(outcome: Outcome): boolean {
   return outcome.kind !== "answered" || (outcome.status >= 500 && outcome.status !== 501);
-}
-
-/** What `Retry-After` asks for: seconds or a date (RFC 9110 section 10.2.3); undefined for what is neither. */
-function retryAfterMs(headers: FieldReader, clock: Clock): number | undefined {
-  const value = headers.get("retry-after")?.trim() ?? "";
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000;
-  const atMs = /[A-Za-z]/.test(value) ? Date.parse(value) : NaN;
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - clock.now().getTime());
 }

@@ -31,4 +31,5 @@ export {
 export { NewestCredentials } from "./newest_credentials.ts";
 export { inwardId, outwardId, targetOfId, UNNAMED } from "./session_id.ts";
 export { ReplacedSource, Replacement } from "./replace.ts";
+export { retryAfterMs } from "./retry_after.ts";
 export { isSecureUrl } from "./secure_url.ts";

@@ -17,7 +17,7 @@ import {
   mayRepeat,
   parseTarget,
 } from "../upstream/mod.ts";
-import { type Bytes, isAddress, isPublicAddress, isSecureUrl } from "../http/mod.ts";
+import { type Bytes, isAddress, isPublicAddress, isSecureUrl, retryAfterMs } from "../http/mod.ts";
 
 /** Bytes of a document. */
 export const MAX_DOCUMENT_BYTES = 262_144;
@@ -55,6 +55,8 @@ export interface DocumentErrorDetails {
   readonly status?: number;
   /** Whether an operator has to see to it; false by default. */
   readonly isFinal?: boolean;
+  /** How long it is to be left alone, as it has said, in milliseconds. */
+  readonly retryAfterMs?: number | undefined;
   /** What went wrong, if that was an error itself. */
   readonly cause?: unknown;
 }
@@ -65,12 +67,16 @@ export class DocumentError extends Error {
   readonly status: number | undefined;
   /** Whether an operator has to see to it: another attempt comes to the same. */
   readonly isFinal: boolean;
+  /** How long it is to be left alone, as it has said, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
 
   /** A failure told in one sentence part, such as `it answered 302`. */
-  constructor(message: string, { status, isFinal = false, cause }: DocumentErrorDetails = {}) {
+  constructor(message: string, details: DocumentErrorDetails = {}) {
+    const { status, isFinal = false, retryAfterMs, cause } = details;
     super(message, cause === undefined ? undefined : { cause });
     this.name = "DocumentError";
     this.status = status;
+    this.retryAfterMs = retryAfterMs;
     this.isFinal = isFinal;
   }
 }
@@ -89,11 +95,13 @@ export interface FormAnswer {
   readonly status: number;
   /** The JSON in it; undefined where an answer other than 200 has none. */
   readonly document: unknown;
+  /** How long it is to be left alone, as it has said, in milliseconds. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** A request to be sent, and what is made of its answer. */
 interface Asked<T> extends Pick<HttpRequest, "method" | "fields" | "body"> {
-  readonly read: (answer: HttpAnswer) => Promise<T>;
+  readonly read: (answer: HttpAnswer, clock: Clock) => Promise<T>;
 }
 
 /**
@@ -250,27 +258,36 @@ async function ask<T>(
       signal,
       timeouts: { headersMs: limit, totalMs: limit, bodyIdleMs: limit, streamIdleMs: limit },
     });
-    return await read(answer);
+    return await read(answer, clock);
   } finally {
     await client.close();
   }
 }
 
-function readDocument(answer: HttpAnswer): Promise<unknown> {
+function readDocument(answer: HttpAnswer, clock: Clock): Promise<unknown> {
   const { status } = answer;
-  if (status !== 200) throw new DocumentError(`it answered ${status}`, { status });
+  if (status !== 200) {
+    throw new DocumentError(`it answered ${status}`, { status, ...laterIn(answer, clock) });
+  }
   return readJson(answer, MAX_DOCUMENT_BYTES);
 }
 
-async function readFormAnswer(answer: HttpAnswer): Promise<FormAnswer> {
+async function readFormAnswer(answer: HttpAnswer, clock: Clock): Promise<FormAnswer> {
   const { status } = answer;
+  const later = laterIn(answer, clock);
   try {
-    return { status, document: await readJson(answer, MAX_FORM_ANSWER_BYTES) };
+    return { status, document: await readJson(answer, MAX_FORM_ANSWER_BYTES), ...later };
   } catch (error) {
     // A refusal counts, whatever it is written in.
     if (status === 200 || !(error instanceof DocumentError)) throw error;
-    return { status, document: undefined };
+    return { status, document: undefined, ...later };
   }
+}
+
+/** How long a server that has no answer now is to be left alone, if it says so. */
+function laterIn({ status, fields }: HttpAnswer, clock: Clock) {
+  if (status !== 429 && status !== 503) return {};
+  return { retryAfterMs: retryAfterMs(fields, clock.now().getTime()) };
 }
 
 async function readJson({ status, fields, body }: HttpAnswer, maxBytes: number): Promise<unknown> {

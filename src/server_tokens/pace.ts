@@ -9,14 +9,23 @@ export const FIRST_WAIT_MS = 1_000;
 /** The longest wait, in milliseconds. */
 export const MAX_WAIT_MS = 60_000;
 
+/** The longest wait that is had for the asking, in milliseconds. */
+export const MAX_ASKED_MS = 300_000;
+
 /** Waits that double with each failure in a row. */
 export class Pace {
   #inRow = 0;
   #sinceMs = 0;
+  #askedMs = 0;
 
-  /** It has failed, at a time of the clock's monotonic scale. */
-  failed(nowMs: number): void {
-    if (this.#lengthMs() < MAX_WAIT_MS) this.#inRow++;
+  /**
+   * It has failed, at a time of the clock's monotonic scale.
+   *
+   * @param askedMs how long it wants to be left alone, in milliseconds
+   */
+  failed(nowMs: number, askedMs = 0): void {
+    if (this.#doubledMs() < MAX_WAIT_MS) this.#inRow++;
+    this.#askedMs = Math.min(askedMs, MAX_ASKED_MS);
     this.#sinceMs = nowMs;
   }
 
@@ -32,6 +41,10 @@ export class Pace {
   }
 
   #lengthMs(): number {
+    return this.#inRow === 0 ? 0 : Math.max(this.#doubledMs(), this.#askedMs);
+  }
+
+  #doubledMs(): number {
     if (this.#inRow === 0) return 0;
     return Math.min(FIRST_WAIT_MS * 2 ** (this.#inRow - 1), MAX_WAIT_MS);
   }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { FIRST_WAIT_MS, MAX_KEYS, MAX_WAIT_MS, Pace, Paces } from "./pace.ts";
+import { FIRST_WAIT_MS, MAX_ASKED_MS, MAX_KEYS, MAX_WAIT_MS, Pace, Paces } from "./pace.ts";
 
 Deno.test("Pace waits twice as long with each failure in a row, up to a minute, and starts over where it is calm", () => {
   const pace = new Pace();
@@ -25,6 +25,14 @@ Deno.test("Pace waits twice as long with each failure in a row, up to a minute, 
     pace.calm();
     pace.failed(fraction);
     assertEquals(pace.waitMs(fraction), FIRST_WAIT_MS);
+  }
+});
+
+Deno.test("Pace waits as long as is asked for where that is longer, up to five minutes, and doubles its own all the same", () => {
+  const pace = new Pace();
+  for (const [askedMs, waitMs] of [[0, 1_000], [30_000, 30_000], [1e9, MAX_ASKED_MS], [0, 8_000]]) {
+    pace.failed(0, askedMs);
+    assertEquals(pace.waitMs(0), waitMs);
   }
 });
 

@@ -217,7 +217,7 @@ export class Renewals {
     // Something of what was found out may be what has failed.
     this.#finder.forget();
     if (trouble.kind === "refused") this.#scopes = undefined;
-    this.#failures.failed(nowMs);
+    this.#failures.failed(nowMs, trouble.retryAfterMs);
     this.#lastTrouble = trouble.kind;
     return this.#toldAgain(this.#failures.waitMs(nowMs));
   }
@@ -257,7 +257,8 @@ const LATE = new TokenTrouble(
 function troubleIn(error: unknown): TokenTrouble {
   if (error instanceof TokenTrouble) return error;
   if (!(error instanceof DocumentError)) return new TokenTrouble("unavailable", "it failed", error);
-  return new TokenTrouble(error.isFinal ? "refused" : "unavailable", error.message, error);
+  const kind = error.isFinal ? "refused" : "unavailable";
+  return new TokenTrouble(kind, error.message, error, error.retryAfterMs);
 }
 
 /** What a set of scopes is known by. */

@@ -95,6 +95,27 @@ Deno.test("an authorization server that fails is left alone for longer and longe
     assertEquals((await failure()).headers["retry-after"], "1");
   }));
 
+Deno.test("RFC 9110 10.2.3: an authorization server is left alone for as long as it wants, five minutes at most", async () => {
+  const at = new Date(Date.UTC(2026, 0, 1) + 90_000).toUTCString();
+  for (const path of ["/token", "/.well-known/oauth-authorization-server"]) {
+    for (const [later, wanted] of [["30", "30"], [at, "90"], ["99999", "300"], ["soon", "1"]]) {
+      await under(async ({ issuer, clock, failure, source }) => {
+        const headers = { "retry-after": later! };
+        issuer.instead = (asked) =>
+          asked === path ? new Response("no", { status: 503, headers }) : undefined;
+        assertEquals((await failure()).headers["retry-after"], wanted);
+        const asked = issuer.paths.length;
+        clock.advance(Number(wanted) * 1_000 - 1);
+        await failure();
+        assertEquals(issuer.paths.length, asked);
+        clock.advance(1);
+        issuer.instead = undefined;
+        await source.current(NEVER_ABORTED);
+      });
+    }
+  }
+});
+
 Deno.test("a renewal that fails takes no token away that is still good", () =>
   under(async ({ source, issuer, clock, stats, told }) => {
     const first = await source.current(NEVER_ABORTED);

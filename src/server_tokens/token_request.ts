@@ -44,9 +44,9 @@ export function tokenForm(
  *
  * @throws {TokenTrouble} where there is none
  */
-export function readToken({ status, document }: FormAnswer): GivenToken {
+export function readToken({ status, document, retryAfterMs }: FormAnswer): GivenToken {
   const told = document as Readonly<Record<string, unknown>> | null | undefined;
-  if (status !== 200) throw refusal(status, codeIn(told?.["error"]));
+  if (status !== 200) throw refusal(status, codeIn(told?.["error"]), retryAfterMs);
   const { access_token: value, token_type: type, expires_in: seconds } = told ?? {};
   const isToken = typeof value === "string" && value.length <= MAX_TOKEN_CHARACTERS &&
     TOKEN.test(value);
@@ -58,11 +58,12 @@ export function readToken({ status, document }: FormAnswer): GivenToken {
 }
 
 /** RFC 6749 section 5.2 has 400 and 401 for what another try does not mend. */
-function refusal(status: number, code: string | undefined): TokenTrouble {
+function refusal(status: number, code: string | undefined, retryAfterMs = 0): TokenTrouble {
   const isFinal = status >= 400 && status < 500 && status !== 408 && status !== 429;
   const said = code === undefined ? "" : ` with ${code}`;
   const sentence = `its token endpoint answered ${status}${said}`;
-  return new TokenTrouble(isFinal ? "refused" : "unavailable", sentence);
+  const kind = isFinal ? "refused" : "unavailable";
+  return new TokenTrouble(kind, sentence, undefined, retryAfterMs);
 }
 
 /** Some servers write the number as text. */

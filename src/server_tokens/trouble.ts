@@ -15,12 +15,15 @@ import { ANSWERING, NOTHING_SENT, ProxyError } from "../errors.ts";
 export class TokenTrouble extends Error {
   /** Which of the two. */
   readonly kind: "refused" | "unavailable";
+  /** How long the authorization server is to be left alone, as it has said, in milliseconds. */
+  readonly retryAfterMs: number;
 
   /** Trouble told in one sentence part, such as `it answered 503`. */
-  constructor(kind: TokenTrouble["kind"], message: string, cause?: unknown) {
+  constructor(kind: TokenTrouble["kind"], message: string, cause?: unknown, retryAfterMs = 0) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "TokenTrouble";
     this.kind = kind;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
