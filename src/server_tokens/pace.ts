@@ -67,11 +67,6 @@ export class Paces {
     if (this.#paces.size > MAX_KEYS) this.#paces.delete(oldest);
   }
 
-  /** The next failure of what has this key is a first one. */
-  calm(key: string): void {
-    this.#paces.delete(key);
-  }
-
   /** How long it is still too early for what has this key, in milliseconds; 0 where it is not. */
   waitMs(key: string, nowMs: number): number {
     return this.#paces.get(key)?.waitMs(nowMs) ?? 0;

@@ -186,7 +186,6 @@ export class Renewals {
     const { logger, stats } = this.#options;
     this.#token = token;
     this.#failures.calm();
-    this.#stepUps.calm(keyOf(token.scopes));
     this.#unreached.calm();
     stats.fetched++;
     const seconds = (token.endsAtMs - token.askedMs) / 1_000;
