@@ -2,22 +2,14 @@
  * A client that goes away. In 2026-07-28 that is how it cancels; in the session era it is not, and a
  * proxy may pass it on or not.
  *
- * Where a stream has to be open before its client leaves, the head is waited for, but not for long:
- * a proxy that holds it back is found by `streaming`.
- *
  * @module
  */
 
 import { eventText, type MockScript, type Reply, rpcOf } from "../mock/mod.ts";
-import {
-  type Call,
-  type Context,
-  expect,
-  expectEqual,
-  expectOneOf,
-  type Scenario,
-} from "../suite/mod.ts";
+import { type Call, type Context, expect, expectEqual, type Scenario } from "../suite/mod.ts";
 import type { WireClient } from "../wire/mod.ts";
+import { beginStream, callAndHead, Watched } from "./departures.ts";
+import { SESSION } from "./departures_in_sessions.ts";
 import {
   echoed,
   echoResult,
@@ -27,51 +19,12 @@ import {
   modernProgressCall,
   progress,
   PROMPTLY_MS,
-  sessionByKey,
-  sessionCall,
   soon,
   withKey,
 } from "./upstreams.ts";
 
 const CANCELLATION =
   '2026-07-28 basic/transports/streamable-http "Cancellation", basic/patterns/cancellation';
-const T11 = '2025-11-25 basic/transports "Sending Messages to the Server" 6';
-
-/** Plays a server that begins an answer, and tells when it has, and when its client is gone. */
-class Watched {
-  readonly #begun = Promise.withResolvers<Reply>();
-  readonly #answer: (reply: Reply) => Promise<void> | void;
-
-  constructor(answer: (reply: Reply) => Promise<void> | void = () => {}) {
-    this.#answer = answer;
-  }
-
-  /** Does what the server does, then waits for the client to go. */
-  readonly script: MockScript = async (_, reply) => {
-    await this.#answer(reply);
-    this.#begun.resolve(reply);
-    await reply.gone;
-  };
-
-  /** Resolves once the server has done what it does. */
-  get begun(): Promise<Reply> {
-    return this.#begun.promise;
-  }
-}
-
-/** Begins a stream with one event and leaves it open. */
-async function beginStream(reply: Reply): Promise<void> {
-  await reply.stream();
-  await reply.event({ data: progress(1) });
-}
-
-/** Sends a call, and waits for its answer to begin for as long as a good proxy may need. */
-async function callAndHead(context: Context, call: Call): Promise<WireClient> {
-  const client = await context.connect();
-  await client.write(context.bytes(call));
-  await soon(client.response());
-  return client;
-}
 
 /** Fails unless the server's connection goes at once. */
 async function expectGone(reply: Reply, what: string, limitMs = PROMPTLY_MS): Promise<void> {
@@ -285,87 +238,6 @@ async function fiftyLeave(context: Context): Promise<void> {
   const open = replies.filter((reply) => !reply.isGone).length;
   expectEqual(open, 0, "the number of streams that are still open at the server");
   await expectWorks(context, (key) => modernCall(context, key), "afterwards");
-}
-
-const SESSION: readonly Scenario[] = [
-  {
-    id: "cancellation.notification-reaches-the-server",
-    group: "cancellation",
-    title: "notifications/cancelled reaches the server and names the call as the server knows it",
-    source: "2025-11-25 basic/utilities/cancellation",
-    revisions: ["2025-11-25"],
-    run: cancelledNotification,
-  },
-  {
-    id: "cancellation.departure-is-none-in-a-session",
-    group: "cancellation",
-    title: "in a session a client that leaves its stream has cancelled nothing",
-    source: T11,
-    revisions: ["2025-11-25"],
-    async run(context) {
-      const watched = new Watched(beginStream);
-      context.mock.use(sessionByKey({ stream: watched.script }));
-      const session = await context.openSession();
-      const client = await callAndHead(context, sessionCall(session, "stream"));
-      await context.within(watched.begun, "the call at the server");
-      client.close();
-      await expectWorks(context, (key) => sessionCall(session, key), "after the departure");
-      const cancelled = context.mock.requests.find((request) =>
-        rpcOf(request)?.method === "notifications/cancelled"
-      );
-      expect(!cancelled, `the server was told that the call is cancelled: ${cancelled?.text}`);
-    },
-  },
-  {
-    id: "cancellation.departure-leaves-the-session",
-    group: "cancellation",
-    title: "in a session a client that leaves one stream does not end its other calls",
-    source: `${T11}, "Multiple Connections"`,
-    revisions: ["2025-11-25"],
-    async run(context) {
-      const gate = Promise.withResolvers<void>();
-      const left = new Watched(beginStream);
-      const stayed: MockScript = async (request, reply) => {
-        await gate.promise;
-        await reply.json(echoResult(request));
-      };
-      context.mock.use(sessionByKey({ left: left.script, stayed }));
-      const session = await context.openSession();
-      const staying = context.send(sessionCall(session, "stayed", 1));
-      await context.within(context.mock.arrival(withKey("stayed")), "the call at the server");
-      const client = await callAndHead(context, sessionCall(session, "left", 2));
-      client.close();
-      await expectWorks(context, (key) => sessionCall(session, key, 3), "after the departure");
-      gate.resolve();
-      expectEqual(echoed(await staying), "stayed", "what the other call was answered with");
-    },
-  },
-];
-
-async function cancelledNotification(context: Context): Promise<void> {
-  const watched = new Watched(beginStream);
-  context.mock.use(sessionByKey({ stream: watched.script }));
-  const session = await context.openSession();
-  const client = await callAndHead(context, sessionCall(session, "stream", "call-7"));
-  await context.within(watched.begun, "the call at the server");
-  const params = { requestId: "call-7", reason: "enough" };
-  const { status } = await context.send({
-    body: { jsonrpc: "2.0", method: "notifications/cancelled", params },
-    fields: session.fields,
-  });
-  expectOneOf(status, [202], "the status of the notification");
-  const { mock } = context;
-  const arrived = await context.within(
-    mock.arrival((request) => rpcOf(request)?.method === "notifications/cancelled"),
-    "the notification at the server",
-  );
-  const named = rpcOf(arrived)?.params?.["requestId"];
-  const known = mock.requests.filter(withKey("stream")).map((request) => rpcOf(request)?.id);
-  expect(
-    known.some((id) => id === named),
-    `the server was told to cancel ${named}, and knows the call as ${known}`,
-  );
-  client.close();
 }
 
 /** The checks of cancellation. */
