@@ -5,35 +5,25 @@
  * @module
  */
 
-import { eventText, type MockScript, MockUpstream, type Reply, rpcOf } from "../mock/mod.ts";
+import { eventText, type MockScript, rpcOf } from "../mock/mod.ts";
 import { type Call, type Context, expect, expectEqual, type Scenario } from "../suite/mod.ts";
-import { EventReader, requestBytes, WireClient, type WireResponse } from "../wire/mod.ts";
+import { EventReader } from "../wire/mod.ts";
+import { HELD_BACK } from "./held_back.ts";
+import { gated, gates, oneByOne, open, silent } from "./open_stream.ts";
+import { SIDE_BY_SIDE } from "./side_by_side.ts";
 import {
-  echoed,
   echoResult,
   messageIn,
   modernByKey,
-  modernCall,
   modernProgressCall,
   progress,
   progressCall,
   sessionByKey,
-  sessionCall,
   soon,
 } from "./upstreams.ts";
 
 const T11 = "2025-11-25 basic/transports";
 const MODERN = "2026-07-28 basic/transports/streamable-http";
-const MiB = 1024 * 1024;
-
-/** What is sent to a client that does not read, where nothing holds it back. */
-const FLOOD_BYTES = 128 * MiB;
-
-/** What sockets may hold at the least: Linux lets their buffers grow to 10 MiB for each connection. */
-const MIN_IN_SOCKETS_BYTES = 64 * MiB;
-
-/** How many connections one behind the other may lie between client and server. */
-const CHAIN = 4;
 
 /** Within this time a comment has come that is due after four seconds. */
 const COMMENT_MS = 6_000;
@@ -43,62 +33,6 @@ const WITH_HEAD_MS = 100;
 
 /** How often it is looked whether a head comes by itself. */
 const HEADS = 3;
-
-/** A write that takes longer than this is held back. */
-const STALL_MS = 400;
-
-/** The stream that answers a call, with its events as they come. */
-interface OpenStream {
-  readonly client: WireClient;
-  readonly response: WireResponse;
-  /**
-   * Waits for the notification with this number, and fails where it does not come in time. Others are
-   * passed over: whether events are repeated is for `events`.
-   */
-  until(number: number): Promise<void>;
-}
-
-async function open(context: Context, call: Call): Promise<OpenStream> {
-  const { client, response } = await context.begin(call);
-  expectEqual(response.status, 200, "the status of the stream");
-  const events = new EventReader(response.body);
-  const until = async (number: number) => {
-    let seen: unknown;
-    while (seen !== number) {
-      const event = await context.within(events.nextEvent(), `event ${number}, which was sent`);
-      expect(event !== null, `the stream ended before event ${number}, which was sent`);
-      seen = messageIn(event.data)?.params?.["progress"];
-    }
-  };
-  return { client, response, until };
-}
-
-/** Sends an event, then the next one when its gate is opened. */
-function gated(gates: readonly PromiseWithResolvers<void>[]): MockScript {
-  return async (request, reply) => {
-    await reply.stream();
-    for (const [at, gate] of gates.entries()) {
-      await reply.event({ data: progress(at + 1) });
-      await gate.promise;
-    }
-    if (request.method === "POST") await reply.event({ data: echoResult(request) });
-    await reply.end();
-  };
-}
-
-const gates = (length: number) => Array.from({ length }, () => Promise.withResolvers<void>());
-
-/** Begins a stream and leaves it open and silent. */
-const silent: MockScript = (_, reply) => reply.stream();
-
-/** Waits for each of 20 events before the next one may be sent. */
-async function oneByOne(context: Context, stream: OpenStream, steps: PromiseWithResolvers<void>[]) {
-  for (const [at, gate] of steps.entries()) {
-    await stream.until(at + 1);
-    gate.resolve();
-  }
-  await context.within(stream.response.body.bytes(), "the end of the stream");
-}
 
 const AT_ONCE: readonly Scenario[] = [
   {
@@ -300,162 +234,6 @@ async function silentStreams(context: Context): Promise<void> {
     expect(await context.within(comment, what, COMMENT_MS), `the stream ended before ${what}`);
   }));
 }
-
-const SIDE_BY_SIDE: readonly Scenario[] = [
-  {
-    id: "streaming.two-streams-do-not-wait",
-    group: "streaming",
-    title: "a stream delivers while another one of the session is open and silent",
-    source: `${T11} "Multiple Connections" 1`,
-    revisions: ["2025-11-25"],
-    async run(context) {
-      const steps = gates(3);
-      context.mock.use(sessionByKey({ lively: gated(steps), silent }, { GET: silent }));
-      const session = await context.openSession();
-      await open(context, progressCall(session, "silent", 1));
-      await oneByOne(context, await open(context, progressCall(session, "lively", 2)), steps);
-    },
-  },
-  {
-    id: "streaming.calls-beside-an-open-stream",
-    group: "streaming",
-    title: "calls are answered while streams of the session are open",
-    source: `${T11} "Multiple Connections" 1`,
-    revisions: ["2025-11-25"],
-    async run(context) {
-      context.mock.use(sessionByKey({ silent }, { GET: silent }));
-      const session = await context.openSession();
-      await open(context, { method: "GET", fields: session.fields });
-      await open(context, progressCall(session, "silent", 1));
-      for (const key of ["a", "b", "c"]) {
-        const answer = await context.send(sessionCall(session, key, key));
-        expectEqual(echoed(answer), key, "what a call beside open streams was answered with");
-      }
-    },
-  },
-  {
-    id: "streaming.forty-streams-at-once",
-    group: "streaming",
-    title: "each of 40 streams that are open at once delivers its first event",
-    source: `${T11} "Multiple Connections" 1`,
-    revisions: ["2026-07-28"],
-    async run(context) {
-      context.mock.use(modernByKey({ stream: gated(gates(1)) }));
-      await Promise.all(Array.from({ length: 40 }, async (_, at) => {
-        const stream = await open(context, modernProgressCall(context, "stream", at));
-        await stream.until(1);
-      }));
-    },
-  },
-];
-
-/** A write that is held back. */
-interface HeldBack {
-  readonly written: Promise<unknown>;
-}
-
-/** What came of sending more than a client that does not read can be meant to take. */
-interface Flood {
-  /** What was taken from the server before it was held back, or all of it. */
-  taken: number;
-  /** Resolves once a write is held back, or nothing was. */
-  readonly heldBack: Promise<HeldBack | null>;
-}
-
-/** A script that writes until it is held back, and what it found. */
-function flood(limit = FLOOD_BYTES): { script: MockScript; found: Flood } {
-  const held = Promise.withResolvers<HeldBack | null>();
-  const found: Flood = { taken: 0, heldBack: held.promise };
-  const event = eventText({ data: progress(1, "x".repeat(4_000)) });
-  const piece = new TextEncoder().encode(event.repeat(64));
-  const script = async (_: unknown, reply: Reply) => {
-    await reply.stream();
-    while (found.taken < limit && !reply.isGone) {
-      const written = reply.write(piece).then(() => "written" as const);
-      if (await soon(written, STALL_MS) === undefined) {
-        return held.resolve({ written });
-      }
-      found.taken += piece.length;
-    }
-    held.resolve(null);
-  };
-  return { script, found };
-}
-
-/** Opens a stream whose client reads nothing of it, and waits until the server is held back. */
-async function heldBack(context: Context, found: Flood): Promise<HeldBack | null> {
-  const client = await context.connect();
-  await client.write(context.bytes(modernProgressCall(context, "flood")));
-  return await context.within(found.heldBack, "the end of what the server could send", 30_000);
-}
-
-/** What the sockets of a chain of connections may hold, by what those of one do here. */
-async function allowance(context: Context): Promise<number> {
-  await using server = await MockUpstream.listen();
-  const { script, found } = flood();
-  server.use(script);
-  const url = new URL(`http://${server.host}/`);
-  using client = await WireClient.connect(url);
-  await client.write(requestBytes({ url, method: "GET" }));
-  await context.within(found.heldBack, "the end of what one connection takes", 30_000);
-  return Math.max(MIN_IN_SOCKETS_BYTES, CHAIN * found.taken);
-}
-
-const HELD_BACK: readonly Scenario[] = [
-  {
-    id: "streaming.unread-stream-holds-the-server-back",
-    group: "streaming",
-    title: "a client that does not read holds the server back; the proxy hoards nothing",
-    source: "RFC 9293 3.8 (flow control), R49",
-    revisions: ["2026-07-28"],
-    async run(context) {
-      const allowed = await allowance(context);
-      const { script, found } = flood(2 * allowed);
-      context.mock.use(modernByKey({ flood: script }));
-      await heldBack(context, found);
-      expect(
-        found.taken <= allowed,
-        `${Math.round(found.taken / MiB)} MiB were taken from the server for a client that reads ` +
-          `nothing, expected at most ${Math.round(allowed / MiB)} MiB`,
-      );
-    },
-  },
-  {
-    id: "streaming.goes-on-when-read",
-    group: "streaming",
-    title: "a stream that was held back goes on as soon as the client reads",
-    source: "R49",
-    revisions: ["2026-07-28"],
-    async run(context) {
-      const { script, found } = flood();
-      context.mock.use(modernByKey({ flood: script }));
-      const { response } = await context.begin(modernProgressCall(context, "flood"));
-      const write = await context.within(found.heldBack, "the end of what could be sent", 30_000);
-      if (write === null) return;
-      const read = async () => {
-        while (await response.body.next() !== null);
-      };
-      const end = read();
-      await context.within(Promise.race([write.written, end]), "the write that was held back");
-    },
-  },
-  {
-    id: "streaming.unread-stream-does-not-hold-up-calls",
-    group: "streaming",
-    title: "other calls are answered while a client does not read its stream",
-    source: "R50",
-    revisions: ["2026-07-28"],
-    async run(context) {
-      const { script, found } = flood();
-      context.mock.use(modernByKey({ flood: script }));
-      await heldBack(context, found);
-      for (let at = 0; at < 10; at++) {
-        const answer = await context.send(modernCall(context, `call ${at}`, at));
-        expectEqual(echoed(answer), `call ${at}`, "what a call was answered with");
-      }
-    },
-  },
-];
 
 /** The checks of streaming. */
 export const STREAMING: readonly Scenario[] = [...AT_ONCE, ...SIDE_BY_SIDE, ...HELD_BACK];
