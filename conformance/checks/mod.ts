@@ -1,6 +1,6 @@
 /**
- * Checks that are made by scenarios of their own, one file for each area. May import `suite`, `mock`
- * and `wire`.
+ * Checks that are made by scenarios of their own: a file for each area, which gathers those of the
+ * files that an area is parted into. May import `suite`, `mock` and `wire`.
  *
  * @module
  */
