@@ -4,13 +4,15 @@
  * @module
  */
 
-import type { Fields } from "../wire/mod.ts";
+import { binary, type Fields } from "../wire/mod.ts";
 import type { Damage, Passing, Sides } from "./damage.ts";
 import { past } from "./link.ts";
-import { answerWith, fieldOf, requestWith, textOf, withField } from "./message.ts";
+import { answerWith, fieldOf, requestWith, textOf, unbinary, withField } from "./message.ts";
 
 /** The field of session ids. */
 export const SESSION = "mcp-session-id";
+
+const SESSION_LINE = /\r?\nmcp-session-id:[^\r\n]*/i;
 
 /** The result that `NOTHING` holds. */
 export const NO_RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
@@ -26,6 +28,15 @@ export function bare(status: number): Uint8Array {
 /** The value of a field of a request. */
 export function said(request: Passing, name: string): string | undefined {
   return fieldOf(request.fields, name);
+}
+
+/** A request with another session id, or none; nothing else of it changes, also where it is unsound. */
+export function withSession(request: Passing, id: string | null): { send: Uint8Array } {
+  if (request.sound) {
+    return { send: requestWith(request, { fields: withField(request.fields, SESSION, id) }) };
+  }
+  const line = id === null ? "" : `\r\n${SESSION}: ${id}`;
+  return { send: unbinary(binary(request.bytes).replace(SESSION_LINE, line)) };
 }
 
 /** Whether a request says that it is one of 2026-07-28. */

@@ -101,3 +101,16 @@ export function unsound(bytes: Uint8Array): Passing {
   });
   return { method, target, startLine, fields, bytes, body: new Uint8Array(), sound: false };
 }
+
+/** JSON written anew; what is no JSON stays. */
+export function rewritten(
+  body: Uint8Array,
+  change: (value: unknown) => unknown = (value) => value,
+): Uint8Array {
+  const text = textOf(body);
+  try {
+    return bytesOf(JSON.stringify(change(JSON.parse(text))));
+  } catch {
+    return body;
+  }
+}
