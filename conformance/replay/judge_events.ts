@@ -5,7 +5,7 @@
  */
 
 import type { Block } from "../wire/mod.ts";
-import type { Findings } from "./judge.ts";
+import type { Findings } from "./findings.ts";
 import { comparable, type Outcome, type Transcript } from "./transcript.ts";
 import { canonical } from "./values.ts";
 
