@@ -4,6 +4,12 @@
  * @module
  */
 
+/** Waits in vain after which a replay waits hardly any more: what is so broken is known by then. */
+const MAX_VAIN_WAITS = 3;
+
+/** The patience of a replay that has waited in vain so often. */
+const LITTLE_PATIENCE_MS = 250;
+
 /** Wakes those who wait for a condition. */
 export class Watch {
   #waiting: (() => void)[] = [];
@@ -26,5 +32,29 @@ export class Watch {
     } finally {
       clearTimeout(timer);
     }
+  }
+}
+
+/** Waits for one replay; its waits in vain are bounded. */
+export class Patience {
+  readonly #watch: Watch;
+  readonly #limitMs: number;
+  #vainWaits = 0;
+
+  /** @param limitMs how long one wait may take, where nothing else is said */
+  constructor(watch: Watch, limitMs: number) {
+    this.#watch = watch;
+    this.#limitMs = limitMs;
+  }
+
+  /** Waits until something holds; whether it does. */
+  async until(holds: () => boolean, limitMs = this.#limitMs): Promise<boolean> {
+    const impatient = this.#vainWaits >= MAX_VAIN_WAITS;
+    const held = await this.#watch.until(
+      holds,
+      impatient ? Math.min(limitMs, LITTLE_PATIENCE_MS) : limitMs,
+    );
+    if (!held && limitMs > 0) this.#vainWaits++;
+    return held;
   }
 }
