@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { MAX_RENEWALS, RENEWALS_WINDOW_MS } from "../front/recovery.ts";
+import { MAX_RENEWALS, RENEWALS_WINDOW_MS } from "../front/session_renewals.ts";
 import { RENEWAL_MS } from "../front/renewal.ts";
 import {
   assertGone,

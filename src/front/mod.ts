@@ -18,7 +18,8 @@ export {
   httpSseSessions,
 } from "./http_sse.ts";
 export type { SseRouteOptions } from "./sse_route.ts";
-export { Recovery, type RecoveryOptions } from "./recovery.ts";
+export { Recovery } from "./recovery.ts";
+export type { RecoveryOptions } from "./session_renewals.ts";
 export { type FailureFacts, type FailureSinks, tellFailure } from "./failures.ts";
 export { refusal } from "./refusal.ts";
 export type { Front, FrontOptions, RequestFacts } from "./front.ts";
