@@ -27,5 +27,6 @@ export { streamableHttpFront } from "./streamable_http.ts";
 export type { InterceptorsOptions } from "./interceptors.ts";
 export { ListedTools } from "./listed_tools.ts";
 export { SessionStreamBook } from "./stream_book.ts";
-export { type ServedRoute, type StreamContext, Streams, type StreamsOptions } from "./streams.ts";
+export { Streams } from "./streams.ts";
+export type { ServedRoute, StreamContext, StreamsOptions } from "./streams_options.ts";
 export type { FrontUse, Served } from "./use.ts";
