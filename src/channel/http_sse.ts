@@ -7,49 +7,24 @@
  * @module
  */
 
-import type { Clock } from "../clock.ts";
-import { type ExchangeProgress, ProxyError, toProxyError } from "../errors.ts";
+import { ProxyError, toProxyError } from "../errors.ts";
 import type { FieldReader } from "../http/mod.ts";
-import { EVENT_STREAM, EventParser, EventTooLargeError, isEventStream } from "../sse/mod.ts";
+import { EVENT_STREAM, EventParser, EventTooLargeError } from "../sse/mod.ts";
 import type { SseEvent } from "../sse/mod.ts";
-import {
-  challengesIn,
-  type HttpAnswer,
-  type HttpClient,
-  type HttpTarget,
-  type HttpTimeouts,
-  requestFields,
-  type UpstreamBody,
-  withDashes,
-} from "../upstream/mod.ts";
+import type { HttpAnswer, HttpClient, UpstreamBody } from "../upstream/mod.ts";
 import type { Channel, ChannelEvents, OpenChannel } from "./channel.ts";
 import { endpointPath } from "./endpoint.ts";
-
-/** Where the server is and how it is spoken to. */
-export interface HttpSseOptions {
-  /** Where it listens: the origin that its endpoint must have. */
-  readonly target: HttpTarget;
-  /** Path of its stream. */
-  readonly path: string;
-  /** The configured query with its `?`, or empty. */
-  readonly query: string;
-  /** Fields that replace the client's. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** Whether the client's credentials go upstream. */
-  readonly forwardCredentials: boolean;
-  /** Told of each challenge: path and query of the server's metadata, where it names some at its own origin. */
-  readonly onChallenge?: ((metadata: string | undefined) => void) | undefined;
-  /** Fields, in lower case, that hold credentials for the proxy itself and never go upstream (R93). */
-  readonly withheld: readonly string[];
-  /** Deadlines of each request; `streamIdleMs` is the longest silence of the stream. */
-  readonly timeouts: HttpTimeouts;
-  /** From the head of the stream to its `endpoint` event, in milliseconds. */
-  readonly endpointTimeoutMs: number;
-  /** The largest event, in bytes. */
-  readonly maxEventBytes: number;
-  /** Time. */
-  readonly clock: Clock;
-}
+import {
+  beforeAnyMessage,
+  brokenOff,
+  checkStream,
+  ENDED,
+  notFirst,
+  refused,
+  refusedTwice,
+  unsent,
+} from "./http_sse_refusals.ts";
+import { baseOf, type HttpSseOptions, ownFields } from "./http_sse_requests.ts";
 
 /** The answer to a POST has at most so many bytes; of a longer one the rest is given up, unread. */
 const MAX_ANSWER_BYTES = 65_536;
@@ -262,113 +237,4 @@ class HttpSseChannel implements Channel {
     this.#opened.reject(failure ?? unsent());
     if (wasOpened) this.#events.over(failure);
   }
-}
-
-/** The address of the stream, against which the endpoint is resolved. */
-function baseOf({ target, path, query }: HttpSseOptions): URL {
-  const scheme = target.kind === "tcp" && target.tls !== undefined ? "https" : "http";
-  return new URL(`${scheme}://${target.host}${path}${query}`);
-}
-
-function ownFields(options: HttpSseOptions, headers: FieldReader): string[] {
-  const configured = Object.entries(options.headers)
-    .map(([name, value]) => [name.toLowerCase(), value] as const);
-  const withheld = withDashes([...options.withheld, ...configured.map(([name]) => name)]);
-  const chosen = requestFields(headers, options.forwardCredentials, withheld);
-  const fields: string[] = [];
-  for (let at = 0; at < chosen.length; at += 2) {
-    const name = chosen[at]!;
-    if (!isOfOneRequest(name)) fields.push(name, chosen[at + 1]!);
-  }
-  return [...fields, "accept-encoding", "identity", ...configured.flat()];
-}
-
-/**
- * Whether a field says something of the one request that the channel is opened for, or is one of Streamable
- * HTTP, which a server of 2024-11-05 does not know.
- */
-function isOfOneRequest(name: string): boolean {
-  return name === "accept" || name === "last-event-id" || name === "idempotency-key" ||
-    name.startsWith("content-") || name.startsWith("mcp-");
-}
-
-/** @throws {ProxyError} where an answer to GET is no stream (R63, R70) */
-function checkStream(answer: HttpAnswer, options: HttpSseOptions): void {
-  const { status, fields, body } = answer;
-  if (status === 200 && isEventStream(fields.get("content-type"))) return;
-  body.discard();
-  if (status >= 400) {
-    throw refused("its event stream", answer, options, isLater(status) ? UNSENT : undefined);
-  }
-  const sentence = status >= 300
-    ? "The upstream server answered with a redirect."
-    : "The upstream server did not answer with a stream.";
-  throw new ProxyError("upstream_protocol", sentence, { progress: UNSENT });
-}
-
-/**
- * A refusal as a client is told of it. Those that say to come again later pass with their status and
- * `Retry-After`, as over Streamable HTTP (R64), and those of credentials that were the client's with theirs and
- * what is wanted; another one could be misread there, of the session for instance.
- */
-function refused(
-  what: string,
-  { status, fields }: HttpAnswer,
-  options: HttpSseOptions,
-  progress?: ExchangeProgress,
-): ProxyError {
-  const retryAfter = fields.get("retry-after");
-  const isOfCredentials = options.forwardCredentials && (status === 401 || status === 403);
-  const passes = isLater(status) || isOfCredentials;
-  const sentence = `The upstream server refused ${what} with HTTP status ${status}.`;
-  return new ProxyError("upstream_status", sentence, {
-    progress,
-    upstreamStatus: passes ? status : undefined,
-    headers: {
-      ...(passes && retryAfter !== null && { "retry-after": retryAfter }),
-      ...(isOfCredentials && challengeOf(fields, options)),
-    },
-  });
-}
-
-/** What a refusal says is wanted, as far as a client may know. */
-function challengeOf(
-  fields: FieldReader,
-  { target, onChallenge }: HttpSseOptions,
-): Readonly<Record<string, string>> {
-  const { values, metadata } = challengesIn(fields, target);
-  onChallenge?.(metadata);
-  return values.length === 0 ? {} : { "www-authenticate": values.join(", ") };
-}
-
-/** Whether a status says something of the server now, and nothing of the request. */
-function isLater(status: number): boolean {
-  return status === 429 || status >= 500;
-}
-
-/** What is told where there is no endpoint yet: no message of a client has gone out. */
-const UNSENT: ExchangeProgress = { requestSent: false, answerBegun: false };
-
-function beforeAnyMessage({ kind, message, cause, headers }: ProxyError): ProxyError {
-  return new ProxyError(kind, message, { cause, headers, progress: UNSENT });
-}
-
-const ENDED = "The channel to the upstream server has ended.";
-
-function unsent(): ProxyError {
-  return new ProxyError("upstream_closed", ENDED, { progress: UNSENT });
-}
-
-function brokenOff(): ProxyError {
-  return new ProxyError("upstream_closed", "The upstream server broke its event stream off.");
-}
-
-function notFirst(): ProxyError {
-  const sentence = "The upstream server sent an event ahead of its endpoint event.";
-  return new ProxyError("upstream_protocol", sentence);
-}
-
-function refusedTwice(): ProxyError {
-  const sentence = "The upstream server sent a second endpoint event.";
-  return new ProxyError("upstream_protocol", sentence);
 }
