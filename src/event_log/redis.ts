@@ -23,6 +23,7 @@ import type { Clock } from "../clock.ts";
 import type { Bytes } from "../http/mod.ts";
 import type { RedisConnection } from "../redis/mod.ts";
 import { EventLogError } from "./error.ts";
+import { GoneEvents } from "./gone_events.ts";
 import { EVENT_OVERHEAD_BYTES, type Keeper, Ledger } from "./ledger.ts";
 import {
   type EventLog,
@@ -33,34 +34,15 @@ import {
   type Replay,
   UNKNOWN,
 } from "./log.ts";
-import { NO_STREAM, type RedisSizes, RedisStreams, type RedisTrim } from "./redis_streams.ts";
+import { NO_STREAM, type RedisSizes, RedisStreams } from "./redis_streams.ts";
 import { type GivenRun, runsFrom, runsOf } from "./runs.ts";
+import { type Waiting, WaitingLines } from "./waiting_lines.ts";
 
 /** How long a stream is known beyond its youngest event, so that who has all there was misses nothing. */
 export const KNOWN_LONGER_MS = 60_000;
 
-/** Bytes that one call takes at most of what waits for a stream, one append in any case. */
-const MAX_BATCH_BYTES = 1_048_576;
-
 /** How often an append begins anew because somebody else wrote to its stream. */
 const MAX_ATTEMPTS = 3;
-
-/** An append that waits for its turn, or a stream that is to be forgotten. */
-interface Waiting {
-  /** What to keep; left out where the stream is to be forgotten. */
-  readonly runs?: readonly GivenRun[];
-  /** What it is counted at while it waits. */
-  readonly cost: number;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** What is to be done with one stream, one thing after the other. */
-interface Line {
-  waiting: Waiting[];
-  /** Settles when everything that has come so far is done. */
-  last: Promise<unknown>;
-}
 
 /**
  * An event log in Redis. Its methods reject with an `EventLogError` when Redis fails. Appends to a stream
@@ -71,15 +53,13 @@ export class RedisEventLog implements EventLog {
   readonly #limits: EventLogLimits;
   readonly #streams: RedisStreams;
   readonly #ledger: Ledger<undefined>;
-  readonly #lines = new Map<string, Line>();
+  readonly #lines: WaitingLines;
   /** What Redis has as the newest number of the streams in the books, unless that is not known. */
   readonly #kept = new Map<string, number>();
-  /** Up to which event streams are to be trimmed. */
-  readonly #dropped = new Map<string, number>();
-  readonly #forgotten: RedisTrim[] = [];
+  /** What the books have let go of. */
+  readonly #gone = new GoneEvents();
   /** What the append that is being entered has to keep. */
   #entering: GivenRun[] = [];
-  #waitingBytes = 0;
   #closed = false;
 
   /** A log on `redis`, under its prefix. The connection stays the caller's. */
@@ -88,6 +68,13 @@ export class RedisEventLog implements EventLog {
     this.#limits = limits;
     this.#streams = new RedisStreams(redis);
     this.#ledger = new Ledger(limits, this.#keeper());
+    this.#lines = new WaitingLines(
+      limits.maxBytes,
+      (stream, batch) =>
+        batch[0]!.runs === undefined
+          ? this.#forget(stream, batch[0]!)
+          : this.#append(stream, batch),
+    );
   }
 
   /** See `EventLog`: what this instance has written or taken over, and not what Redis holds. */
@@ -113,7 +100,7 @@ export class RedisEventLog implements EventLog {
 
   /** See `EventLog`: the same from every instance. It comes behind the appends that wait here. */
   async after(stream: string, seq: number, maxBytes: number): Promise<Replay> {
-    await this.#lines.get(stream)?.last;
+    await this.#lines.settled(stream);
     if (this.#closed || !Number.isSafeInteger(seq) || seq < 0) return UNKNOWN;
     this.#ledger.expire(this.#clock.monotonicMs());
     // Higher than what Redis has after an append that failed.
@@ -129,7 +116,7 @@ export class RedisEventLog implements EventLog {
 
   /** See `EventLog`. What this instance has in its books of the stream is read anew by the next append. */
   async rewind(stream: string, seq: number): Promise<void> {
-    await this.#lines.get(stream)?.last;
+    await this.#lines.settled(stream);
     if (this.#closed) return;
     this.#kept.delete(stream);
     if ((this.#ledger.newest(stream) ?? 0) > seq) this.#ledger.reset(stream, seq);
@@ -144,10 +131,10 @@ export class RedisEventLog implements EventLog {
   /** See `EventLog`: waits for what is under way. What is in Redis stays there. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#lines.values()].map(({ last }) => last));
+    await this.#lines.allSettled();
     this.#ledger.clear();
     this.#kept.clear();
-    this.#dropped.clear();
+    this.#gone.clear();
   }
 
   #youngMs(): number {
@@ -159,59 +146,16 @@ export class RedisEventLog implements EventLog {
       keep: (_stream, events, from, to) => {
         this.#entering.push(...runsOf(events.slice(from, to)));
       },
-      dropped: (run) => void this.#dropped.set(run.stream.name, run.firstSeq + run.gone - 1),
+      dropped: (run) => this.#gone.dropped(run.stream.name, run.firstSeq + run.gone - 1),
       forgotten: ({ name: stream }) => {
-        const expected = this.#kept.get(stream);
-        if (expected !== undefined) this.#forgotten.push({ stream, expected });
+        this.#gone.forgotten(stream, this.#kept.get(stream));
         this.#kept.delete(stream);
-        this.#dropped.delete(stream);
       },
     };
   }
 
-  /** Puts something in the line of its stream, and begins with it where nothing is under way. */
   #enqueue(stream: string, cost: number, runs?: () => readonly GivenRun[]): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    if (this.#waitingBytes > 0 && this.#waitingBytes + cost > this.#limits.maxBytes) {
-      return Promise.reject(new EventLogError("Too much waits for the event log in Redis."));
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const line = this.#lines.get(stream);
-    const waiting = {
-      ...(runs && { runs: runs() }),
-      cost,
-      ...this.#counted(cost, resolve, reject),
-    };
-    if (line !== undefined) {
-      line.waiting.push(waiting);
-      line.last = Promise.allSettled([line.last, promise]);
-    } else {
-      const line = { waiting: [waiting], last: Promise.allSettled([promise]) };
-      this.#lines.set(stream, line);
-      void this.#work(stream, line);
-    }
-    return promise;
-  }
-
-  /** Counts what waits, up to the moment in which one of the two is called. */
-  #counted(cost: number, resolve: () => void, reject: (error: unknown) => void) {
-    this.#waitingBytes += cost;
-    const settled = () => void (this.#waitingBytes -= cost);
-    return {
-      resolve: () => (settled(), resolve()),
-      reject: (error: unknown) => (settled(), reject(error)),
-    };
-  }
-
-  /** Does what stands in a line; never rejects. */
-  async #work(stream: string, line: Line): Promise<void> {
-    while (line.waiting.length > 0) {
-      const batch = nextBatch(line);
-      await (batch[0]!.runs === undefined
-        ? this.#forget(stream, batch[0]!)
-        : this.#append(stream, batch));
-    }
-    this.#lines.delete(stream);
+    return this.#closed ? Promise.resolve() : this.#lines.enqueue(stream, cost, runs);
   }
 
   async #forget(stream: string, { resolve, reject }: Waiting): Promise<void> {
@@ -280,8 +224,7 @@ export class RedisEventLog implements EventLog {
   async #send(stream: string): Promise<boolean> {
     const expected = this.#kept.get(stream) ?? NO_STREAM;
     const newest = this.#ledger.newest(stream)!;
-    const from = (this.#dropped.get(stream) ?? -1) + 1;
-    this.#dropped.delete(stream);
+    const from = this.#gone.takeFirst(stream);
     const runs = runsFrom(this.#entering, from);
     this.#entering = [];
     // Ahead of the append: a stream that is to go may be this one, which has given way and begins anew.
@@ -304,12 +247,7 @@ export class RedisEventLog implements EventLog {
 
   /** Has go what is no longer in the books; never rejects: what it leaves goes later, or by expiry. */
   async #trim(): Promise<void> {
-    const trims = this.#forgotten.splice(0);
-    for (const [stream, seq] of this.#dropped) {
-      const expected = this.#kept.get(stream);
-      if (expected !== undefined) trims.push({ stream, expected, from: seq + 1 });
-    }
-    this.#dropped.clear();
+    const trims = this.#gone.take(this.#kept);
     try {
       await this.#streams.trim(trims);
     } catch {
@@ -322,21 +260,9 @@ export class RedisEventLog implements EventLog {
     const nowMs = this.#clock.monotonicMs();
     const book = this.#ledger.reset(stream, Math.max(before, newest));
     for (const [seq, size] of sizes) this.#ledger.restoreEvent(book, seq, size, nowMs, undefined);
-    this.#dropped.delete(stream);
+    this.#gone.restored(stream);
     this.#kept.set(stream, newest);
   }
-}
-
-/** Takes from a line what can be done at once: appends, or one stream to be forgotten. */
-function nextBatch(line: Line): Waiting[] {
-  let [count, cost] = [0, 0];
-  for (const waiting of line.waiting) {
-    cost += waiting.cost;
-    if (count > 0 && (waiting.runs === undefined || cost > MAX_BATCH_BYTES)) break;
-    count++;
-    if (waiting.runs === undefined) break;
-  }
-  return line.waiting.splice(0, count);
 }
 
 function costOf(events: number, bytes: number): number {
