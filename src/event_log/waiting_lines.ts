@@ -17,6 +17,8 @@ export interface Waiting {
   readonly runs?: readonly GivenRun[];
   /** What it is counted at while it waits. */
   readonly cost: number;
+  /** Settles when it is done. */
+  readonly done: Promise<void>;
   /** It is done. */
   readonly resolve: () => void;
   /** It cannot be done. */
@@ -25,9 +27,9 @@ export interface Waiting {
 
 /** What is to be done with one stream, one thing after the other. */
 interface Line {
-  waiting: Waiting[];
-  /** Settles when everything that has come so far is done. */
-  last: Promise<unknown>;
+  readonly waiting: Waiting[];
+  /** What is being done now. */
+  underWay: readonly Waiting[];
 }
 
 /** The lines of all streams, which are bounded together. */
@@ -52,17 +54,19 @@ export class WaitingLines {
       return Promise.reject(new EventLogError("Too much waits for the event log in Redis."));
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const line = this.#lines.get(stream);
+    // Who does not want to know how it went need not listen.
+    promise.catch(() => {});
     const waiting = {
       ...(runs && { runs: runs() }),
       cost,
+      done: promise,
       ...this.#counted(cost, resolve, reject),
     };
+    const line = this.#lines.get(stream);
     if (line !== undefined) {
       line.waiting.push(waiting);
-      line.last = Promise.allSettled([line.last, promise]);
     } else {
-      const line = { waiting: [waiting], last: Promise.allSettled([promise]) };
+      const line: Line = { waiting: [waiting], underWay: [] };
       this.#lines.set(stream, line);
       void this.#work(stream, line);
     }
@@ -71,12 +75,13 @@ export class WaitingLines {
 
   /** Settles when everything that has come so far for a stream is done; undefined where nothing waits. */
   settled(stream: string): Promise<unknown> | undefined {
-    return this.#lines.get(stream)?.last;
+    const line = this.#lines.get(stream);
+    return line && settledOf(line);
   }
 
   /** Settles when everything that has come so far is done. */
   allSettled(): Promise<unknown> {
-    return Promise.all([...this.#lines.values()].map(({ last }) => last));
+    return Promise.all([...this.#lines.values()].map(settledOf));
   }
 
   /** Counts what waits, up to the moment in which one of the two is called. */
@@ -92,10 +97,15 @@ export class WaitingLines {
   /** Does what stands in a line; never rejects. */
   async #work(stream: string, line: Line): Promise<void> {
     while (line.waiting.length > 0) {
-      await this.#do(stream, nextBatch(line));
+      line.underWay = nextBatch(line);
+      await this.#do(stream, line.underWay);
     }
     this.#lines.delete(stream);
   }
+}
+
+function settledOf({ underWay, waiting }: Line): Promise<unknown> {
+  return Promise.allSettled([...underWay, ...waiting].map(({ done }) => done));
 }
 
 /** Takes from a line what can be done at once: appends, or one stream to be forgotten. */
