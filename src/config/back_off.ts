@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { UpstreamConfig } from "./types.ts";
+import type { UpstreamConfig } from "./upstream_types.ts";
 
 /** The settings of `reconnect`, and the longest silence of a stream that is polled: that of one that is open. */
 export function backOffOf(

@@ -40,19 +40,21 @@ export { type ListenAddress, parseAddress } from "./schema.ts";
 export { KEY_NAME, KEY_NAME_WANTED } from "./sessions_schema.ts";
 export type {
   AuthConfig,
-  BalanceConfig,
-  BalancePolicy,
   Config,
   EventLogConfig,
-  HealthConfig,
   LimitsConfig,
   OauthConfig,
   RecordConfig,
   RedisConfig,
   RouteConfig,
   SessionsConfig,
+} from "./types.ts";
+export type {
+  BalanceConfig,
+  BalancePolicy,
+  HealthConfig,
   StdioConfig,
   TargetConfig,
   UpstreamConfig,
   UpstreamOauthConfig,
-} from "./types.ts";
+} from "./upstream_types.ts";
