@@ -26,7 +26,7 @@ import { type AsModernOptions, type AsModernStats, type Settings, settings } fro
 import { answersIn, CAN_ASK } from "./questions.ts";
 import { Reply } from "./reply.ts";
 import { kindOf } from "./session_kind.ts";
-import { SessionRefused } from "./session_wire.ts";
+import { SessionRefused } from "./session_refusal.ts";
 import { Sessions } from "./sessions.ts";
 import { Subscribing } from "./subscribing.ts";
 import { discoverText } from "./toward_client.ts";

@@ -20,7 +20,7 @@ import { CAN_ASK, inputRequiredText } from "./questions.ts";
 import type { Reply } from "./reply.ts";
 import { SentRequest } from "./sent_request.ts";
 import type { Participant, ServerSession } from "./server_session.ts";
-import { SessionRefused } from "./session_wire.ts";
+import { SessionRefused } from "./session_refusal.ts";
 import { isWanted, Telling } from "./telling.ts";
 import { errorTold, isModern, resultText, type Told } from "./toward_client.ts";
 

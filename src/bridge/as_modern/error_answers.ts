@@ -21,7 +21,7 @@ import {
 import type { UpstreamAnswer } from "../../upstream/mod.ts";
 import type { ClientRequest } from "./client_request.ts";
 import type { Settings } from "./options.ts";
-import { refusalIn, type SessionRefused } from "./session_wire.ts";
+import { refusalIn, type SessionRefused } from "./session_refusal.ts";
 import { errorTold, saysNoMethod } from "./toward_client.ts";
 
 const METHOD_NOT_FOUND = -32601;

@@ -16,7 +16,7 @@ import type { ClientRequest } from "./client_request.ts";
 import { MessageSource } from "./message_source.ts";
 import type { Settings } from "./options.ts";
 import type { ServerSession } from "./server_session.ts";
-import { isResponseTo } from "./session_wire.ts";
+import { isResponseTo } from "./responses.ts";
 import { towardServer } from "./toward_server.ts";
 
 /** Where the token for progress stands in a request. */

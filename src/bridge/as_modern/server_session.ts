@@ -23,7 +23,8 @@ import {
 } from "../../rpc/mod.ts";
 import { ResourceSubscriptions } from "./resource_subscriptions.ts";
 import { SessionLevels } from "./session_levels.ts";
-import { type SessionSubject, SessionWire, type SessionWireOptions } from "./session_wire.ts";
+import type { SessionSubject } from "./session_opening.ts";
+import { SessionWire, type SessionWireOptions } from "./session_wire.ts";
 import { StandingStream } from "./standing_stream.ts";
 import { memberOf } from "./text_edits.ts";
 import { ELICITATION_COMPLETE } from "./url_elicitations.ts";

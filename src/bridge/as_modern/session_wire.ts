@@ -1,83 +1,28 @@
 /**
- * One session of the bridge's own at the server: opened once, made anew when the server has lost it, and ended.
+ * One session of the bridge's own at the server: opened once (`session_opening.ts`), made anew when the server
+ * has lost it, and ended.
  *
- * Sources: 2025-11-25 basic/lifecycle, basic/transports "Session Management"; R66, R82.
+ * Sources: 2025-11-25 basic/transports "Session Management"; R66, R82.
  *
  * @module
  */
 
 import { ProxyError } from "../../errors.ts";
-import { type CancelSignal, detached, type FieldReader, NEVER_ABORTED } from "../../http/mod.ts";
+import { type CancelSignal, type FieldReader, NEVER_ABORTED } from "../../http/mod.ts";
+import { encode, type RpcText } from "../../rpc/mod.ts";
+import { lookInto, mayBeLost, type UpstreamAnswer, type UpstreamCall } from "../../upstream/mod.ts";
+import { responseIn } from "./responses.ts";
 import {
-  at,
-  CLIENT_INFO,
-  decode,
-  encode,
-  isRecord,
-  keep,
-  type KeptAnswer,
-  type Key,
-  keyOf,
-  kindOf,
-  readBody,
-  type RpcText,
-  textAt,
-} from "../../rpc/mod.ts";
-import {
-  lookInto,
-  mayBeLost,
-  type Upstream,
-  type UpstreamAnswer,
-  type UpstreamCall,
-} from "../../upstream/mod.ts";
-import { MessageSource } from "./message_source.ts";
-import type { Settings } from "./options.ts";
-import { isModern } from "./toward_client.ts";
-import { sessionFields } from "./toward_server.ts";
-
-/** The revision that is asked for; the server may settle for an earlier one. */
-const NEWEST_SESSION_REVISION = "2025-11-25";
-/** The longest refusal that is told, in bytes. */
-const MAX_REFUSAL_BYTES = 65_536;
-const METHOD_NOT_FOUND = -32601;
-
-/** Whose session it is, and how it introduces itself. */
-export interface SessionSubject {
-  /** Id of the principal. */
-  readonly principal: string;
-  /** The query of their calls. */
-  readonly query: string;
-  /** The header fields of the call for which it is opened. */
-  readonly headers: FieldReader;
-  /** The text of the capabilities that it declares. */
-  readonly capabilities: string;
-  /** The text of who the client is; the proxy where it is undefined. */
-  readonly clientInfo: string | undefined;
-}
+  callIn,
+  NEWEST_SESSION_REVISION,
+  type OpeningOptions,
+  openSession,
+} from "./session_opening.ts";
 
 /** What a session works with, and what it tells. */
-export interface SessionWireOptions extends SessionSubject {
-  /** Settings. */
-  readonly settings: Settings;
-  /** The server. */
-  readonly server: Upstream;
-  /** Messages that come beside the answer to a request of the bridge's own. */
-  readonly onOther: (message: RpcText) => void;
+export interface SessionWireOptions extends OpeningOptions {
   /** A new session stands in the place of a lost one; puts into it what that one had. */
   readonly onReplaced: () => Promise<void>;
-}
-
-/** The server will not have a session. */
-export class SessionRefused extends Error {
-  /** What it said. */
-  readonly kept: KeptAnswer;
-
-  /** A refusal in the server's own words. */
-  constructor(kept: KeptAnswer) {
-    super("The upstream server refused to open a session.");
-    this.name = "SessionRefused";
-    this.kept = kept;
-  }
 }
 
 /** A session, the same object whatever the server makes of it. */
@@ -183,7 +128,7 @@ export class SessionWire {
     const text = JSON.stringify({ jsonrpc: "2.0", id, method, params });
     const send = () => this.#options.server.exchange({ ...this.#call(), method }, encode(text));
     const answer = await (recovers ? this.#recovering(send, `${id}`) : send());
-    return await this.#responseIn(answer, `${id}`);
+    return await responseIn(answer, `${id}`, this.#options);
   }
 
   /** Ends it at the server, as far as it will. */
@@ -205,85 +150,15 @@ export class SessionWire {
     headers: FieldReader = this.#options.headers,
     signal: CancelSignal = NEVER_ABORTED,
   ): UpstreamCall {
-    return this.#callIn({ id: this.#id, revision: this.#revision }, headers, signal);
-  }
-
-  #callIn(
-    { id, revision }: { id?: string | undefined; revision?: string },
-    headers: FieldReader = this.#options.headers,
-    signal: CancelSignal = NEVER_ABORTED,
-  ): UpstreamCall {
-    const { principal, query } = this.#options;
-    const fields = sessionFields(headers, revision);
-    return { headers: fields, sessionId: id, principal, query, lastEventId: null, signal };
+    return callIn(this.#options, { id: this.#id, revision: this.#revision }, headers, signal);
   }
 
   async #initialize(): Promise<void> {
-    const { server, capabilities, clientInfo } = this.#options;
-    const idText = `${this.serial()}`;
-    const info = clientInfo ?? JSON.stringify(CLIENT_INFO);
-    const params =
-      `{"protocolVersion":"${NEWEST_SESSION_REVISION}","capabilities":${capabilities},` +
-      `"clientInfo":${info}}`;
-    const text = `{"jsonrpc":"2.0","id":${idText},"method":"initialize","params":${params}}`;
-    const answer = await server.exchange(
-      { ...this.#callIn({}), method: "initialize" },
-      encode(text),
-    );
-    if (answer.status >= 300) throw await this.#refused(answer);
-    const reply = await this.#responseIn(answer, idText);
-    const result = textAt(reply, ["result"]);
-    if (result === undefined) throw this.#refusedWith(reply);
-    const settled = at(reply.value, "result", "protocolVersion");
-    const id = answer.sessionId && detached(answer.sessionId);
-    const revision = typeof settled === "string" ? settled : NEWEST_SESSION_REVISION;
-    const initialized = '{"jsonrpc":"2.0","method":"notifications/initialized"}';
-    const told = await server.notify(this.#callIn({ id, revision }), encode(initialized));
-    if (told.status >= 300) throw await this.#refused(told);
-    told.body.discard();
+    const { id, revision, initialized } = await openSession(this.#options, `${this.serial()}`);
     this.#id = id;
     this.#revision = revision;
-    this.#initialized = result;
+    this.#initialized = initialized;
     this.#generation++;
-  }
-
-  async #refused(answer: UpstreamAnswer): Promise<SessionRefused> {
-    const kept = await keep(answer, MAX_REFUSAL_BYTES);
-    return this.#doubting(kept);
-  }
-
-  #refusedWith(reply: RpcText): SessionRefused {
-    const fields = ["content-type", "application/json"];
-    return this.#doubting({ status: 200, fields, kind: "json", bytes: encode(reply.text) });
-  }
-
-  /** A refusal; one that only a server of the other era has says that this one may be of it. */
-  #doubting(kept: KeptAnswer): SessionRefused {
-    const refusal = new SessionRefused(kept);
-    const said = refusalIn(kept);
-    const isUnknown = said !== undefined && at(said.value, "error", "code") === METHOD_NOT_FOUND;
-    if (said !== undefined && (isUnknown || isModern(said))) this.#options.settings.onDoubt();
-    return refusal;
-  }
-
-  async #responseIn(answer: UpstreamAnswer, idText: string): Promise<RpcText> {
-    const { settings: { maxEventBytes }, onOther } = this.#options;
-    const source = new MessageSource(answer, { maxEventBytes });
-    try {
-      for (let some = await source.next(); some !== undefined; some = await source.next()) {
-        for (const message of some) {
-          if (isResponseTo(message, keyOf(idText)!)) return message;
-          onOther(message);
-        }
-        if (answer.kind !== "sse") break;
-      }
-    } finally {
-      source.discard();
-    }
-    const sentence = answer.status === 200
-      ? "The upstream server ended its answer without a response."
-      : `The upstream server answered with HTTP status ${answer.status} and no response.`;
-    throw new ProxyError("upstream_protocol", sentence);
   }
 
   async #recovering(
@@ -326,19 +201,4 @@ export class SessionWire {
     await this.#initialize();
     await this.#options.onReplaced();
   }
-}
-
-/** The JSON-RPC error in a refusal, if there is one. */
-export function refusalIn({ bytes, kind }: KeptAnswer): RpcText | undefined {
-  if (kind !== "json") return undefined;
-  const message = readBody(decode(bytes))?.messages[0];
-  return isRecord(message?.value.error) ? message : undefined;
-}
-
-/** Whether a message is the response to the request with this id, or an error that names no request. */
-export function isResponseTo(message: RpcText, key: Key): boolean {
-  if (kindOf(message) !== "response") return false;
-  const idText = textAt(message, ["id"]);
-  if (idText === undefined || idText === "null") return Object.hasOwn(message.value, "error");
-  return keyOf(idText) === key;
 }
