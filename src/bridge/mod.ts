@@ -1,8 +1,8 @@
 /**
  * Between the eras: clients of 2026-07-28 on servers of sessions, and the reverse.
  *
- * `bridged.ts` finds out what the server speaks (`probe.ts`) and puts one of the two bridges, or none, in
- * front of it: `as_session/` has a modern server look like one of the session era, `as_modern/` the reverse.
+ * `bridged.ts` puts one of the two bridges, or none, in front of a server, by what it speaks (`known_eras.ts`,
+ * `probe.ts`): `as_session/` has a modern server look like one of the session era, `as_modern/` the reverse.
  * Fronts do not know that they are there.
  *
  * May import `clock.ts`, `era`, `errors.ts`, `http`, `json`, `peers`, `relay`, `rpc`, `sse`, `telemetry` and
@@ -26,12 +26,7 @@ export {
   type SessionBridge,
   type SessionBridgeStats,
 } from "./as_session/mod.ts";
-export {
-  bridged,
-  type BridgedOptions,
-  type BridgedUpstream,
-  type Bridges,
-  type ServerEras,
-} from "./bridged.ts";
+export { bridged, type BridgedOptions, type BridgedUpstream, type Bridges } from "./bridged.ts";
+export type { KnownErasOptions, ServerEras } from "./known_eras.ts";
 export type { BridgeOptions, StateSealer } from "./options.ts";
 export type { ProbeOptions } from "./probe.ts";
