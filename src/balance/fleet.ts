@@ -7,10 +7,11 @@
 import type { Clock } from "../clock.ts";
 import type { HealthConfig } from "../config/mod.ts";
 import { type Logger, nullLogger } from "../telemetry/mod.ts";
+import type { Change, Fleet } from "./beside.ts";
 import type { FleetHealth, HealthListener, TargetHealth } from "./health.ts";
 import { median } from "./latency.ts";
 import { chosenProbe } from "./probes.ts";
-import { type Change, type Fleet, WatchedTarget } from "./target_state.ts";
+import { WatchedTarget } from "./target_state.ts";
 
 /** The health of all targets of an upstream, under settings that can change. */
 export interface AdjustableFleetHealth extends FleetHealth {
@@ -63,14 +64,14 @@ class WatchedFleet implements AdjustableFleetHealth, Fleet {
     this.#change(() => this.#settings = settings);
   }
 
-  hasOther(target: WatchedTarget): boolean {
+  hasOther(target: TargetHealth): boolean {
     for (const other of this.#targets) {
       if (other !== target && other.isAvailable) return true;
     }
     return false;
   }
 
-  medianBeside(target: WatchedTarget): number | null {
+  medianBeside(target: TargetHealth): number | null {
     const medians: number[] = [];
     for (const other of this.#targets) {
       if (other !== target && other.medianMs !== null) medians.push(other.medianMs);
@@ -89,11 +90,11 @@ class WatchedFleet implements AdjustableFleetHealth, Fleet {
     ejected.sort((a, b) => a.untilMs - b.untilMs)[0]?.comeBack("no other target is left");
   }
 
-  tell(target: WatchedTarget, { to, reason, forMs }: Change): void {
+  tell(name: string, { to, reason, forMs }: Change): void {
     const [level, message] = LINES[to];
     this.#logger[level](message, {
       route: this.#route,
-      target: target.name === "" ? undefined : target.name,
+      target: name === "" ? undefined : name,
       reason: reason ?? undefined,
       forMs,
     });

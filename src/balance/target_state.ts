@@ -7,8 +7,7 @@
  * @module
  */
 
-import type { Clock } from "../clock.ts";
-import type { HealthConfig } from "../config/mod.ts";
+import type { Fleet } from "./beside.ts";
 import { Breaker } from "./breaker.ts";
 import { EjectionTimes } from "./ejection.ts";
 import type {
@@ -19,38 +18,12 @@ import type {
   TargetHealth,
   TargetState,
 } from "./health.ts";
+import { FailedCalls, inRow, Probes, REASONS } from "./in_row.ts";
 import { Latencies } from "./latency.ts";
+import { isFailure } from "./outcomes.ts";
 
 /** The part of its weight with which a target comes back. */
 export const FIRST_SHARE = 0.1;
-
-/** What a target asks of those beside it. */
-export interface Fleet {
-  /** The settings now. */
-  readonly settings: HealthConfig;
-  /** Time, and randomness. */
-  readonly clock: Clock;
-  /** Whether targets are asked at intervals how they are. */
-  readonly isProbed: boolean;
-  /** Whether one beside `target` may be chosen. */
-  hasOther(target: WatchedTarget): boolean;
-  /** The median of the others' medians, in milliseconds; null where there are too few times. */
-  medianBeside(target: WatchedTarget): number | null;
-  /** Tells the log. */
-  tell(target: WatchedTarget, change: Change): void;
-  /** A target is down or gone. */
-  lost(): void;
-}
-
-/** What became of a target, for the log. */
-export interface Change {
-  /** What became of it: how it is now, what its breaker does, or that it asked for a pause. */
-  readonly to: TargetState | "breaker-open" | "breaker-closed" | "pausing";
-  /** Why, in a few words. */
-  readonly reason: string | null;
-  /** For how long, where that is known, in milliseconds. */
-  readonly forMs?: number;
-}
 
 /** One target. */
 export class WatchedTarget implements TargetHealth {
@@ -69,12 +42,9 @@ export class WatchedTarget implements TargetHealth {
   /** When it came back last: calls from before say nothing bad of it now. */
   #backMs = -Infinity;
   #pauseUntilMs = -Infinity;
-  #failures = 0;
-  #unreachable = 0;
-  #badProbes = 0;
-  #goodProbes = 0;
+  readonly #failures = new FailedCalls();
+  readonly #probes = new Probes();
   #ejections = 0;
-  #probe: { readonly atMs: number; readonly ok: boolean } | undefined;
   #isRemoved = false;
 
   /** A healthy one. */
@@ -132,7 +102,7 @@ export class WatchedTarget implements TargetHealth {
     this.#tellBreaker(this.#breaker.record({ ending, startedMs, nowMs }));
     if (!answered) return this.#failed(outcome.kind, startedMs);
     this.#pause(outcome, nowMs);
-    if (isServerFailure(outcome.status)) return this.#failed("answered", startedMs);
+    if (isFailure(outcome)) return this.#failed("answered", startedMs);
     this.#succeeded(startedMs);
     this.#measure(outcome.headMs, startedMs);
   }
@@ -145,35 +115,32 @@ export class WatchedTarget implements TargetHealth {
   /** See `TargetHealth`. */
   probed(ok: boolean, why = "failed"): void {
     const atMs = this.#settle();
-    this.#probe = { atMs, ok };
+    this.#probes.add(ok, atMs);
+    const { good, bad } = this.#probes;
     const { healthyAfter, unhealthyAfter } = this.#fleet.settings;
-    this.#goodProbes = ok ? this.#goodProbes + 1 : 0;
-    this.#badProbes = ok ? 0 : this.#badProbes + 1;
     const isDown = this.#state === "down";
-    if (isDown && this.#goodProbes >= healthyAfter) {
-      this.#failures = 0;
-      this.#unreachable = 0;
-      this.comeBack(inRow(this.#goodProbes, "good probe"));
-    } else if (!isDown && this.#badProbes >= unhealthyAfter) {
-      this.#leave("down", `${inRow(this.#badProbes, "failed probe")}: ${why}`);
+    if (isDown && good >= healthyAfter) {
+      this.#failures.clear();
+      this.comeBack(inRow(good, "good probe"));
+    } else if (!isDown && bad >= unhealthyAfter) {
+      this.#leave("down", `${inRow(bad, "failed probe")}: ${why}`);
     }
   }
 
   /** See `TargetHealth`. */
   told(): HealthTold {
     const nowMs = this.#settle();
-    const probe = this.#probe;
     const { medianMs } = this.#latencies;
     return {
       state: this.#state,
       reason: this.#reason,
       forMs: Math.round(nowMs - this.#sinceMs),
       pausedForMs: Math.max(0, Math.round(this.#pauseUntilMs - nowMs)),
-      failuresInRow: this.#failures,
+      failuresInRow: this.#failures.count,
       ejections: this.#ejections,
       breaker: this.#breaker.state(nowMs),
       medianMs: medianMs === null ? null : Math.round(medianMs * 1_000) / 1_000,
-      probe: probe === undefined ? null : { agoMs: Math.round(nowMs - probe.atMs), ok: probe.ok },
+      probe: this.#probes.told(nowMs),
     };
   }
 
@@ -223,7 +190,7 @@ export class WatchedTarget implements TargetHealth {
     this.#reason = reason;
     this.#sinceMs = sinceMs;
     if (this.#isRemoved) return;
-    this.#fleet.tell(this, { to: state, reason, ...(forMs !== undefined && { forMs }) });
+    this.#fleet.tell(this.name, { to: state, reason, ...(forMs !== undefined && { forMs }) });
   }
 
   /** It is left alone, or told to be down. */
@@ -237,7 +204,7 @@ export class WatchedTarget implements TargetHealth {
     const forMs = this.#times.latestMs;
     this.#untilMs = nowMs + forMs;
     this.#latencies.clear();
-    this.#goodProbes = 0;
+    this.#probes.clearGood();
     this.#enter(state, reason, nowMs, state === "down" && isProbed ? undefined : Math.round(forMs));
     if (state === "ejected" || this.#isRemoved) return;
     this.#fleet.lost();
@@ -246,28 +213,27 @@ export class WatchedTarget implements TargetHealth {
 
   #failed(how: Failure | "answered", startedMs: number): void {
     if (startedMs < this.#backMs) return;
-    this.#failures++;
-    this.#unreachable = how === "unreachable" ? this.#unreachable + 1 : 0;
+    this.#failures.add(how);
     if (isTaking(this.#state)) this.#listener.doubted();
+    const { count, unreachable } = this.#failures;
     const { maxFailures } = this.#fleet.settings;
     if (maxFailures === 0 || this.#state === "down") return;
-    if (this.#unreachable >= maxFailures) {
-      return this.#leave("down", `${inRow(this.#unreachable, "call")} without a connection`);
+    if (unreachable >= maxFailures) {
+      return this.#leave("down", `${inRow(unreachable, "call")} without a connection`);
     }
     if (!isTaking(this.#state)) return;
     // Who has just come back and fails at once was not well.
     const most = this.#state === "returning" ? 1 : maxFailures;
-    if (this.#failures < most || !this.#fleet.hasOther(this)) return;
-    this.#leave("ejected", `${inRow(this.#failures, "failed call")}: ${REASONS[how]}`);
+    if (count < most || !this.#fleet.hasOther(this)) return;
+    this.#leave("ejected", `${inRow(count, "failed call")}: ${REASONS[how]}`);
   }
 
   #succeeded(startedMs: number): void {
-    this.#failures = 0;
-    this.#unreachable = 0;
+    this.#failures.clear();
     // An answer to a call from before it was down may have been on its way for long.
     if (this.#state !== "down" || startedMs < this.#sinceMs) return;
     // Probes have to fail anew before it is down again, or the two would take turns.
-    this.#badProbes = 0;
+    this.#probes.clearBad();
     this.comeBack("it has answered a call");
   }
 
@@ -292,31 +258,18 @@ export class WatchedTarget implements TargetHealth {
     const forMs = Math.min(retryAfterMs, this.#fleet.settings.maxEjectMs);
     this.#pauseUntilMs = Math.max(this.#pauseUntilMs, nowMs + forMs);
     if (!isNew || this.#isRemoved) return;
-    this.#fleet.tell(this, { to: "pausing", reason: `it answered ${status}`, forMs });
+    this.#fleet.tell(this.name, { to: "pausing", reason: `it answered ${status}`, forMs });
   }
 
   #tellBreaker(change: "opened" | "closed" | undefined): void {
     if (change === undefined || this.#isRemoved) return;
     this.#fleet.tell(
-      this,
+      this.name,
       change === "opened"
         ? { to: "breaker-open", reason: REASONS.timeout }
         : { to: "breaker-closed", reason: "it has answered a call" },
     );
   }
-}
-
-/** What the last of several failures in a row was, in words. */
-const REASONS: Readonly<Record<Failure | "answered", string>> = {
-  unreachable: "no connection",
-  connect_timeout: "no connection in time",
-  broken: "the connection broke off",
-  timeout: "no answer in time",
-  answered: "the server failed",
-};
-
-function inRow(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"} in a row`;
 }
 
 function isTaking(state: TargetState): boolean {
@@ -325,9 +278,4 @@ function isTaking(state: TargetState): boolean {
 
 function isLate(kind: Failure): boolean {
   return kind === "timeout" || kind === "connect_timeout";
-}
-
-/** Whether a status tells that the server has failed; 501 tells only that it does not know the method. */
-function isServerFailure(status: number): boolean {
-  return status >= 500 && status !== 501;
 }
