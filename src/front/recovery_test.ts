@@ -192,6 +192,18 @@ Deno.test("R66 Recovery.again() makes a session anew once more where a server br
   }
 });
 
+Deno.test("R66 Recovery.again() ends a session that the head of an answer has named and whose result never comes", async () => {
+  const never = openAnswer({ sessionId: "new" });
+  using all = await lostSession((method, call) =>
+    method === "initialize" ? never.answer : usual(method, call)
+  );
+  const answering = assertRejects(() => all.again(), ProxyError);
+  await settle();
+  all.clock.advance(RENEWAL_MS);
+  assertEquals((await answering).status, 504);
+  assertEquals(all.told, ["initialize@undefined", "DELETE@new"]);
+});
+
 Deno.test("R66 Recovery.again() goes on without what takes too long to be set again", async () => {
   const never = openAnswer({});
   using all = await lostSession(

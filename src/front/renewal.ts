@@ -107,11 +107,19 @@ export async function initializeAnew(
   if (answer.status >= 500 || answer.status === 429) throw notNow(answer);
   if (isChallenge(answer)) throw notSo(answer);
   const { status, sessionId } = answer;
-  const result = await deadline.within(firstResult(answer, deadline.signal));
+  const begun = { ...base, sessionId, headers: fieldsFor(call.headers, revision) };
+  let result;
+  try {
+    result = await deadline.within(firstResult(answer, deadline.signal));
+  } catch (error) {
+    // The head has named it: the server has it all the same.
+    if (sessionId !== undefined) letGo(upstream, { call: begun });
+    throw error;
+  }
   if (sessionId === undefined) return `the upstream server answered initialize with ${status}`;
   const made: NewUpstreamSession = {
     upstreamId: detached(sessionId),
-    call: { ...base, sessionId, headers: fieldsFor(call.headers, revision) },
+    call: begun,
     changingLists: changingLists(result?.capabilities),
   };
   const why = result === undefined
