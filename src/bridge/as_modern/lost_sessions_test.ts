@@ -15,14 +15,37 @@ function loseFirst({ server }: modern.ModernSetup): void {
   };
 }
 
-Deno.test("where initialized is refused there is no session", async () => {
+/** The sessions that the server was told to end. */
+function endedAt(server: modern.ModernSetup["server"]): (string | undefined)[] {
+  const ended = server.calls.filter(({ kind }) => kind === "terminate");
+  return ended.map(({ call }) => call.sessionId);
+}
+
+Deno.test("where initialized is refused there is no session, and the server's is ended", async () => {
   const setup = new ModernSetup();
   const { server } = setup;
   server.script = ({ message: { method } }) =>
     method === "notifications/initialized" ? server.json({ error: "x" }, 403) : undefined;
   assertEquals((await setup.ask("tools/list")).status, 403);
-  assertEquals(server.of("tools/list"), []);
+  assertEquals([server.of("tools/list"), endedAt(server)], [[], ["up-1"]]);
   await setup.close();
+});
+
+Deno.test("a session whose head has come is ended at the server where the rest fails", async () => {
+  for (const failing of ["initialize", "notifications/initialized"]) {
+    const setup = new ModernSetup();
+    const { server } = setup;
+    server.script = ({ message: { method } }) => {
+      if (method !== failing) return undefined;
+      // An answer that has no response in it.
+      if (method === "initialize") return { ...server.json({}), sessionId: server.sessionId };
+      return Promise.reject(new ProxyError("upstream_closed", "It broke off."));
+    };
+    await assertRejects(() => setup.ask("tools/list"), ProxyError);
+    await settled();
+    assertEquals(endedAt(server), ["up-1"]);
+    await setup.close();
+  }
 });
 
 Deno.test("a server that had no sessions and wants one by now gets one", async () => {
@@ -62,8 +85,7 @@ Deno.test("a session that is made anew while the bridge closes is ended", async 
   opening.resolve();
   await closing;
   await failed;
-  const ended = server.calls.filter(({ kind }) => kind === "terminate");
-  assertEquals(ended.map(({ call }) => call.sessionId), ["s-2"]);
+  assertEquals(endedAt(server), ["s-2"]);
 });
 
 Deno.test("answers are for the session that asked: in a new one they mean nothing", async () => {

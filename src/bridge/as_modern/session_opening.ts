@@ -8,7 +8,7 @@
 
 import { type CancelSignal, detached, type FieldReader, NEVER_ABORTED } from "../../http/mod.ts";
 import { at, CLIENT_INFO, encode, type RpcText, textAt } from "../../rpc/mod.ts";
-import type { Upstream, UpstreamCall } from "../../upstream/mod.ts";
+import type { Upstream, UpstreamAnswer, UpstreamCall } from "../../upstream/mod.ts";
 import type { Settings } from "./options.ts";
 import { responseIn } from "./responses.ts";
 import { refused, refusedWith } from "./session_refusal.ts";
@@ -79,15 +79,37 @@ export async function openSession(options: OpeningOptions, idText: string): Prom
     encode(text),
   );
   if (answer.status >= 300) throw await refused(answer, settings);
+  const id = answer.sessionId && detached(answer.sessionId);
+  try {
+    return await opened(options, answer, idText, id);
+  } catch (error) {
+    // The head has named it: the server has it all the same.
+    if (id !== undefined) letGo(server, callIn(options, { id }));
+    throw error;
+  }
+}
+
+/** What follows on the head of the answer to `initialize`. */
+async function opened(
+  options: OpeningOptions,
+  answer: UpstreamAnswer,
+  idText: string,
+  id: string | undefined,
+): Promise<OpenedSession> {
+  const { server, settings } = options;
   const reply = await responseIn(answer, idText, options);
   const result = textAt(reply, ["result"]);
   if (result === undefined) throw refusedWith(reply, settings);
   const settled = at(reply.value, "result", "protocolVersion");
-  const id = answer.sessionId && detached(answer.sessionId);
   const revision = typeof settled === "string" ? settled : NEWEST_SESSION_REVISION;
   const initialized = '{"jsonrpc":"2.0","method":"notifications/initialized"}';
   const told = await server.notify(callIn(options, { id, revision }), encode(initialized));
   if (told.status >= 300) throw await refused(told, settings);
   told.body.discard();
   return { id, revision, initialized: result };
+}
+
+/** Ends a session that nobody has opened; where the server will not, it goes when that lets go of idle ones. */
+function letGo(server: Upstream, call: UpstreamCall): void {
+  server.terminate(call).then(({ body }) => body.discard(), () => {});
 }
