@@ -114,3 +114,8 @@ function stopSignal(): StopSignal {
     },
   };
 }
+
+/** Whether what a person reads on stderr may have colours: on a terminal, unless `NO_COLOR` says otherwise. */
+export function isColoured(io: Pick<CommandIo, "env" | "stderrIsTerminal">): boolean {
+  return io.stderrIsTerminal && (io.env("NO_COLOR") ?? "") === "";
+}

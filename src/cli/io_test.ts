@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { signalCounter } from "./io.ts";
+import { isColoured, signalCounter } from "./io.ts";
 
 Deno.test("Ctrl-C that comes in by two ways at once is one signal; a later one is a second", async () => {
   let nowMs = 1_000;
@@ -15,4 +15,10 @@ Deno.test("Ctrl-C that comes in by two ways at once is one signal; a later one i
   came("SIGTERM");
   await repeated;
   assertEquals([await received, cut], ["SIGINT", true]);
+});
+
+Deno.test("lines for people have colours on a terminal alone, and not where NO_COLOR is set to something", () => {
+  const on = (stderrIsTerminal: boolean, noColor?: string) =>
+    isColoured({ stderrIsTerminal, env: (name) => name === "NO_COLOR" ? noColor : undefined });
+  assertEquals([on(true), on(true, ""), on(true, "1"), on(false)], [true, true, false, false]);
 });

@@ -29,7 +29,7 @@ import {
 import { ListenError } from "../server.ts";
 import { createLogger, type Logger, stderrSink } from "../telemetry/mod.ts";
 import type { CommandLine, RecordFlags } from "./args.ts";
-import type { CommandIo } from "./io.ts";
+import { type CommandIo, isColoured } from "./io.ts";
 import { surviving } from "./survive.ts";
 
 /** The most that a fixture may hold, and what is held unless told otherwise. */
@@ -45,6 +45,7 @@ export async function recordTraffic(line: CommandLine, io: CommandIo): Promise<n
   const logger = createLogger({
     level: config.logLevel,
     format: io.stderrIsTerminal ? "pretty" : "json",
+    isColoured: isColoured(io),
     clock: systemClock,
     sink: stderrSink(),
   });

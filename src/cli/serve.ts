@@ -9,7 +9,7 @@ import type { Config } from "../config/mod.ts";
 import type { ConfigSource } from "./config_source.ts";
 import { type RunningProxy, serve } from "../server.ts";
 import { createLogger, type Logger, stderrSink } from "../telemetry/mod.ts";
-import type { CommandIo } from "./io.ts";
+import { type CommandIo, isColoured } from "./io.ts";
 import { type Reloading, reloadWhenAsked } from "./reloading.ts";
 import { surviving } from "./survive.ts";
 
@@ -32,6 +32,7 @@ export async function runProxy(
   const logger = createLogger({
     level: config.logLevel,
     format: logFormat(config, io),
+    isColoured: isColoured(io),
     clock: systemClock,
     sink: stderrSink(),
   });

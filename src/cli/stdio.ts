@@ -22,7 +22,7 @@ import type { CommandLine } from "./args.ts";
 import { readConfigText } from "./config_source.ts";
 import { consoleOnStderr } from "./console_on_stderr.ts";
 import { headerOverrides } from "./header_flags.ts";
-import type { CommandIo, StopSignal } from "./io.ts";
+import { type CommandIo, isColoured, type StopSignal } from "./io.ts";
 import { surviving } from "./survive.ts";
 
 /** Serves the client on stdin and stdout, and resolves with the exit code. */
@@ -33,6 +33,7 @@ export async function serveStdio(line: CommandLine, io: CommandIo): Promise<numb
   const logger = createLogger({
     level: config.logLevel,
     format: io.stderrIsTerminal && config.logFormat !== "json" ? "pretty" : "json",
+    isColoured: isColoured(io),
     clock: systemClock,
     sink: stderrSink(),
   });
@@ -81,13 +82,12 @@ async function load(line: CommandLine, io: CommandIo): Promise<Config> {
     variables: io.env,
     // Nobody can connect, so it does not matter to whom an address would be open.
     flags: { ...flags, ...headerOverrides(line.headers, io.env), allowPublicBind: true },
+    // A desktop client shows stderr to its user.
+    logLevel: "warn",
     needsRoutes: true,
   });
-  const isQuiet = file === undefined && (flags.logLevel ?? environment.logLevel) === undefined;
   return {
     ...config,
-    // A desktop client shows stderr to its user.
-    logLevel: isQuiet ? "warn" : config.logLevel,
     // Whoever has launched this process is its only caller.
     auth: { keys: [] },
     // A session ends with its client; a file of sessions would belong to one process alone.

@@ -6,6 +6,7 @@
 
 import { dirname, resolve } from "node:path";
 import { parse as parseJsonc } from "@std/jsonc";
+import type { LogLevel } from "../telemetry/mod.ts";
 import { CommandLineError, splitCommand } from "./command_line.ts";
 import { crossCheck } from "./cross_check.ts";
 import { ConfigError, type ConfigProblem, shown, toProblems } from "./problems.ts";
@@ -53,6 +54,8 @@ export interface ConfigSources {
   readonly flags?: Overrides;
   /** The variables that stand in the file (see `expandVariables`); where it is left out they stay as text. */
   readonly variables?: ReadVariable;
+  /** The level of the log where nothing says which; `info` where it is left out. */
+  readonly logLevel?: LogLevel;
   /** Whether a config without any route is a problem. */
   readonly needsRoutes: boolean;
   /** Reads the file; `Deno.readTextFile` but in tests. */
@@ -110,6 +113,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const lacking = new Set(problems.map(({ path }) => path));
   applyOverrides(raw, sources.environment ?? {}, "variable", origin, problems);
   applyOverrides(raw, sources.flags ?? {}, "flag", origin, problems);
+  if (sources.logLevel !== undefined) raw["logLevel"] ??= sources.logLevel;
   const result = configSchema.safeParse(raw);
   const sourceOf = (path: string) => origin.get(path);
   const found = [

@@ -403,6 +403,32 @@ Deno.test("a name that no header field or variable can have is told with its pla
   assertEquals(error.message.includes("secret"), false);
 });
 
+Deno.test("fields that the proxy sends by itself are none for a config to add: they would go twice (RFC 9112 6.3)", async () => {
+  const own = ["Host", "content-length", "Transfer-Encoding", "Connection", "Mcp-Session-Id"];
+  const headers = Object.fromEntries([...own, "X-Ok"].map((name) => [name, "3"]));
+  const error = await assertRejects(() =>
+    loadConfig({
+      file: "c.json",
+      needsRoutes: true,
+      readTextFile: () =>
+        Promise.resolve(JSON.stringify({
+          routes: [{ path: "/a", upstream: { url: "http://a/mcp", headers } }],
+        })),
+    }), ConfigError);
+  assertEquals(
+    error.problems.map(({ path, found }) => [path, found]),
+    own.map((name) => ["routes[0].upstream.headers", `the name "${name}"`]),
+  );
+});
+
+Deno.test("a level of the log that is given beside the file counts where the file has none", async () => {
+  for (const [file, wanted] of [["{}", "warn"], ['{"logLevel":"debug"}', "debug"]] as const) {
+    const readTextFile = () => Promise.resolve(file);
+    const sources = { file: "c.json", needsRoutes: false, readTextFile, logLevel: "warn" } as const;
+    assertEquals((await loadConfig(sources)).logLevel, wanted);
+  }
+});
+
 for (
   const publicUrl of [
     "https://mcp.example.com",

@@ -11,7 +11,7 @@ import { configSchemas } from "../intercept/mod.ts";
 import { LOG_LEVELS } from "../telemetry/mod.ts";
 import { parseTarget } from "../upstream/mod.ts";
 import { balanceSchema, healthSchema, targetSchema } from "./balance_schema.ts";
-import { HEADER_NAME, HEADER_NAME_WANTED } from "./header_name.ts";
+import { HEADER_NAME, HEADER_NAME_WANTED, isOfTheProxy, OWN_HEADER_WANTED } from "./header_name.ts";
 import { count, milliseconds } from "./numbers.ts";
 import { stdioSchema } from "./stdio_schema.ts";
 import { publicUrlSchema } from "./oauth_schema.ts";
@@ -74,7 +74,8 @@ function isOrigin(value: string): boolean {
   return value === "*" || (URL.canParse(value) && new URL(value).origin === value.toLowerCase());
 }
 
-const headerName = z.string().regex(HEADER_NAME, { error: HEADER_NAME_WANTED });
+const headerName = z.string().regex(HEADER_NAME, { error: HEADER_NAME_WANTED })
+  .refine((name) => !isOfTheProxy(name), { error: OWN_HEADER_WANTED });
 
 const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, {
   error: "printable ASCII without line breaks",

@@ -49,6 +49,8 @@ export interface LoggerOptions {
   readonly level: LogLevel;
   /** For machines or for people. */
   readonly format: LogFormat;
+  /** Whether lines for people have colours; left out: they have. */
+  readonly isColoured?: boolean;
   /** Time. */
   readonly clock: Clock;
   /** Where lines go. */
@@ -60,7 +62,8 @@ export function createLogger(options: LoggerOptions): AdjustableLogger {
   // For each request is asked whether its line is wanted.
   let wanted = wantedFrom(options.level);
   const enabled = (level: LogLevel) => wanted[level];
-  const write = options.format === "json" ? jsonLine : prettyLine;
+  const pretty = prettyLine(options.isColoured ?? true);
+  const write = options.format === "json" ? jsonLine : pretty;
   const at = (level: LogLevel) => (message: string, fields: LogFields = {}) => {
     if (enabled(level)) options.sink.write(write(options.clock.now(), level, message, fields));
   };
@@ -110,10 +113,14 @@ const COLOURS: Readonly<Record<LogLevel, string>> = {
   silent: "",
 };
 
-function prettyLine(time: Date, level: LogLevel, message: string, fields: LogFields): string {
-  const clock = time.toISOString().slice(11, 23);
-  const rest = Object.entries(plain(fields)).map(([key, value]) => ` ${key}=${text(value)}`);
-  return `${clock} ${COLOURS[level]}${level.padEnd(5)}\x1b[0m ${message}${rest.join("")}`;
+function prettyLine(isColoured: boolean) {
+  return (time: Date, level: LogLevel, message: string, fields: LogFields): string => {
+    const clock = time.toISOString().slice(11, 23);
+    const rest = Object.entries(plain(fields)).map(([key, value]) => ` ${key}=${text(value)}`);
+    const name = level.padEnd(5);
+    const shown = isColoured ? `${COLOURS[level]}${name}\x1b[0m` : name;
+    return `${clock} ${shown} ${message}${rest.join("")}`;
+  };
 }
 
 function text(value: unknown): string {

@@ -3,10 +3,13 @@ import { ManualClock } from "../testing/mod.ts";
 import { createLogger, type LogFormat, type LogLevel, nullLogger } from "./log.ts";
 import { type ByteWriter, lineSink } from "./sink.ts";
 
-function setUp(level: LogLevel, format: LogFormat) {
+function setUp(level: LogLevel, format: LogFormat, isColoured = true) {
   const lines: string[] = [];
   const sink = { write: (line: string) => void lines.push(line), flush: () => Promise.resolve() };
-  return { lines, logger: createLogger({ level, format, clock: new ManualClock(), sink }) };
+  return {
+    lines,
+    logger: createLogger({ level, format, isColoured, clock: new ManualClock(), sink }),
+  };
 }
 
 Deno.test("a JSON line carries time, level, message and fields", () => {
@@ -29,6 +32,12 @@ Deno.test("a pretty line is one line, with odd values in quotes", () => {
     lines[0],
     '00:00:00.000 \x1b[2mdebug\x1b[0m hello route=/mcp text="two\\nlines"',
   );
+});
+
+Deno.test("a pretty line has no colours where none are wanted", () => {
+  const { lines, logger } = setUp("info", "pretty", false);
+  logger.info("hello", { route: "/mcp" });
+  assertEquals(lines, ["00:00:00.000 info  hello route=/mcp"]);
 });
 
 Deno.test("lines below the level are not written", () => {
