@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { relay, share } from "../../testing/mod.ts";
-import { type Asking, ModernSetup } from "../../testing/as_modern.ts";
+import { type Asking, metaKey, ModernSetup } from "../../testing/as_modern.ts";
 import type { UpstreamAnswer } from "../../upstream/mod.ts";
 
 const ASKABLE: Asking = { capabilities: { elicitation: { form: {} } } };
@@ -81,4 +81,33 @@ Deno.test("sessions apart are bounded by those in all", async () => {
   finish();
   await Promise.all(calls);
   await setup.bridge.close();
+});
+
+Deno.test("what is asked ahead of the request, while the level of the log is set, is answered, and the request goes up", async () => {
+  const levelled = Promise.withResolvers<void>();
+  const setup = new ModernSetup({ asksApart: false }).numbered(({ message: { id, method } }) => {
+    if (method !== "logging/setLevel") return undefined;
+    return levelled.promise.then(() => server.json({ jsonrpc: "2.0", id, result: {} }));
+  });
+  const { server } = setup;
+  server.capabilities = { logging: {}, tools: {} };
+  const asking = { ...ASKABLE, meta: { [metaKey("logLevel")]: "info" } };
+  const asked = setup.ask("tools/call", { name: "t" }, asking);
+  await relay.settled();
+  const params = { message: "Name?", requestedSchema: { type: "object", properties: {} } };
+  const question = { jsonrpc: "2.0", id: 0, method: "elicitation/create", params };
+  server.streams.at(-1)!.send(share.eventOf(question));
+  const { result } = (await asked).message;
+  const [key] = Object.keys(result!.inputRequests!);
+  assertEquals(server.of("tools/call"), []);
+  const inputResponses = { [key!]: { action: "decline" } };
+  const retry = { name: "t", requestState: result!.requestState, inputResponses };
+  const retried = setup.ask("tools/call", retry, { ...asking, id: 8 });
+  await relay.settled();
+  const given = server.calls.filter(({ kind, message }) => kind === "notify" && message.id === 0);
+  assertEquals(given.map(({ message }) => message.result), [{ action: "decline" }]);
+  levelled.resolve();
+  assertEquals((await retried).message.result!.resultType, "complete");
+  assertEquals(server.of("tools/call").map(({ message }) => message.params), [{ name: "t" }]);
+  await setup.close();
 });

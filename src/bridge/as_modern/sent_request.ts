@@ -101,7 +101,9 @@ export class SentRequest {
   /** Gives the server the answer to one of its own requests. @throws {ProxyError} where it does not take it */
   async give(idText: string, answer: string): Promise<void> {
     const text = `{"jsonrpc":"2.0","id":${idText},"result":${answer}}`;
-    if (await this.#options.session.wire.notify(text, this.#generation)) return;
+    const { wire } = this.#options.session;
+    // A server may ask as soon as there is a session, ahead of the request.
+    if (await wire.notify(text, this.#generation || wire.generation)) return;
     const sentence =
       "The upstream server does not take the answers any more; send the request again.";
     throw new ProxyError("upstream_closed", sentence);
