@@ -8,13 +8,11 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { checkNamed } from "./check.ts";
 import { ConfigError } from "./config/mod.ts";
 import { configSchema } from "./config/schema.ts";
-import {
-  ManualClock,
-  messages,
-  postText,
-  reloading,
-  startProgram as spawn,
-} from "./testing/mod.ts";
+import { ManualClock } from "./testing/manual_clock.ts";
+import * as messages from "./testing/messages.ts";
+import { startProgram as spawn } from "./testing/program.ts";
+import { postText } from "./testing/raw_client.ts";
+import * as reloading from "./testing/reload.ts";
 
 const { namedUpstream, routeTo, withReloadable } = reloading;
 const TLS = new URL("../fixtures/tls/", import.meta.url);

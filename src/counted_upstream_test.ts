@@ -1,6 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { countedUpstream } from "./counted_upstream.ts";
-import { balance, relay, share } from "./testing/mod.ts";
+import * as balance from "./testing/balance.ts";
+import * as relay from "./testing/relay.ts";
+import * as share from "./testing/share.ts";
 
 Deno.test("whenIdle() waits for all answers, whatever was asked and however they end", async () => {
   const server = new share.FakeServer();

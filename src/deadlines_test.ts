@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { Clock, Timer } from "./clock.ts";
 import { Deadlines, sharedTimers } from "./deadlines.ts";
-import { ManualClock } from "./testing/mod.ts";
+import { ManualClock } from "./testing/manual_clock.ts";
 
 function setUp() {
   const clock = new ManualClock();

@@ -5,7 +5,7 @@ import { Exchanges } from "./front/mod.ts";
 import { createHandler, type HandlerRules, MAX_CHECKS, type Route } from "./handler.ts";
 import { type ClientRequest, Fields, NEVER_ABORTED } from "./http/mod.ts";
 import { nullLogger } from "./telemetry/mod.ts";
-import { ManualClock } from "./testing/mod.ts";
+import { ManualClock } from "./testing/manual_clock.ts";
 
 /** The status of one POST, and who the front was told calls; undefined where it was not asked. */
 async function post(authenticate: Authenticator["authenticate"]): Promise<unknown[]> {

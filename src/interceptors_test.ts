@@ -9,19 +9,14 @@ import { createApp } from "./app.ts";
 import { loadConfig } from "./config/mod.ts";
 import { configSchema } from "./config/schema.ts";
 import { loadPipelines } from "./interceptors.ts";
-import {
-  eventClient,
-  eventServer,
-  jsonAnswer,
-  jsonPost,
-  ManualClock,
-  messages,
-  postText,
-  scriptedUpstream,
-  streams,
-  type TestProxyOptions,
-  withProxy,
-} from "./testing/mod.ts";
+import * as eventClient from "./testing/event_client.ts";
+import { eventServer } from "./testing/event_server.ts";
+import { ManualClock } from "./testing/manual_clock.ts";
+import * as messages from "./testing/messages.ts";
+import { type TestProxyOptions, withProxy } from "./testing/proxy.ts";
+import { jsonPost, postText } from "./testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "./testing/scripted_upstream.ts";
+import * as streams from "./testing/streams.ts";
 
 const { call, listen, openSession } = eventClient;
 const { event, progress, result } = streams;

@@ -10,23 +10,17 @@ import { configSchema } from "./config/schema.ts";
 import { MAX_RETIRED } from "./holds.ts";
 import { serve } from "./server.ts";
 import * as tagging from "./testing/tagging.ts";
-import {
-  eventClient,
-  eventServer,
-  exchange,
-  jsonAnswer,
-  jsonPost,
-  messages,
-  postText,
-  PROJECT,
-  RawClient,
-  reloading,
-  scriptedUpstream,
-  SessionCaller,
-  sessionUpstream,
-  sseGet,
-  streams,
-} from "./testing/mod.ts";
+import * as eventClient from "./testing/event_client.ts";
+import { eventServer } from "./testing/event_server.ts";
+import * as messages from "./testing/messages.ts";
+import { PROJECT } from "./testing/program.ts";
+import { exchange, jsonPost, postText, RawClient } from "./testing/raw_client.ts";
+import * as reloading from "./testing/reload.ts";
+import { jsonAnswer, scriptedUpstream } from "./testing/scripted_upstream.ts";
+import { SessionCaller } from "./testing/session_caller.ts";
+import { sessionUpstream } from "./testing/session_upstream.ts";
+import { sseGet } from "./testing/sse_caller.ts";
+import * as streams from "./testing/streams.ts";
 
 const { done, namedUpstream, routeTo, tagged, withReloadable } = reloading;
 const { event, progress } = streams;

@@ -9,7 +9,9 @@ import { ConfigError } from "./config/mod.ts";
 import { Fields, NEVER_ABORTED } from "./http/mod.ts";
 import { MAX_LEFT, RouteTokens, type TokenTarget } from "./route_tokens.ts";
 import { nullLogger } from "./telemetry/mod.ts";
-import { ManualClock, ownTokens, serverToken } from "./testing/mod.ts";
+import { ManualClock } from "./testing/manual_clock.ts";
+import * as ownTokens from "./testing/own_tokens.ts";
+import * as serverToken from "./testing/server_token.ts";
 import { heldBody, type HttpClientFactory } from "./upstream/mod.ts";
 
 const { CLIENT, guardedServer, tokenIssuer } = ownTokens;

@@ -14,16 +14,10 @@ import {
 import { ConfigError } from "./config/mod.ts";
 import { configSchema } from "./config/schema.ts";
 import { ListenError, serve } from "./server.ts";
-import {
-  exchange,
-  jsonAnswer,
-  jsonPost,
-  messages,
-  RawClient,
-  scriptedUpstream,
-  testProxy,
-  withProxy,
-} from "./testing/mod.ts";
+import * as messages from "./testing/messages.ts";
+import { testProxy, withProxy } from "./testing/proxy.ts";
+import { exchange, jsonPost, RawClient } from "./testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "./testing/scripted_upstream.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
 const SSE_HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n" +

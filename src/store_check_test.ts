@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { configSchema } from "./config/schema.ts";
 import { CHECK_KEPT_MS, CHECK_TIMEOUT_MS, storeCheck } from "./store_check.ts";
-import { keptLog, ManualClock } from "./testing/mod.ts";
+import { keptLog } from "./testing/intercept.ts";
+import { ManualClock } from "./testing/manual_clock.ts";
 
 const FAILS = "The store of sessions (redis) fails.";
 const LATE = `The store of sessions (redis) does not answer within ${CHECK_TIMEOUT_MS} ms.`;

@@ -8,7 +8,10 @@ import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "./clock.ts";
 import { configSchema } from "./config/schema.ts";
 import type { RouteConfig } from "./config/mod.ts";
-import { balance, jsonAnswer, messages, scriptedUpstream, sessionUpstream } from "./testing/mod.ts";
+import * as balance from "./testing/balance.ts";
+import * as messages from "./testing/messages.ts";
+import { jsonAnswer, scriptedUpstream } from "./testing/scripted_upstream.ts";
+import { sessionUpstream } from "./testing/session_upstream.ts";
 import { createLogger } from "./telemetry/mod.ts";
 import { type OpenedUpstream, openUpstream } from "./upstreams.ts";
 

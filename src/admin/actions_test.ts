@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { admin } from "../testing/mod.ts";
+import * as admin from "../testing/admin.ts";
 
 const { fakeAdmin, fakeTargets } = admin;
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { StreamTally, type StreamTraffic } from "../relay/mod.ts";
 import { MemorySessionStore, type Session, SessionTable } from "../session/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { MAX_SESSIONS_ON_PAGE, MAX_STREAMS_TOLD, SessionPages } from "./sessions.ts";
 
 const LIMITS = {

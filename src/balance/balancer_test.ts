@@ -6,7 +6,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { ProxyError } from "../errors.ts";
-import { balance, relay } from "../testing/mod.ts";
+import * as balance from "../testing/balance.ts";
+import * as relay from "../testing/relay.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 
 const {

@@ -8,7 +8,10 @@
 import { assertEquals } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import type { OpenChannel } from "../channel/mod.ts";
-import { balance, channel as channels, ManualClock, relay } from "../testing/mod.ts";
+import * as balance from "../testing/balance.ts";
+import * as channels from "../testing/channel.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as relay from "../testing/relay.ts";
 import type { UpstreamCall } from "../upstream/mod.ts";
 import { Balancer } from "./balancer.ts";
 

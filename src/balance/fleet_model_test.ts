@@ -7,7 +7,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { HealthConfig } from "../config/mod.ts";
-import { balanceHealth, ManualClock } from "../testing/mod.ts";
+import * as balanceHealth from "../testing/balance_health.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { fleetHealth } from "./fleet.ts";
 import type { Failure, TargetHealth, TargetState } from "./health.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { balanceHealth } from "../testing/mod.ts";
+import * as balanceHealth from "../testing/balance_health.ts";
 import type { Failure, Outcome } from "./health.ts";
 
 const { answered, calls, fleetUnderTest, HEALTH } = balanceHealth;

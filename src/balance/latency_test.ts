@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { balanceHealth, ManualClock } from "../testing/mod.ts";
+import * as balanceHealth from "../testing/balance_health.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { EjectionTimes } from "./ejection.ts";
 import { random, withinATenth } from "./jitter.ts";
 import { ENOUGH_TIMES, JUDGED_EVERY, KEPT_TIMES, Latencies } from "./latency.ts";

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { type ErrorKind, ProxyError } from "../errors.ts";
 import { Fields } from "../http/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { isFailure, outcomeOfEnd, outcomeOfError, outcomeOfHead } from "./outcomes.ts";
 
 function failed(kind: ErrorKind, requestSent?: boolean, answerBegun = false): ProxyError {

@@ -8,14 +8,14 @@ import { assertEquals } from "@std/assert";
 import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { ProxyError } from "../errors.ts";
+import * as probes from "../testing/probing.ts";
+import * as relay from "../testing/relay.ts";
 import {
   jsonAnswer,
-  probing as probes,
   type ReceivedRequest,
-  relay,
   type ScriptedConnection,
   scriptedUpstream,
-} from "../testing/mod.ts";
+} from "../testing/scripted_upstream.ts";
 import {
   http1Client,
   http2Client,

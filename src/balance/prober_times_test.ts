@@ -5,7 +5,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { jsonAnswer, ManualClock, probing, scriptedUpstream } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as probing from "../testing/probing.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 
 Deno.test("never two at a time: the next begins an interval after the last began, but not before its end", async () => {
   const answers: (() => Promise<void>)[] = [];

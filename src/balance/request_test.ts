@@ -1,7 +1,7 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { Fields, NEVER_ABORTED, outwardId, UNNAMED } from "../http/mod.ts";
 import { emptyAnswer } from "../rpc/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import type { Upstream, UpstreamAnswer, UpstreamCall, WholeAnswer } from "../upstream/mod.ts";
 import { Interruption } from "./interruption.ts";
 import { ask, isListening, outwardAnswer, type Request, type Verb } from "./request.ts";

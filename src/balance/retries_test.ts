@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { ProxyError } from "../errors.ts";
-import { balance } from "../testing/mod.ts";
+import * as balance from "../testing/balance.ts";
 
 const {
   asks,

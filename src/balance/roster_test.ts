@@ -5,7 +5,11 @@
  */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { balance, balanceHealth, ManualClock, relay, share } from "../testing/mod.ts";
+import * as balance from "../testing/balance.ts";
+import * as balanceHealth from "../testing/balance_health.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as relay from "../testing/relay.ts";
+import * as share from "../testing/share.ts";
 import { Balancer } from "./balancer.ts";
 import { fleetHealth } from "./fleet.ts";
 import type { TargetSpec } from "./target_spec.ts";

@@ -5,18 +5,14 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  admin,
-  eventClient,
-  exchange,
-  messages,
-  postText,
-  type ScriptedUpstream,
-  sessionUpstream,
-  sseCaller,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as admin from "../testing/admin.ts";
+import * as eventClient from "../testing/event_client.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, postText } from "../testing/raw_client.ts";
+import type { ScriptedUpstream } from "../testing/scripted_upstream.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
 
 const { adminRequest } = admin;
 

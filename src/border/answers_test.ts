@@ -5,17 +5,11 @@
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import {
-  eventClient,
-  exchange,
-  jsonAnswer,
-  jsonPost,
-  messages,
-  postText,
-  RawClient,
-  scriptedUpstream,
-  withProxy,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import * as messages from "../testing/messages.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost, postText, RawClient } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
 const SSE_HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n" +

@@ -6,18 +6,14 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { hashOfKey } from "../auth/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost, postText, type RawResponse } from "../testing/raw_client.ts";
 import {
-  exchange,
   jsonAnswer,
-  jsonPost,
-  messages,
-  postText,
-  type RawResponse,
   type ScriptedUpstream,
   scriptedUpstream,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+} from "../testing/scripted_upstream.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
 const KEY = "sy_canary-of-ci-0123456789012345678901234567";

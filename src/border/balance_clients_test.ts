@@ -6,16 +6,12 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { startHttpSseServer } from "../../conformance/servers/http_sse.ts";
-import {
-  balanced,
-  eventClient,
-  type ScriptedConnection,
-  scriptedUpstream,
-  SessionCaller,
-  type SessionUpstream,
-  sessionUpstream,
-  sseCaller,
-} from "../testing/mod.ts";
+import * as balanced from "../testing/balanced.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { type ScriptedConnection, scriptedUpstream } from "../testing/scripted_upstream.ts";
+import { SessionCaller } from "../testing/session_caller.ts";
+import { type SessionUpstream, sessionUpstream } from "../testing/session_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
 
 const { before, leavable, MODERN, modern, modernServer, nobody, times, told } = balanced;
 

@@ -5,19 +5,14 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import {
-  balanced as behind,
-  jsonAnswer,
-  jsonPost,
-  messages,
-  postText,
-  RawClient,
-  redisTest,
-  scriptedUpstream,
-  SessionCaller,
-  withProgramInstances,
-  withProxy,
-} from "../testing/mod.ts";
+import * as behind from "../testing/balanced.ts";
+import * as messages from "../testing/messages.ts";
+import { withProgramInstances } from "../testing/program_instances.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { jsonPost, postText, RawClient } from "../testing/raw_client.ts";
+import { redisTest } from "../testing/redis.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
+import { SessionCaller } from "../testing/session_caller.ts";
 
 const {
   answering,

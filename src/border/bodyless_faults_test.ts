@@ -5,20 +5,19 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import * as askers from "../testing/askers.ts";
+import * as eventClient from "../testing/event_client.ts";
+import * as faulty from "../testing/faulty_server.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as peerClients from "../testing/peer_clients.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange } from "../testing/raw_client.ts";
 import {
-  askers,
-  eventClient,
-  exchange,
-  faulty,
   jsonAnswer,
-  ManualClock,
-  peerClients,
   type ScriptedUpstream,
   scriptedUpstream,
-  sseGet,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+} from "../testing/scripted_upstream.ts";
+import { sseGet } from "../testing/sse_caller.ts";
 
 const { modernPost } = peerClients;
 const { CHUNKED_STREAM, chunkOf, FAULTY_SERVERS } = faulty;

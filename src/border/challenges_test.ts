@@ -10,24 +10,16 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { CHALLENGE_WAIT_MS } from "../front/http_sse.ts";
-import {
-  exchange,
-  GATE_METADATA,
-  jsonAnswer,
-  jsonPost,
-  ManualClock,
-  messages,
-  peerClients,
-  peers,
-  type RawResponse,
-  scriptedUpstream,
-  sessionUpstream,
-  sseCaller,
-  sseGet,
-  type TestProxy,
-  tokenGate,
-  withProxy,
-} from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as messages from "../testing/messages.ts";
+import * as peerClients from "../testing/peer_clients.ts";
+import * as peers from "../testing/peer_servers.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost, type RawResponse } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
+import { sseCaller, sseGet } from "../testing/sse_caller.ts";
+import { GATE_METADATA, tokenGate } from "../testing/token_gate.ts";
 
 const { PEER_SERVERS } = peers;
 const { modernPost } = peerClients;

@@ -11,7 +11,8 @@ import { configSchema } from "../config/schema.ts";
 import { type ClientAnswer, Fields, NEVER_ABORTED } from "../http/mod.ts";
 import { loadPipelines } from "../interceptors.ts";
 import { nullLogger } from "../telemetry/mod.ts";
-import { jsonAnswer, messages, scriptedUpstream } from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
 const TYPES = ["content-type", "application/json", "accept", "application/json, text/event-stream"];

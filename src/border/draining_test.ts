@@ -6,23 +6,18 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { startModernServer } from "../../conformance/servers/modern.ts";
-import {
-  admin,
-  eventClient,
-  eventServer,
-  jsonAnswer,
-  jsonPost,
-  messages,
-  peers,
-  RawClient,
-  redisTest,
-  scriptedUpstream,
-  sseCaller,
-  startProgram,
-  streams,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as admin from "../testing/admin.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { eventServer } from "../testing/event_server.ts";
+import * as messages from "../testing/messages.ts";
+import * as peers from "../testing/peer_servers.ts";
+import { startProgram } from "../testing/program.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { jsonPost, RawClient } from "../testing/raw_client.ts";
+import { redisTest } from "../testing/redis.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
+import * as streams from "../testing/streams.ts";
 
 const { adminRequest } = admin;
 const { event, progress, result } = streams;

@@ -6,23 +6,20 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import * as askers from "../testing/askers.ts";
+import * as faulty from "../testing/faulty_server.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as messages from "../testing/messages.ts";
+import * as peerClients from "../testing/peer_clients.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost, type RawResponse } from "../testing/raw_client.ts";
 import {
-  askers,
-  exchange,
-  faulty,
   jsonAnswer,
-  jsonPost,
-  ManualClock,
-  messages,
-  peerClients,
-  type RawResponse,
   type ScriptedConnection,
   type ScriptedUpstream,
   scriptedUpstream,
-  sseCaller,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+} from "../testing/scripted_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
 
 const { ASKERS } = askers;
 const { CHUNKED_STREAM, FAULTY_SERVERS } = faulty;

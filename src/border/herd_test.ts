@@ -6,7 +6,9 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { herd, messages, startProgram } from "../testing/mod.ts";
+import * as herd from "../testing/herd.ts";
+import * as messages from "../testing/messages.ts";
+import { startProgram } from "../testing/program.ts";
 
 const CLIENTS = 5_000;
 /** So many of them ask for something at once: more than may wait for a connection. */

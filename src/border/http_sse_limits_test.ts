@@ -5,19 +5,14 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  exchange,
-  ManualClock,
-  type RawResponse,
-  type ReceivedRequest,
-  type ScriptedConnection,
-  sessionUpstream,
-  sse,
-  sseCaller,
-  sseGet,
-  streams,
-  withProxy,
-} from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { exchange, type RawResponse } from "../testing/raw_client.ts";
+import type { ReceivedRequest, ScriptedConnection } from "../testing/scripted_upstream.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
+import { sseCaller, sseGet } from "../testing/sse_caller.ts";
+import * as sse from "../testing/sse_setup.ts";
+import * as streams from "../testing/streams.ts";
 
 const { event, result } = streams;
 const { INNER, arrival, bodyOf, call, isDelete, quietServer, says, withCaller } = sse;

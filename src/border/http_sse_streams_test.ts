@@ -5,15 +5,12 @@
  */
 
 import { assertEquals } from "@std/assert";
-import {
-  eventServer,
-  exchange,
-  jsonPost,
-  sse,
-  sseCaller,
-  streams,
-  withProxy,
-} from "../testing/mod.ts";
+import { eventServer } from "../testing/event_server.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost } from "../testing/raw_client.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
+import * as sse from "../testing/sse_setup.ts";
+import * as streams from "../testing/streams.ts";
 
 const { INNER, says } = sse;
 const { event, progress } = streams;

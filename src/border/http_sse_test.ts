@@ -6,20 +6,16 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { hashOfKey } from "../auth/mod.ts";
-import {
-  eventServer,
-  exchange,
-  jsonAnswer,
-  jsonPost,
-  messages,
-  rpcError,
-  sessionUpstream,
-  sse,
-  sseCaller,
-  sseGet,
-  streams,
-  withProxy,
-} from "../testing/mod.ts";
+import { eventServer } from "../testing/event_server.ts";
+import * as messages from "../testing/messages.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost } from "../testing/raw_client.ts";
+import { jsonAnswer } from "../testing/scripted_upstream.ts";
+import { rpcError } from "../testing/session_caller.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
+import { sseCaller, sseGet } from "../testing/sse_caller.ts";
+import * as sse from "../testing/sse_setup.ts";
+import * as streams from "../testing/streams.ts";
 
 const { event, progress, result } = streams;
 const { arrival, bodyOf, call, INNER, isDelete, NO_LISTENING, says, withCaller } = sse;

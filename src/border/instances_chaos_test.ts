@@ -10,7 +10,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { RedisConnection } from "../redis/mod.ts";
-import { chaos, redisTest, seeded, startProgram, type TestRedis } from "../testing/mod.ts";
+import { seededRandom as seeded } from "../http1/fuzz_cases.ts";
+import * as chaos from "../testing/chaos.ts";
+import { startProgram } from "../testing/program.ts";
+import { redisTest, type TestRedis } from "../testing/redis.ts";
 
 const SEED = Number(Deno.env.get("SWITCHYARD_SEED") ?? 20_261_121);
 const KEY = "the-same-key-at-every-instance-0123456789";

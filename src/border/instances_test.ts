@@ -6,16 +6,12 @@
  */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { eventClient, type EventServer, eventServer } from "../testing/mod.ts";
-import {
-  exchange,
-  messages,
-  postText,
-  type ProgramInstance,
-  redisTest,
-  type TestRedis,
-  withProgramInstances,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { type EventServer, eventServer } from "../testing/event_server.ts";
+import * as messages from "../testing/messages.ts";
+import { type ProgramInstance, withProgramInstances } from "../testing/program_instances.ts";
+import { exchange, postText } from "../testing/raw_client.ts";
+import { redisTest, type TestRedis } from "../testing/redis.ts";
 
 /** Two proxies in front of one server of events. */
 async function withInstances(

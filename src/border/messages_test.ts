@@ -5,16 +5,10 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  jsonAnswer,
-  jsonPost,
-  messages,
-  postText,
-  RawClient,
-  scriptedUpstream,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { jsonPost, postText, RawClient } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
 const decoder = new TextDecoder();

@@ -8,16 +8,13 @@
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import {
-  admin,
-  eventClient,
-  eventServer,
-  postText,
-  sessionUpstream,
-  streams,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as admin from "../testing/admin.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { eventServer } from "../testing/event_server.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { postText } from "../testing/raw_client.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
+import * as streams from "../testing/streams.ts";
 
 const { adminRequest } = admin;
 const config = { admin: "127.0.0.1:0" };

@@ -8,14 +8,11 @@
  */
 
 import { assertEquals } from "@std/assert";
-import {
-  jsonAnswer,
-  messages,
-  postText,
-  scriptedUpstream,
-  streams,
-  withProxy,
-} from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { postText } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
+import * as streams from "../testing/streams.ts";
 
 const MODULE = new URL("../testing/interceptor.ts", import.meta.url).href;
 const VERSION = { "mcp-protocol-version": "2026-07-28" };

@@ -9,14 +9,12 @@
  */
 
 import { assertEquals } from "@std/assert";
-import {
-  eventClient,
-  SessionCaller,
-  speaking,
-  sseCaller,
-  streams,
-  withProxy,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { SessionCaller } from "../testing/session_caller.ts";
+import * as speaking from "../testing/speaking_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
+import * as streams from "../testing/streams.ts";
 
 const { listen } = eventClient;
 const { event, progress, reconnecting } = streams;

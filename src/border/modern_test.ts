@@ -7,14 +7,10 @@
  */
 
 import { assertEquals } from "@std/assert";
-import {
-  exchange,
-  jsonAnswer,
-  messages,
-  postText,
-  scriptedUpstream,
-  withProxy,
-} from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { exchange, postText } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 
 /** The scripted server is not asked what it speaks. */
 const MODERN = { era: "modern" };

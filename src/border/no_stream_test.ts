@@ -6,16 +6,14 @@
  */
 
 import { assertEquals } from "@std/assert";
-import {
-  eventClient,
-  messages,
-  SessionCaller,
-  sessionUpstream,
-  sse,
-  sseCaller,
-  streams,
-  withProxy,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import * as messages from "../testing/messages.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { SessionCaller } from "../testing/session_caller.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
+import * as sse from "../testing/sse_setup.ts";
+import * as streams from "../testing/streams.ts";
 
 const NO_ROUTE = "HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\ncontent-length: 24\r\n\r\n" +
   "<pre>Cannot GET /m</pre>";

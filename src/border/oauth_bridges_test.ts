@@ -7,19 +7,13 @@
 
 import { assertEquals } from "@std/assert";
 import { hashOfKey } from "../auth/mod.ts";
-import {
-  exchange,
-  jsonAnswer,
-  jsonPost,
-  messages,
-  processes,
-  scriptedUpstream,
-  sessionRequest,
-  sessionUpstream,
-  testIssuer,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import { testIssuer } from "../testing/issuer.ts";
+import * as messages from "../testing/messages.ts";
+import * as processes from "../testing/processes.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
+import { sessionRequest, sessionUpstream } from "../testing/session_upstream.ts";
 
 const PUBLIC = "https://mcp.example.com";
 const LIST = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list" };

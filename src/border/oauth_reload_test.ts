@@ -5,14 +5,10 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  exchange,
-  jsonPost,
-  messages,
-  type RawResponse,
-  reloading,
-  testIssuer,
-} from "../testing/mod.ts";
+import { testIssuer } from "../testing/issuer.ts";
+import * as messages from "../testing/messages.ts";
+import { exchange, jsonPost, type RawResponse } from "../testing/raw_client.ts";
+import * as reloading from "../testing/reload.ts";
 
 const { namedUpstream, routeTo, withReloadable } = reloading;
 

@@ -6,22 +6,15 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { hashOfKey } from "../auth/mod.ts";
-import {
-  eventClient,
-  type EventServer,
-  eventServer,
-  exchange,
-  jsonPost,
-  ManualClock,
-  messages,
-  postText,
-  reloading,
-  sseCaller,
-  type TestIssuer,
-  testIssuer,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { type EventServer, eventServer } from "../testing/event_server.ts";
+import { type TestIssuer, testIssuer } from "../testing/issuer.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost, postText } from "../testing/raw_client.ts";
+import * as reloading from "../testing/reload.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
 
 const PUBLIC = "https://mcp.example.com";
 

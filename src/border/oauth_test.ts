@@ -7,21 +7,16 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { UnsecuredJWT } from "jose";
 import { hashOfKey } from "../auth/mod.ts";
+import { type TestIssuer, testIssuer } from "../testing/issuer.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost, postText, type RawResponse } from "../testing/raw_client.ts";
 import {
-  exchange,
   jsonAnswer,
-  jsonPost,
-  messages,
-  postText,
-  type RawResponse,
   type ScriptedUpstream,
   scriptedUpstream,
-  sseCaller,
-  type TestIssuer,
-  testIssuer,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+} from "../testing/scripted_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
 const PUBLIC = "https://mcp.example.com";

@@ -11,20 +11,16 @@ import type { AddressInfo } from "node:net";
 import { startHttpSseServer } from "../../conformance/servers/http_sse.ts";
 import { startModernServer } from "../../conformance/servers/modern.ts";
 import { startSessionServer } from "../../conformance/servers/session.ts";
-import {
-  eventClient,
-  eventServer,
-  jsonPost,
-  messages,
-  ownTokens,
-  postText,
-  reloading,
-  SessionCaller,
-  sessionUpstream,
-  sseCaller,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { eventServer } from "../testing/event_server.ts";
+import * as messages from "../testing/messages.ts";
+import * as ownTokens from "../testing/own_tokens.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { jsonPost, postText } from "../testing/raw_client.ts";
+import * as reloading from "../testing/reload.ts";
+import { SessionCaller } from "../testing/session_caller.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
 
 const { guardedServer, tokenIssuer } = ownTokens;
 const CALL = { name: "test_echo", arguments: { message: "weft" } };

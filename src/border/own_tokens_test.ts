@@ -9,16 +9,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { hashOfKey } from "../auth/mod.ts";
-import {
-  admin,
-  messages,
-  ownTokens,
-  postText,
-  SessionCaller,
-  sessionUpstream,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as admin from "../testing/admin.ts";
+import * as messages from "../testing/messages.ts";
+import * as ownTokens from "../testing/own_tokens.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { postText } from "../testing/raw_client.ts";
+import { SessionCaller } from "../testing/session_caller.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
 
 const { guardedServer, SCOPE, tokenIssuer } = ownTokens;
 const KEY = "sy_canary-key-of-a-client-0123456789";

@@ -10,18 +10,15 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  eventClient,
-  type EventServer,
-  jsonAnswer,
-  ManualClock,
-  RawClient,
-  sse,
-  sseCaller,
-  streams,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import type { EventServer } from "../testing/event_server.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { RawClient } from "../testing/raw_client.ts";
+import { jsonAnswer } from "../testing/scripted_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
+import * as sse from "../testing/sse_setup.ts";
+import * as streams from "../testing/streams.ts";
 
 const { event, result } = streams;
 const { quietServer, says } = sse;

@@ -6,16 +6,11 @@
 
 import { assertEquals } from "@std/assert";
 import { hashOfKey } from "../auth/mod.ts";
-import {
-  eventClient,
-  type EventServer,
-  eventServer,
-  exchange,
-  jsonPost,
-  messages,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { type EventServer, eventServer } from "../testing/event_server.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost } from "../testing/raw_client.ts";
 
 const KEYS = {
   alice: "sy_alice-0123456789012345678901234567",

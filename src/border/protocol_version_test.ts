@@ -9,7 +9,10 @@ import { assertEquals } from "@std/assert";
 import { SESSION_REVISIONS } from "../era/mod.ts";
 import { Fields } from "../http/mod.ts";
 import { ModernFake } from "../testing/bridge.ts";
-import { channel, messages, relay, share } from "../testing/mod.ts";
+import * as channel from "../testing/channel.ts";
+import * as messages from "../testing/messages.ts";
+import * as relay from "../testing/relay.ts";
+import * as share from "../testing/share.ts";
 import type { Upstream, UpstreamCall } from "../upstream/mod.ts";
 
 /** Sessions that the proxy has with clients, each settled on 2025-11-25, and how a call in one is made. */

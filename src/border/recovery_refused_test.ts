@@ -8,17 +8,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { MAX_RENEWALS, RENEWALS_WINDOW_MS } from "../front/session_renewals.ts";
 import { RENEWAL_MS } from "../front/renewal.ts";
-import {
-  assertGone,
-  jsonAnswer,
-  ManualClock,
-  messages,
-  rpcError,
-  SessionCaller,
-  sessionUpstream,
-  sseCaller,
-  withProxy,
-} from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as messages from "../testing/messages.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { jsonAnswer } from "../testing/scripted_upstream.ts";
+import { assertGone, rpcError, SessionCaller } from "../testing/session_caller.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
 
 /** What an upstream may answer to the second `initialize`, after which the client has to start over. */
 const REFUSALS: Readonly<Record<string, string>> = {

@@ -5,13 +5,10 @@
  */
 
 import { assertEquals } from "@std/assert";
-import {
-  SessionCaller,
-  sessionRequest,
-  sessionUpstream,
-  sseCaller,
-  withProxy,
-} from "../testing/mod.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { SessionCaller } from "../testing/session_caller.ts";
+import { sessionRequest, sessionUpstream } from "../testing/session_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
 
 const RESPONSE = '{"jsonrpc":"2.0","id":0,"result":{"action":"accept"}}';
 const CHANGED = '{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}';

@@ -5,17 +5,14 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  eventClient,
-  messages,
-  SessionCaller,
-  sessionUpstream,
-  speaking,
-  sseCaller,
-  streams,
-  UNKNOWN,
-  withProxy,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import * as messages from "../testing/messages.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { SessionCaller } from "../testing/session_caller.ts";
+import { sessionUpstream, UNKNOWN } from "../testing/session_upstream.ts";
+import * as speaking from "../testing/speaking_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
+import * as streams from "../testing/streams.ts";
 
 const { call, listen } = eventClient;
 const { event, progress, reconnecting } = streams;

@@ -7,17 +7,12 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  assertGone,
-  herd,
-  jsonAnswer,
-  messages,
-  rpcError,
-  SessionCaller,
-  sessionRequest,
-  sessionUpstream,
-  withProxy,
-} from "../testing/mod.ts";
+import * as herd from "../testing/herd.ts";
+import * as messages from "../testing/messages.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { jsonAnswer } from "../testing/scripted_upstream.ts";
+import { assertGone, rpcError, SessionCaller } from "../testing/session_caller.ts";
+import { sessionRequest, sessionUpstream } from "../testing/session_upstream.ts";
 
 const EMPTY = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 

@@ -6,16 +6,13 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import * as tagging from "../testing/tagging.ts";
-import {
-  eventClient,
-  eventServer,
-  jsonAnswer,
-  messages,
-  postText,
-  reloading,
-  scriptedUpstream,
-  streams,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { eventServer } from "../testing/event_server.ts";
+import * as messages from "../testing/messages.ts";
+import { postText } from "../testing/raw_client.ts";
+import * as reloading from "../testing/reload.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
+import * as streams from "../testing/streams.ts";
 
 const { done, namedUpstream, routeTo, tagged, withReloadable } = reloading;
 const { event, progress } = streams;

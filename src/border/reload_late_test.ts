@@ -10,7 +10,7 @@ import { configSchema } from "../config/schema.ts";
 import { loadPipelines, type Pipelines } from "../interceptors.ts";
 import { Reloads } from "../reload.ts";
 import { nullLogger } from "../telemetry/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import * as tagging from "../testing/tagging.ts";
 
 const TAGGING = new URL("../testing/tagging.ts", import.meta.url).href;

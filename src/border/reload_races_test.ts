@@ -6,15 +6,12 @@
 
 import { assertEquals } from "@std/assert";
 import { hashOfKey } from "../auth/mod.ts";
-import {
-  eventClient,
-  eventServer,
-  jsonPost,
-  messages,
-  postText,
-  reloading,
-  sessionUpstream,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { eventServer } from "../testing/event_server.ts";
+import * as messages from "../testing/messages.ts";
+import { jsonPost, postText } from "../testing/raw_client.ts";
+import * as reloading from "../testing/reload.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
 
 const { routeTo, withReloadable } = reloading;
 

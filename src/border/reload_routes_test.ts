@@ -6,16 +6,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { hashOfKey } from "../auth/mod.ts";
-import {
-  exchange,
-  jsonPost,
-  messages,
-  reloading,
-  sessionUpstream,
-  sse,
-  sseCaller,
-  streams,
-} from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { exchange, jsonPost } from "../testing/raw_client.ts";
+import * as reloading from "../testing/reload.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
+import * as sse from "../testing/sse_setup.ts";
+import * as streams from "../testing/streams.ts";
 
 const { done, routeTo, withReloadable } = reloading;
 

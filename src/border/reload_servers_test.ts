@@ -5,15 +5,13 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  eventClient,
-  peerClients,
-  peers,
-  processes,
-  reloading,
-  SessionCaller,
-  sessionUpstream,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import * as peerClients from "../testing/peer_clients.ts";
+import * as peers from "../testing/peer_servers.ts";
+import * as processes from "../testing/processes.ts";
+import * as reloading from "../testing/reload.ts";
+import { SessionCaller } from "../testing/session_caller.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
 
 const { routeTo, withReloadable } = reloading;
 

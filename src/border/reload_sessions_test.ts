@@ -5,21 +5,17 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  eventClient,
-  eventServer,
-  exchange,
-  jsonAnswer,
-  jsonPost,
-  messages,
-  reloading,
-  scriptedUpstream,
-  SessionCaller,
-  sessionUpstream,
-  sse,
-  sseCaller,
-  streams,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { eventServer } from "../testing/event_server.ts";
+import * as messages from "../testing/messages.ts";
+import { exchange, jsonPost } from "../testing/raw_client.ts";
+import * as reloading from "../testing/reload.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
+import { SessionCaller } from "../testing/session_caller.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
+import * as sse from "../testing/sse_setup.ts";
+import * as streams from "../testing/streams.ts";
 
 const { routeTo, withReloadable } = reloading;
 const { event, progress, result } = streams;

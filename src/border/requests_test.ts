@@ -5,16 +5,10 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  exchange,
-  jsonAnswer,
-  jsonPost,
-  messages,
-  postText,
-  scriptedUpstream,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost, postText } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
 

@@ -5,16 +5,12 @@
  */
 
 import { assertEquals } from "@std/assert";
-import {
-  exchange,
-  jsonAnswer,
-  messages,
-  postText,
-  scriptedUpstream,
-  sessionUpstream,
-  sseCaller,
-  withProxy,
-} from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { exchange, postText } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
+import { sessionUpstream } from "../testing/session_upstream.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
 
 const GET = "GET /mcp HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n";
 const SSE_HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n" +

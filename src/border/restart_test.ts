@@ -5,14 +5,11 @@
  */
 
 import { assertEquals } from "@std/assert";
-import {
-  eventClient,
-  type EventServer,
-  eventServer,
-  messages,
-  postText,
-  startProgram,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { type EventServer, eventServer } from "../testing/event_server.ts";
+import * as messages from "../testing/messages.ts";
+import { startProgram } from "../testing/program.ts";
+import { postText } from "../testing/raw_client.ts";
 
 interface Run {
   readonly origin: string;

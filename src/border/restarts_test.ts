@@ -7,16 +7,12 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { hashOfKey } from "../auth/mod.ts";
-import {
-  askers,
-  eventClient,
-  faulty,
-  peerClients,
-  startProgram,
-  type TestProxy,
-  testProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as askers from "../testing/askers.ts";
+import * as eventClient from "../testing/event_client.ts";
+import * as faulty from "../testing/faulty_server.ts";
+import * as peerClients from "../testing/peer_clients.ts";
+import { startProgram } from "../testing/program.ts";
+import { type TestProxy, testProxy, withProxy } from "../testing/proxy.ts";
 
 const { ASKERS } = askers;
 const { FAULTY_SERVERS } = faulty;

@@ -9,18 +9,15 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { hashOfKey } from "../auth/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost, type RawResponse } from "../testing/raw_client.ts";
+import * as reloading from "../testing/reload.ts";
 import {
-  exchange,
   jsonAnswer,
-  jsonPost,
-  messages,
-  type RawResponse,
-  reloading,
   type ScriptedUpstream,
   scriptedUpstream,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+} from "../testing/scripted_upstream.ts";
 
 const WELL_KNOWN = "/.well-known/oauth-protected-resource";
 const FORWARD = { credentials: "forward" };

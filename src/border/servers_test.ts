@@ -9,17 +9,10 @@ import { createApp } from "../app.ts";
 import { systemClock } from "../clock.ts";
 import { configSchema } from "../config/schema.ts";
 import { denoHandler } from "../listener/mod.ts";
-import {
-  exchange,
-  jsonAnswer,
-  jsonPost,
-  messages,
-  postText,
-  RawClient,
-  scriptedUpstream,
-  testProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { testProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost, postText, RawClient } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
 const SSE_HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n" +

@@ -5,17 +5,10 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  exchange,
-  jsonAnswer,
-  jsonPost,
-  messages,
-  postText,
-  RawClient,
-  scriptedUpstream,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost, postText, RawClient } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 
 const INNER = "7d3e9c1a-1f2b-4c5d-8e9f-0a1b2c3d4e5f";
 const EMPTY = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";

@@ -7,19 +7,16 @@
  */
 
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, postText, RawClient } from "../testing/raw_client.ts";
 import {
-  exchange,
   jsonAnswer,
-  ManualClock,
-  messages,
-  postText,
-  RawClient,
   type ReceivedRequest,
   type ScriptedConnection,
   scriptedUpstream,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+} from "../testing/scripted_upstream.ts";
 
 const INNER = "inner-session-id";
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';

@@ -5,20 +5,18 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { seededRandom as seeded } from "../http1/fuzz_cases.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { eventServer } from "../testing/event_server.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxyOptions, withProxy } from "../testing/proxy.ts";
+import { exchange, postText } from "../testing/raw_client.ts";
 import {
-  eventClient,
-  eventServer,
-  exchange,
   jsonAnswer,
-  messages,
-  postText,
   type ReceivedRequest,
   scriptedUpstream,
-  seeded,
-  streams,
-  type TestProxyOptions,
-  withProxy,
-} from "../testing/mod.ts";
+} from "../testing/scripted_upstream.ts";
+import * as streams from "../testing/streams.ts";
 
 const { call, listen, openSession } = eventClient;
 const { event } = streams;

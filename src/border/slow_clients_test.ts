@@ -5,14 +5,11 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  eventClient,
-  eventServer,
-  ManualClock,
-  type ServerStream,
-  streams,
-  withProxy,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { eventServer, type ServerStream } from "../testing/event_server.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { withProxy } from "../testing/proxy.ts";
+import * as streams from "../testing/streams.ts";
 
 const { call, listen, openSession } = eventClient;
 const { event, progress, result } = streams;

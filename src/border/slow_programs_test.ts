@@ -5,14 +5,12 @@
  */
 
 import { assertEquals } from "@std/assert";
-import {
-  ManualClock,
-  messages,
-  postText,
-  processes,
-  SessionCaller,
-  withProxy,
-} from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as messages from "../testing/messages.ts";
+import * as processes from "../testing/processes.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { postText } from "../testing/raw_client.ts";
+import { SessionCaller } from "../testing/session_caller.ts";
 
 /** Programs wait here until the test lets them go. */
 class Gate implements Disposable {

@@ -8,7 +8,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { jsonAnswer, RawClient, scriptedUpstream, withProxy } from "../testing/mod.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { RawClient } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
 const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}';

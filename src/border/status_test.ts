@@ -7,7 +7,8 @@
 import { assertEquals } from "@std/assert";
 import { startHttpSseServer } from "../../conformance/servers/http_sse.ts";
 import { startModernServer } from "../../conformance/servers/modern.ts";
-import { exchange, postText, type TestProxy, withProxy } from "../testing/mod.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, postText } from "../testing/raw_client.ts";
 
 const META = '"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",' +
   '"io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},' +

@@ -9,7 +9,8 @@ import { configSchema } from "../config/schema.ts";
 import { openApp } from "../server.ts";
 import { StdioFront } from "../stdio/mod.ts";
 import { nullLogger } from "../telemetry/mod.ts";
-import { messages, peers } from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import * as peers from "../testing/peer_servers.ts";
 
 const { PEER_SERVERS } = peers;
 type ServerKind = peers.PeerServerKind;

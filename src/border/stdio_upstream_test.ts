@@ -8,15 +8,12 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from
 import { createApp } from "../app.ts";
 import { ConfigError } from "../config/mod.ts";
 import { configSchema } from "../config/schema.ts";
-import {
-  messages,
-  postText,
-  processes,
-  type RawResponse,
-  SessionCaller,
-  startProgram,
-  withProxy,
-} from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import * as processes from "../testing/processes.ts";
+import { startProgram } from "../testing/program.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { postText, type RawResponse } from "../testing/raw_client.ts";
+import { SessionCaller } from "../testing/session_caller.ts";
 
 interface About {
   readonly pid: number;

@@ -6,23 +6,17 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  admin,
-  eventServer,
-  jsonPost,
-  messages,
-  peerClients,
-  peers,
-  postText,
-  RawClient,
-  type RawResponse,
-  scriptedUpstream,
-  SessionCaller,
-  sseCaller,
-  streams,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as admin from "../testing/admin.ts";
+import { eventServer } from "../testing/event_server.ts";
+import * as messages from "../testing/messages.ts";
+import * as peerClients from "../testing/peer_clients.ts";
+import * as peers from "../testing/peer_servers.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { jsonPost, postText, RawClient, type RawResponse } from "../testing/raw_client.ts";
+import { scriptedUpstream } from "../testing/scripted_upstream.ts";
+import { SessionCaller } from "../testing/session_caller.ts";
+import { sseCaller } from "../testing/sse_caller.ts";
+import * as streams from "../testing/streams.ts";
 
 const { adminRequest } = admin;
 const { PEER_CLIENTS } = peerClients;

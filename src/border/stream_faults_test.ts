@@ -7,21 +7,14 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  eventClient,
-  eventServer,
-  jsonAnswer,
-  jsonPost,
-  ManualClock,
-  messages,
-  postText,
-  RawClient,
-  scriptedUpstream,
-  type ServerStream,
-  streams,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { eventServer, type ServerStream } from "../testing/event_server.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { jsonPost, postText, RawClient } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
+import * as streams from "../testing/streams.ts";
 
 const { call, listen, openSession } = eventClient;
 const { event, progress, result } = streams;

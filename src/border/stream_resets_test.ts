@@ -7,15 +7,12 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  eventClient,
-  jsonPost,
-  messages,
-  resetServer,
-  streams,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { jsonPost } from "../testing/raw_client.ts";
+import { resetServer } from "../testing/reset_server.ts";
+import * as streams from "../testing/streams.ts";
 
 const SEED = Number(Deno.env.get("SWITCHYARD_SEED") ?? 20_261_121);
 const EVENTS = 40;

@@ -7,16 +7,12 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import {
-  eventClient,
-  eventServer,
-  jsonPost,
-  ManualClock,
-  postText,
-  RawClient,
-  streams,
-  withProxy,
-} from "../testing/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { eventServer } from "../testing/event_server.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { withProxy } from "../testing/proxy.ts";
+import { jsonPost, postText, RawClient } from "../testing/raw_client.ts";
+import * as streams from "../testing/streams.ts";
 
 const { call, listen, openSession } = eventClient;
 const { event, progress, result } = streams;

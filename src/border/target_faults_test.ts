@@ -6,22 +6,17 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import {
-  admin,
-  askers,
-  eventClient,
-  type EventServer,
-  eventServer,
-  exchange,
-  faulty,
-  herd,
-  jsonAnswer,
-  messages,
-  postText,
-  streams,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as admin from "../testing/admin.ts";
+import * as askers from "../testing/askers.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { type EventServer, eventServer } from "../testing/event_server.ts";
+import * as faulty from "../testing/faulty_server.ts";
+import * as herd from "../testing/herd.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, postText } from "../testing/raw_client.ts";
+import { jsonAnswer } from "../testing/scripted_upstream.ts";
+import * as streams from "../testing/streams.ts";
 
 const { adminRequest } = admin;
 const { event, progress, result } = streams;

@@ -7,7 +7,10 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { admin, peerClients, peers, type TestProxy, withProxy } from "../testing/mod.ts";
+import * as admin from "../testing/admin.ts";
+import * as peerClients from "../testing/peer_clients.ts";
+import * as peers from "../testing/peer_servers.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
 
 const { adminRequest } = admin;
 const { PEER_CLIENTS } = peerClients;

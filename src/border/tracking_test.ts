@@ -7,21 +7,18 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { ToldSession, ToldStream } from "../admin/mod.ts";
 import { hashOfKey } from "../auth/mod.ts";
+import * as eventClient from "../testing/event_client.ts";
+import { eventServer } from "../testing/event_server.ts";
+import * as messages from "../testing/messages.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost, RawClient } from "../testing/raw_client.ts";
+import { redisTest } from "../testing/redis.ts";
 import {
-  eventClient,
-  eventServer,
-  exchange,
   jsonAnswer,
-  jsonPost,
-  messages,
-  RawClient,
   type ReceivedRequest,
-  redisTest,
   type ScriptedConnection,
-  streams,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+} from "../testing/scripted_upstream.ts";
+import * as streams from "../testing/streams.ts";
 
 type Told = ToldSession & { readonly streams: readonly ToldStream[] };
 

@@ -7,19 +7,13 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { hashOfKey } from "../auth/mod.ts";
-import {
-  exchange,
-  jsonPost,
-  messages,
-  peerClients,
-  peers,
-  type ScriptedConnection,
-  scriptedUpstream,
-  sseCaller,
-  sseGet,
-  type TestProxy,
-  withProxy,
-} from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import * as peerClients from "../testing/peer_clients.ts";
+import * as peers from "../testing/peer_servers.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
+import { exchange, jsonPost } from "../testing/raw_client.ts";
+import { type ScriptedConnection, scriptedUpstream } from "../testing/scripted_upstream.ts";
+import { sseCaller, sseGet } from "../testing/sse_caller.ts";
 
 const { modernPost, PEER_CLIENTS } = peerClients;
 const { PEER_SERVERS, PEER_SESSION } = peers;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { createLogger } from "../telemetry/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { BoundedLog, MAX_LINE_CHARACTERS, MAX_LINES, WINDOW_MS } from "./bounded_log.ts";
 
 Deno.test("lines are cut, and those over the rate are counted and told later", () => {

@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { Fields, NEVER_ABORTED } from "../http/mod.ts";
 import { Drops, EventBody, Flow, readBody } from "../rpc/mod.ts";
-import { channel as testing, ManualClock } from "../testing/mod.ts";
+import * as testing from "../testing/channel.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { Calls } from "./calls.ts";
 import { HeldChannel } from "./held_channel.ts";
 

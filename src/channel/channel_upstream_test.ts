@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
-import { channel as testing, relay, share } from "../testing/mod.ts";
+import * as testing from "../testing/channel.ts";
+import * as relay from "../testing/relay.ts";
+import * as share from "../testing/share.ts";
 
 const { FakeChannels, ChannelClient } = testing;
 const { settled, sourceReader } = relay;

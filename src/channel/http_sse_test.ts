@@ -9,8 +9,9 @@ import { systemClock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { type FieldReader, Fields } from "../http/mod.ts";
 import { http1Client, parseTarget } from "../upstream/mod.ts";
-import { ManualClock, type ReceivedRequest, scriptedUpstream } from "../testing/mod.ts";
-import type { ScriptedConnection, ScriptedUpstream } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { type ReceivedRequest, scriptedUpstream } from "../testing/scripted_upstream.ts";
+import type { ScriptedConnection, ScriptedUpstream } from "../testing/scripted_upstream.ts";
 import { type Channel, httpSseChannel, type HttpSseOptions } from "./mod.ts";
 
 const CANARY = "canary-0123456789abcdef";

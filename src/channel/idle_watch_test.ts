@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { IdleWatch } from "./idle_watch.ts";
 
 /** One that is watched, and how often it was found idle. */

@@ -9,7 +9,8 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
-import { channel as testing, modernChannel } from "../testing/mod.ts";
+import * as testing from "../testing/channel.ts";
+import * as modernChannel from "../testing/modern_channel.ts";
 
 const { Modern, readerOf, settled } = modernChannel;
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { NEVER_ABORTED } from "../http/mod.ts";
 import { Exchange, type Key, keyOf, readBody, type RpcText, textAt } from "../rpc/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { Requests } from "./requests.ts";
 
 function message(value: Record<string, unknown>): RpcText {

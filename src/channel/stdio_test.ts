@@ -3,7 +3,8 @@ import { systemClock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { Fields } from "../http/mod.ts";
 import { createLogger } from "../telemetry/mod.ts";
-import { ManualClock, processes } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as processes from "../testing/processes.ts";
 import type { Channel, ChannelEvents } from "./channel.ts";
 import { stdioChannel, type StdioOptions } from "./stdio.ts";
 

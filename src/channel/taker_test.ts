@@ -7,7 +7,9 @@
 import { assertEquals } from "@std/assert";
 import { MemoryEventLog } from "../event_log/mod.ts";
 import { LiveStreams, SessionStreams, StreamTally } from "../relay/mod.ts";
-import { channel as testing, relay, share } from "../testing/mod.ts";
+import * as testing from "../testing/channel.ts";
+import * as relay from "../testing/relay.ts";
+import * as share from "../testing/share.ts";
 
 const { FakeChannels } = testing;
 const { sourceReader } = relay;

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { FileWatch, LOOK_MS, SETTLE_MS } from "./file_watch.ts";
 
 const isPosix = Deno.build.os !== "windows";

@@ -5,15 +5,10 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import {
-  jsonAnswer,
-  jsonPost,
-  messages,
-  postText,
-  RawClient,
-  scriptedUpstream,
-  startProgram as spawn,
-} from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { startProgram as spawn } from "../testing/program.ts";
+import { jsonPost, postText, RawClient } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 
 Deno.test("serve prints one line, answers, and ends with 0 on SIGTERM and on SIGINT", async () => {
   const answer = jsonAnswer('{"jsonrpc":"2.0","id":1,"result":{}}');

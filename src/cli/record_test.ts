@@ -7,7 +7,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { readFixture } from "../../fixtures/format/mod.ts";
-import { jsonAnswer, messages, postText, RawClient, scriptedUpstream } from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { postText, RawClient } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 import type { CommandIo } from "./io.ts";
 import { run } from "./run.ts";
 

@@ -5,14 +5,10 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import {
-  exchange,
-  jsonAnswer,
-  jsonPost,
-  messages,
-  scriptedUpstream,
-  startProgram,
-} from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { startProgram } from "../testing/program.ts";
+import { exchange, jsonPost } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 
 type Program = ReturnType<typeof startProgram>;
 

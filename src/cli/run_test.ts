@@ -7,7 +7,9 @@ import {
 } from "@std/assert";
 import { apiKeys } from "../auth/mod.ts";
 import { configSchema } from "../config/schema.ts";
-import { jsonAnswer, messages, postText, scriptedUpstream } from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { postText } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 import type { CommandIo } from "./io.ts";
 import { run } from "./run.ts";
 import { VERSION } from "./version.ts";

@@ -5,7 +5,9 @@
  */
 
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
-import { jsonAnswer, messages, PROJECT, scriptedUpstream } from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { PROJECT } from "../testing/program.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 import { consoleOnStderr } from "./console_on_stderr.ts";
 import type { CommandIo } from "./io.ts";
 import { run } from "./run.ts";

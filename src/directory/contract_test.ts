@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
 import type { FoundStream, StreamDirectory, StreamEntry, StreamMark } from "../relay/mod.ts";
-import { ManualClock, redisTest } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { redisTest } from "../testing/redis.ts";
 import { RedisStreamDirectory, SqliteStreamDirectory } from "./mod.ts";
 
 const TTL_MS = 60_000;

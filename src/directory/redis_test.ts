@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type RedisConnection, RedisError } from "../redis/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import {
   DIRECTORY_TTL_MS as TTL_MS,
   directoryTest,

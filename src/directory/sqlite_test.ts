@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { DatabaseSync } from "node:sqlite";
 import { SqliteEventLog } from "../event_log/mod.ts";
 import type { StreamEntry } from "../relay/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { SqliteStreamDirectory, StreamDirectoryError } from "./mod.ts";
 
 const LIMITS = { ttlMs: 30_000, maxStreams: 100 };

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { parseBody } from "../json/mod.ts";
-import { messages } from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
 import { classifyBodyless, classifyPost, type EraHeaders } from "./classify.ts";
 import { isModernRevision } from "./revisions.ts";
 

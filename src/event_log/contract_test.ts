@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import type { Clock } from "../clock.ts";
-import { alteredConnection, ManualClock, redisTest } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { alteredConnection, redisTest } from "../testing/redis.ts";
 import { EventLogModel, inRuns } from "../testing/event_log.ts";
 import {
   EVENT_OVERHEAD_BYTES,

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { configJsonSchema } from "../config/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { EVENT_OVERHEAD_BYTES, type EventLogLimits, MemoryEventLog } from "./mod.ts";
 
 const LIMITS: EventLogLimits = {

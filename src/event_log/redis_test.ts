@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { type RedisConnection, RedisError, type RedisReply } from "../redis/mod.ts";
-import { alteredConnection, ManualClock, redisTest, type TestRedis } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { alteredConnection, redisTest, type TestRedis } from "../testing/redis.ts";
 import {
   EVENT_OVERHEAD_BYTES,
   EventLogError,

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { EventLogError, type EventLogLimits, type LoggedEvent, SqliteEventLog } from "./mod.ts";
 import { openDatabase } from "./sqlite_file.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { type EventLog, MemoryEventLog, watchedLog } from "./mod.ts";
 
 const LIMITS = {

@@ -3,7 +3,7 @@ import { Fields } from "../http/mod.ts";
 import { Session } from "../session/mod.ts";
 import { createLogger } from "../telemetry/mod.ts";
 import { settled, tableUnderTest } from "../testing/table_under_test.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import {
   heldBody,
   type Upstream,

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { Fields } from "../http/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { AnswerBody, type UpstreamAnswer, type UpstreamBody } from "../upstream/mod.ts";
 import { toAnswer } from "./answer.ts";
 

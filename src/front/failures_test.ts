@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { type ErrorKind, ProxyError } from "../errors.ts";
 import { createLogger } from "../telemetry/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { tellFailure } from "./failures.ts";
 
 /** The level of the line for a failure; what was counted goes to `counted`. */

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { NEVER_ABORTED } from "../http/mod.ts";
-import { openAnswer, wholeAnswer } from "../testing/mod.ts";
+import { openAnswer, wholeAnswer } from "../testing/upstream_answer.ts";
 import { firstResult } from "./first_result.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{"a":1}}';

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { openAnswer } from "../testing/mod.ts";
+import { openAnswer } from "../testing/upstream_answer.ts";
 import { type Result, resultOf, watchResult } from "./response_watch.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{"a":"ä"}}';

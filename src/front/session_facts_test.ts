@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { sessionTable, wholeAnswer } from "../testing/mod.ts";
+import { sessionTable } from "../testing/session_table.ts";
+import { wholeAnswer } from "../testing/upstream_answer.ts";
 import {
   learn,
   learnInitialized,

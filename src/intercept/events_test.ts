@@ -5,7 +5,7 @@ import {
   interceptContext,
   now,
   pipelineUnderTest as pipeline,
-} from "../testing/mod.ts";
+} from "../testing/intercept.ts";
 
 const REQUEST = '{"jsonrpc":"2.0","id":9007199254740993,"method":"tools/call","params":{"n":1.0}}';
 const NOTE = '{"jsonrpc":"2.0","method":"notifications/x"}';

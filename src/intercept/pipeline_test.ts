@@ -7,7 +7,7 @@ import {
   messageOf as message,
   now,
   pipelineUnderTest as pipeline,
-} from "../testing/mod.ts";
+} from "../testing/intercept.ts";
 import { ExactNumber, stringifyMessage } from "./codec.ts";
 import type { PipelineEntry } from "./guard.ts";
 import type { Interceptor, JsonRpcMessage } from "./types.ts";

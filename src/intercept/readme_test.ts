@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { parse as parseJsonc } from "@std/jsonc";
-import { interceptContext, keptLog, ManualClock } from "../testing/mod.ts";
+import { interceptContext, keptLog } from "../testing/intercept.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { parseMessages, stringifyMessage } from "./codec.ts";
 import { fileLines } from "./deps.ts";
 import { createPipeline } from "./pipeline.ts";

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { keptLog, ManualClock } from "../testing/mod.ts";
+import { keptLog } from "../testing/intercept.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { fileLines } from "./deps.ts";
 import {
   buildEntries,

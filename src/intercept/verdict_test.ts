@@ -5,7 +5,7 @@ import {
   interceptContext,
   messageOf as message,
   pipelineUnderTest as pipeline,
-} from "../testing/mod.ts";
+} from "../testing/intercept.ts";
 import { MAX_MESSAGE_DEPTH } from "./codec.ts";
 import type { JsonRpcMessage } from "./types.ts";
 

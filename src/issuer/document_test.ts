@@ -6,7 +6,8 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../clock.ts";
-import { ManualClock, scriptedUpstream } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { scriptedUpstream } from "../testing/scripted_upstream.ts";
 import {
   DOCUMENT_TIMEOUT_MS,
   DocumentError,

@@ -9,7 +9,8 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { type AnswerSource, type Bytes, type ClientRequest, Fields } from "../http/mod.ts";
 import { seededRandom } from "../http1/fuzz_cases.ts";
-import { RawClient, testServer } from "../testing/mod.ts";
+import { RawClient } from "../testing/raw_client.ts";
+import { testServer } from "../testing/server.ts";
 
 const encoder = new TextEncoder();
 const GET = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { HttpDate } from "./date.ts";
 
 Deno.test("the date is that of the second, however often and however seldom it is asked for", () => {

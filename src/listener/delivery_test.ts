@@ -6,7 +6,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Fields } from "../http/mod.ts";
-import { RawClient, testServer } from "../testing/mod.ts";
+import { RawClient } from "../testing/raw_client.ts";
+import { testServer } from "../testing/server.ts";
 
 const GET = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 

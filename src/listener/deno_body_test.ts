@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { readBody } from "./deno_body.ts";
 
 const LIMITS = { maxRequestBytes: 10, requestBodyTimeoutMs: 1_000 };

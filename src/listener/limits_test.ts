@@ -7,7 +7,9 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Clock } from "../clock.ts";
 import { type AnswerSource, Fields, type Handler } from "../http/mod.ts";
-import { ManualClock, RawClient, TEST_LIMITS, testServer } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { RawClient } from "../testing/raw_client.ts";
+import { TEST_LIMITS, testServer } from "../testing/server.ts";
 import { LINGER_MS, Listener } from "./switchyard_server.ts";
 
 const GET = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";

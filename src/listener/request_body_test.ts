@@ -2,7 +2,9 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Deadlines } from "../deadlines.ts";
 import { ProxyError } from "../errors.ts";
 import { Fields } from "../http/mod.ts";
-import { ManualClock, RawClient, testServer } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { RawClient } from "../testing/raw_client.ts";
+import { testServer } from "../testing/server.ts";
 import { RequestBody } from "./request_body.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);

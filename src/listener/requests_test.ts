@@ -7,7 +7,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Fields, type Handler } from "../http/mod.ts";
-import { RawClient, testServer } from "../testing/mod.ts";
+import { RawClient } from "../testing/raw_client.ts";
+import { testServer } from "../testing/server.ts";
 
 const POST = "POST /mcp HTTP/1.1\r\nhost: localhost\r\n";
 /** Another request, which nobody may come to see. */

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { startSessionServer } from "../../conformance/servers/session.ts";
 import { hashOfKey } from "../auth/mod.ts";
-import { withProxy } from "../testing/mod.ts";
+import { withProxy } from "../testing/proxy.ts";
 import { Client, StreamableHTTPClientTransport, type Transport } from "./sdk_v1.ts";
 import { FetchWatch } from "./session_client.ts";
 

@@ -9,7 +9,8 @@
 import { assertEquals } from "@std/assert";
 import { startModernServer } from "../../conformance/servers/modern.ts";
 import { startSessionServer } from "../../conformance/servers/session.ts";
-import { admin, withProxy } from "../testing/mod.ts";
+import * as admin from "../testing/admin.ts";
+import { withProxy } from "../testing/proxy.ts";
 import { connectModern } from "./modern_case.ts";
 import { within } from "./wait.ts";
 

@@ -8,7 +8,7 @@
 import { assertEquals } from "@std/assert";
 import { startSessionServer } from "../../conformance/servers/session.ts";
 import { startReferenceServer } from "../cli/reference.ts";
-import { testProxy } from "../testing/mod.ts";
+import { testProxy } from "../testing/proxy.ts";
 import { type Relay, startRelay } from "./relay.ts";
 import { SSEClientTransport, type Transport } from "./sdk_v1.ts";
 import { CALLS } from "./session_calls.ts";

@@ -7,7 +7,7 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { startHttpSseServer } from "../../conformance/servers/http_sse.ts";
-import { withProxy } from "../testing/mod.ts";
+import { withProxy } from "../testing/proxy.ts";
 import {
   type CallToolResult,
   EmptyResultSchema,

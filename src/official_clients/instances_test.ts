@@ -9,12 +9,9 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { startModernServer } from "../../conformance/servers/modern.ts";
 import { startSessionServer } from "../../conformance/servers/session.ts";
-import {
-  type ProgramInstance,
-  redisTest,
-  testProxy,
-  withProgramInstances,
-} from "../testing/mod.ts";
+import { type ProgramInstance, withProgramInstances } from "../testing/program_instances.ts";
+import { testProxy } from "../testing/proxy.ts";
+import { redisTest } from "../testing/redis.ts";
 import { REVISION } from "./modern_case.ts";
 import { type SessionClient, textOf } from "./session_client.ts";
 import { StreamableHTTPClientTransport as V1Transport, type Transport } from "./sdk_v1.ts";

@@ -11,7 +11,7 @@ import {
   type VersionNegotiationMode,
 } from "@modelcontextprotocol/client";
 import { startModernServer } from "../../conformance/servers/modern.ts";
-import { testProxy } from "../testing/mod.ts";
+import { testProxy } from "../testing/proxy.ts";
 import { type Relay, startRelay } from "./relay.ts";
 import { type Answers, FetchWatch, type Notification } from "./session_client.ts";
 import { answerWith, collectNotifications } from "./v2_client.ts";

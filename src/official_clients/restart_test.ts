@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { testProxy } from "../testing/mod.ts";
+import { testProxy } from "../testing/proxy.ts";
 import { killableServer } from "./killable_server.ts";
 import { type Relay, startRelay } from "./relay.ts";
 import { type Connect, outcome, type SessionClient } from "./session_client.ts";

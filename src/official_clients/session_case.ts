@@ -6,7 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { type TestProxy, testProxy } from "../testing/mod.ts";
+import { type TestProxy, testProxy } from "../testing/proxy.ts";
 import { type Relay, startRelay } from "./relay.ts";
 import type { Connect, SessionClient } from "./session_client.ts";
 import type { SessionTarget } from "./session_targets.ts";

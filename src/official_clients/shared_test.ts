@@ -7,7 +7,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { startReferenceServer } from "../cli/reference.ts";
-import { testProxy } from "../testing/mod.ts";
+import { testProxy } from "../testing/proxy.ts";
 import { type Relay, startRelay } from "./relay.ts";
 import { type SessionClient, textOf } from "./session_client.ts";
 import { testSessionEra } from "./session_suite.ts";

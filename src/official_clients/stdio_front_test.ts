@@ -11,7 +11,8 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { startHttpSseServer } from "../../conformance/servers/http_sse.ts";
 import { startModernServer } from "../../conformance/servers/modern.ts";
 import { startSessionServer } from "../../conformance/servers/session.ts";
-import { processes, PROJECT } from "../testing/mod.ts";
+import * as processes from "../testing/processes.ts";
+import { PROJECT } from "../testing/program.ts";
 import { REVISION } from "./modern_case.ts";
 import { startRelay } from "./relay.ts";
 import {

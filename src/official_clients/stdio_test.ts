@@ -6,7 +6,8 @@
  */
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { processes, type TestProxy, testProxy } from "../testing/mod.ts";
+import * as processes from "../testing/processes.ts";
+import { type TestProxy, testProxy } from "../testing/proxy.ts";
 import { type SessionClient, textOf } from "./session_client.ts";
 import { REFERENCE } from "./session_targets.ts";
 import { connectV1 } from "./session_v1.ts";

@@ -9,7 +9,8 @@
 import { LOG_LEVEL_META_KEY } from "@modelcontextprotocol/client";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { z } from "zod";
-import { processes, testProxy } from "../testing/mod.ts";
+import * as processes from "../testing/processes.ts";
+import { testProxy } from "../testing/proxy.ts";
 import { connectModern, type ModernClient, type ModernOptions } from "./modern_case.ts";
 import { outcome, textOf } from "./session_client.ts";
 import { within } from "./wait.ts";

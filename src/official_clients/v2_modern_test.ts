@@ -11,7 +11,7 @@ import { LOG_LEVEL_META_KEY } from "@modelcontextprotocol/client";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { z } from "zod";
 import { startSessionServer } from "../../conformance/servers/session.ts";
-import { withProxy } from "../testing/mod.ts";
+import { withProxy } from "../testing/proxy.ts";
 import {
   connectModern,
   type ModernClient,

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { ManualClock, messages } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as messages from "../testing/messages.ts";
 import { factsOf } from "./facts.ts";
 import { Recorder } from "./recorder.ts";
 import type { Field } from "./redact.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { GrowingLines } from "./growing.ts";
 import { normalise } from "./normalise.ts";
 import { Recorder, type RecordingWatch } from "./recorder.ts";

@@ -20,7 +20,9 @@ import { Client, type Transport } from "../official_clients/sdk_v1.ts";
 import { FIXTURE } from "../official_clients/session_targets.ts";
 import { connectV1 } from "../official_clients/session_v1.ts";
 import { createLogger } from "../telemetry/mod.ts";
-import { jsonAnswer, jsonPost, messages, RawClient, scriptedUpstream } from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { jsonPost, RawClient } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 import { toFixture } from "./fixture.ts";
 import { listenAndRecord } from "./listen.ts";
 

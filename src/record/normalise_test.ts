@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotMatch } from "@std/assert";
 import type { Entry } from "../../fixtures/format/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { normalise } from "./normalise.ts";
 import { Recorder } from "./recorder.ts";
 import type { Field } from "./redact.ts";

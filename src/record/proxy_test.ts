@@ -8,7 +8,10 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { readFixture } from "../../fixtures/format/mod.ts";
 import { hashOfKey } from "../auth/mod.ts";
 import { ConfigError } from "../config/mod.ts";
-import { jsonAnswer, messages, postText, scriptedUpstream, testProxy } from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { testProxy } from "../testing/proxy.ts";
+import { postText } from "../testing/raw_client.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 import { checkFile, checkFolder, RecordingError, refuseFixture, save } from "./save.ts";
 
 async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { formatFixture, MAX_EXCHANGE_BYTES, parseFixture } from "../../fixtures/format/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { toFixture } from "./fixture.ts";
 import { Recorder } from "./recorder.ts";
 

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "../clock.ts";
 import { type AnswerSource, type ClientAnswer, Fields, type Handler } from "../http/mod.ts";
 import { switchyardServer } from "../listener/mod.ts";
-import { jsonPost, RawClient } from "../testing/mod.ts";
+import { jsonPost, RawClient } from "../testing/raw_client.ts";
 import { Recorder } from "./recorder.ts";
 import { tap } from "./tap.ts";
 

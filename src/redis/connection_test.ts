@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ManualClock, redisTest, type TestRedis } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import { redisTest, type TestRedis } from "../testing/redis.ts";
 import { connectRedis, MAX_PENDING_COMMANDS, type RedisConnection, RedisError } from "./mod.ts";
 
 /** A connection on a clock of the test's own, and what it tells of trouble. */

@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { SseEvent } from "../sse/mod.ts";
-import { streams } from "../testing/mod.ts";
+import * as streams from "../testing/streams.ts";
 import { Answers } from "./answers.ts";
 
 const { progress, result } = streams;

@@ -9,7 +9,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { ProxyError } from "../errors.ts";
 import { type EventLog, MemoryEventLog } from "../event_log/mod.ts";
-import { ManualClock, relay } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as relay from "../testing/relay.ts";
 import { type Attachment, LiveStreams, SessionStreams, StreamTally } from "./mod.ts";
 
 /** What may happen. */

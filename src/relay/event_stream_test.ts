@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { type EventLog, eventsOfRun, MemoryEventLog, newStreamId } from "../event_log/mod.ts";
-import { ManualClock, relay, streams } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as relay from "../testing/relay.ts";
+import * as streams from "../testing/streams.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 import { HIGH_WATER_BYTES } from "./attachment.ts";
 import { EventStream } from "./event_stream.ts";

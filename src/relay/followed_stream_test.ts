@@ -1,7 +1,9 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { type EventLog, MemoryEventLog } from "../event_log/mod.ts";
-import { ManualClock, relay, streams } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as relay from "../testing/relay.ts";
+import * as streams from "../testing/streams.ts";
 import { Attachment } from "./attachment.ts";
 import { FollowedStream, type FollowedStreamOptions, STILL_THERE_MS } from "./followed_stream.ts";
 import { framed } from "./framing.ts";

@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import type { EventLog } from "../event_log/mod.ts";
-import { cluster, relay, streams } from "../testing/mod.ts";
+import * as cluster from "../testing/cluster.ts";
+import * as relay from "../testing/relay.ts";
+import * as streams from "../testing/streams.ts";
 
 const { clusterTest, heldUpLog, sent, steps } = cluster;
 const { event, progress, result } = streams;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { sharedTimers } from "../deadlines.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { KEEP_ALIVE, keepAlive } from "./keep_alive.ts";
 
 function setUp(intervalMs: number) {

@@ -1,7 +1,7 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import type { EventLog } from "../event_log/mod.ts";
 import { UNKNOWN } from "../event_log/log.ts";
-import { relay } from "../testing/mod.ts";
+import * as relay from "../testing/relay.ts";
 import { framed } from "./framing.ts";
 import { Keeper } from "./keeper.ts";
 import type { StreamDirectory } from "./stream_directory.ts";

@@ -1,7 +1,9 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import type { Bytes } from "../http/mod.ts";
-import { ManualClock, relay, streams } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as relay from "../testing/relay.ts";
+import * as streams from "../testing/streams.ts";
 import { PassingStream } from "./passing_stream.ts";
 import { StreamTally } from "./traffic.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { settled } from "../testing/relay.ts";
 import { pause } from "./pause.ts";
 

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
-import { ManualClock, relay } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as relay from "../testing/relay.ts";
 import type { UpstreamAnswer } from "../upstream/mod.ts";
 import type { BackOff } from "./back_off.ts";
 import { Reconnect } from "./reconnect.ts";

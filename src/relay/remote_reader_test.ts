@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { ProxyError } from "../errors.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { FOLLOWER_SILENCE_MS, RemoteReader } from "./remote_reader.ts";
 import type { PeerWord } from "./stream_directory.ts";
 

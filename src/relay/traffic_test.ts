@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { MemoryEventLog } from "../event_log/mod.ts";
-import { ManualClock, relay, streams } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as relay from "../testing/relay.ts";
+import * as streams from "../testing/streams.ts";
 import { Attachment } from "./attachment.ts";
 import { FollowedStream, STILL_THERE_MS } from "./followed_stream.ts";
 import { framed } from "./framing.ts";

@@ -7,7 +7,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { Fields } from "../http/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { heldBody, type HttpAnswer, type HttpRequest } from "../upstream/mod.ts";
 import {
   FOUND_MS,

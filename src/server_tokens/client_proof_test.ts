@@ -6,7 +6,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { exportJWK, exportPKCS8, generateKeyPair, jwtVerify } from "jose";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { readClientKey } from "./client_key.ts";
 import { type ClientCredentials, proofOf, STATEMENT_SECONDS } from "./client_proof.ts";
 import { TokenTrouble } from "./trouble.ts";

@@ -8,7 +8,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { NEVER_ABORTED } from "../http/mod.ts";
-import { jsonAnswer, scriptedUpstream, serverToken } from "../testing/mod.ts";
+import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
+import * as serverToken from "../testing/server_token.ts";
 import { MAX_PLACE_CHARACTERS } from "./discovery.ts";
 
 const { under } = serverToken;

@@ -8,7 +8,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { NEVER_ABORTED } from "../http/mod.ts";
-import { ownTokens, serverToken } from "../testing/mod.ts";
+import * as ownTokens from "../testing/own_tokens.ts";
+import * as serverToken from "../testing/server_token.ts";
 import { ASK_TIMEOUT_MS } from "./discovery.ts";
 import { MARGIN_MS, MAX_LIFETIME_MS } from "./renewals.ts";
 import { CALM_MS, MAX_SCOPES } from "./server_token.ts";

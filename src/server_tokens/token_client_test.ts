@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { Fields, NEVER_ABORTED } from "../http/mod.ts";
-import { serverToken } from "../testing/mod.ts";
+import * as serverToken from "../testing/server_token.ts";
 import { heldBody, type HttpAnswer, type HttpClient, type HttpRequest } from "../upstream/mod.ts";
 import { tokenClient } from "./token_client.ts";
 

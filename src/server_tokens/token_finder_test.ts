@@ -9,7 +9,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { NEVER_ABORTED } from "../http/mod.ts";
-import { ownTokens, scriptedUpstream, serverToken } from "../testing/mod.ts";
+import * as ownTokens from "../testing/own_tokens.ts";
+import { scriptedUpstream } from "../testing/scripted_upstream.ts";
+import * as serverToken from "../testing/server_token.ts";
 import { MAX_SERVERS, SERVER_SHARE_MS } from "./token_finder.ts";
 
 const { SCOPE, tokenIssuer } = ownTokens;

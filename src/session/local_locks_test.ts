@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { LocalLocks } from "./local_locks.ts";
 
 Deno.test("take() lets the next in when the time is up, and who comes late gives back nothing", () => {

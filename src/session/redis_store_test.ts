@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { RedisConnection } from "../redis/mod.ts";
-import { redisTest, type TestRedis } from "../testing/mod.ts";
+import { redisTest, type TestRedis } from "../testing/redis.ts";
 import { fullRecordFor, recordFor, STORE_LIMITS, StoreClock } from "../testing/session_stores.ts";
 import { RedisSessionStore, SessionStoreError, type SessionStoreLimits } from "./mod.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { redisTest } from "../testing/mod.ts";
+import { redisTest } from "../testing/redis.ts";
 import { fullRecordFor, recordFor, STORE_LIMITS, StoreClock } from "../testing/session_stores.ts";
 import {
   MemorySessionStore,

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { refusal, settled, tableTest, tableUnderTest } from "../testing/table_under_test.ts";
 import { type IdSealer, MemorySessionStore, type Session, SessionTable } from "./mod.ts";
 

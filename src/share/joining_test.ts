@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
-import { ManualClock, relay, share } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as relay from "../testing/relay.ts";
+import * as share from "../testing/share.ts";
 import { sharedUpstream } from "./mod.ts";
 
 const { FakeServer, SharedClient, sharedOptions, textOf } = share;

@@ -1,5 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { ManualClock, relay, seeded, share } from "../testing/mod.ts";
+import { seededRandom as seeded } from "../http1/fuzz_cases.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as relay from "../testing/relay.ts";
+import * as share from "../testing/share.ts";
 import { sharedUpstream } from "./mod.ts";
 
 const { eventOf, FakeServer, messagesIn, SharedClient, sharedOptions } = share;

@@ -10,7 +10,9 @@
 
 import { assertEquals } from "@std/assert";
 import { ProxyError } from "../errors.ts";
-import { ManualClock, relay, share } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as relay from "../testing/relay.ts";
+import * as share from "../testing/share.ts";
 import { sharedUpstream } from "./mod.ts";
 
 const { eventOf, FakeServer, messagesIn, SharedClient, sharedOptions } = share;

@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { ManualClock, relay, share } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as relay from "../testing/relay.ts";
+import * as share from "../testing/share.ts";
 import { sharedUpstream } from "./mod.ts";
 
 const { eventOf, FakeServer, messagesIn, SharedClient, sharedOptions } = share;

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { ManualClock, relay } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
+import * as relay from "../testing/relay.ts";
 import { type Found, LineRoom, type PlaceKind } from "./line_room.ts";
 
 const { settled } = relay;

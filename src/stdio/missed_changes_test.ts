@@ -8,7 +8,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { relay, stdioClient } from "../testing/mod.ts";
+import * as relay from "../testing/relay.ts";
+import * as stdioClient from "../testing/stdio_client.ts";
 
 const { json, resultFor, StdioClient, WrittenStream } = stdioClient;
 const { settled } = relay;

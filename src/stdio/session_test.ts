@@ -5,7 +5,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { relay, stdioClient } from "../testing/mod.ts";
+import * as relay from "../testing/relay.ts";
+import * as stdioClient from "../testing/stdio_client.ts";
 
 const { json, resultFor, StdioClient, WrittenStream } = stdioClient;
 const { settled } = relay;

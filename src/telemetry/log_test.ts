@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { createLogger, type LogFormat, type LogLevel, nullLogger } from "./log.ts";
 import { type ByteWriter, lineSink } from "./sink.ts";
 

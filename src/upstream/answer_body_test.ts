@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { streamOf } from "../http/mod.ts";
-import { ManualClock } from "../testing/mod.ts";
+import { ManualClock } from "../testing/manual_clock.ts";
 import { AnswerBody, HIGH_WATER_BYTES } from "./answer_body.ts";
 
 function setUp() {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { openAnswer, wholeAnswer } from "../testing/mod.ts";
+import { openAnswer, wholeAnswer } from "../testing/upstream_answer.ts";
 import { lookInto, mayBeLost } from "./lost_session.ts";
 
 const error = (code: number, message: string) =>

@@ -13,7 +13,9 @@ import { systemClock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { NEVER_ABORTED } from "../http/mod.ts";
 import { http2Client, type HttpRequest, parseTarget } from "./mod.ts";
-import { messages, postText, RawClient, testProxy, withProxy } from "../testing/mod.ts";
+import * as messages from "../testing/messages.ts";
+import { testProxy, withProxy } from "../testing/proxy.ts";
+import { postText, RawClient } from "../testing/raw_client.ts";
 
 const RESULT = '{"jsonrpc":"2.0","id":1,"result":{}}';
 /** INTERNAL_ERROR of RFC 9113 section 7. */

@@ -7,7 +7,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../../errors.ts";
 import { createLogger } from "../../telemetry/mod.ts";
-import { ManualClock, oauthCallers } from "../../testing/mod.ts";
+import { ManualClock } from "../../testing/manual_clock.ts";
+import * as oauthCallers from "../../testing/oauth_callers.ts";
 import { COOLDOWN_MS, FRESH_MS } from "./keys.ts";
 
 const { AUD, under } = oauthCallers;

@@ -9,7 +9,9 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } fro
 import { exportSPKI, importJWK, SignJWT, UnsecuredJWT } from "jose";
 import { ProxyError } from "../../errors.ts";
 import { Fields } from "../../http/mod.ts";
-import { ManualClock, oauthCallers, testIssuer } from "../../testing/mod.ts";
+import { testIssuer } from "../../testing/issuer.ts";
+import { ManualClock } from "../../testing/manual_clock.ts";
+import * as oauthCallers from "../../testing/oauth_callers.ts";
 import { apiKeys } from "../api_keys.ts";
 import type { Authenticator } from "../authenticate.ts";
 import { hashOfKey } from "../new_key.ts";

@@ -8,7 +8,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../../errors.ts";
 import { DocumentError } from "../../issuer/mod.ts";
 import { createLogger } from "../../telemetry/mod.ts";
-import { ManualClock, TestKeys } from "../../testing/mod.ts";
+import { TestKeys } from "../../testing/issuer.ts";
+import { ManualClock } from "../../testing/manual_clock.ts";
 import {
   ATTEMPT_TIMEOUT_MS,
   COOLDOWN_MS,

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ProxyError } from "../../errors.ts";
 import type { UpstreamAnswer } from "../../upstream/mod.ts";
-import { modern, relay } from "../../testing/mod.ts";
+import * as modern from "../../testing/as_modern.ts";
+import * as relay from "../../testing/relay.ts";
 
 const { ANONYMOUS, CAN, FORM, ModernSetup } = modern;
 type Setup = InstanceType<typeof ModernSetup>;

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../../errors.ts";
-import { modern, relay, share } from "../../testing/mod.ts";
+import * as modern from "../../testing/as_modern.ts";
+import * as relay from "../../testing/relay.ts";
+import * as share from "../../testing/share.ts";
 
 const { ANONYMOUS, ASKED, asking, FORM } = modern;
 const { eventOf } = share;

@@ -8,7 +8,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { modern, relay, share } from "../../testing/mod.ts";
+import * as modern from "../../testing/as_modern.ts";
+import * as relay from "../../testing/relay.ts";
+import * as share from "../../testing/share.ts";
 import { ProxyError } from "../../errors.ts";
 
 const { metaKey, ModernSetup, modernMessages } = modern;

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { relay, share } from "../../testing/mod.ts";
+import * as relay from "../../testing/relay.ts";
+import * as share from "../../testing/share.ts";
 import { type Asking, metaKey, ModernSetup } from "../../testing/as_modern.ts";
 import type { UpstreamAnswer } from "../../upstream/mod.ts";
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ProxyError } from "../../errors.ts";
-import { modern, share } from "../../testing/mod.ts";
+import * as modern from "../../testing/as_modern.ts";
+import * as share from "../../testing/share.ts";
 
 const { ModernSetup, metaKey, modernMessages } = modern;
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../../errors.ts";
-import { modern, relay } from "../../testing/mod.ts";
+import * as modern from "../../testing/as_modern.ts";
+import * as relay from "../../testing/relay.ts";
 
 const { ANONYMOUS, ModernSetup } = modern;
 const { settled } = relay;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { modern } from "../../testing/mod.ts";
+import * as modern from "../../testing/as_modern.ts";
 
 const { ModernSetup } = modern;
 

@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { Waiting } from "../../rpc/mod.ts";
-import { ManualClock, relay, share } from "../../testing/mod.ts";
+import { ManualClock } from "../../testing/manual_clock.ts";
+import * as relay from "../../testing/relay.ts";
+import * as share from "../../testing/share.ts";
 import { GetStreams } from "./get_streams.ts";
 
 const { sourceReader } = relay;

@@ -2,7 +2,8 @@ import { assertEquals } from "@std/assert";
 import { ProxyError } from "../../errors.ts";
 import { NEVER_ABORTED } from "../../http/mod.ts";
 import { EventBody, Exchange, Flow } from "../../rpc/mod.ts";
-import { ManualClock, relay } from "../../testing/mod.ts";
+import { ManualClock } from "../../testing/manual_clock.ts";
+import * as relay from "../../testing/relay.ts";
 import { UnderWay } from "./under_way.ts";
 
 /** A POST with the request 1. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { interceptContext } from "../../testing/mod.ts";
+import { interceptContext } from "../../testing/intercept.ts";
 import { parseMessages } from "../codec.ts";
 import type { JsonRpcMessage } from "../types.ts";
 import { createLog } from "./log.ts";

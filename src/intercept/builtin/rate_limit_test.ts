@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { InterceptContext } from "../types.ts";
-import { builtinUnderTest } from "../../testing/mod.ts";
+import { builtinUnderTest } from "../../testing/builtin.ts";
 
 const CALL = { id: 1, method: "tools/call", params: { name: "t" } };
 

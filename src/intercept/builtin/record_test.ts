@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { builtinUnderTest } from "../../testing/mod.ts";
+import { builtinUnderTest } from "../../testing/builtin.ts";
 
 function call(args: object) {
   return { id: 1, method: "tools/call", params: { name: "t", arguments: args } };

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { builtinUnderTest } from "../../testing/mod.ts";
+import { builtinUnderTest } from "../../testing/builtin.ts";
 
 const R = "[redacted]";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { builtinUnderTest } from "../../testing/mod.ts";
+import { builtinUnderTest } from "../../testing/builtin.ts";
 import { rewriteOptions } from "./rewrite.ts";
 
 function call(name: string, rest: object = {}) {

@@ -8,7 +8,7 @@
  */
 
 import { hashOfKey } from "../../auth/mod.ts";
-import { testProxy } from "../../testing/mod.ts";
+import { testProxy } from "../../testing/proxy.ts";
 import { within } from "../wait.ts";
 import {
   type Cell,

@@ -16,7 +16,7 @@ import { startModernServer } from "../../../conformance/servers/modern.ts";
 import { startSessionServer } from "../../../conformance/servers/session.ts";
 import { createSessionServer } from "../../../conformance/servers/session_server.ts";
 import { SessionPeers } from "../../../conformance/servers/session_state.ts";
-import { processes } from "../../testing/mod.ts";
+import * as processes from "../../testing/processes.ts";
 import { Inbox } from "../wait.ts";
 import { FIXTURE_TARGET, MODERN_TARGET, REFERENCE_TARGET, type Target } from "./targets.ts";
 

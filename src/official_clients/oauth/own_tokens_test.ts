@@ -10,7 +10,9 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { startModernServer } from "../../../conformance/servers/modern.ts";
 import { startSessionServer } from "../../../conformance/servers/session.ts";
 import { type Clock, systemClock } from "../../clock.ts";
-import { messages, postText, withProxy } from "../../testing/mod.ts";
+import * as messages from "../../testing/messages.ts";
+import { withProxy } from "../../testing/proxy.ts";
+import { postText } from "../../testing/raw_client.ts";
 import {
   Client,
   StreamableHTTPClientTransport,

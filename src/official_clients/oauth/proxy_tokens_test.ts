@@ -16,7 +16,7 @@ import { exportJWK, exportPKCS8, generateKeyPair } from "jose";
 import type { ClientMetadata } from "oidc-provider";
 import { startModernServer } from "../../../conformance/servers/modern.ts";
 import { startSessionServer } from "../../../conformance/servers/session.ts";
-import { withProxy } from "../../testing/mod.ts";
+import { withProxy } from "../../testing/proxy.ts";
 import {
   Client,
   SSEClientTransport,

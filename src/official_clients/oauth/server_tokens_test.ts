@@ -14,7 +14,7 @@ import {
 } from "@modelcontextprotocol/client";
 import { startModernServer } from "../../../conformance/servers/modern.ts";
 import { startSessionServer } from "../../../conformance/servers/session.ts";
-import { withProxy } from "../../testing/mod.ts";
+import { withProxy } from "../../testing/proxy.ts";
 import {
   Client,
   SSEClientTransport,

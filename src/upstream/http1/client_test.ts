@@ -8,7 +8,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
 import { streamOf } from "../../http/mod.ts";
-import { ManualClock, type ScriptedConnection, scriptedUpstream } from "../../testing/mod.ts";
+import { ManualClock } from "../../testing/manual_clock.ts";
+import { type ScriptedConnection, scriptedUpstream } from "../../testing/scripted_upstream.ts";
 import type { HttpAnswer, HttpClient, HttpClientOptions, HttpRequest } from "../http_client.ts";
 import { http1Client } from "./client.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertLess, assertRejects } from "@std/assert";
 import { ProxyError } from "../../errors.ts";
 import { streamOf } from "../../http/mod.ts";
-import { ManualClock } from "../../testing/mod.ts";
+import { ManualClock } from "../../testing/manual_clock.ts";
 import { SLAB_BYTES } from "../../http1/slab.ts";
 import { HIGH_WATER_BYTES } from "../answer_body.ts";
 import type { HttpAnswer, HttpRequest } from "../http_client.ts";

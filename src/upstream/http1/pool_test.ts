@@ -8,7 +8,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { systemClock } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
 import { type CancelSignal, NEVER_ABORTED } from "../../http/mod.ts";
-import { ManualClock, scriptedUpstream } from "../../testing/mod.ts";
+import { ManualClock } from "../../testing/manual_clock.ts";
+import { scriptedUpstream } from "../../testing/scripted_upstream.ts";
 import type { HttpClient, HttpClientOptions, HttpTarget } from "../http_client.ts";
 import { http1Client } from "./client.ts";
 
