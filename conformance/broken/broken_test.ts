@@ -66,8 +66,8 @@ Deno.test({
       proxies: BROKEN_PROXIES,
       cases: CASES,
       groupOf: GROUP_OF,
-      ownStride: isWhole ? 1 : 4,
-      stride: isWhole ? 1 : 24,
+      ownStride: isWhole ? 1 : 8,
+      stride: isWhole ? 1 : 48,
       lanes: 3,
       knownFailures: new Set(alone.keys()),
     });

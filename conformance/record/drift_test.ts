@@ -1,6 +1,6 @@
 /**
  * What servers and clients say to each other today, in a sample: one case of each server in each revision, and every
- * fifth. `deno task fixtures --check` records all of them, which takes a process for each.
+ * tenth. `deno task fixtures --check` records all of them, which takes a process for each.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -10,9 +10,9 @@ import { CASES } from "./cases.ts";
 import { recordAll } from "./run.ts";
 
 const FIXTURES = `${import.meta.dirname}/../../fixtures`;
-const STRIDE = 5;
+const STRIDE = 10;
 
-/** The first case of each server in each revision, and one of five. */
+/** The first case of each server in each revision, and one of ten. */
 function sampleOf(cases: readonly RecordCase[]): RecordCase[] {
   const seen = new Set<string>();
   return cases.filter(({ revision, server }, at) => {
