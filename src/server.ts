@@ -21,7 +21,7 @@ import { Reloads } from "./reload.ts";
 import { openStores } from "./stores.ts";
 import { recordRun } from "./record/mod.ts";
 import type { HttpClientFactory } from "./upstream/mod.ts";
-import { type Logger, nullLogger } from "./telemetry/mod.ts";
+import { type Logger, nullLogger, type RequestMeter } from "./telemetry/mod.ts";
 
 /** What a running proxy is given from outside. */
 export interface ServeOptions {
@@ -74,6 +74,8 @@ export class ListenError extends Error {
 export interface OpenedApp extends Omit<App, "reload"> {
   /** The config that runs, and what comes in its place. */
   readonly reloads: Reloads;
+  /** Whom requests are counted by; undefined where nobody can ask. */
+  readonly meter: RequestMeter | undefined;
   /** Ends the recording, if there is one, where it stands, and writes it. */
   finishRecording(): Promise<void>;
 }
@@ -119,6 +121,7 @@ export async function openApp(
       await app.close();
     },
     handler: recording?.tap(app.handler) ?? app.handler,
+    meter: metrics,
     finishRecording: () => recording?.finish() ?? Promise.resolve(),
   };
 }
@@ -144,8 +147,8 @@ export async function serve(options: ServeOptions): Promise<RunningProxy> {
   );
   try {
     const setting = { config, clock, logger };
-    const draining = { ...setting, isDraining: () => app.isDraining() };
-    servers.push(listen(config.listen, app.handler, limits, draining));
+    const clients = { ...setting, isDraining: () => app.isDraining(), meter: app.meter };
+    servers.push(listen(config.listen, app.handler, limits, clients));
     if (config.admin !== "off") {
       // R84: connections of its own, so that health answers also where clients have taken theirs.
       const own = { ...limits, maxConnections: ADMIN_CONNECTIONS };
@@ -202,33 +205,38 @@ function limitsOf({ limits }: Config): ServerLimits {
 /** Connections to the admin address at one time. */
 const ADMIN_CONNECTIONS = 64;
 
-/** What the listeners have in common, and whether clients of this one are to connect anew. */
+/** What the listeners have in common; of this one, whether clients are to connect anew, and who counts them. */
 interface ListenSetting {
   readonly config: Config;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly isDraining?: () => boolean;
+  readonly meter?: RequestMeter | undefined;
 }
 
 function listen(
   address: string,
   handler: Handler,
   limits: ServerLimits,
-  { config, clock, logger, isDraining }: ListenSetting,
+  { config, clock, logger, isDraining, meter }: ListenSetting,
 ): HttpServer {
   const { hostname, port } = parseAddress(address)!;
   const start = config.httpServer === "deno" ? denoServer : switchyardServer;
   try {
-    const events = serverEvents(logger);
+    const events = serverEvents(logger, meter);
     return start({ hostname, port, handler, limits, clock, events, isDraining });
   } catch (error) {
     throw new ListenError(address, error);
   }
 }
 
-function serverEvents(logger: Logger): ServerEvents {
+function serverEvents(logger: Logger, meter: RequestMeter | undefined): ServerEvents {
   return {
-    refused: (error) => logger.debug("request refused", { kind: error.kind, error }),
+    refused(error) {
+      const { kind, source } = error;
+      meter?.failed({ route: undefined, kind, source });
+      logger.debug("request refused", { kind, source, error });
+    },
     cutShort: (error) => logger.warn("answer cut short", { error }),
     full: () => logger.warn("as many client connections as limits.maxClientConnections allows"),
     acceptFailed: (error) => logger.error("a connection could not be taken", { error }),

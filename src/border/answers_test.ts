@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import * as eventClient from "../testing/event_client.ts";
 import * as messages from "../testing/messages.ts";
-import { withProxy } from "../testing/proxy.ts";
+import { type TestProxy, withProxy } from "../testing/proxy.ts";
 import { exchange, jsonPost, postText, RawClient } from "../testing/raw_client.ts";
 import { jsonAnswer, scriptedUpstream } from "../testing/scripted_upstream.ts";
 
@@ -51,8 +51,15 @@ const REFUSED: readonly [string, string, number][] = [
   ["R99 a 500 with a stack trace", jsonAnswer('{"stack":"at /srv/app.js:1"}', {}, "500 E"), 500],
 ];
 
+/** The failures that the log tells. */
+function told({ logs }: TestProxy): unknown[] {
+  return logs.map((line) => JSON.parse(line))
+    .filter(({ message }) => message === "request failed")
+    .map(({ level, source, rpc }) => [level, source, rpc]);
+}
+
 for (const [name, answer, status] of REFUSED) {
-  Deno.test(`${name} becomes ${status} with one JSON-RPC error`, async () => {
+  Deno.test(`${name} becomes ${status} with one JSON-RPC error, and a warning in the log`, async () => {
     await using upstream = scriptedUpstream(async (_, connection) => {
       await connection.write(answer);
       connection.close();
@@ -66,9 +73,24 @@ for (const [name, answer, status] of REFUSED) {
       assertEquals(response.headers.get("location"), undefined);
       assertEquals(upstream.requests.length, 1, "the POST was sent more than once");
       if (status === 503) assertEquals(response.headers.get("retry-after"), "7");
+      assertEquals(told(proxy), [["warn", "upstream", "ping"]]);
     });
   });
 }
+
+Deno.test("R99 a page with a status that is the client's to read is replaced, and no failure", async () => {
+  for (const status of ["400 B", "401 U", "403 F", "404 N", "405 M", "429 T"]) {
+    await using upstream = scriptedUpstream((_, connection) =>
+      connection.write(jsonAnswer("<h1>app.js</h1>", { "content-type": "text/html" }, status))
+    );
+    await withProxy({ upstream: upstream.url }, async (proxy) => {
+      const response = await postText(proxy.origin, messages.ping());
+      assertEquals(response.status, parseInt(status));
+      assertEquals(JSON.parse(response.text).error.code, -31502);
+      assertEquals(told(proxy), []);
+    });
+  }
+});
 
 Deno.test("JSON-RPC errors of the upstream pass with their status, byte for byte", async () => {
   const body = '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no"}}';
@@ -81,6 +103,7 @@ Deno.test("JSON-RPC errors of the upstream pass with their status, byte for byte
       const response = await postText(proxy.origin, modernList, modernFields);
       assertEquals([response.status, response.text], [parseInt(status), body]);
       assertEquals(response.headers.get("retry-after"), "3");
+      assertEquals(told(proxy), []);
     });
   }
 });

@@ -12,7 +12,7 @@ import * as admin from "../testing/admin.ts";
 import * as eventClient from "../testing/event_client.ts";
 import { eventServer } from "../testing/event_server.ts";
 import { type TestProxy, withProxy } from "../testing/proxy.ts";
-import { postText } from "../testing/raw_client.ts";
+import { postText, RawClient } from "../testing/raw_client.ts";
 import { sessionUpstream } from "../testing/session_upstream.ts";
 import * as streams from "../testing/streams.ts";
 
@@ -80,6 +80,30 @@ Deno.test("/metrics counts the proxy's own errors by kind, also of requests that
       '{route="/mcp",kind="session_not_found",source="client"}': 1,
       '{route="",kind="route_not_found",source="client"}': 1,
     });
+  });
+});
+
+Deno.test("/metrics counts requests whose head is refused, which come to no route", async () => {
+  await withMetrics(async (proxy) => {
+    const lines = `X-Long: ${"x".repeat(70_000)}\r\n`;
+    for (
+      const [head, status] of [
+        ["GET / HTTP/3.0\r\n\r\n", 505],
+        ["POST /mcp HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400],
+        [`POST /mcp HTTP/1.1\r\nHost: a\r\n${lines}\r\n`, 431],
+      ] as const
+    ) {
+      using client = await RawClient.connect(proxy.origin);
+      await client.write(head);
+      assertEquals((await client.readHead()).status, status);
+    }
+    const text = await scraped(proxy);
+    const refused = Object.entries(valuesOf(text, "switchyard_errors_total"));
+    assertEquals(refused.map(([, count]) => count).reduce((sum, count) => sum + count, 0), 3);
+    for (const [labels] of refused) {
+      assertMatch(labels, /^\{route="",kind="\w+",source="client"\}$/);
+    }
+    assertEquals(valuesOf(text, "switchyard_requests_total"), {});
   });
 });
 

@@ -27,6 +27,8 @@ export interface AnswerContext {
   readonly signal: CancelSignal;
   /** The interceptors that look at it, if any. */
   readonly interceptors?: AnswerInterceptors | undefined;
+  /** Told of a failure of the server's (5xx) whose body the client does not get. */
+  readonly onReplaced?: ((error: ProxyError) => void) | undefined;
   /** What the client reads of an event stream. */
   readonly stream: (body: UpstreamBody) => AnswerSource;
 }
@@ -236,6 +238,7 @@ async function errorResponse(
   headers.delete("content-encoding");
   const sentence = `The upstream server refused the request with HTTP status ${status}.`;
   const error = new ProxyError("upstream_status", sentence, { idText: context.idText });
+  if (status >= 500) context.onReplaced?.(error);
   return { status, fields: headers, body: encoder.encode(errorBody(error)) };
 }
 

@@ -128,6 +128,7 @@ function clientAnswer(
       maxBytes: interceptors.maxBytes,
       json: (body) => interceptors.json(body, call),
     },
+    onReplaced: call.onFailed,
     stream: (body) => {
       if (session !== undefined && known === undefined) throw endedMeanwhile();
       const passing = options.streams.begin(body, {
