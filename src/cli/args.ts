@@ -158,7 +158,9 @@ function commandOf(words: readonly string[], problems: ConfigProblem[]): Command
     problems.push({
       path: "command",
       found: `${JSON.stringify(rest.join(" "))} behind it`,
-      wanted: "flags alone; an upstream is given with --upstream URL",
+      wanted: rest.some((one) => /\.jsonc?$/i.test(one))
+        ? "flags alone; a config file is given with --config FILE"
+        : "flags alone; an upstream is given with --upstream URL",
     });
   }
   return command ?? "start";

@@ -111,6 +111,9 @@ Deno.test("readCommandLine() tells all that is wrong, and what was meant", () =>
   assertEquals(paths("serve", "http://x"), [
     "command: flags alone; an upstream is given with --upstream URL",
   ]);
+  assertEquals(paths("check-config", "my/switchyard.jsonc"), [
+    "command: flags alone; a config file is given with --config FILE",
+  ]);
 });
 
 Deno.test("the usage names every flag and command", () => {

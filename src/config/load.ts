@@ -5,12 +5,12 @@
  */
 
 import { dirname, resolve } from "node:path";
-import { parse as parseJsonc } from "@std/jsonc";
 import type { LogLevel } from "../telemetry/mod.ts";
 import { CommandLineError, splitCommand } from "./command_line.ts";
 import { crossCheck } from "./cross_check.ts";
 import { ConfigError, type ConfigProblem, shown, toProblems } from "./problems.ts";
 import { configSchema } from "./schema.ts";
+import { parseText } from "./syntax.ts";
 import type { Config } from "./types.ts";
 import { expandVariables, type ReadVariable } from "./variables.ts";
 
@@ -178,17 +178,6 @@ async function readText(file: string, read: (path: string) => Promise<string>): 
       ? "no such file"
       : `a file that cannot be read (${error instanceof Error ? error.message : error})`;
     throw new ConfigError([{ path: file, found, wanted: "a readable JSON or JSONC file" }]);
-  }
-}
-
-function parseText(file: string, text: string): unknown {
-  try {
-    return parseJsonc(text);
-  } catch (error) {
-    // What stands there may be a secret that lacks its quotes (R96).
-    const message = error instanceof Error ? error.message : "text that is neither";
-    const found = message.replace(/unexpected token ".*" in/s, "an unexpected token in");
-    throw new ConfigError([{ path: file, found, wanted: "JSON, or JSON with comments" }]);
   }
 }
 
