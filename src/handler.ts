@@ -31,9 +31,9 @@ import {
 } from "./front/mod.ts";
 import {
   type FoundMetadata,
+  mayBeMetadata,
   type MetadataSource,
   nameInChallenges,
-  RESOURCE_METADATA,
 } from "./server_oauth/mod.ts";
 import type { Logger, RequestMeter } from "./telemetry/mod.ts";
 
@@ -209,7 +209,7 @@ async function passChecked(
 /** Metadata for a client that has no credential yet, and is to learn where to get one (RFC 9728 section 3). */
 function metadataFor(rules: HandlerRules, request: ClientRequest): FoundMetadata | undefined {
   const { target } = request;
-  if (rules.metadata === undefined || !target.includes(RESOURCE_METADATA)) return undefined;
+  if (rules.metadata === undefined || !mayBeMetadata(target)) return undefined;
   return rules.metadata(targetPath(target).path, publicUrlOf(rules, request));
 }
 

@@ -219,6 +219,40 @@ Deno.test("a server without metadata has 404; one of 2025-03-26 that is its own 
   });
 });
 
+Deno.test("a client of 2025-03-26 finds the authorization server at the origin, where the server is it itself", async () => {
+  const path = "/.well-known/oauth-authorization-server";
+  const document = {
+    issuer: "https://auth.example.com/",
+    authorization_endpoint: "https://auth.example.com/authorize",
+    token_endpoint: "https://auth.example.com/token",
+    response_types_supported: ["code"],
+    code_challenge_methods_supported: ["S256"],
+  };
+  const told = jsonAnswer(JSON.stringify({ ...document, signed_metadata: "e30.e30.e30" }));
+  await using old = guarded(() => ({ [path]: told }));
+  await withProxy({ upstream: old.url, upstreamConfig: FORWARD, config: HOSTS }, async (proxy) => {
+    for (const place of [path, `${path}/mcp`]) {
+      const { status, text } = await get(proxy, place);
+      assertEquals([status, JSON.parse(text)], [200, document]);
+    }
+    const { text } = await get(proxy, `${WELL_KNOWN}/mcp`);
+    assertEquals(JSON.parse(text).authorization_servers, [document.issuer]);
+    // Asked once for all of them.
+    assertEquals(wellKnown(old), [`${WELL_KNOWN}/mcp`, WELL_KNOWN, path]);
+  });
+  // One that names another has it asked there; and only what goes on to the server has its metadata.
+  await using server = guarded(() => ({ ...metadataOf(server), [path]: told }));
+  await withProxy(
+    { upstream: server.url, upstreamConfig: FORWARD, config: HOSTS },
+    async (proxy) => {
+      assertEquals((await get(proxy, path)).status, 404);
+    },
+  );
+  await withProxy({ upstream: old.url, config: HOSTS }, async (proxy) => {
+    assertEquals((await get(proxy, path)).status, 404);
+  });
+});
+
 for (
   const [what, answer, status, code] of [
     ["is no JSON", jsonAnswer("{"), 502, -31502],

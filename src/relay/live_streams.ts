@@ -27,6 +27,8 @@ export class LiveStreams {
   /** Those that nobody reads and on which nothing more will come, the longest so first. */
   readonly #finished = new Set<LiveStream>();
   readonly #maxUnattended: number;
+  /** Why there are to be no more; undefined before `close`. */
+  #closed: ProxyError | undefined;
 
   /** None yet. */
   constructor(maxUnattended = MAX_UNATTENDED_IN_ALL) {
@@ -43,9 +45,14 @@ export class LiveStreams {
     return this.#awaited.size + this.#finished.size;
   }
 
-  /** There is one more. */
+  /** There is one more; behind `close` it is let go of once it has begun. */
   add(stream: LiveStream): void {
     this.#all.add(stream);
+    const failure = this.#closed;
+    if (failure === undefined) return;
+    queueMicrotask(() => {
+      if (this.#all.has(stream)) stream.release(failure);
+    });
   }
 
   /** There is one less. */
@@ -75,8 +82,9 @@ export class LiveStreams {
     this.#finished.delete(stream);
   }
 
-  /** Lets go of all of them, as broken off: who reads one may come back for the rest. */
+  /** Lets go of all of them, and of those that still come, as broken off: who reads one may come back for the rest. */
   close(failure: ProxyError): void {
+    this.#closed = failure;
     for (const stream of [...this.#all]) stream.release(failure);
   }
 }

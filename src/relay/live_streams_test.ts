@@ -85,3 +85,13 @@ Deno.test("remove() of a stream that is not there is harmless", () => {
   live.remove({ finished: false, end: () => {}, release: () => {} });
   assertEquals([live.size, live.unattended], [0, 0]);
 });
+
+Deno.test("R68 one that comes behind close() is let go of too, once it has begun", async () => {
+  const { live, ended, stream } = setUp();
+  live.close(new ProxyError("stopping", "stopping"));
+  stream("a");
+  live.remove(stream("over by itself"));
+  assertEquals(ended, []);
+  await Promise.resolve();
+  assertEquals([ended, live.size], [["a stopping"], 0]);
+});

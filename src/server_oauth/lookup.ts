@@ -13,6 +13,7 @@ import type { Clock } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
 import { JSON_TYPE, mediaTypeOf } from "../sse/mod.ts";
 import { type HttpClient, RESOURCE_METADATA } from "../upstream/mod.ts";
+import { readAuthorizationServer } from "./authorization_server.ts";
 import { type Metadata, metadataOfIssuer, readMetadata } from "./metadata.ts";
 
 /** The longest document, in bytes. */
@@ -28,7 +29,8 @@ export const MAX_LOOKUPS = 2;
 /** Servers of one route that are asked one after the other, where the first ones cannot be reached. */
 export const MAX_SERVERS = 3;
 
-const AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server";
+/** Where an authorization server says what it is, at its origin (RFC 8414 section 3). */
+export const AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server";
 
 /** What gives the metadata of a route. */
 export interface MetadataSource {
@@ -38,6 +40,12 @@ export interface MetadataSource {
    * @throws {ProxyError} what kept the server from being asked, of source upstream
    */
   metadata(): Promise<Metadata | undefined>;
+  /**
+   * The document of the authorization server that the server is itself; undefined where it is none.
+   *
+   * @throws {ProxyError} what kept the server from being asked, of source upstream
+   */
+  authorizationServer(): Promise<Metadata | undefined>;
 }
 
 /** A server whose metadata can be asked for. */
@@ -60,8 +68,16 @@ export interface LookupOptions {
   servers(): readonly MetadataServer[];
 }
 
+/** What a server says of itself. */
+interface Told {
+  /** As a resource. */
+  readonly metadata: Metadata;
+  /** As the authorization server that it is itself. */
+  readonly authorizationServer?: Metadata | undefined;
+}
+
 /** What came of a lookup. */
-type Outcome = { readonly metadata: Metadata | undefined } | { readonly failure: ProxyError };
+type Outcome = { readonly told: Told | undefined } | { readonly failure: ProxyError };
 
 /** What is kept of a lookup, on the clock's monotonic scale. */
 interface Kept {
@@ -113,14 +129,23 @@ export class MetadataLookup implements MetadataSource {
 
   /** See `MetadataSource`. */
   async metadata(): Promise<Metadata | undefined> {
-    const outcome = await this.#outcome();
-    if ("failure" in outcome) throw outcome.failure;
-    return outcome.metadata;
+    return (await this.#told())?.metadata;
+  }
+
+  /** See `MetadataSource`. */
+  async authorizationServer(): Promise<Metadata | undefined> {
+    return (await this.#told())?.authorizationServer;
   }
 
   /** Nobody is asked any more. */
   close(): void {
     this.#over.abort();
+  }
+
+  async #told(): Promise<Told | undefined> {
+    const outcome = await this.#outcome();
+    if ("failure" in outcome) throw outcome.failure;
+    return outcome.told;
   }
 
   async #outcome(): Promise<Outcome> {
@@ -144,13 +169,13 @@ export class MetadataLookup implements MetadataSource {
     const timer = clock.after(LOOKUP_MS, () => late.abort());
     let outcome: Outcome;
     try {
-      outcome = { metadata: await this.#ask(AbortSignal.any([late.signal, this.#over.signal])) };
+      outcome = { told: await this.#ask(AbortSignal.any([late.signal, this.#over.signal])) };
     } catch (thrown) {
       outcome = { failure: this.#failureOf(thrown, late.signal.aborted) };
     } finally {
       timer.cancel();
     }
-    const isFound = "metadata" in outcome && outcome.metadata !== undefined;
+    const isFound = "told" in outcome && outcome.told !== undefined;
     const sinceMs = clock.monotonicMs();
     if (generation === this.#generation) {
       this.#kept = { outcome, sinceMs, untilMs: sinceMs + (isFound ? FOUND_MS : MISSING_MS) };
@@ -167,7 +192,7 @@ export class MetadataLookup implements MetadataSource {
   }
 
   /** Asks the servers, until one can be reached; first those that have named their metadata. */
-  async #ask(signal: AbortSignal): Promise<Metadata | undefined> {
+  async #ask(signal: AbortSignal): Promise<Told | undefined> {
     const rank = ({ name }: MetadataServer) => this.#named.has(name) ? 0 : 1;
     const servers = this.#options.servers().toSorted((a, b) => rank(a) - rank(b));
     let failure: unknown;
@@ -187,7 +212,7 @@ export class MetadataLookup implements MetadataSource {
 }
 
 /**
- * The metadata of one server: where its challenges say, under the path of its endpoint, or without one.
+ * What one server says: where its challenges say, under the path of its endpoint, or without one.
  *
  * @throws {ProxyError} where it cannot be reached, or where what is wrong may be another time
  */
@@ -196,7 +221,7 @@ async function askOne(
   { hostname, path }: MetadataServer,
   named: string | undefined,
   signal: AbortSignal,
-): Promise<Metadata | undefined> {
+): Promise<Told | undefined> {
   const ofPath = path === "/" ? [] : [RESOURCE_METADATA + path];
   const places = new Set([...named === undefined ? [] : [named], ...ofPath, RESOURCE_METADATA]);
   let failure: ProxyError | undefined;
@@ -205,13 +230,14 @@ async function askOne(
     if (asked instanceof ProxyError) failure ??= asked;
     if (asked instanceof ProxyError || asked === undefined) continue;
     const metadata = readMetadata(asked.document, hostname);
-    if (metadata !== undefined) return metadata;
+    if (metadata !== undefined) return { metadata };
     failure ??= unsound();
   }
   if (failure !== undefined) throw failure;
   const asked = await documentAt(client, AUTHORIZATION_SERVER, signal);
   if (asked instanceof ProxyError) throw asked;
-  return asked && metadataOfIssuer(asked.document);
+  const metadata = asked && metadataOfIssuer(asked.document);
+  return metadata && { metadata, authorizationServer: readAuthorizationServer(asked.document) };
 }
 
 /**

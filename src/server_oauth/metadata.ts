@@ -18,14 +18,16 @@ export const MAX_MEMBERS = 1_000;
 export const MAX_TEXT_CHARACTERS = 2_048;
 
 /** An authorization server that a client may be sent to: by TLS, or on the client's own machine. */
-function isIssuer(value: string): boolean {
+export function isIssuer(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const url = new URL(value);
   return url.search + url.hash === "" && isSecureUrl(url);
 }
 
-const text = z.string().max(MAX_TEXT_CHARACTERS);
-const texts = z.array(text).max(MAX_MEMBERS);
+/** A text of a document. */
+export const text = z.string().max(MAX_TEXT_CHARACTERS);
+/** A list of a document. */
+export const texts = z.array(text).max(MAX_MEMBERS);
 const issuer = text.refine(isIssuer);
 
 /**

@@ -10,8 +10,8 @@ export { documentAt, MetadataLookup, type MetadataServer, type MetadataSource } 
 export {
   findMetadata,
   type FoundMetadata,
+  mayBeMetadata,
   type MetadataRoute,
   nameInChallenges,
 } from "./resource_metadata.ts";
-export { RESOURCE_METADATA } from "../upstream/mod.ts";
 export type { Metadata } from "./metadata.ts";

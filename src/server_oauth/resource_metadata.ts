@@ -1,8 +1,9 @@
 /**
- * Under which address the metadata of a route is found, and how challenges name it.
+ * Under which addresses the metadata of a route are found, and how challenges name those of the resource.
  *
  * Source: RFC 9728 sections 3.1 and 5.1; 2026-07-28 basic/authorization/authorization-server-discovery, "Protected
- * Resource Metadata Discovery Requirements".
+ * Resource Metadata Discovery Requirements"; for clients that know of no resources, 2025-03-26 basic/authorization,
+ * "Server Metadata Discovery".
  *
  * @module
  */
@@ -10,8 +11,8 @@
 import { ProxyError } from "../errors.ts";
 import { type ClientAnswer, jsonAnswer } from "../http/mod.ts";
 import { nameMetadata, RESOURCE_METADATA } from "../upstream/mod.ts";
-import type { MetadataSource } from "./lookup.ts";
-import { metadataText } from "./metadata.ts";
+import { AUTHORIZATION_SERVER, type MetadataSource } from "./lookup.ts";
+import { type Metadata, metadataText } from "./metadata.ts";
 
 /** A route, as far as its metadata is concerned. */
 export interface MetadataRoute {
@@ -33,6 +34,42 @@ export interface FoundMetadata {
   answer(): Promise<ClientAnswer>;
 }
 
+/** A kind of metadata: where it is, and what is said there of the server of a resource. */
+interface Kind {
+  readonly place: string;
+  /** What there is none of, where there is none. */
+  readonly name: string;
+  /** The document; undefined where the server has none. */
+  read(source: MetadataSource, resource: string): Promise<string | undefined>;
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    place: RESOURCE_METADATA,
+    name: "a protected resource",
+    async read(source, resource) {
+      const metadata = await source.metadata();
+      return metadata && metadataText(metadata, resource);
+    },
+  },
+  {
+    place: AUTHORIZATION_SERVER,
+    name: "an authorization server of its own",
+    async read(source) {
+      const metadata: Metadata | undefined = await source.authorizationServer();
+      return metadata && JSON.stringify(metadata);
+    },
+  },
+];
+
+/** What all places have in common. */
+const WELL_KNOWN = "/.well-known/oauth-";
+
+/** Whether there may be metadata at a request's target; where not, it needs no closer look. */
+export function mayBeMetadata(target: string): boolean {
+  return target.includes(WELL_KNOWN);
+}
+
 /**
  * The metadata at `path`; undefined where no route has any there. Without a path of its own it is that of the one
  * route that has some.
@@ -46,18 +83,17 @@ export function findMetadata(
   publicUrl: string,
   routes: ReadonlyMap<string, MetadataRoute>,
 ): FoundMetadata | undefined {
-  if (!path.startsWith(RESOURCE_METADATA)) return undefined;
-  const resource = resourceAt(path.slice(RESOURCE_METADATA.length), pathOf(publicUrl), routes);
+  const kind = KINDS.find(({ place }) => path.startsWith(place));
+  if (kind === undefined) return undefined;
+  const resource = resourceAt(path.slice(kind.place.length), pathOf(publicUrl), routes);
   const source = resource === undefined ? undefined : routes.get(resource)?.metadata;
   if (resource === undefined || source === undefined) return undefined;
   return {
     path: resource,
     async answer() {
-      const metadata = await source.metadata();
-      if (metadata !== undefined) {
-        return jsonAnswer(200, metadataText(metadata, publicUrl + resource));
-      }
-      const sentence = "The server behind this path has no metadata of a protected resource.";
+      const document = await kind.read(source, publicUrl + resource);
+      if (document !== undefined) return jsonAnswer(200, document);
+      const sentence = `The server behind this path has no metadata of ${kind.name}.`;
       throw new ProxyError("route_not_found", sentence);
     },
   };

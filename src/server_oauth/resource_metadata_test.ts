@@ -1,5 +1,5 @@
 /**
- * RFC 9728 sections 3.1 and 5.1: the addresses of metadata.
+ * RFC 9728 sections 3.1 and 5.1, RFC 8414 section 3: the addresses of metadata.
  *
  * @module
  */
@@ -10,7 +10,11 @@ import { findMetadata, metadataAddress, type MetadataRoute } from "./resource_me
 
 const WELL_KNOWN = "/.well-known/oauth-protected-resource";
 const PUBLIC = "https://mcp.example.com";
-const metadata = { metadata: () => Promise.resolve({ authorization_servers: [] }) };
+const AS_OF_OLD = "/.well-known/oauth-authorization-server";
+const metadata = {
+  metadata: () => Promise.resolve({ authorization_servers: [] }),
+  authorizationServer: () => Promise.resolve({ issuer: "https://auth.example.com" }),
+};
 const route = (name: string): MetadataRoute => ({ name, metadata });
 
 async function resourceAt(
@@ -55,10 +59,28 @@ Deno.test("findMetadata() knows the path of publicUrl, with and without it", asy
 });
 
 Deno.test("findMetadata() says 404 where the server has none", async () => {
-  const none = { name: "a", metadata: { metadata: () => Promise.resolve(undefined) } };
-  const found = findMetadata(`${WELL_KNOWN}/mcp`, PUBLIC, new Map([["/mcp", none]]))!;
-  const error = await assertRejects(() => found.answer(), ProxyError);
-  assertEquals([error.kind, error.status], ["route_not_found", 404]);
+  const nothing = () => Promise.resolve(undefined);
+  const none = { name: "a", metadata: { metadata: nothing, authorizationServer: nothing } };
+  for (const place of [`${WELL_KNOWN}/mcp`, AS_OF_OLD]) {
+    const found = findMetadata(place, PUBLIC, new Map([["/mcp", none]]))!;
+    const error = await assertRejects(() => found.answer(), ProxyError);
+    assertEquals([error.kind, error.status], ["route_not_found", 404]);
+  }
+});
+
+Deno.test("findMetadata() gives the authorization server of the one route that has metadata, by origin or path", async () => {
+  const documentAt = async (path: string, routes: Readonly<Record<string, MetadataRoute>>) => {
+    const answer = await findMetadata(path, PUBLIC, new Map(Object.entries(routes)))?.answer();
+    return answer && new TextDecoder().decode(answer.body as Uint8Array);
+  };
+  const document = '{"issuer":"https://auth.example.com"}';
+  const one = { "/a": route("a"), "/b": { name: "b" } };
+  assertEquals(await documentAt(AS_OF_OLD, one), document);
+  assertEquals(await documentAt(`${AS_OF_OLD}/a`, one), document);
+  assertEquals(await documentAt(`${AS_OF_OLD}/b`, one), undefined);
+  const two = { ...one, "/c": route("c") };
+  assertEquals(await documentAt(AS_OF_OLD, two), undefined);
+  assertEquals(await documentAt(`${AS_OF_OLD}/c`, two), document);
 });
 
 Deno.test("metadataAddress() puts the well-known path between host and path", () => {

@@ -409,7 +409,9 @@ Deno.test("jsr.import_map.json has the same names, those of @std from JSR", asyn
 
 /** An import map, unlike deno.json, needs a second entry for the paths inside a package. */
 function withSubpaths(name: string): string[] {
-  const withPaths = ["@modelcontextprotocol/sdk", "@modelcontextprotocol/server-everything"];
+  const withPaths = ["sdk", "sdk-1.11", "server-everything"].map((one) =>
+    `@modelcontextprotocol/${one}`
+  );
   return withPaths.includes(name) ? [name, `${name}/`] : [name];
 }
 
