@@ -8,11 +8,10 @@
 import { eventText, type MockScript, type Reply, rpcOf } from "../mock/mod.ts";
 import { type Call, type Context, expect, expectEqual, type Scenario } from "../suite/mod.ts";
 import type { WireClient } from "../wire/mod.ts";
-import { beginStream, callAndHead, Watched } from "./departures.ts";
+import { beginStream, callAndHead, leftAndStayed, Watched } from "./departures.ts";
 import { SESSION } from "./departures_in_sessions.ts";
 import {
   echoed,
-  echoResult,
   expectWorks,
   modernByKey,
   modernCall,
@@ -182,19 +181,14 @@ const MODERN: readonly Scenario[] = [
     source: "2026-07-28 basic/patterns/cancellation",
     revisions: ["2026-07-28"],
     async run(context) {
-      const gate = Promise.withResolvers<void>();
-      const left = new Watched(beginStream);
-      const stayed: MockScript = async (request, reply) => {
-        await gate.promise;
-        await reply.json(echoResult(request));
-      };
-      context.mock.use(modernByKey({ left: left.script, stayed }));
+      const { left, scripts, answer } = leftAndStayed();
+      context.mock.use(modernByKey(scripts));
       const staying = context.send(modernCall(context, "stayed"));
       await context.within(context.mock.arrival(withKey("stayed")), "the call at the server");
       const client = await callAndHead(context, modernProgressCall(context, "left"));
       client.close();
       await soon(left.begun.then((reply) => reply.gone));
-      gate.resolve();
+      answer();
       expectEqual(echoed(await staying), "stayed", "what the other call was answered with");
     },
   },

@@ -10,7 +10,7 @@
 import type { MockScript, Reply } from "../mock/mod.ts";
 import type { Call, Context } from "../suite/mod.ts";
 import type { WireClient } from "../wire/mod.ts";
-import { progress, soon } from "./upstreams.ts";
+import { echoResult, progress, soon } from "./upstreams.ts";
 
 /** Plays a server that begins an answer, and tells when it has, and when its client is gone. */
 export class Watched {
@@ -32,6 +32,17 @@ export class Watched {
   get begun(): Promise<Reply> {
     return this.#begun.promise;
   }
+}
+
+/** Plays a server of which one client leaves its call and another stays: its call is answered once that is allowed. */
+export function leftAndStayed() {
+  const { promise, resolve: answer } = Promise.withResolvers<void>();
+  const left = new Watched(beginStream);
+  const stayed: MockScript = async (request, reply) => {
+    await promise;
+    await reply.json(echoResult(request));
+  };
+  return { left, scripts: { left: left.script, stayed }, answer };
 }
 
 /** Begins a stream with one event and leaves it open. */

@@ -4,17 +4,10 @@
  * @module
  */
 
-import { type MockScript, rpcOf } from "../mock/mod.ts";
+import { rpcOf } from "../mock/mod.ts";
 import { type Context, expect, expectEqual, expectOneOf, type Scenario } from "../suite/mod.ts";
-import { beginStream, callAndHead, Watched } from "./departures.ts";
-import {
-  echoed,
-  echoResult,
-  expectWorks,
-  sessionByKey,
-  sessionCall,
-  withKey,
-} from "./upstreams.ts";
+import { beginStream, callAndHead, leftAndStayed, Watched } from "./departures.ts";
+import { echoed, expectWorks, sessionByKey, sessionCall, withKey } from "./upstreams.ts";
 
 const T11 = '2025-11-25 basic/transports "Sending Messages to the Server" 6';
 
@@ -55,20 +48,15 @@ export const SESSION: readonly Scenario[] = [
     source: `${T11}, "Multiple Connections"`,
     revisions: ["2025-11-25"],
     async run(context) {
-      const gate = Promise.withResolvers<void>();
-      const left = new Watched(beginStream);
-      const stayed: MockScript = async (request, reply) => {
-        await gate.promise;
-        await reply.json(echoResult(request));
-      };
-      context.mock.use(sessionByKey({ left: left.script, stayed }));
+      const { scripts, answer } = leftAndStayed();
+      context.mock.use(sessionByKey(scripts));
       const session = await context.openSession();
       const staying = context.send(sessionCall(session, "stayed", 1));
       await context.within(context.mock.arrival(withKey("stayed")), "the call at the server");
       const client = await callAndHead(context, sessionCall(session, "left", 2));
       client.close();
       await expectWorks(context, (key) => sessionCall(session, key, 3), "after the departure");
-      gate.resolve();
+      answer();
       expectEqual(echoed(await staying), "stayed", "what the other call was answered with");
     },
   },

@@ -15,15 +15,11 @@ import * as processes from "../testing/processes.ts";
 import { PROJECT } from "../testing/program.ts";
 import { REVISION } from "./modern_case.ts";
 import { startRelay } from "./relay.ts";
-import {
-  type CallToolResult,
-  EmptyResultSchema,
-  StdioClientTransport,
-  type Transport,
-} from "./sdk_v1.ts";
+import { StdioClientTransport, type Transport } from "./sdk_v1.ts";
 import { textOf } from "./session_client.ts";
 import { FIXTURE } from "./session_targets.ts";
 import { v1Client } from "./session_v1.ts";
+import { v1SaysAll } from "./v1_says_all.ts";
 import { answerWith, collectNotifications } from "./v2_client.ts";
 import { within } from "./wait.ts";
 
@@ -54,44 +50,8 @@ async function end(
 class ProbesInPlace extends StdioV2 {}
 
 async function sayAll(t: Deno.TestContext, flags: readonly string[]): Promise<void> {
-  const { client, received, asked } = v1Client(FIXTURE.answers);
   const transport = new StdioClientTransport(launch(...flags));
-  await client.connect(transport as Transport);
-  const call = async (use: typeof FIXTURE.fixed, options = {}) =>
-    await client.callTool({ ...use }, undefined, options) as CallToolResult;
-  await t.step("list and call", async () => {
-    const { tools } = await client.listTools();
-    assert(tools.some(({ name }) => name === "test_echo"));
-    assertStringIncludes(textOf(await call(FIXTURE.echo("warp and weft"))), "warp and weft");
-  });
-  await t.step("twenty calls at once", async () => {
-    const values = Array.from({ length: 20 }, (_, at) => `value-${at}.`);
-    const results = await Promise.all(values.map((value) => call(FIXTURE.echo(value))));
-    results.forEach((result, at) => assertStringIncludes(textOf(result), values[at]!));
-  });
-  await t.step("progress and log lines", async () => {
-    const seen: number[] = [];
-    await call(FIXTURE.progress, {
-      onprogress: ({ progress }: { progress: number }) => void seen.push(progress),
-    });
-    assertEquals(seen, FIXTURE.progressSteps);
-    await call(FIXTURE.log);
-    await received.first("a log line", ({ method }) => method === "notifications/message");
-  });
-  await t.step("sampling and elicitation", async () => {
-    assertStringIncludes(textOf(await call(FIXTURE.sample)), FIXTURE.answers.sampled);
-    assertStringIncludes(textOf(await call(FIXTURE.elicit)), "Gunta Stölzl");
-    assertEquals(asked.items, ["sampling/createMessage", "elicitation/create"]);
-  });
-  await t.step("cancellation and errors", async () => {
-    const abort = new AbortController();
-    const slow = call(FIXTURE.slow, { signal: abort.signal });
-    await client.ping();
-    abort.abort("changed my mind");
-    await assertRejects(() => within(slow, "the end of the aborted call"));
-    await client.ping();
-    await assertRejects(() => client.request({ method: "test/unknown" }, EmptyResultSchema));
-  });
+  const client = await v1SaysAll(t, transport as Transport);
   await end(client, transport);
 }
 

@@ -11,7 +11,7 @@ import { assertEquals } from "@std/assert";
 import * as relay from "../testing/relay.ts";
 import * as stdioClient from "../testing/stdio_client.ts";
 
-const { json, resultFor, StdioClient, WrittenStream } = stdioClient;
+const { finish, json, resultFor, StdioClient, WrittenStream } = stdioClient;
 const { settled } = relay;
 
 const capabilities = { tools: { listChanged: true }, prompts: {}, resources: { subscribe: true } };
@@ -47,13 +47,6 @@ async function listening() {
   const told = () =>
     client.messages.flatMap(({ method, params }) => method ? [params?.["uri"] ?? method] : []);
   return { client, streams, again, told };
-}
-
-async function finish(client: stdioClient.StdioClient): Promise<void> {
-  client.end();
-  await settled();
-  client.clock.advance(10_000);
-  await client.over;
 }
 
 Deno.test("a GET stream that is opened again behind no event id: all that may have changed is told once", async () => {

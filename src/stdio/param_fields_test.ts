@@ -5,30 +5,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import * as relay from "../testing/relay.ts";
 import * as stdioClient from "../testing/stdio_client.ts";
 
-const { json, resultFor, StdioClient } = stdioClient;
-const { settled } = relay;
-
-const MODERN = {
-  _meta: {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientCapabilities": {},
-  },
-};
-
-async function finish(client: stdioClient.StdioClient): Promise<void> {
-  client.end();
-  await settled();
-  client.clock.advance(10_000);
-  await client.over;
-  assertEquals(client.clock.timers, 0);
-}
-
-function codes(client: stdioClient.StdioClient) {
-  return client.messages.map(({ id, error }) => [id, error?.code]);
-}
+const { MODERN, StdioClient, codes, finish, json, resultFor } = stdioClient;
 
 const REGIONAL = {
   name: "t",

@@ -8,20 +8,8 @@ import { assert, assertEquals } from "@std/assert";
 import * as relay from "../testing/relay.ts";
 import * as stdioClient from "../testing/stdio_client.ts";
 
-const { json, resultFor, StdioClient, WrittenStream } = stdioClient;
+const { StdioClient, WrittenStream, codes, finish, json, resultFor } = stdioClient;
 const { settled } = relay;
-
-async function finish(client: stdioClient.StdioClient): Promise<void> {
-  client.end();
-  await settled();
-  client.clock.advance(10_000);
-  await client.over;
-  assertEquals(client.clock.timers, 0);
-}
-
-function codes(client: stdioClient.StdioClient) {
-  return client.messages.map(({ id, error }) => [id, error?.code]);
-}
 
 Deno.test("2025-11-25 transports: the id and revision of initialize go with all that follows, GET comes behind initialized, DELETE at the end", async () => {
   const client = new StdioClient({

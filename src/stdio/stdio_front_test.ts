@@ -8,27 +8,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import * as relay from "../testing/relay.ts";
 import * as stdioClient from "../testing/stdio_client.ts";
 
-const { json, resultFor, StdioClient, WrittenStream } = stdioClient;
+const { MODERN, StdioClient, WrittenStream, codes, finish, json, resultFor } = stdioClient;
 const { settled } = relay;
-
-const MODERN = {
-  _meta: {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientCapabilities": {},
-  },
-};
-
-async function finish(client: stdioClient.StdioClient): Promise<void> {
-  client.end();
-  await settled();
-  client.clock.advance(10_000);
-  await client.over;
-  assertEquals(client.clock.timers, 0);
-}
-
-function codes(client: stdioClient.StdioClient) {
-  return client.messages.map(({ id, error }) => [id, error?.code]);
-}
 
 Deno.test("2026-07-28 streamable-http, Request Metadata: a modern message is mirrored, and has no session", async () => {
   const client = new StdioClient({ script: (seen) => resultFor(seen) });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { assertEquals } from "@std/assert";
 import {
   type AnswerSource,
   type Bytes,
@@ -238,4 +239,26 @@ export class StdioClient {
   }
 
   #partial = "";
+}
+
+/** The least params of a request of 2026-07-28. */
+export const MODERN = {
+  _meta: {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+  },
+};
+
+/** Ends a client, and holds that it leaves no timer behind. */
+export async function finish(client: StdioClient): Promise<void> {
+  client.end();
+  await settled();
+  client.clock.advance(10_000);
+  await client.over;
+  assertEquals(client.clock.timers, 0);
+}
+
+/** Ids and error codes of what a client was told. */
+export function codes({ messages }: StdioClient): [unknown, number | undefined][] {
+  return messages.map(({ id, error }) => [id, error?.code]);
 }
