@@ -26,7 +26,8 @@ import type { Clock } from "./clock.ts";
 import { type Config, ConfigError, type RouteConfig, type TargetConfig } from "./config/mod.ts";
 import { UNNAMED } from "./http/mod.ts";
 import { RouteTokens, type TokenTarget } from "./route_tokens.ts";
-import { MetadataLookup, type MetadataServer } from "./server_oauth/mod.ts";
+import { IssuerLookup, MetadataLookup, type MetadataServer } from "./server_oauth/mod.ts";
+import { fetchDocument } from "./issuer/mod.ts";
 import type { Logger } from "./telemetry/mod.ts";
 import {
   http1Client,
@@ -85,7 +86,11 @@ export function openTargets(route: RouteConfig, deps: TargetDeps): OpenedTargets
   const channels = new Map<string, ChannelUpstream>();
   let servers: readonly MetadataServer[] = [];
   const metadata = forwardsTokens(route, deps)
-    ? new MetadataLookup({ clock: deps.timers, servers: () => servers })
+    ? new MetadataLookup({
+      clock: deps.timers,
+      servers: () => servers,
+      issuers: issuerLookup(route, deps),
+    })
     : undefined;
   const { oauth } = route.upstream;
   const tokens = oauth && new RouteTokens(route.name, oauth, deps);
@@ -180,6 +185,28 @@ function targetSpecs(
 /** Whether tokens of clients go to the servers: not where `Authorization` holds the key for the proxy itself. */
 function forwardsTokens({ upstream }: RouteConfig, { withheld }: TargetDeps): boolean {
   return upstream.credentials === "forward" && !withheld.includes("authorization");
+}
+
+/** Asks the authorization servers that the servers of a route name. */
+function issuerLookup(
+  { name, upstream }: RouteConfig,
+  { timers, logger }: TargetDeps,
+): IssuerLookup {
+  const documents = {
+    clock: timers,
+    allowPrivateAddresses: upstream.allowPrivateIssuer,
+    setting: "upstream.allowPrivateIssuer",
+  };
+  return new IssuerLookup({
+    clock: timers,
+    fetchDocument: (url, signal) => fetchDocument(url, documents, signal),
+    onFailed: (issuer, reason) =>
+      logger.warn("metadata of the authorization server cannot be had for clients of 2025-03-26", {
+        route: name,
+        issuer,
+        reason,
+      }),
+  });
 }
 
 /** A server as its metadata is asked for: on few connections of their own, so that no call has to wait for it. */

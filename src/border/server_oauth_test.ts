@@ -240,17 +240,42 @@ Deno.test("a client of 2025-03-26 finds the authorization server at the origin, 
     // Asked once for all of them.
     assertEquals(wellKnown(old), [`${WELL_KNOWN}/mcp`, WELL_KNOWN, path]);
   });
-  // One that names another has it asked there; and only what goes on to the server has its metadata.
-  await using server = guarded(() => ({ ...metadataOf(server), [path]: told }));
-  await withProxy(
-    { upstream: server.url, upstreamConfig: FORWARD, config: HOSTS },
-    async (proxy) => {
-      assertEquals((await get(proxy, path)).status, 404);
-    },
-  );
+  // Only what goes on to the server has its metadata.
   await withProxy({ upstream: old.url, config: HOSTS }, async (proxy) => {
     assertEquals((await get(proxy, path)).status, 404);
   });
+});
+
+Deno.test("R95 a client of 2025-03-26 finds the authorization server that the server names, where the proxy may ask it", async () => {
+  const path = "/.well-known/oauth-authorization-server";
+  await using auth: ScriptedUpstream = scriptedUpstream(async ({ line }, connection) => {
+    const { origin: issuer } = new URL(auth.url);
+    const document = JSON.stringify({
+      issuer,
+      authorization_endpoint: `${issuer}/authorize`,
+      token_endpoint: `${issuer}/token`,
+      response_types_supported: ["code"],
+    });
+    await connection.write(line.split(" ")[1] === path ? jsonAnswer(document) : NOTHING);
+  });
+  const { origin: issuer } = new URL(auth.url);
+  const named = jsonAnswer(JSON.stringify({ ...DOCUMENT, authorization_servers: [issuer] }));
+  for (const allowPrivateIssuer of [false, true]) {
+    await using server = guarded(() => ({ [`${WELL_KNOWN}/mcp`]: named }));
+    const upstreamConfig = { ...FORWARD, allowPrivateIssuer };
+    await withProxy({ upstream: server.url, upstreamConfig, config: HOSTS }, async (proxy) => {
+      const { status, text } = await get(proxy, path);
+      const told = proxy.logs.filter((line) => line.includes("cannot be had"));
+      if (allowPrivateIssuer) {
+        assertEquals([status, JSON.parse(text).token_endpoint], [200, `${issuer}/token`]);
+        assertEquals(told, []);
+      } else {
+        assertEquals([status, told.length, auth.requests.length], [404, 1, 0]);
+        assertMatch(told[0]!, /upstream\.allowPrivateIssuer allows those/);
+      }
+    });
+  }
+  assertEquals(auth.requests.length, 1);
 });
 
 for (

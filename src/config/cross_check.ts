@@ -34,6 +34,7 @@ export function crossCheck(
     ...halfCertificates(raw),
     ...http2OverUnix(raw),
     ...sharedCredentials(raw),
+    ...privateIssuers(raw),
     ...storesCheck(raw),
     ...authProblems(raw),
   ];
@@ -91,6 +92,15 @@ function sharedCredentials(raw: Readonly<Record<string, unknown>>): ConfigProble
       found: '"shared" beside credentials: "forward"',
       wanted: "dedicated, or credentials: drop with the server's own in headers",
     }];
+  });
+}
+
+/** Where no token of a client goes to the server, no client is told whom the server trusts. */
+function privateIssuers(raw: Readonly<Record<string, unknown>>): ConfigProblem[] {
+  return upstreams(raw).flatMap(({ path, upstream: { allowPrivateIssuer, credentials } }) => {
+    if (allowPrivateIssuer !== true || credentials === "forward") return [];
+    const found = 'true without credentials: "forward"';
+    return [{ path: `${path}.allowPrivateIssuer`, found, wanted: "false, or those forwarded" }];
   });
 }
 

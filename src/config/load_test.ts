@@ -148,6 +148,16 @@ Deno.test("one upstream session must not mix the credentials of its clients", as
   await load(upstream('"url":"https://x/","credentials":"forward"'));
 });
 
+Deno.test("allowPrivateIssuer is for clients whose tokens go to the server", async () => {
+  const upstream = (more: string) =>
+    `{"routes":[{"path":"/mcp","upstream":{"url":"https://x/","allowPrivateIssuer":true${more}}}]}`;
+  assertEquals(await problems(upstream("")), [
+    'routes[0].upstream.allowPrivateIssuer: found true without credentials: "forward", wanted false, or those forwarded',
+  ]);
+  const { routes: [route] } = await load(upstream(',"credentials":"forward"'));
+  assertEquals(route!.upstream.allowPrivateIssuer, true);
+});
+
 Deno.test("the flag and the variable name the folder for recordings, the file its limit", async () => {
   const upstream = "http://localhost:1/mcp";
   assertEquals((await load(undefined, { flags: { upstream } })).record, undefined);

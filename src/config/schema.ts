@@ -114,6 +114,11 @@ const upstreamSchema = z.strictObject({
         "Forward only to a server for which the client's token was issued. The API key or token for this " +
         "proxy (auth) never goes there.",
     ),
+  allowPrivateIssuer: z.boolean({ error: "true or false" }).default(false).describe(
+    "With credentials: forward, whether the authorization server that the server names may be asked for its " +
+      "metadata at an address that is not of the public internet, this machine included. Clients of 2025-03-26 " +
+      "get them from the proxy; later ones ask by themselves.",
+  ),
   oauth: upstreamOauthSchema.optional(),
   connectTimeoutMs: milliseconds(10_000)
     .describe("Longest time to connect, TLS included, in milliseconds."),

@@ -10,6 +10,7 @@ import { type ConfigProblem, shown } from "./problems.ts";
 const OF_HTTP: readonly string[] = [
   "headers",
   "credentials",
+  "allowPrivateIssuer",
   "oauth",
   "connectTimeoutMs",
   "bodyIdleTimeoutMs",

@@ -126,6 +126,8 @@ export interface UpstreamConfig {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether the client's credentials go upstream. */
   readonly credentials: "drop" | "forward";
+  /** Whether the authorization server that it names may be asked at a private address, or on this machine. */
+  readonly allowPrivateIssuer: boolean;
   /** Credentials of the proxy's own, where the server wants access tokens. */
   readonly oauth?: UpstreamOauthConfig | undefined;
   /** Longest time to connect. */

@@ -14,6 +14,7 @@ import { ProxyError, toProxyError } from "../errors.ts";
 import { JSON_TYPE, mediaTypeOf } from "../sse/mod.ts";
 import { type HttpClient, RESOURCE_METADATA } from "../upstream/mod.ts";
 import { readAuthorizationServer } from "./authorization_server.ts";
+import type { IssuerLookup } from "./issuer_lookup.ts";
 import { type Metadata, metadataOfIssuer, readMetadata } from "./metadata.ts";
 
 /** The longest document, in bytes. */
@@ -41,9 +42,11 @@ export interface MetadataSource {
    */
   metadata(): Promise<Metadata | undefined>;
   /**
-   * The document of the authorization server that the server is itself; undefined where it is none.
+   * The document of the authorization server that the server is itself, or of the first that it names; undefined
+   * where there is none that a client could use.
    *
-   * @throws {ProxyError} what kept the server from being asked, of source upstream
+   * @throws {ProxyError} what kept the server from being asked, of source upstream; `authorization_unavailable` where
+   * the authorization server cannot be asked for now
    */
   authorizationServer(): Promise<Metadata | undefined>;
 }
@@ -66,6 +69,8 @@ export interface LookupOptions {
   readonly clock: Clock;
   /** The servers of the route, as they are now. */
   servers(): readonly MetadataServer[];
+  /** Asks the authorization servers that they name; ended with it. */
+  readonly issuers: IssuerLookup;
 }
 
 /** What a server says of itself. */
@@ -134,12 +139,16 @@ export class MetadataLookup implements MetadataSource {
 
   /** See `MetadataSource`. */
   async authorizationServer(): Promise<Metadata | undefined> {
-    return (await this.#told())?.authorizationServer;
+    const told = await this.#told();
+    if (told === undefined) return undefined;
+    const [issuer] = told.metadata["authorization_servers"] as readonly string[];
+    return told.authorizationServer ?? await this.#options.issuers.document(issuer!);
   }
 
   /** Nobody is asked any more. */
   close(): void {
     this.#over.abort();
+    this.#options.issuers.close();
   }
 
   async #told(): Promise<Told | undefined> {

@@ -8,6 +8,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { Fields } from "../http/mod.ts";
 import { ManualClock } from "../testing/manual_clock.ts";
+import { IssuerLookup } from "./issuer_lookup.ts";
 import { heldBody, type HttpAnswer, type HttpRequest } from "../upstream/mod.ts";
 import {
   FOUND_MS,
@@ -49,9 +50,23 @@ function setup(answer: Answer, names: readonly string[] = ["one"]) {
       };
     },
   });
-  const lookup = new MetadataLookup({ clock, servers: () => names.map(server) });
+  const issuers = new IssuerLookup({
+    clock,
+    fetchDocument: ({ href, origin: issuer }) => {
+      asked.push(href);
+      return Promise.resolve({ ...ENDPOINTS, issuer });
+    },
+    onFailed: () => {},
+  });
+  const lookup = new MetadataLookup({ clock, servers: () => names.map(server), issuers });
   return { clock, asked, lookup, open: () => open };
 }
+
+const ENDPOINTS = {
+  authorization_endpoint: "https://auth.example.com/authorize",
+  token_endpoint: "https://auth.example.com/token",
+  response_types_supported: ["code"],
+};
 
 const never = ({ signal }: HttpRequest) =>
   new Promise<HttpAnswer>((_, reject) => {
@@ -189,4 +204,20 @@ Deno.test("metadata() asks anew for a client that was refused, where the last ti
   lookup.challenged("one", undefined);
   await lookup.metadata();
   assertEquals(asked.length, 3);
+});
+
+Deno.test("authorizationServer() is that which the server is itself, else the first that it names", async () => {
+  const path = "/.well-known/oauth-authorization-server";
+  const issuer = "https://own.example.com";
+  const own = setup((_, request) =>
+    request.path === path ? json({ ...ENDPOINTS, issuer }) : json({}, 404)
+  );
+  assertEquals(await own.lookup.authorizationServer(), { ...ENDPOINTS, issuer });
+  assertEquals(own.asked.at(-1), `one ${path}`);
+  const named = ["https://auth.example.com", "https://more.example.com"];
+  const other = setup(() => json({ authorization_servers: named }));
+  assertEquals(await other.lookup.authorizationServer(), { ...ENDPOINTS, issuer: named[0] });
+  assertEquals(other.asked, [`one ${WELL_KNOWN}/mcp`, `${named[0]}${path}`]);
+  const none = setup(() => json({}, 404));
+  assertEquals(await none.lookup.authorizationServer(), undefined);
 });

@@ -1,11 +1,12 @@
 /**
  * OAuth of the servers behind the proxy: where clients learn which authorization server a server trusts.
  *
- * May import `clock`, `errors`, `http`, `sse`, and of `upstream` the HTTP client and what is told of challenges.
+ * May import `clock`, `errors`, `http`, `issuer`, `sse`, and of `upstream` the HTTP client and what is told of challenges.
  *
  * @module
  */
 
+export { IssuerLookup, type IssuerLookupOptions } from "./issuer_lookup.ts";
 export { documentAt, MetadataLookup, type MetadataServer, type MetadataSource } from "./lookup.ts";
 export {
   findMetadata,

@@ -99,7 +99,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   redis: ["clock.ts", "deadlines.ts"],
   relay: ["clock.ts", "errors.ts", "event_log", "http", "sse", "upstream"],
   rpc: ["clock.ts", "errors.ts", "http", "json", "sse", "upstream"],
-  server_oauth: ["clock.ts", "errors.ts", "http", "sse", "upstream"],
+  server_oauth: ["clock.ts", "errors.ts", "http", "issuer", "sse", "upstream"],
   server_tokens: [
     "clock.ts",
     "errors.ts",
@@ -250,6 +250,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "clock.ts",
     "config",
     "http",
+    "issuer",
     "route_tokens.ts",
     "server_oauth",
     "telemetry",

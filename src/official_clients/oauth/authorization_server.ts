@@ -85,6 +85,8 @@ function configuration(
           };
         },
         useGrantedResource: () => true,
+        // For clients that name none, where there is but one.
+        defaultResource: () => settings.resource === ANY ? undefined : settings.resource,
       },
     },
     findAccount: (_ctx: unknown, sub: string) => ({

@@ -1,6 +1,6 @@
 /**
- * An official client of 2025-03-26, which knows of no protected resources, authorises through the proxy: at a server
- * that says itself, at its origin, how its tokens are had.
+ * An official client of 2025-03-26, which knows of no protected resources, authorises through the proxy: for a server
+ * that says itself, at its origin, how its tokens are had, and for one whose metadata say where.
  *
  * Source: 2025-03-26 basic/authorization, "Server Metadata Discovery".
  *
@@ -19,6 +19,7 @@ import {
   SCOPE,
   startAuthorizationServer,
 } from "./authorization_server.ts";
+import { guardServer } from "./guarded_server.ts";
 import { MemoryProvider } from "./provider.ts";
 
 const METADATA = "/.well-known/oauth-authorization-server";
@@ -67,32 +68,47 @@ class ScopedProvider extends MemoryProvider {
   }
 }
 
-Deno.test("SDK 1.11 client, server of 2025-03-26: authorises through the proxy and calls a tool", async () => {
-  await using authorizationServer = await startAuthorizationServer();
-  const server = startSessionServer();
-  await using guarded = guardAsOfOld(server.url, authorizationServer);
-  const upstreamConfig = { credentials: "forward" };
-  try {
-    await withProxy({ upstream: guarded.url, upstreamConfig }, async ({ endpoint }) => {
-      const authProvider = new ScopedProvider();
-      const make = () =>
-        new StreamableHTTPClientTransport(new URL(endpoint), { authProvider } as never);
-      const first = new Client({ name: "old", version: "1" });
-      const transport = make();
-      await assertRejects(() => first.connect(transport as never), Error, "Unauthorized");
-      assertEquals(authProvider.sent.length, 1);
-      assertEquals(authProvider.sent[0]!.origin, authorizationServer.issuer);
-      await transport.finishAuth(authProvider.returned[0]!.get("code")!);
-      await first.close();
-      const client = new Client({ name: "old", version: "1" });
-      await client.connect(make() as never);
-      const { tools } = await client.listTools();
-      assert(tools.some(({ name }) => name === "test_echo"));
-      await client.close();
-      assertEquals(new Set(authorizationServer.grants), new Set(["authorization_code"]));
-      assert(guarded.asked.includes(METADATA));
-    });
-  } finally {
-    await server.close();
-  }
-});
+/** Servers that want tokens, by what they are. */
+const SERVERS = {
+  "server of 2025-03-26": guardAsOfOld,
+  "server of today, whose metadata name its authorization server": guardServer,
+};
+
+for (const [name, guard] of Object.entries(SERVERS)) {
+  Deno.test(`SDK 1.11 client, ${name}: authorises through the proxy and calls a tool`, async () => {
+    await using authorizationServer = await startAuthorizationServer();
+    const server = startSessionServer();
+    await using guarded = await guard(server.url, authorizationServer);
+    const upstreamConfig = { credentials: "forward", allowPrivateIssuer: true };
+    try {
+      await withProxy({ upstream: guarded.url, upstreamConfig }, async ({ endpoint }) => {
+        // Such a client names no resource, so that the authorization server has to know for which one it asks.
+        authorizationServer.resource = endpoint;
+        await authoriseAndCall(endpoint, authorizationServer);
+      });
+    } finally {
+      await server.close();
+    }
+  });
+}
+
+async function authoriseAndCall(
+  endpoint: string,
+  { issuer, grants }: AuthorizationServer,
+): Promise<void> {
+  const authProvider = new ScopedProvider();
+  const make = () =>
+    new StreamableHTTPClientTransport(new URL(endpoint), { authProvider } as never);
+  const first = new Client({ name: "old", version: "1" });
+  const transport = make();
+  await assertRejects(() => first.connect(transport as never), Error, "Unauthorized");
+  assertEquals(authProvider.sent.map(({ origin }) => origin), [issuer]);
+  await transport.finishAuth(authProvider.returned[0]!.get("code")!);
+  await first.close();
+  const client = new Client({ name: "old", version: "1" });
+  await client.connect(make() as never);
+  const { tools } = await client.listTools();
+  assert(tools.some(({ name }) => name === "test_echo"));
+  await client.close();
+  assertEquals(new Set(grants), new Set(["authorization_code"]));
+}
