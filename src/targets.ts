@@ -33,6 +33,7 @@ import {
   http1Client,
   http2Client,
   type HttpClientFactory,
+  originOf,
   parseTarget,
   streamableHttpUpstream,
   type Upstream,
@@ -219,6 +220,7 @@ function metadataServer(
   return {
     name,
     hostname: target.kind === "tcp" ? target.hostname : target.host,
+    origin: target.kind === "tcp" ? originOf(target) : undefined,
     path,
     open: () =>
       clientFactory(upstream, deps)({

@@ -374,6 +374,8 @@ Deno.test("R99 an error of the upstream's comes with the request's id, and witho
     ["200 OK", "text/html", "<h1>db.internal</h1>"],
     ["302 Found", "text/plain", "http://db.internal/"],
     ["200 OK", "application/json", ""],
+    ["500 Oops", "application/json", '{"stack":"db.internal"}'],
+    ["500 Oops", "application/json", '{"error":{"code":-32603,"message":"mine"}}'],
   ];
   let at = 0;
   await using upstream = sessionUpstream({
@@ -385,19 +387,25 @@ Deno.test("R99 an error of the upstream's comes with the request's id, and witho
     },
     unknown: NO_LISTENING,
   });
-  await withProxy({ upstream: upstream.url }, async ({ origin }) => {
+  await withProxy({ upstream: upstream.url }, async ({ origin, logs }) => {
     // Without a session of the server's nothing can be lost, so that 404 is an answer like another.
     using caller = await sseCaller(origin);
     const codes: number[] = [];
+    const told: number[] = [];
+    const failures = () => logs.filter((line) => line.includes('"request failed"')).length;
     for (; at < answers.length; at++) {
+      const before = failures();
       assertEquals((await caller.post(messages.ping('"x"'))).status, 202);
       const text = await caller.next();
       assert(!text.includes("db.internal"), text);
       const { id, error } = JSON.parse(text);
       assertEquals(id, "x");
       codes.push(error.code);
+      told.push(failures() - before);
     }
-    assertEquals(codes, [-32001, -31502, -31502, -31502, -31502, -31502]);
+    assertEquals(codes, [-32001, -31502, -31502, -31502, -31502, -31502, -31502, -32603]);
+    // What the server has said itself is no failure; nor is JSON with a status below 500.
+    assertEquals(told, [0, 1, 0, 1, 1, 1, 1, 0]);
   });
 });
 

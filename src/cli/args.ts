@@ -140,6 +140,9 @@ function misplaced(
     });
 }
 
+/** What looks like the name of a config file. */
+const CONFIG_FILE = /\.jsonc?$/i;
+
 function isEverywhere(name: string): boolean {
   return name === "help" || name === "version";
 }
@@ -151,14 +154,16 @@ function commandOf(words: readonly string[], problems: ConfigProblem[]): Command
     problems.push({
       path: "command",
       found: JSON.stringify(word),
-      wanted: `a known command: ${didYouMean(word, COMMANDS)}`,
+      wanted: CONFIG_FILE.test(word)
+        ? "a command, or flags: a config file is given with --config FILE"
+        : `a known command: ${didYouMean(word, COMMANDS)}`,
     });
   }
   if (rest.length > 0) {
     problems.push({
       path: "command",
       found: `${JSON.stringify(rest.join(" "))} behind it`,
-      wanted: rest.some((one) => /\.jsonc?$/i.test(one))
+      wanted: rest.some((one) => CONFIG_FILE.test(one))
         ? "flags alone; a config file is given with --config FILE"
         : "flags alone; an upstream is given with --upstream URL",
     });

@@ -111,6 +111,9 @@ Deno.test("readCommandLine() tells all that is wrong, and what was meant", () =>
   assertEquals(paths("serve", "http://x"), [
     "command: flags alone; an upstream is given with --upstream URL",
   ]);
+  assertEquals(paths("switchyard.json"), [
+    "command: a command, or flags: a config file is given with --config FILE",
+  ]);
   assertEquals(paths("check-config", "my/switchyard.jsonc"), [
     "command: flags alone; a config file is given with --config FILE",
   ]);

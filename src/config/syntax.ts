@@ -22,12 +22,17 @@ export function parseText(file: string, text: string): unknown {
   } catch (error) {
     const wanted = "JSON, or JSON with comments";
     if (text.trim() === "") throw new ConfigError([{ path: file, found: "nothing in it", wanted }]);
-    const position = POSITION.exec(error instanceof Error ? error.message : "")?.[1];
-    const found = position === undefined
-      ? `its end, with a list, an object or a comment still open (${placeOf(text, text.length)})`
-      : `something unexpected at ${placeOf(text, Number(position))}`;
-    throw new ConfigError([{ path: file, found, wanted }]);
+    throw new ConfigError([{ path: file, found: told(error, text), wanted }]);
   }
+}
+
+/** What is wrong with a text, by the error of the parser. */
+function told(error: unknown, text: string): string {
+  if (!(error instanceof SyntaxError)) return "lists or objects too deep inside each other";
+  const position = POSITION.exec(error.message)?.[1];
+  return position === undefined
+    ? `its end at ${placeOf(text, text.length)}, where more has to come`
+    : `something unexpected at ${placeOf(text, Number(position))}`;
 }
 
 /** The line and the column of a position in a text. */

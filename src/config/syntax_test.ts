@@ -28,9 +28,11 @@ Deno.test("parseText() says at which line and column something else stands", () 
 
 Deno.test("parseText() says where a file ends too soon", () => {
   const end = (line: number, column: number) =>
-    `its end, with a list, an object or a comment still open (line ${line}, column ${column})`;
+    `its end at line ${line}, column ${column}, where more has to come`;
   assertEquals(problemOf('{\n  "a": [\n'), end(3, 1));
   assertEquals(problemOf('{"a": 1} /* x'), end(1, 14));
+  assertEquals(problemOf("// a comment alone\n"), end(2, 1));
+  assertEquals(problemOf("[".repeat(100_000)), "lists or objects too deep inside each other");
   assertEquals([problemOf(""), problemOf(" \n")], ["nothing in it", "nothing in it"]);
 });
 

@@ -175,7 +175,12 @@ export class SseExchange {
       const json = interceptors?.maxBytes === undefined
         ? undefined
         : (body: Uint8Array) => interceptors.json(body, call);
-      return await relayJson(answer, target, { idText, json, turns: this.#client.turns });
+      return await relayJson(answer, target, {
+        idText,
+        json,
+        onReplaced: (error) => this.#told(error),
+        turns: this.#client.turns,
+      });
     }
     const pending = new Pending([idText]);
     const { session, route: { upstream } } = this.#client;

@@ -172,6 +172,8 @@ export interface JsonPassing {
   readonly idText: string;
   /** What interceptors make of it; undefined where none looks. */
   readonly json: ((body: Uint8Array) => Promise<Rewritten | undefined>) | undefined;
+  /** Told of a failure of the server's (5xx) in whose place the client gets another. */
+  readonly onReplaced: (error: ProxyError) => void;
   /** Turns at large bodies, so that many of them are not in memory together. */
   readonly turns: Turns;
 }
@@ -214,9 +216,14 @@ async function write(
   { status }: UpstreamAnswer,
   whole: Bytes,
   { stream, session, isUnwanted }: RelayTarget,
-  { idText, json }: JsonPassing,
+  { idText, json, onReplaced }: JsonPassing,
 ): Promise<void> {
-  const text = status === 200 ? undefined : errorOf(whole, status, idText);
+  let text = status === 200 ? undefined : errorOf(whole, idText);
+  if (status !== 200 && text === undefined) {
+    const error = refused(status).withId(idText);
+    if (status >= 500 && !isUnwanted?.()) onReplaced(error);
+    text = errorBody(error);
+  }
   const bytes = text === undefined ? whole : new TextEncoder().encode(text);
   if (bytes.length === 0) {
     throw new ProxyError("upstream_protocol", "The upstream server answered with an empty body.");
@@ -230,9 +237,9 @@ async function write(
 
 /**
  * The JSON-RPC error in the body of an HTTP error, as the answer to the request: a client of HTTP+SSE does
- * not see the status, and an id that is not the request's would leave it waiting.
+ * not see the status, and an id that is not the request's would leave it waiting. Undefined where there is none.
  */
-function errorOf(whole: Bytes, status: number, idText: string): string {
+function errorOf(whole: Bytes, idText: string): string | undefined {
   try {
     const { error } = JSON.parse(decoder.decode(whole)) as { error?: unknown };
     const { code, message } = error as { code?: unknown; message?: unknown };
@@ -242,7 +249,7 @@ function errorOf(whole: Bytes, status: number, idText: string): string {
   } catch {
     // No JSON-RPC: it may name hosts, or hold a stack trace (R99).
   }
-  return errorBody(refused(status).withId(idText));
+  return undefined;
 }
 
 function refused(status: number): ProxyError {

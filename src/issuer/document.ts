@@ -34,6 +34,9 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** Addresses of one name that are tried. */
 const MAX_ADDRESSES = 4;
 
+/** What is told where nobody wants it any more. */
+const GIVEN_UP = "it was given up";
+
 /** All addresses of a name. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>;
 
@@ -143,16 +146,20 @@ async function inTime<T>(
   options: DocumentOptions,
   signal: AbortSignal,
 ): Promise<T> {
+  if (signal.aborted) throw new DocumentError(GIVEN_UP);
   const { clock } = options;
   const abort = new AbortController();
-  const give = () => abort.abort();
   const late = Promise.withResolvers<never>();
-  const timer: Timer = clock.after(DOCUMENT_TIMEOUT_MS, () => {
-    give();
-    late.reject(new DocumentError(`it took longer than ${DOCUMENT_TIMEOUT_MS / 1000} seconds`));
-  });
+  const end = (why: string) => {
+    abort.abort();
+    late.reject(new DocumentError(why));
+  };
+  const give = () => end(GIVEN_UP);
+  const timer: Timer = clock.after(
+    DOCUMENT_TIMEOUT_MS,
+    () => end(`it took longer than ${DOCUMENT_TIMEOUT_MS / 1000} seconds`),
+  );
   signal.addEventListener("abort", give, { once: true });
-  if (signal.aborted) give();
   const asking = askWithin(asked, url, options, abort.signal);
   try {
     return await Promise.race([asking, late.promise]);
@@ -187,7 +194,7 @@ async function askWithin<T>(
   const { target, path, query } = parsed;
   const addresses = await checkedAddresses(target.hostname, options);
   for (const [at, address] of addresses.entries()) {
-    if (signal.aborted) throw new DocumentError("it was given up");
+    if (signal.aborted) throw new DocumentError(GIVEN_UP);
     try {
       return await ask(asked, { ...target, address }, path + query, options.clock, signal);
     } catch (error) {

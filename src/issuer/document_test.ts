@@ -163,4 +163,21 @@ Deno.test("fetchDocument() has 5 seconds, also for the name, and ends with its s
   abort.abort();
   await given;
   assertEquals(clock.timers, 0);
+  // Looking up a name ends for who waits, too, and none is looked up for nobody.
+  let looked = 0;
+  const counting = { ...hanging, resolve: () => (looked++, new Promise<never>(() => {})) };
+  const now = new AbortController();
+  const naming = assertRejects(
+    () => fetchDocument(new URL("http://localhost/"), counting, now.signal),
+    DocumentError,
+    "it was given up",
+  );
+  now.abort();
+  await naming;
+  await assertRejects(
+    () => fetchDocument(new URL("http://localhost/"), counting, now.signal),
+    DocumentError,
+    "it was given up",
+  );
+  assertEquals([looked, clock.timers], [1, 0]);
 });

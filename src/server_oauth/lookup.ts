@@ -11,6 +11,7 @@
 
 import type { Clock } from "../clock.ts";
 import { ProxyError, toProxyError } from "../errors.ts";
+import { metadataUrls } from "../issuer/mod.ts";
 import { JSON_TYPE, mediaTypeOf } from "../sse/mod.ts";
 import { type HttpClient, RESOURCE_METADATA } from "../upstream/mod.ts";
 import { readAuthorizationServer } from "./authorization_server.ts";
@@ -57,6 +58,8 @@ export interface MetadataServer {
   readonly name: string;
   /** Its host, as in a URL without brackets. */
   readonly hostname: string;
+  /** Scheme, host and port by which it is reached; undefined for a path of this machine. */
+  readonly origin: string | undefined;
   /** Path of its MCP endpoint. */
   readonly path: string;
   /** Makes connections to it. */
@@ -141,8 +144,8 @@ export class MetadataLookup implements MetadataSource {
   async authorizationServer(): Promise<Metadata | undefined> {
     const told = await this.#told();
     if (told === undefined) return undefined;
-    const [issuer] = told.metadata["authorization_servers"] as readonly string[];
-    return told.authorizationServer ?? await this.#options.issuers.document(issuer!);
+    return told.authorizationServer ??
+      await this.#options.issuers.document(firstIssuer(told.metadata));
   }
 
   /** Nobody is asked any more. */
@@ -227,7 +230,7 @@ export class MetadataLookup implements MetadataSource {
  */
 async function askOne(
   client: HttpClient,
-  { hostname, path }: MetadataServer,
+  { hostname, origin, path }: MetadataServer,
   named: string | undefined,
   signal: AbortSignal,
 ): Promise<Told | undefined> {
@@ -239,7 +242,9 @@ async function askOne(
     if (asked instanceof ProxyError) failure ??= asked;
     if (asked instanceof ProxyError || asked === undefined) continue;
     const metadata = readMetadata(asked.document, hostname);
-    if (metadata !== undefined) return { metadata };
+    if (metadata !== undefined) {
+      return { metadata, authorizationServer: await ownIssuer(client, metadata, origin, signal) };
+    }
     failure ??= unsound();
   }
   if (failure !== undefined) throw failure;
@@ -247,6 +252,29 @@ async function askOne(
   if (asked instanceof ProxyError) throw asked;
   const metadata = asked && metadataOfIssuer(asked.document);
   return metadata && { metadata, authorizationServer: readAuthorizationServer(asked.document) };
+}
+
+/**
+ * The document of a server that its metadata name as its own authorization server: what is reached for calls need not
+ * be looked at. Undefined where it is another one, or does not say so itself (RFC 8414 section 3.3).
+ */
+async function ownIssuer(
+  client: HttpClient,
+  metadata: Metadata,
+  origin: string | undefined,
+  signal: AbortSignal,
+): Promise<Metadata | undefined> {
+  const issuer = firstIssuer(metadata);
+  if (origin === undefined || new URL(issuer).origin !== origin) return undefined;
+  const [place] = metadataUrls(issuer);
+  const asked = await documentAt(client, place!.pathname, signal);
+  const told = asked instanceof ProxyError ? undefined : readAuthorizationServer(asked?.document);
+  return told?.["issuer"] === issuer ? told : undefined;
+}
+
+/** `readMetadata` and `metadataOfIssuer` leave none without one. */
+function firstIssuer(metadata: Metadata): string {
+  return (metadata["authorization_servers"] as readonly [string])[0];
 }
 
 /**

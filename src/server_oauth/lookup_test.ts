@@ -7,6 +7,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProxyError } from "../errors.ts";
 import { Fields } from "../http/mod.ts";
+import { DocumentError } from "../issuer/mod.ts";
 import { ManualClock } from "../testing/manual_clock.ts";
 import { IssuerLookup } from "./issuer_lookup.ts";
 import { heldBody, type HttpAnswer, type HttpRequest } from "../upstream/mod.ts";
@@ -38,6 +39,7 @@ function setup(answer: Answer, names: readonly string[] = ["one"]) {
   const server = (name: string): MetadataServer => ({
     name,
     hostname: `${name}.internal`,
+    origin: `https://${name}.internal`,
     path: "/mcp",
     open: () => {
       open++;
@@ -52,9 +54,14 @@ function setup(answer: Answer, names: readonly string[] = ["one"]) {
   });
   const issuers = new IssuerLookup({
     clock,
-    fetchDocument: ({ href, origin: issuer }) => {
+    fetchDocument: ({ href, origin: issuer }, signal) => {
       asked.push(href);
-      return Promise.resolve({ ...ENDPOINTS, issuer });
+      if (!issuer.includes("hangs")) return Promise.resolve({ ...ENDPOINTS, issuer });
+      return new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(new DocumentError("given up")), {
+          once: true,
+        });
+      });
     },
     onFailed: () => {},
   });
@@ -220,4 +227,33 @@ Deno.test("authorizationServer() is that which the server is itself, else the fi
   assertEquals(other.asked, [`one ${WELL_KNOWN}/mcp`, `${named[0]}${path}`]);
   const none = setup(() => json({}, 404));
   assertEquals(await none.lookup.authorizationServer(), undefined);
+});
+
+Deno.test("authorizationServer() is asked of the server itself where its metadata name its own origin", async () => {
+  const issuer = "https://one.internal/tenant";
+  const place = "/.well-known/oauth-authorization-server/tenant";
+  for (const told of [issuer, "https://one.internal"]) {
+    const { asked, lookup } = setup((_, { path }) =>
+      json(path === place ? { ...ENDPOINTS, issuer: told } : { authorization_servers: [issuer] })
+    );
+    const found = await lookup.authorizationServer();
+    if (told === issuer) {
+      assertEquals(found, { ...ENDPOINTS, issuer });
+      assertEquals(asked, [`one ${WELL_KNOWN}/mcp`, `one ${place}`]);
+    } else {
+      // It speaks for somebody else; it is asked as any other.
+      assertEquals([found, asked.slice(2)[0]], [undefined, `https://one.internal${place}`]);
+    }
+  }
+});
+
+Deno.test("close() ends what authorization servers are asked", async () => {
+  const { clock, lookup } = setup(() =>
+    json({ authorization_servers: ["https://hangs.example.com"] })
+  );
+  const asking = assertRejects(() => lookup.authorizationServer(), ProxyError);
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+  lookup.close();
+  await asking;
+  assertEquals(clock.timers, 0);
 });

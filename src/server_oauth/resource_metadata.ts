@@ -54,7 +54,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     place: AUTHORIZATION_SERVER,
-    name: "an authorization server of its own",
+    name: "an authorization server that the proxy could ask",
     async read(source) {
       const metadata: Metadata | undefined = await source.authorizationServer();
       return metadata && JSON.stringify(metadata);
