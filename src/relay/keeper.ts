@@ -72,10 +72,10 @@ export class Keeper {
     return this.#options.log.after(this.#options.entry.name, seq, maxBytes);
   }
 
-  /** Others may go on with it: behind all that was given, or it would be held again. */
+  /** Others may go on with it, at once: who asks here for it meanwhile is refused. */
   release(): void {
     const { entry, directory } = this.#options;
-    void quietly(() => inTurn(this.#keeping, () => directory?.release(entry.name)));
+    void quietly(() => directory?.release(entry.name));
   }
 
   /** Nobody will; what cannot be forgotten goes when it is too old. */
