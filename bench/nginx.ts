@@ -1,5 +1,6 @@
 /** nginx as a reverse proxy before the mock: the scale that a proxy is read against. */
 
+import { freePort } from "../conformance/free_port.ts";
 import type { Cleanup } from "./cleanup.ts";
 import type { Endpoint } from "./mcp_messages.ts";
 import { endProcess, type Listener } from "./processes.ts";
@@ -79,14 +80,6 @@ ${temporaryPaths}
   }
 }
 `;
-}
-
-/** A port that was free a moment ago. */
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
 }
 
 async function answers(port: number): Promise<boolean> {

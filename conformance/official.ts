@@ -20,7 +20,8 @@ import {
 } from "./official_results.ts";
 import { runAuth, runCredentials } from "./official_auth.ts";
 import { expectedOf, parseAcross, type Surprise, surprisesOf } from "./official_across.ts";
-import { freePort, portOpen, Processes } from "./official_processes.ts";
+import { freePort } from "./free_port.ts";
+import { portOpen, Processes } from "./official_processes.ts";
 import { STOP_SIGNALS } from "./servers/loopback.ts";
 import { startModernServer } from "./servers/modern.ts";
 import { startSessionServer } from "./servers/session.ts";

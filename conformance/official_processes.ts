@@ -158,14 +158,6 @@ function keepOutput(
   return [() => kept, read()];
 }
 
-/** A port on 127.0.0.1 that was free a moment ago. */
-export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
-}
-
 /** True once something accepts connections on this port of 127.0.0.1, undefined before. */
 export async function portOpen(port: number): Promise<true | undefined> {
   try {

@@ -10,7 +10,8 @@ import {
   WHOLE_SCENARIO,
 } from "./official_results.ts";
 import { authScenarioOf } from "./official_auth.ts";
-import { freePort, portOpen, Processes } from "./official_processes.ts";
+import { freePort } from "./free_port.ts";
+import { portOpen, Processes } from "./official_processes.ts";
 
 const SUMMARY = `
 === Running scenario: ping ===

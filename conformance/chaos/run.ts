@@ -4,6 +4,7 @@
  * @module
  */
 
+import { freePort } from "../free_port.ts";
 import { Book, receivedIn } from "./book.ts";
 import { type Field, pause, workers } from "./clients/mod.ts";
 import { configWith, FIRST_CHOICE, type Fixed } from "./config.ts";
@@ -184,9 +185,4 @@ function proxyFindings(proxy: Proxy): Finding[] {
   const errors = proxy.log.filter((line) => /"kind":"internal|Uncaught|"level":"error"/.test(line));
   for (const line of errors.slice(0, 20)) findings.push({ rule: "proxy", what: line });
   return findings;
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -1,7 +1,7 @@
 /** The command as a process of its own: exit codes, streams, reports, and an end by SIGINT. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { freePort } from "../official_processes.ts";
+import { freePort } from "../free_port.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const DEADLINE_MS = 60_000;

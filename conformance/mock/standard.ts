@@ -73,7 +73,25 @@ export function modernServer(on: Readonly<Record<string, MockScript>> = {}): Moc
       _meta: { "io.modelcontextprotocol/serverInfo": SERVER_INFO },
     }));
   const table = { ...ANSWERS, "server/discover": discover, DELETE: notAllowed, ...on };
-  return (request, reply) => dispatch(table, request, reply);
+  return (request, reply) =>
+    isWithoutMeta(request) ? reply.json(noMeta(request), 400) : dispatch(table, request, reply);
+}
+
+const PROTOCOL_VERSION_KEY = "io.modelcontextprotocol/protocolVersion";
+
+/**
+ * Whether a request is one that servers of 2026-07-28 must refuse with 400 and -32602 (basic/index "_meta"), as
+ * that of a proxy which takes the server for one of sessions: by that it knows better.
+ */
+function isWithoutMeta(request: MockRequest): boolean {
+  const { method, id, params } = rpcOf(request) ?? {};
+  const meta = params?.["_meta"] ?? {};
+  return method !== undefined && id !== undefined && !Object.hasOwn(meta, PROTOCOL_VERSION_KEY);
+}
+
+function noMeta(request: MockRequest): unknown {
+  const message = `Invalid params: no ${PROTOCOL_VERSION_KEY} in _meta`;
+  return { jsonrpc: "2.0", id: rpcOf(request)?.id ?? null, error: { code: -32602, message } };
 }
 
 const notAllowed: MockScript = (_, reply) => reply.empty(405, [["allow", "POST"]]);

@@ -5,7 +5,8 @@
  */
 
 import { Cleanup } from "../../bench/cleanup.ts";
-import { freePort, portOpen } from "../official_processes.ts";
+import { freePort } from "../free_port.ts";
+import { portOpen } from "../official_processes.ts";
 import type { RunningTarget } from "../runner/mod.ts";
 
 /** Gateways start other programs before they listen. */

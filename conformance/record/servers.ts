@@ -4,7 +4,8 @@
  * @module
  */
 
-import { freePort, portOpen, type Processes } from "../official_processes.ts";
+import { freePort } from "../free_port.ts";
+import { portOpen, type Processes } from "../official_processes.ts";
 import { startHttpSseServer } from "../servers/http_sse.ts";
 import { startModernServer } from "../servers/modern.ts";
 import { startPlainServer } from "../servers/plain.ts";

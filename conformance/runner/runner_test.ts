@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Cleanup } from "../../bench/cleanup.ts";
-import { freePort } from "../official_processes.ts";
+import { freePort } from "../free_port.ts";
 import { assess } from "../report/mod.ts";
 import { type Case, type Check, expectEqual, type Group, type Verdict } from "../suite/mod.ts";
 import {

@@ -7,6 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
+import { freePort } from "../../conformance/free_port.ts";
 import { ProxyError } from "../errors.ts";
 import * as probes from "../testing/probing.ts";
 import * as relay from "../testing/relay.ts";
@@ -208,10 +209,7 @@ Deno.test({
 });
 
 Deno.test("R65 a port that refuses is told as that, again and again", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  const { clock, next, stop } = probing(`http://127.0.0.1:${port}/mcp`);
+  const { clock, next, stop } = probing(`http://127.0.0.1:${freePort()}/mcp`);
   for (const ms of [500, 200, 200]) {
     const told = next();
     clock.advance(ms);

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { freePort } from "../../conformance/free_port.ts";
 import * as eventClient from "../testing/event_client.ts";
 import * as messages from "../testing/messages.ts";
 import { type TestProxy, withProxy } from "../testing/proxy.ts";
@@ -151,10 +152,7 @@ Deno.test("R59 a short JSON body gives 502, a truncated stream is seen as trunca
 });
 
 Deno.test("R65 a refused connection and an unknown name give 502 without the address", async () => {
-  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const closedPort = taken.addr.port;
-  taken.close();
-  for (const url of [`http://127.0.0.1:${closedPort}/mcp`, "http://no-such-host.invalid/mcp"]) {
+  for (const url of [`http://127.0.0.1:${freePort()}/mcp`, "http://no-such-host.invalid/mcp"]) {
     await withProxy({ upstream: url }, async (proxy) => {
       const response = await postText(proxy.origin, messages.ping());
       assertEquals(response.status, 502);

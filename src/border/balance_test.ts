@@ -302,7 +302,7 @@ Deno.test("where calls only run into deadlines further ones are answered at once
   await using a = scriptedUpstream(() => {});
   const upstreamConfig = {
     ...MODERN,
-    headersTimeoutMs: 30,
+    headersTimeoutMs: 200,
     health: { breakerTimeouts: 2, breakerMs: 60_000 },
   };
   await withProxy({ upstream: a.url, upstreamConfig }, async (proxy) => {
@@ -312,6 +312,7 @@ Deno.test("where calls only run into deadlines further ones are answered at once
       const retryAfter = answer.headers.get("retry-after");
       if (status === 503) assertMatch(retryAfter!, /^(60|59)$/);
     }
+    await a.received(1);
     assertEquals(a.requests.length, 2);
   });
 });

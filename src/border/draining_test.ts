@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { freePort } from "../../conformance/free_port.ts";
 import { startModernServer } from "../../conformance/servers/modern.ts";
 import * as admin from "../testing/admin.ts";
 import * as eventClient from "../testing/event_client.ts";
@@ -316,9 +317,7 @@ Deno.test("the program drains when it is told to, tells how far it has come, and
   await using upstream = scriptedUpstream(async ({ line }, to) => {
     await to.write(line.startsWith("GET") ? SSE_HEAD + chunk(":\n\n") : ANSWER);
   });
-  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const adminAddress = `127.0.0.1:${free.addr.port}`;
-  free.close();
+  const adminAddress = `127.0.0.1:${freePort()}`;
   const flags = ["--listen", "127.0.0.1:0", "--admin", adminAddress, "--upstream", upstream.url];
   const program = startProgram(["serve", ...flags]);
   const { origin } = new URL((await program.first).slice("listening ".length));

@@ -32,7 +32,12 @@ async function withHerd(test: (herd: Herd) => Promise<void>): Promise<void> {
   const reconnect = { attempts: 100, initialDelayMs: SPREAD_MS, maxDelayMs: 2 * SPREAD_MS };
   const upstream = { url: server.url, ...LIMITS, reconnect };
   const routes = [{ path: "/mcp", upstream }];
-  const limits = { requestHeadTimeoutMs: PATIENCE_MS, connectionIdleTimeoutMs: PATIENCE_MS };
+  const limits = {
+    requestHeadTimeoutMs: PATIENCE_MS,
+    connectionIdleTimeoutMs: PATIENCE_MS,
+    // A proxy that the machine leaves a tenth of a core writes late, and takes that for the client's doing.
+    clientWriteTimeoutMs: PATIENCE_MS,
+  };
   const config = { listen: "127.0.0.1:0", logLevel: "error", drainTimeoutMs: 0, limits, routes };
   await Deno.writeTextFile(file, JSON.stringify(config));
   const program = startProgram(["serve", "--config", file]);

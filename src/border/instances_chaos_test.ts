@@ -9,6 +9,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { freePort } from "../../conformance/free_port.ts";
 import type { RedisConnection } from "../redis/mod.ts";
 import { seededRandom as seeded } from "../http1/fuzz_cases.ts";
 import * as chaos from "../testing/chaos.ts";
@@ -68,11 +69,6 @@ class Place {
     program?.child.kill(signal);
     return (await program?.end())?.err ?? "";
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 interface Plan {

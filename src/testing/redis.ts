@@ -5,6 +5,7 @@
  * @module
  */
 
+import { freePort } from "../../conformance/free_port.ts";
 import { connectRedis, type RedisConnection } from "../redis/mod.ts";
 
 const URL_VARIABLE = "SWITCHYARD_TEST_REDIS_URL";
@@ -142,11 +143,6 @@ async function spawnServer(folder: string, fixedPort?: number): Promise<SpawnedS
     await process.status;
     if (tries >= MAX_PORTS) throw new Error(`redis-server did not start:\n${await over}`);
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** Reads the server's log to its end; `ready` tells whether it came to listen, `over` gives its beginning. */

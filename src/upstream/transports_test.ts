@@ -9,6 +9,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { createServer as createHttpsServer } from "node:https";
 import { createSecureServer, createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo, Server } from "node:net";
+import { freePort } from "../../conformance/free_port.ts";
 import { systemClock } from "../clock.ts";
 import { ProxyError } from "../errors.ts";
 import { NEVER_ABORTED } from "../http/mod.ts";
@@ -277,10 +278,7 @@ Deno.test("R70 a redirect of an HTTP/2 upstream is not followed", async () => {
 });
 
 Deno.test("an HTTP/2 upstream that is not there is unreachable", async () => {
-  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = taken.addr;
-  taken.close();
-  const { status, logs } = await ping(`http://127.0.0.1:${port}/mcp`, { http2: true });
+  const { status, logs } = await ping(`http://127.0.0.1:${freePort()}/mcp`, { http2: true });
   assertEquals(status, 502);
   assert(logs.includes("upstream_unreachable"));
 });

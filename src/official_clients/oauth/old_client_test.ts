@@ -19,6 +19,7 @@ import {
   SCOPE,
   startAuthorizationServer,
 } from "./authorization_server.ts";
+import { within } from "../wait.ts";
 import { guardServer } from "./guarded_server.ts";
 import { MemoryProvider } from "./provider.ts";
 
@@ -92,10 +93,27 @@ for (const [name, guard] of Object.entries(SERVERS)) {
   });
 }
 
+/**
+ * Reads what that client leaves unread, refusals and answers without a body, which would be streams that nobody closes
+ * but the collector of garbage; and tells when the stream of its GET at `endpoint` is open.
+ */
+function watchFetch(endpoint: string): Disposable & { readonly listening: Promise<void> } {
+  const { fetch } = globalThis;
+  const { promise: listening, resolve } = Promise.withResolvers<void>();
+  globalThis.fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    if (response.status !== 200) return new Response(await response.bytes(), response);
+    if (init?.method === "GET" && String(input) === endpoint) resolve();
+    return response;
+  };
+  return { listening, [Symbol.dispose]: () => globalThis.fetch = fetch };
+}
+
 async function authoriseAndCall(
   endpoint: string,
   { issuer, grants }: AuthorizationServer,
 ): Promise<void> {
+  using watch = watchFetch(endpoint);
   const authProvider = new ScopedProvider();
   const make = () =>
     new StreamableHTTPClientTransport(new URL(endpoint), { authProvider } as never);
@@ -109,6 +127,7 @@ async function authoriseAndCall(
   await client.connect(make() as never);
   const { tools } = await client.listTools();
   assert(tools.some(({ name }) => name === "test_echo"));
+  await within(watch.listening, "the opening of the GET stream");
   await client.close();
   assertEquals(new Set(grants), new Set(["authorization_code"]));
 }

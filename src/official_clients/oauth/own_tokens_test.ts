@@ -7,6 +7,7 @@
 
 import * as v2 from "@modelcontextprotocol/client";
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { freePort } from "../../../conformance/free_port.ts";
 import { startModernServer } from "../../../conformance/servers/modern.ts";
 import { startSessionServer } from "../../../conformance/servers/session.ts";
 import { type Clock, systemClock } from "../../clock.ts";
@@ -35,11 +36,6 @@ interface Connected {
   readonly server: AuthorizationServer;
   readonly endpoint: string;
   readonly logs: readonly string[];
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 function claimsOf(token: string): Record<string, unknown> {

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { freePort } from "../../../conformance/free_port.ts";
 import { systemClock } from "../../clock.ts";
 import { ProxyError } from "../../errors.ts";
 import { streamOf } from "../../http/mod.ts";
@@ -478,9 +479,7 @@ Deno.test("R60 closing the client ends what is under way and what waits, and say
 });
 
 Deno.test("R65 a refused connection is unreachable, and safe to try again", async () => {
-  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  taken.close();
-  const client = clientFor(`http://127.0.0.1:${taken.addr.port}/`);
+  const client = clientFor(`http://127.0.0.1:${freePort()}/`);
   const error = await failure(client.send(request()));
   assertEquals([error.kind, error.retrySafe], ["upstream_unreachable", true]);
   assertEquals(error.progress, { requestSent: false, answerBegun: false });
