@@ -24,6 +24,9 @@ import { Patience, Watch } from "./watch.ts";
 /** How long a proxy may take to end the stream of a client that has left. */
 const DEPARTURE_MS = 5_000;
 
+/** The longest time by which a proxy may resume a stream ahead of its client; the end of the replay ends it too. */
+const MOST_EARLY_MS = 60_000;
+
 /** Steps through a fixture, on both sides of the proxy. */
 export class Conductor {
   readonly #plan: Plan;
@@ -81,7 +84,12 @@ export class Conductor {
     );
     const lastEventId = request.field("last-event-id");
     const place = belongs({ ...request, lastEventId }, candidates, this.#learnt.aliases());
-    if (place.kind === "stray" || this.#closed) return await this.#answerStray(request, reply);
+    if (place.kind === "stray" || this.#closed) {
+      if (lastEventId !== undefined && await this.#resumesLater(reply)) {
+        return await this.serve(request, reply);
+      }
+      return await this.#answerStray(request, reply);
+    }
     const live = this.#lives.get(place.exchange)!;
     if (place.kind === "repeat") {
       live.repeats++;
@@ -94,6 +102,25 @@ export class Conductor {
     // The proxy has answered it by itself, and the replay has gone on; what comes of it waits for this answer.
     if (live.isPast) return await this.#answerWhole(live, reply);
     await live.served.promise;
+  }
+
+  /**
+   * Waits with a stream that the proxy resumes by itself, behind a client that has left, for that client to resume one,
+   * as it does later on: it may be that one. False where no client will, or the proxy waits no more.
+   */
+  async #resumesLater(reply: Reply): Promise<boolean> {
+    const coming = [...this.#lives.values()].filter(({ plan, sent }) =>
+      plan.resumes !== undefined && sent === undefined
+    );
+    let isOver = coming.length === 0;
+    void reply.gone.then(() => {
+      isOver = true;
+      this.#watch.changed();
+    });
+    const isSent = () => coming.some(({ sent }) => sent !== undefined);
+    const held = () => isSent() || isOver || this.#closed;
+    await this.#watch.until(held, MOST_EARLY_MS);
+    return isSent() && !isOver && !this.#closed;
   }
 
   /** What both sides saw. */
@@ -114,6 +141,7 @@ export class Conductor {
   /** Ends what is left. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#watch.changed();
     for (const live of this.#lives.values()) live.depart();
     await this.#departed(this.#lives.values());
     for (const live of this.#lives.values()) await live.close();
@@ -155,7 +183,13 @@ export class Conductor {
     });
     const hasBody = requestPieces.length > 0;
     const bytes = requestBytes({ url, method, fields, ...(hasBody ? { body } : {}) });
-    await live.send(url, { method, target: url.pathname + url.search, fields, body }, bytes);
+    const sending = live.send(
+      url,
+      { method, target: url.pathname + url.search, fields, body },
+      bytes,
+    );
+    this.#watch.changed();
+    await sending;
   }
 
   async #respond(live: Live): Promise<void> {
@@ -270,9 +304,9 @@ export class Conductor {
   }
 
   async #answerStray(request: MockRequest, reply: Reply): Promise<void> {
-    // A stream ends here that a proxy has not seen its client leave yet, and opens again at once.
-    if (this.#closed && request.method === "GET") return await sessionOver(request, reply);
     const own = mayBeOwn({ ...request, lastEventId: request.field("last-event-id") });
+    // A stream ends here that a proxy has not seen its client leave yet, or that it keeps, and opens again.
+    if (request.method === "GET" && (own || this.#closed)) return await sessionOver(request, reply);
     if (!own) {
       this.#strays.push(`${request.method} ${request.target} ${request.text.slice(0, 200)}`);
     }

@@ -1,9 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { type Fixture, readFixture, readFixtures } from "../../fixtures/format/mod.ts";
 import { MockUpstream } from "../mock/mod.ts";
+import { startOwnProxy } from "../own_proxy.ts";
 import { Context, type Verdict } from "../suite/mod.ts";
 import { judgeAll } from "./case.ts";
+import { Conductor } from "./conductor.ts";
 import { JUDGEMENTS, play } from "./mod.ts";
+import { planOf } from "./plan.ts";
 import type { Outcome, Transcript } from "./transcript.ts";
 
 const FIXTURES = new URL("../../fixtures", import.meta.url);
@@ -356,6 +359,23 @@ Deno.test("a stream that is opened again when its replay is over is refused for 
     headers: { accept: "text/event-stream" },
   });
   assertEquals([stream.status, await stream.json()], [405, { error: "this session is over" }]);
+});
+
+Deno.test("a stream that the proxy resumes before its client does is the one that the client resumes", async () => {
+  await using mock = await MockUpstream.listen();
+  await using proxy = await startOwnProxy(`http://${mock.host}/mcp`);
+  await using context = new Context({ target: proxy.target, mock, patienceMs: 5_000 });
+  const fixture = await readFixture(`${FIXTURES}/2025-11-25/resume-get-stream`);
+  const conductor = new Conductor(planOf(fixture), context);
+  mock.use((request, reply) => conductor.serve(request, reply));
+  const resumed = mock.arrival((request) => request.field("last-event-id") !== undefined);
+  const left = fixture.entries.findIndex(({ from, type }) => from === "client" && type === "abort");
+  for (const [at, entry] of fixture.entries.entries()) {
+    await conductor.step(entry);
+    if (at === left) await resumed;
+  }
+  await conductor.close();
+  assertEquals(failed(judgeAll(conductor.transcript())), []);
 });
 
 Deno.test("recorded times can be kept, scaled", async () => {
