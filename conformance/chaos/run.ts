@@ -21,6 +21,9 @@ import { type Times, timesToEject, timesToReadmit, Watch } from "./watch.ts";
 /** When faults begin, with three targets: about one a second, never all targets at a time. */
 const PLAN = { everyMs: [300, 1_500], restMs: [1_500, 3_500] } as const;
 
+/** How long reloads may go on beyond the time they were given, in milliseconds: the machine may have stood still. */
+const LATE_RELOADS_MS = 15_000;
+
 /** How long all targets may take to be well again behind the last fault, in milliseconds. */
 const RECOVERY_MS = { least: 2_500, most: 12_000 };
 
@@ -130,9 +133,11 @@ async function play(options: Options, stage: Stage) {
     disturbed,
     over: calm.signal,
   });
-  const cut = setTimeout(() => over.abort(), withinMs + RECOVERY_MS.most + LAST_MS);
+  const mostMs = withinMs + LATE_RELOADS_MS + RECOVERY_MS.most + LAST_MS;
+  const cut = setTimeout(() => over.abort(), mostMs);
   try {
     await pause(withinMs, over.signal);
+    await Promise.race([settled(reloading), pause(LATE_RELOADS_MS, over.signal)]);
     calm.abort();
     const [faults, reloads] = await Promise.all([disturbing, reloading]);
     await pause(RECOVERY_MS.least, over.signal);

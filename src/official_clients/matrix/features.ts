@@ -14,7 +14,7 @@ import type { RunningServer } from "./servers.ts";
 import type { Asking, Switch, Target } from "./targets.ts";
 
 /** How long one notification or question may take, in milliseconds. */
-const EVENT_MS = 3_000;
+const EVENT_MS = 6_000;
 
 const CONCURRENT_CALLS = 8;
 
